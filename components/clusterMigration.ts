@@ -1,0 +1,172 @@
+import type * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+
+import { plannedWorkers, type Plan, type PlannedProbe } from "../migration/plan";
+import type { Settings } from "../migration/settings";
+import { reaches } from "../migration/stages";
+import { Fallback } from "./fallback";
+import type { ToolLocation } from "./gate";
+import { gateTarget, type GateTarget } from "./gateTarget";
+import { IamRoles } from "./iamRoles";
+import { KiamAgent } from "./kiamAgent";
+import { KiamFoundation } from "./kiamFoundation";
+import { KiamServer } from "./kiamServer";
+import { KiamTls } from "./kiamTls";
+import { Kube2iamRetirement } from "./kube2iamRetirement";
+import { NamespacePermissions } from "./namespacePermissions";
+import { WorkerAgent } from "./workerAgent";
+import { WorkerCutover } from "./workerCutover";
+
+export interface ClusterMigrationArgs extends ToolLocation {
+  settings: Settings;
+  plan: Plan;
+}
+
+/**
+ * The whole migration up to the plan's stage. The order is the product: every stage depends on
+ * the one before, every wave on the one before, so that an update runs them in this order, a
+ * failed gate stops what follows, and removal goes the same way back.
+ *
+ *     permissions, IAM, TLS, namespace → server → agent → shadow probes → fallback
+ *       → canaries one by one → waves → retirement
+ */
+export class ClusterMigration extends pulumi.ComponentResource {
+  /** ARN of the role that kiam's server assumes; application roles have to trust it. */
+  readonly serverRoleArn: pulumi.Output<string>;
+
+  private readonly target: GateTarget;
+  private readonly settings: Settings;
+  private readonly plan: Plan;
+  private readonly tool: ToolLocation;
+
+  constructor(name: string, args: ClusterMigrationArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("kube2iam-to-kiam:index:ClusterMigration", name, {}, opts);
+    const { settings, plan } = args;
+    this.settings = settings;
+    this.plan = plan;
+    this.target = gateTarget(settings, plan);
+    this.tool = { toolDirectory: args.toolDirectory };
+    const parent = { parent: this };
+
+    const permissions = new NamespacePermissions(
+      "permitted",
+      { namespaces: settings.namespaces },
+      parent,
+    );
+    const roles = new IamRoles(
+      "iam",
+      { iam: settings.iam, assumableRoles: plan.assumableRoles, roleBaseArn: plan.roleBaseArn },
+      parent,
+    );
+    const foundation = new KiamFoundation(
+      "kiam",
+      { kiam: settings.kiam, record: plan.record },
+      parent,
+    );
+    const tls = new KiamTls(
+      "kiam-tls",
+      { kiam: settings.kiam, ...this.tool },
+      { parent: this, dependsOn: [foundation] },
+    );
+    this.serverRoleArn = roles.serverRoleArn;
+
+    if (reaches(plan.stage, "server")) {
+      const server = new KiamServer(
+        "kiam-server",
+        {
+          kiam: settings.kiam,
+          roleBaseArn: plan.roleBaseArn,
+          serverRoleArn: roles.serverRoleArn,
+          tlsSecretName: tls.serverSecretName,
+          servers: plan.servers,
+          masterRoleName: settings.iam.manage ? settings.iam.masterRoleName : undefined,
+          target: this.target,
+          ...this.tool,
+        },
+        { parent: this, dependsOn: [permissions, roles, foundation, tls] },
+      );
+      if (reaches(plan.stage, "agent")) this.agentStage(server, tls.agentSecretName);
+    }
+    this.registerOutputs({ serverRoleArn: this.serverRoleArn });
+  }
+
+  private agentStage(server: KiamServer, tlsSecretName: pulumi.Input<string>): void {
+    const { settings, plan, target, tool } = this;
+    const probe = required(plan.probe);
+    const agent = new KiamAgent(
+      "kiam-agent",
+      {
+        kiam: settings.kiam,
+        workers: settings.workers,
+        interface: plan.agentInterface,
+        tlsSecretName,
+        target,
+        ...tool,
+      },
+      { parent: this, dependsOn: [server] },
+    );
+    const agents = new Map(
+      plannedWorkers(plan).map((worker) => [
+        worker.name,
+        // By the node's name, never by its place: more or fewer nodes rename nothing.
+        new WorkerAgent(
+          worker.name,
+          { worker, probe, target, ...tool },
+          { parent: this, dependsOn: [agent] },
+        ),
+      ]),
+    );
+    const fallback = new Fallback(
+      "fallback",
+      { probe, target, ...tool },
+      // After the labels by which it finds the workers, so that it goes before them.
+      { parent: this, dependsOn: [agent, ...agents.values()] },
+    );
+    if (reaches(plan.stage, "cutover")) {
+      this.cutoverStage(fallback, (worker) => required(agents.get(worker)).anchor, probe);
+    }
+  }
+
+  private cutoverStage(
+    fallback: Fallback,
+    anchorOf: (worker: string) => k8s.core.v1.NodePatch,
+    probe: PlannedProbe,
+  ): void {
+    const { settings, plan, target, tool } = this;
+    let before: pulumi.Resource[] = [fallback];
+    for (const wave of plan.waves) {
+      const dependsOn = before;
+      const moved = wave.workers.map(
+        (worker) =>
+          new WorkerCutover(
+            `${worker.name}-cutover`,
+            {
+              worker,
+              kube2iam: plan.kube2iam,
+              agentPort: settings.kiam.agentPort,
+              ssh: settings.ssh,
+              probe,
+              target,
+              anchor: anchorOf(worker.name),
+              ...tool,
+            },
+            { parent: this, dependsOn },
+          ),
+      );
+      before = moved;
+    }
+    if (reaches(plan.stage, "retire")) {
+      new Kube2iamRetirement(
+        "kube2iam-retirement",
+        { probe, retirement: settings.retirement, target, ...tool },
+        { parent: this, dependsOn: before },
+      );
+    }
+  }
+}
+
+function required<T>(value: T | undefined): T {
+  if (value === undefined)
+    throw new Error("The plan lacks what its stage needs; settings are checked for this.");
+  return value;
+}

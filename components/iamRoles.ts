@@ -1,0 +1,118 @@
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+
+import type { Settings } from "../migration/settings";
+
+export interface IamRolesArgs {
+  iam: Settings["iam"];
+  /** Role ARNs, with wildcards, that the kiam-server role may assume. */
+  assumableRoles: string[];
+  /** Prefix of role ARNs, such as `arn:aws:iam::123456789012:role/`. */
+  roleBaseArn: string;
+}
+
+/**
+ * The chain master node role → kiam-server role → application roles.
+ *
+ * Creates the kiam-server role with sts:AssumeRole on `assumableRoles`, lets the masters' role
+ * assume it, and creates the application roles asked for, which trust the kiam-server role and,
+ * until `iam.trustWorkerRole` is turned off, the workers' role that kube2iam uses. With
+ * `iam.manage` off it creates nothing but those.
+ */
+export class IamRoles extends pulumi.ComponentResource {
+  /** ARN of the kiam-server role; resolves once its policies are attached. */
+  readonly serverRoleArn: pulumi.Output<string>;
+  /** ARNs of the application roles created here, by name. */
+  readonly applicationRoleArns: Record<string, pulumi.Output<string>> = {};
+
+  constructor(name: string, args: IamRolesArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("kube2iam-to-kiam:index:IamRoles", name, args, opts);
+    const { iam } = args;
+    this.serverRoleArn = iam.manage
+      ? this.serverRole(name, args)
+      : pulumi.output(iam.serverRoleArn ?? "");
+    for (const role of iam.applicationRoles) this.applicationRole(name, role, args);
+    this.registerOutputs({
+      serverRoleArn: this.serverRoleArn,
+      applicationRoleArns: this.applicationRoleArns,
+    });
+  }
+
+  private serverRole(
+    name: string,
+    { iam, assumableRoles, roleBaseArn }: IamRolesArgs,
+  ): pulumi.Output<string> {
+    const parent = { parent: this };
+    const masterRoleName = iam.masterRoleName ?? "";
+    const role = new aws.iam.Role(
+      `${name}-server`,
+      {
+        name: iam.serverRoleName,
+        path: iam.serverRolePath,
+        description: "Assumed by kiam's server on the masters; assumes the roles of pods",
+        assumeRolePolicy: trustOf([roleArn(roleBaseArn, masterRoleName)]),
+      },
+      parent,
+    );
+    const assumes = new aws.iam.RolePolicy(
+      `${name}-server-assumes`,
+      { name: "assume-application-roles", role: role.name, policy: mayAssume(assumableRoles) },
+      parent,
+    );
+    const masters = new aws.iam.RolePolicy(
+      `${name}-master-assumes`,
+      {
+        name: "assume-kiam-server",
+        role: masterRoleName,
+        policy: role.arn.apply((arn) => mayAssume([arn])),
+      },
+      parent,
+    );
+    // Whoever uses the role needs the permissions with it, not just its name.
+    return pulumi.all([role.arn, assumes.id, masters.id]).apply(([arn]) => arn);
+  }
+
+  private applicationRole(
+    name: string,
+    { name: roleName, path, policyArns }: Settings["iam"]["applicationRoles"][number],
+    { iam, roleBaseArn }: IamRolesArgs,
+  ): void {
+    const worker = iam.trustWorkerRole ? [roleArn(roleBaseArn, iam.workerRoleName ?? "")] : [];
+    const role = new aws.iam.Role(
+      `${name}-${roleName}`,
+      {
+        name: roleName,
+        path,
+        assumeRolePolicy: this.serverRoleArn.apply((server) => trustOf([server, ...worker])),
+      },
+      { parent: this },
+    );
+    for (const policyArn of policyArns) {
+      new aws.iam.RolePolicyAttachment(
+        `${name}-${roleName}-${policyArn.slice(policyArn.lastIndexOf("/") + 1)}`,
+        { role: role.name, policyArn },
+        { parent: this },
+      );
+    }
+    this.applicationRoleArns[roleName] = role.arn;
+  }
+}
+
+/** Node roles have no path in kops; the account comes from the base ARN, whose path may be longer. */
+function roleArn(roleBaseArn: string, roleName: string): string {
+  return `${roleBaseArn.replace(/:role\/.*$/, ":role/")}${roleName}`;
+}
+
+function trustOf(principals: string[]): string {
+  return JSON.stringify({
+    Version: "2012-10-17",
+    Statement: [{ Effect: "Allow", Principal: { AWS: principals }, Action: "sts:AssumeRole" }],
+  });
+}
+
+function mayAssume(resources: string[]): string {
+  return JSON.stringify({
+    Version: "2012-10-17",
+    Statement: [{ Effect: "Allow", Action: "sts:AssumeRole", Resource: resources }],
+  });
+}

@@ -1,0 +1,51 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+
+import { audit, AuditError, describeFinding, refuseBlocking } from "../migration/audit";
+import { makePlan, type Plan } from "../migration/plan";
+import { kubeConfig, readClusterFacts } from "../migration/readClusterFacts";
+import { parseSettings, SettingsError, type Settings } from "../migration/settings";
+import { ClusterMigration } from "./clusterMigration";
+import type { ToolLocation } from "./gate";
+
+/**
+ * The whole Pulumi program: settings → facts → audit → plan → resources. Nothing is registered
+ * before the settings are valid and the audit has no blocking finding.
+ *
+ * @param raw the stack's configuration, one property per key
+ * @throws pulumi.RunError with every problem of the settings, or every blocking finding
+ */
+export async function program(
+  raw: unknown,
+  tool: ToolLocation = {},
+): Promise<{ serverRoleArn: pulumi.Output<string> }> {
+  const { settings, plan } = await decide(raw);
+  const provider = new k8s.Provider("cluster", {
+    context: settings.kubernetes.context,
+    enableServerSideApply: true,
+  });
+  const migration = new ClusterMigration(
+    "migration",
+    { settings, plan, ...tool },
+    { providers: [provider] },
+  );
+  return { serverRoleArn: migration.serverRoleArn };
+}
+
+async function decide(raw: unknown): Promise<{ settings: Settings; plan: Plan }> {
+  try {
+    const settings = parseSettings(raw);
+    const config = await kubeConfig(settings.kubernetes.context);
+    const facts = await readClusterFacts(config, settings);
+    const findings = audit(settings, facts);
+    refuseBlocking(findings);
+    for (const finding of findings) await pulumi.log.warn(describeFinding(finding).trim());
+    return { settings, plan: makePlan(settings, facts) };
+  } catch (error) {
+    // Pulumi prints a RunError without a stack trace: these are for the operator, not for us.
+    if (error instanceof SettingsError || error instanceof AuditError) {
+      throw new pulumi.RunError(error.message);
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,48 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+
+import type { PlannedProbe, PlannedWorker } from "../migration/plan";
+import { gate, type ToolLocation } from "./gate";
+import type { GateTarget } from "./gateTarget";
+
+/** Label of the nodes that this program moves; gates find the workers by it. */
+export const workerLabel = "kube2iam-to-kiam/worker";
+
+export interface WorkerAgentArgs extends ToolLocation {
+  worker: PlannedWorker;
+  probe: PlannedProbe;
+  target: GateTarget;
+}
+
+/**
+ * One worker at stage agent: a label that stands for the node, and the shadow probe. A pod there
+ * gets its role from the agent at hostIP:8881; kiam knows a caller by its pod IP, so this needs
+ * no rule and changes nothing for anybody.
+ */
+export class WorkerAgent extends pulumi.ComponentResource {
+  /** Exists as long as the node does; its deletion tolerates a node that is gone. */
+  readonly anchor: k8s.core.v1.NodePatch;
+
+  constructor(name: string, args: WorkerAgentArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("kube2iam-to-kiam:index:WorkerAgent", name, {}, opts);
+    this.anchor = new k8s.core.v1.NodePatch(
+      `${name}-anchor`,
+      { metadata: { name: args.worker.name, labels: { [workerLabel]: "true" } } },
+      { parent: this },
+    );
+    gate(
+      `${name}-shadow`,
+      {
+        verb: "probe-shadow",
+        input: {
+          target: args.target,
+          worker: { name: args.worker.name, hostIp: args.worker.hostIp },
+          probe: args.probe,
+        },
+        toolDirectory: args.toolDirectory,
+      },
+      { parent: this, dependsOn: [this.anchor] },
+    );
+    this.registerOutputs({});
+  }
+}

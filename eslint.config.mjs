@@ -1,0 +1,33 @@
+import js from "@eslint/js";
+import prettier from "eslint-config-prettier";
+import tseslint from "typescript-eslint";
+
+export default tseslint.config(
+  { ignores: ["node_modules/**", "coverage/**"] },
+  js.configs.recommended,
+  ...tseslint.configs.recommendedTypeChecked,
+  prettier,
+  {
+    languageOptions: {
+      parserOptions: { projectService: { allowDefaultProject: ["eslint.config.mjs"] }, tsconfigRootDir: import.meta.dirname },
+    },
+    rules: {
+      "@typescript-eslint/no-explicit-any": "error",
+      "@typescript-eslint/no-floating-promises": "error",
+      "@typescript-eslint/switch-exhaustiveness-check": "error",
+      "@typescript-eslint/consistent-type-imports": "error",
+      "no-restricted-imports": ["error", { patterns: [{ group: ["**/lab/*", "**/lab"], message: "Nothing imports the lab." }] }],
+      eqeqeq: "error",
+    },
+  },
+  {
+    // The lab and its tests are the only ones that may import the lab.
+    files: ["lab/**", "test/lab/**"],
+    rules: { "no-restricted-imports": "off" },
+  },
+  {
+    files: ["test/**"],
+    rules: { "@typescript-eslint/no-unused-expressions": "off" },
+  },
+  { files: ["**/*.mjs"], extends: [tseslint.configs.disableTypeChecked] },
+);

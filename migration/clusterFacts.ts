@@ -1,0 +1,81 @@
+/*
+ * What the migration has to know of a live cluster, read-only. Plain data: the readers are in
+ * readClusterFacts.ts, the decisions in plan.ts and audit.ts.
+ */
+
+export interface ClusterFacts {
+  nodes: NodeFacts[];
+  namespaces: NamespaceFacts[];
+  pods: PodFacts[];
+  /** kube2iam's DaemonSet; undefined where there is none (any more). */
+  kube2iam: Kube2iamFacts | undefined;
+  /** What an earlier run saw of kube2iam, kept in kiam's namespace; undefined before stage prepare. */
+  recorded: RecordedKube2iam | undefined;
+}
+
+export interface NodeFacts {
+  name: string;
+  labels: Record<string, string>;
+  taints: Taint[];
+  internalIp: string | undefined;
+  externalIp: string | undefined;
+  hostname: string | undefined;
+  ready: boolean;
+  /** Changes with every boot; a rebooted worker has kube2iam's rule again. */
+  bootId: string;
+  osImage: string;
+  /** The annotation that a proven cutover leaves on its node, as it stands there. */
+  cutoverAnnotation: string | undefined;
+}
+
+export interface Taint {
+  key: string;
+  value: string | undefined;
+  effect: string;
+}
+
+export interface NamespaceFacts {
+  name: string;
+  /** Value of iam.amazonaws.com/permitted. */
+  permitted: string | undefined;
+  /** Field managers that own that annotation, such as `helm` or `kubectl-client-side-apply`. */
+  permittedManagers: string[];
+}
+
+export interface PodFacts {
+  namespace: string;
+  name: string;
+  node: string | undefined;
+  /** Value of iam.amazonaws.com/role. */
+  role: string | undefined;
+  hostNetwork: boolean;
+  phase: string;
+}
+
+export interface Kube2iamFacts {
+  namespace: string;
+  daemonSet: string;
+  /** The container's command line: command and args. */
+  commandLine: string[];
+  /** A preStop hook's command, where there is one: it may delete kiam's rule too. */
+  preStop: string[] | undefined;
+  /** kube2iam's pod on each node it runs on: node name → pod. */
+  pods: Record<string, { uid: string; ready: boolean }>;
+}
+
+/** What has to outlive kube2iam's DaemonSet, since kiam's own settings were derived from it. */
+export interface RecordedKube2iam {
+  port: number;
+  interface: string;
+  /** kube2iam's --base-role-arn; empty where it had none. */
+  baseRoleArn: string;
+}
+
+/** Name of the ConfigMap in kiam's namespace that keeps {@link RecordedKube2iam}. */
+export const recordName = "kube2iam-to-kiam";
+
+/** Key in that ConfigMap. */
+export const recordKey = "kube2iam.json";
+
+/** Annotation that a proven cutover leaves on its node; see cutoverGeneration.ts. */
+export const cutoverAnnotation = "kube2iam-to-kiam/cutover";

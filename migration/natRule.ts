@@ -1,0 +1,195 @@
+/**
+ * The nat rules that hand pods' credential requests to kube2iam or to kiam.
+ *
+ * Both systems write the same kind of rule into PREROUTING of the nat table, and `iptables -S`
+ * prints it as
+ *
+ *     -A PREROUTING -d 169.254.169.254/32 -i cni0 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.0.0.1:8181
+ *
+ * That whole line is what this project calls the rule's spec: it is how rules are recognised,
+ * deleted and put back (never by line number). Sources: kube2iam iptables/iptables.go (AddRule),
+ * kiam cmd/kiam/iptables.go (ruleSpec).
+ *
+ * components/node/rules.sh applies the same rules of recognition on the worker itself;
+ * test/node/ruleClassification.test.ts holds the two against each other.
+ */
+import { isIPv4 } from "node:net";
+import { z } from "zod";
+
+/** Where EC2 serves instance metadata; the destination of every credential request. */
+export const metadataAddress = "169.254.169.254";
+
+/** The chain, in the nat table, that both systems use. */
+export const natChain = "PREROUTING";
+
+/** Which of the kernel's two sets of tables a rule lives in: `iptables-nft` or `iptables-legacy`. */
+export const backendSchema = z.enum(["nft", "legacy"]);
+export type Backend = z.infer<typeof backendSchema>;
+
+/** The two systems that answer pods' credential requests. */
+export const systemSchema = z.enum(["kube2iam", "kiam"]);
+export type System = z.infer<typeof systemSchema>;
+
+/**
+ * A host interface as kube2iam's and kiam's `--host-interface` take it: a name (`cni0`), a prefix
+ * (`cali+`), or either negated (`!eth0`). Narrower than the kernel, which allows any character
+ * but `/` and blanks: what is accepted here is safe in every shell.
+ */
+export const hostInterfacePattern = /^!?(?!-)[A-Za-z0-9_.-]{0,15}\+?$/;
+export const hostInterfaceSchema = z
+  .string()
+  .max(16)
+  .refine((value) => value !== "" && value !== "!" && hostInterfacePattern.test(value), {
+    error:
+      "must be an interface as --host-interface takes it: a name (cni0), a prefix (cali+) or a negation (!eth0)",
+  });
+
+/** A port of TCP, 1 to 65535. */
+export const portSchema = z.number().int().min(1).max(65535);
+
+/** A worker's address as a dotted quad: what kube2iam and kiam get as HOST_IP. */
+export const hostIpSchema = z
+  .string()
+  .refine((value) => isIPv4(value), { error: "must be an IPv4 address such as 10.0.0.1" });
+
+/** What tells the two systems' rules of one worker apart: its address and both ports. */
+export interface RuleTargets {
+  readonly hostIp: string;
+  /** kube2iam's `--app-port`. */
+  readonly kube2iamPort: number;
+  /** The kiam agent's `--port`. */
+  readonly kiamPort: number;
+}
+
+/** A credential rule taken apart. */
+export interface CredentialRule {
+  /** `cni0`, `cali+`, `!eth0`; undefined where the rule has no `-i` and so covers every interface. */
+  readonly interface: string | undefined;
+  readonly address: string;
+  readonly port: number;
+}
+
+/** The spec of the rule that sends pods' credential requests to `address`:`port`. */
+export function credentialRuleSpec(rule: CredentialRule): string {
+  const incoming =
+    rule.interface === undefined
+      ? ""
+      : rule.interface.startsWith("!")
+        ? ` ! -i ${rule.interface.slice(1)}`
+        : ` -i ${rule.interface}`;
+  return (
+    `-A ${natChain} -d ${metadataAddress}/32${incoming} -p tcp -m tcp --dport 80 ` +
+    `-j DNAT --to-destination ${rule.address}:${rule.port}`
+  );
+}
+
+/**
+ * Takes a line of `iptables -t nat -S` apart if, and only if, it has exactly the form that
+ * kube2iam and kiam write: these matches, each once, in any order, and nothing else. Everything
+ * else (another port, another destination, a comment, another chain) gives undefined.
+ */
+export function parseCredentialRule(spec: string): CredentialRule | undefined {
+  const words = spec.split(" ");
+  if (words[0] !== "-A" || words[1] !== natChain) return undefined;
+  const seen = new Set<string>();
+  let hostInterface: string | undefined;
+  let target: { address: string; port: number } | undefined;
+  for (let at = 2; at < words.length; at += 2) {
+    const negated = words[at] === "!";
+    if (negated) at += 1;
+    const option = words[at] ?? "";
+    const value = words[at + 1] ?? "";
+    if (seen.has(option) || (negated && option !== "-i")) return undefined;
+    seen.add(option);
+    switch (option) {
+      case "-d":
+        if (value !== `${metadataAddress}/32` && value !== metadataAddress) return undefined;
+        break;
+      case "-i":
+        hostInterface = `${negated ? "!" : ""}${value}`;
+        if (!hostInterfaceSchema.safeParse(hostInterface).success) return undefined;
+        break;
+      case "-p":
+      case "-m":
+        if (value !== "tcp") return undefined;
+        break;
+      case "--dport":
+        if (value !== "80") return undefined;
+        break;
+      case "-j":
+        if (value !== "DNAT") return undefined;
+        break;
+      case "--to-destination":
+        target = parseTarget(value);
+        if (target === undefined) return undefined;
+        break;
+      default:
+        return undefined;
+    }
+  }
+  const needed = ["-d", "-p", "--dport", "-j", "--to-destination"];
+  if (target === undefined || !needed.every((option) => seen.has(option))) return undefined;
+  return { interface: hostInterface, ...target };
+}
+
+function parseTarget(value: string): { address: string; port: number } | undefined {
+  const parts = /^([0-9.]+):([1-9][0-9]{0,4})$/.exec(value);
+  const address = parts?.[1] ?? "";
+  const port = Number(parts?.[2]);
+  return isIPv4(address) && port >= 1 && port <= 65535 ? { address, port } : undefined;
+}
+
+/** Whose rule this is on the worker described by `targets`; undefined for everybody else's. */
+export function systemOfRule(spec: string, targets: RuleTargets): System | undefined {
+  const rule = parseCredentialRule(spec);
+  if (rule === undefined || rule.address !== targets.hostIp) return undefined;
+  if (rule.port === targets.kube2iamPort) return "kube2iam";
+  if (rule.port === targets.kiamPort) return "kiam";
+  return undefined;
+}
+
+/**
+ * Whether a rule for `wide` sees every packet that a rule for `narrow` sees. Where that cannot
+ * be told from the two names (`cni0` under `!eth0` can, `!eth0` under `cni0` cannot) the answer is
+ * no, because a removal that relies on it would hand pods the node's own role.
+ */
+export function interfaceCovers(wide: string | undefined, narrow: string | undefined): boolean {
+  if (wide === undefined || wide === narrow) return true;
+  if (narrow === undefined || narrow.startsWith("!")) return false;
+  if (wide.startsWith("!")) return !interfacesOverlap(wide.slice(1), narrow);
+  return wide.endsWith("+") && narrow.startsWith(wide.slice(0, -1));
+}
+
+/** Whether one interface can match both of these names or prefixes (no negations). */
+function interfacesOverlap(one: string, other: string): boolean {
+  if (one.endsWith("+") && other.startsWith(one.slice(0, -1))) return true;
+  if (other.endsWith("+") && one.startsWith(other.slice(0, -1))) return true;
+  return one === other;
+}
+
+/** A rule as it stood on a worker, with what is needed to put it back. */
+export const capturedRuleSchema = z.object({
+  /** The tables it stood in. */
+  backend: backendSchema,
+  /** The line of `iptables -S`; nothing but a credential rule is accepted. */
+  spec: z.string().refine((value) => parseCredentialRule(value) !== undefined, {
+    error:
+      "must be a rule as kube2iam writes it and iptables -S prints it " +
+      `(-A ${natChain} -d ${metadataAddress}/32 -i … -p tcp -m tcp --dport 80 -j DNAT --to-destination IP:PORT)`,
+  }),
+});
+export type CapturedRule = z.infer<typeof capturedRuleSchema>;
+
+/** Problems that forbid putting `rule` back as kube2iam's on the worker of `targets`; none = []. */
+export function capturedRuleProblems(rule: CapturedRule, targets: RuleTargets): string[] {
+  const checked = capturedRuleSchema.safeParse(rule);
+  if (!checked.success) {
+    return checked.error.issues.map(
+      (issue) => `captured rule: ${issue.path.join(".")} ${issue.message}`,
+    );
+  }
+  if (systemOfRule(rule.spec, targets) === "kube2iam") return [];
+  return [
+    `captured rule: ${rule.spec} does not lead to kube2iam at ${targets.hostIp}:${targets.kube2iamPort}`,
+  ];
+}

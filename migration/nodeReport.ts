@@ -1,0 +1,168 @@
+/** The JSON document that components/node/rules.sh prints: what it found on a worker and did there. */
+import { z } from "zod";
+import { backendSchema, systemSchema } from "./natRule.js";
+
+/** What went wrong or deserves a look, by kind; the message of a finding tells the rest. */
+export const findingCodes = [
+  /** The script does not run as root. */
+  "not-root",
+  /** `--host-ip` is not an address of the machine the script runs on, or that could not be read. */
+  "wrong-node",
+  /** A set of tables that may hold rules could not be read. */
+  "backend-unreadable",
+  /** No iptables at all. */
+  "no-iptables",
+  /** A set of tables was not looked at because no tool for it is installed here. */
+  "backend-absent",
+  /** The rule that must take over is not there. */
+  "rule-absent",
+  /** A rule leads to kube2iam or kiam but has not the form that they write. */
+  "unexpected-form",
+  /** Somebody else's rule for the same traffic stands where it would take over. */
+  "competing-rule",
+  /** The rule that must take over does not see all traffic of the one to be removed. */
+  "interface-not-covered",
+  /** The system that must answer does not. */
+  "unhealthy",
+  /** A rule was there again, or gone, right after the change. */
+  "not-verified",
+  /** A change failed. */
+  "change-failed",
+  /** What had been changed was put back. */
+  "undone",
+  /** What had been changed could NOT be put back: somebody must look at this worker now. */
+  "undo-failed",
+  /** Rules of both systems stand in different sets of tables: their order cannot be told. */
+  "order-unknown",
+  /** The rule does not stand in the tables it was captured from. */
+  "other-backend",
+] as const;
+
+const findingSchema = z.object({
+  /** A problem made the script refuse or undo; a notice is for the reader. */
+  severity: z.enum(["problem", "notice"]),
+  code: z.enum(findingCodes),
+  message: z.string(),
+});
+export type Finding = z.infer<typeof findingSchema>;
+
+const placedRuleSchema = z.object({
+  backend: backendSchema,
+  /** 1 is first in the chain. */
+  position: z.number().int().min(1),
+  spec: z.string(),
+});
+/** A rule and where it stands. */
+export type PlacedRule = z.infer<typeof placedRuleSchema>;
+
+const natStateSchema = z.object({
+  /** Every rule of nat/PREROUTING in the nft tables, as `-S` prints it, in order. */
+  nft: z.array(z.string()),
+  /** The same of the legacy tables. */
+  legacy: z.array(z.string()),
+  /** kube2iam's rules among them. */
+  kube2iam: z.array(placedRuleSchema),
+  /** kiam's rules among them. */
+  kiam: z.array(placedRuleSchema),
+  /**
+   * Whose rule comes first. `unknown`: they stand in different sets of tables, whose order depends
+   * on which was registered first and cannot be read. `none`: pods reach the node's own role.
+   */
+  inForce: z.enum(["kube2iam", "kiam", "none", "unknown"]),
+});
+export type NatState = z.infer<typeof natStateSchema>;
+
+export const nodeReportSchema = z.object({
+  /** Version of this document's form. */
+  version: z.literal(1),
+  verb: z.enum(["inspect", "remove", "restore"]),
+  /** Whose rule `remove` was to remove; null for the other verbs. */
+  system: systemSchema.nullable(),
+  hostIp: z.string(),
+  /** The kernel's boot id: a new one means that every rule is new, too. */
+  bootId: z.string(),
+  /**
+   * ok: as asked for, changed or not. refused: nothing was touched. undone: changed, and put back.
+   * broken: changed, and could not be put back.
+   */
+  outcome: z.enum(["ok", "refused", "undone", "broken"]),
+  /** Whether the worker's rules differ from before. */
+  changed: z.boolean(),
+  backends: z.array(
+    z.object({
+      name: backendSchema,
+      /** The command used, for example `iptables-nft`; empty where there is none. */
+      tool: z.string(),
+      /**
+       * read: looked at. empty: the kernel holds no such table here. absent: no tool for it here.
+       * failed: could not be read (never taken as "no rules").
+       */
+      state: z.enum(["read", "empty", "absent", "failed"]),
+      detail: z.string(),
+    }),
+  ),
+  before: natStateSchema,
+  after: natStateSchema,
+  /** Rules deleted, with the positions that they had. */
+  removed: z.array(placedRuleSchema),
+  /** Rules put in by `restore`, with the positions that they got. */
+  inserted: z.array(placedRuleSchema),
+  /**
+   * The rule that the way back to kube2iam needs: the live one as it stood before, else one
+   * derived from the flags and kiam's rule; null where neither is known.
+   */
+  kube2iamRule: z
+    .object({ backend: backendSchema, spec: z.string(), source: z.enum(["live", "derived"]) })
+    .nullable(),
+  /** The same, where kube2iam had several different rules (several interfaces): all of them. */
+  kube2iamRules: z.array(z.object({ backend: backendSchema, spec: z.string() })),
+  health: z.array(
+    z.object({
+      system: systemSchema,
+      /** Before or after the change; `inspect` only knows before. */
+      when: z.enum(["before", "after"]),
+      ok: z.boolean(),
+      /** What was asked and what came back. */
+      detail: z.string(),
+    }),
+  ),
+  /**
+   * Established connections to kube2iam's port, from /proc/net/tcp and tcp6. Deleting a nat rule
+   * does not touch them: these clients stay with kube2iam until they reconnect.
+   */
+  kube2iamConnections: z.array(z.object({ address: z.string(), port: portNumber() })),
+  findings: z.array(findingSchema),
+});
+export type NodeReport = z.infer<typeof nodeReportSchema>;
+
+function portNumber() {
+  return z.number().int().min(0).max(65535);
+}
+
+/**
+ * Reads the script's output. Throws with the beginning of what came instead when it is not such a
+ * document: a connection that was cut, a login banner, another version.
+ */
+export function parseNodeReport(stdout: string): NodeReport {
+  const explain = (what: string) =>
+    new Error(
+      `the node script's answer ${what}; it began with ${JSON.stringify(stdout.slice(0, 200))}. ` +
+        "The script finishes or undoes by itself: run inspect on that worker to see which.",
+    );
+  let document: unknown;
+  try {
+    document = JSON.parse(stdout);
+  } catch {
+    throw explain(stdout.trim() === "" ? "is empty" : "is not JSON");
+  }
+  const report = nodeReportSchema.safeParse(document);
+  if (!report.success) throw explain(`has another form (${z.prettifyError(report.error)})`);
+  return report.data;
+}
+
+/** The problems of a report in one line each, for an error message. */
+export function reportProblems(report: NodeReport): string[] {
+  return report.findings
+    .filter((finding) => finding.severity === "problem")
+    .map((finding) => `${report.hostIp}: ${finding.message}`);
+}

@@ -1,0 +1,63 @@
+import type { NodeFacts } from "./clusterFacts";
+import type { Settings, Toleration } from "./settings";
+
+/** Labels by which kops and kubeadm, old and new, mark masters. */
+export const masterLabels = [
+  "node-role.kubernetes.io/master",
+  "node-role.kubernetes.io/control-plane",
+] as const;
+
+/** The nodes that are to run kiam's server. */
+export function serverNodes(settings: Settings, nodes: readonly NodeFacts[]): NodeFacts[] {
+  const selector = settings.kiam.serverNodeSelector;
+  return byName(
+    nodes.filter((node) => (selector === undefined ? isMaster(node) : matches(node, selector))),
+  );
+}
+
+/** The nodes that are to be moved: those that run kiam's agent. */
+export function workerNodes(settings: Settings, nodes: readonly NodeFacts[]): NodeFacts[] {
+  const { selector, list } = settings.workers;
+  return byName(
+    nodes.filter((node) => {
+      if (list !== undefined) return list.some((worker) => worker.name === node.name);
+      if (selector !== undefined) return matches(node, selector);
+      const servers = settings.kiam.serverNodeSelector;
+      return !isMaster(node) && (servers === undefined || !matches(node, servers));
+    }),
+  );
+}
+
+export function isMaster(node: Pick<NodeFacts, "labels">): boolean {
+  return masterLabels.some((label) => label in node.labels);
+}
+
+/** Taints of a node that keep pods off it and that none of the tolerations covers. */
+export function untolerated(
+  node: Pick<NodeFacts, "taints">,
+  tolerations: readonly Toleration[],
+): NodeFacts["taints"] {
+  return node.taints.filter(
+    (taint) =>
+      taint.effect !== "PreferNoSchedule" &&
+      // The DaemonSet controller adds these tolerations by itself.
+      !taint.key.startsWith("node.kubernetes.io/") &&
+      !tolerations.some(
+        (toleration) =>
+          (toleration.effect === undefined || toleration.effect === taint.effect) &&
+          (toleration.key === undefined
+            ? toleration.operator === "Exists"
+            : toleration.key === taint.key &&
+              (toleration.operator === "Exists" ||
+                (toleration.value ?? "") === (taint.value ?? ""))),
+      ),
+  );
+}
+
+function matches(node: NodeFacts, selector: Record<string, string>): boolean {
+  return Object.entries(selector).every(([label, value]) => node.labels[label] === value);
+}
+
+function byName(nodes: NodeFacts[]): NodeFacts[] {
+  return nodes.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+}

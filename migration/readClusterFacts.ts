@@ -1,0 +1,218 @@
+import type {
+  CoreV1Api,
+  AppsV1Api,
+  KubeConfig,
+  V1DaemonSet,
+  V1Namespace,
+  V1Node,
+  V1Pod,
+} from "@kubernetes/client-node";
+
+import {
+  cutoverAnnotation,
+  recordKey,
+  recordName,
+  type ClusterFacts,
+  type Kube2iamFacts,
+  type NamespaceFacts,
+  type NodeFacts,
+  type PodFacts,
+  type RecordedKube2iam,
+} from "./clusterFacts";
+import { permittedAnnotation, roleAnnotation } from "./permitted";
+import type { Settings } from "./settings";
+
+/** Objects per list call; the API server's own default for chunked lists. */
+const pageSize = 500;
+
+/** Kubernetes access by the usual rules: KUBECONFIG, ~/.kube/config, or in-cluster. */
+export async function kubeConfig(context?: string): Promise<KubeConfig> {
+  // Loaded only where it is used: the client takes longer to load than most of our programs run.
+  const { KubeConfig } = await import("@kubernetes/client-node");
+  const config = new KubeConfig();
+  config.loadFromDefault();
+  if (context !== undefined) {
+    if (config.getContextObject(context) === null) {
+      const known = config.getContexts().map((each) => each.name);
+      throw new Error(
+        `kubernetes.context: there is no context ${context} in the kubeconfig (it has: ${known.join(", ") || "none"})`,
+      );
+    }
+    config.setCurrentContext(context);
+  }
+  return config;
+}
+
+/**
+ * Reads what the plan and the audit need. Changes nothing.
+ *
+ * @throws Error that names the call where the API refuses or cannot be reached
+ */
+export async function readClusterFacts(
+  config: KubeConfig,
+  settings: Pick<Settings, "kube2iam" | "kiam">,
+): Promise<ClusterFacts> {
+  const { AppsV1Api, CoreV1Api } = await import("@kubernetes/client-node");
+  const core = config.makeApiClient(CoreV1Api);
+  const apps = config.makeApiClient(AppsV1Api);
+  const { namespace, daemonSet } = settings.kube2iam;
+  const [nodes, namespaces, pods, live, recorded] = await Promise.all([
+    listAll("nodes", (page) => core.listNode(page)),
+    listAll("namespaces", (page) => core.listNamespace(page)),
+    listAll("pods", (page) => core.listPodForAllNamespaces(page)),
+    readDaemonSet(apps, namespace, daemonSet),
+    readRecord(core, settings.kiam.namespace),
+  ]);
+  return {
+    nodes: nodes.map(nodeFacts),
+    namespaces: namespaces.map(namespaceFacts),
+    pods: pods.filter((pod) => !isFinished(pod)).map(podFacts),
+    kube2iam: live === undefined ? undefined : kube2iamFacts(live, pods),
+    recorded,
+  };
+}
+
+interface Page {
+  limit: number;
+  _continue?: string;
+}
+
+async function listAll<Item>(
+  what: string,
+  list: (page: Page) => Promise<{ items: Item[]; metadata?: { _continue?: string } }>,
+): Promise<Item[]> {
+  const items: Item[] = [];
+  let next: string | undefined;
+  do {
+    const page = await named(`listing ${what}`, list({ limit: pageSize, _continue: next }));
+    items.push(...page.items);
+    next = page.metadata?._continue || undefined;
+  } while (next !== undefined);
+  return items;
+}
+
+async function named<T>(what: string, call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    throw new Error(`Could not read the cluster (${what}): ${apiMessage(error)}`, { cause: error });
+  }
+}
+
+/** The API server's own message, where an error carries one. */
+export function apiMessage(error: unknown): string {
+  if (typeof error === "object" && error !== null && "body" in error) {
+    const body = typeof error.body === "string" ? error.body : JSON.stringify(error.body);
+    const message = /"message":\s*"((?:[^"\\]|\\.)*)"/.exec(body)?.[1];
+    if (message !== undefined) return JSON.parse(`"${message}"`) as string;
+  }
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Whether an error of the Kubernetes client says that the object is not there. */
+export function isNotFound(error: unknown): boolean {
+  return typeof error === "object" && error !== null && "code" in error && error.code === 404;
+}
+
+async function readDaemonSet(
+  apps: AppsV1Api,
+  namespace: string,
+  name: string,
+): Promise<V1DaemonSet | undefined> {
+  try {
+    return await apps.readNamespacedDaemonSet({ namespace, name });
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw new Error(`Could not read DaemonSet ${namespace}/${name}: ${apiMessage(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+async function readRecord(
+  core: CoreV1Api,
+  namespace: string,
+): Promise<RecordedKube2iam | undefined> {
+  try {
+    const record = await core.readNamespacedConfigMap({ namespace, name: recordName });
+    const text = record.data?.[recordKey];
+    return text === undefined ? undefined : (JSON.parse(text) as RecordedKube2iam);
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw new Error(`Could not read ConfigMap ${namespace}/${recordName}: ${apiMessage(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function nodeFacts(node: V1Node): NodeFacts {
+  const address = (type: string) =>
+    node.status?.addresses?.find((each) => each.type === type)?.address;
+  return {
+    name: node.metadata?.name ?? "",
+    labels: node.metadata?.labels ?? {},
+    taints: (node.spec?.taints ?? []).map(({ key, value, effect }) => ({ key, value, effect })),
+    internalIp: address("InternalIP"),
+    externalIp: address("ExternalIP"),
+    hostname: address("Hostname"),
+    ready:
+      node.status?.conditions?.some((each) => each.type === "Ready" && each.status === "True") ??
+      false,
+    bootId: node.status?.nodeInfo?.bootID ?? "",
+    osImage: node.status?.nodeInfo?.osImage ?? "",
+    cutoverAnnotation: node.metadata?.annotations?.[cutoverAnnotation],
+  };
+}
+
+function namespaceFacts(namespace: V1Namespace): NamespaceFacts {
+  const field = `f:${permittedAnnotation}`;
+  const managers = (namespace.metadata?.managedFields ?? [])
+    .filter((entry) => JSON.stringify(entry.fieldsV1 ?? {}).includes(`"${field}"`))
+    .map((entry) => entry.manager ?? "unknown");
+  return {
+    name: namespace.metadata?.name ?? "",
+    permitted: namespace.metadata?.annotations?.[permittedAnnotation],
+    permittedManagers: [...new Set(managers)],
+  };
+}
+
+function isFinished(pod: V1Pod): boolean {
+  return pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
+}
+
+function podFacts(pod: V1Pod): PodFacts {
+  return {
+    namespace: pod.metadata?.namespace ?? "",
+    name: pod.metadata?.name ?? "",
+    node: pod.spec?.nodeName,
+    role: pod.metadata?.annotations?.[roleAnnotation],
+    hostNetwork: pod.spec?.hostNetwork ?? false,
+    phase: pod.status?.phase ?? "Unknown",
+  };
+}
+
+function kube2iamFacts(daemonSet: V1DaemonSet, pods: V1Pod[]): Kube2iamFacts {
+  const container = daemonSet.spec?.template.spec?.containers[0];
+  const own = pods.filter(
+    (pod) =>
+      pod.metadata?.deletionTimestamp === undefined &&
+      pod.metadata?.ownerReferences?.some((owner) => owner.uid === daemonSet.metadata?.uid),
+  );
+  return {
+    namespace: daemonSet.metadata?.namespace ?? "",
+    daemonSet: daemonSet.metadata?.name ?? "",
+    commandLine: [...(container?.command ?? []), ...(container?.args ?? [])],
+    preStop: container?.lifecycle?.preStop?.exec?.command,
+    pods: Object.fromEntries(
+      own.flatMap((pod) => {
+        const ready = pod.status?.conditions?.some(
+          (each) => each.type === "Ready" && each.status === "True",
+        );
+        const node = pod.spec?.nodeName;
+        return node === undefined
+          ? []
+          : [[node, { uid: pod.metadata?.uid ?? "", ready: ready ?? false }]];
+      }),
+    ),
+  };
+}

@@ -1,0 +1,481 @@
+import { isIP } from "node:net";
+import { z } from "zod";
+
+import { permittedProblem } from "./permitted";
+import { reaches, stages } from "./stages";
+
+/*
+ * The settings of one stack, as they stand in stacks/Pulumi.<stack>.yaml. Every value that
+ * reaches a shell, a manifest or an IAM policy is validated here by type first.
+ */
+
+const port = z
+  .int()
+  .min(1, "must be a port from 1 to 65535")
+  .max(65535, "must be a port from 1 to 65535");
+
+const kubernetesName = z
+  .string()
+  .regex(
+    /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/,
+    "must be a Kubernetes name: lower-case letters, digits, '-' and '.'",
+  );
+
+/** A network interface as iptables matches it: `cni0`, `cali+` (prefix), `!eth0` (any but). */
+const networkInterface = z
+  .string()
+  .regex(
+    /^!?[A-Za-z0-9_.-]{1,15}\+?$/,
+    "must be an interface as iptables takes it, such as cni0, cali+ or !eth0",
+  );
+
+/** A duration as kiam's flags take it. */
+const duration = z
+  .string()
+  .regex(/^[1-9]\d*(s|m|h)$/, "must be a duration such as 900s, 30m or 1h");
+
+const absolutePath = z.string().regex(/^\/[A-Za-z0-9/._-]*$/, "must be an absolute path");
+
+const iamName = z
+  .string()
+  .regex(/^[\w+=,.@-]{1,64}$/, "must be an IAM role name: at most 64 letters, digits or +=,.@_-");
+
+const iamPath = z
+  .string()
+  .regex(/^\/([\x21-\x7e]*\/)?$/, "must be an IAM path: it begins and ends with '/'");
+
+const roleArn = z
+  .string()
+  .regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]+$/, "must be the ARN of an IAM role");
+
+const image = z
+  .string()
+  .regex(/^[a-zA-Z0-9][a-zA-Z0-9._/:@-]*[a-zA-Z0-9]$/, "must be a container image reference");
+
+const hostAddress = z
+  .string()
+  .refine(
+    (value) => isIP(value) > 0 || /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/.test(value),
+    "must be an IP address or a host name",
+  );
+
+const publicKey = z
+  .string()
+  .regex(
+    /^(ssh-(ed25519|rsa)|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+=*( \S.*)?$/,
+    "must be a public host key as in known_hosts, such as 'ssh-ed25519 AAAA…'",
+  );
+
+const labels = z.record(z.string().min(1), z.string());
+
+const toleration = z.strictObject({
+  key: z.string().optional(),
+  operator: z.enum(["Exists", "Equal"]).optional(),
+  value: z.string().optional(),
+  effect: z.enum(["NoSchedule", "PreferNoSchedule", "NoExecute"]).optional(),
+});
+
+const resourceQuantities = z.strictObject({
+  requests: z.record(z.string(), z.string()).optional(),
+  limits: z.record(z.string(), z.string()).optional(),
+});
+
+/** Flags handed to kiam as they are, after the ones this program sets. */
+const extraArgs = z.array(
+  z.string().regex(/^--[a-z0-9-]+(=.*)?$/, "must be a flag such as --sync=30s"),
+);
+
+const kubernetes = z.strictObject({
+  /** Context in the kubeconfig; the current one when unset. */
+  context: z.string().min(1).optional(),
+});
+
+const kube2iam = z.strictObject({
+  /** Namespace of kube2iam's DaemonSet. */
+  namespace: kubernetesName.default("kube-system"),
+  /** Name of kube2iam's DaemonSet. */
+  daemonSet: kubernetesName.default("kube2iam"),
+  /** kube2iam's --app-port; read from the live DaemonSet when unset. */
+  port: port.optional(),
+  /** kube2iam's --host-interface; read from the live DaemonSet when unset. */
+  interface: networkInterface.optional(),
+});
+
+const tls = z.discriminatedUnion("mode", [
+  z.strictObject({
+    /** Certificates are made once by this program and kept as secrets in the stack's state. */
+    mode: z.literal("issued"),
+    validityDays: z
+      .int()
+      .min(30, "must be at least 30 days")
+      .max(3650, "must be at most 3650 days")
+      .default(365),
+  }),
+  z.strictObject({
+    /** Secrets of type kubernetes.io/tls with ca.crt that exist in kiam's namespace. */
+    mode: z.literal("secrets"),
+    serverSecret: kubernetesName,
+    agentSecret: kubernetesName,
+  }),
+  z.strictObject({
+    /** cert-manager issues from an Issuer or ClusterIssuer that exists. */
+    mode: z.literal("cert-manager"),
+    issuer: z.strictObject({
+      name: kubernetesName,
+      kind: z.enum(["Issuer", "ClusterIssuer"]).default("ClusterIssuer"),
+    }),
+  }),
+]);
+
+const kiam = z.strictObject({
+  /** Image of server and agent. */
+  image: image.default("quay.io/uswitch/kiam:v4.2"),
+  /** Namespace to create for kiam; it goes again with `pulumi destroy`. */
+  namespace: kubernetesName.default("kiam"),
+  /** Port of the agent on each worker; not kube2iam's, since both run for a while. */
+  agentPort: port.default(8881),
+  /** Port of the server. On the host network kops masters have 443 taken by the API server. */
+  serverPort: port.default(443),
+  /** Interface of the agent's rule (--host-interface); that of kube2iam when unset. */
+  hostInterface: networkInterface.optional(),
+  /** Labels of the nodes that run the server; unset: nodes with a master or control-plane role label. */
+  serverNodeSelector: labels.optional(),
+  /** Taints of those nodes that the server tolerates. */
+  serverTolerations: z.array(toleration).default([
+    { key: "node-role.kubernetes.io/master", operator: "Exists", effect: "NoSchedule" },
+    { key: "node-role.kubernetes.io/control-plane", operator: "Exists", effect: "NoSchedule" },
+  ]),
+  /** Whether the server uses its node's network; needed where kube2iam runs on the masters too. */
+  serverHostNetwork: z.boolean().default(false),
+  /**
+   * Directory on the masters that holds CA certificates: /etc/ssl/certs on Debian, Ubuntu and
+   * Flatcar, /etc/pki/ca-trust/extracted/pem on Amazon Linux and RHEL.
+   */
+  caHostPath: absolutePath.default("/etc/ssl/certs"),
+  /** Lifetime of the credentials pods get; STS caps chained roles at 1h. */
+  sessionDuration: duration.default("1h"),
+  /** AWS region for the regional STS endpoint. */
+  region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "must be an AWS region such as eu-west-1"),
+  /** Prefix of role ARNs, such as arn:aws:iam::123456789012:role/; kube2iam's --base-role-arn when unset. */
+  roleBaseArn: z
+    .string()
+    .regex(
+      /^arn:aws[a-z-]*:iam::\d{12}:role\/([\w+=,.@/-]*\/)?$/,
+      "must be a role ARN prefix such as arn:aws:iam::123456789012:role/",
+    )
+    .optional(),
+  logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),
+  resources: z
+    .strictObject({ server: resourceQuantities.optional(), agent: resourceQuantities.optional() })
+    .default({}),
+  extraArgs: z
+    .strictObject({ server: extraArgs.default([]), agent: extraArgs.default([]) })
+    .prefault({}),
+  tls: tls.prefault({ mode: "issued" }),
+});
+
+const namespacePermission = z.strictObject({
+  /** Value of iam.amazonaws.com/permitted: a Go (RE2) regular expression, matched against the role's ARN. */
+  permitted: z.string().superRefine((pattern, context) => {
+    const problem = permittedProblem(pattern);
+    if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
+  }),
+  /** Take the annotation over from whoever manages it now. */
+  force: z.boolean().default(false),
+});
+
+const applicationRole = z.strictObject({
+  name: iamName,
+  path: iamPath.default("/"),
+  /** Managed policies to attach. */
+  policyArns: z
+    .array(
+      z
+        .string()
+        .regex(/^arn:aws[a-z-]*:iam::(aws|\d{12}):policy\/.+$/, "must be the ARN of an IAM policy"),
+    )
+    .default([]),
+});
+
+const iam = z.strictObject({
+  /** Whether this program creates the kiam-server role and lets the masters assume it. */
+  manage: z.boolean().default(true),
+  /** Name of the kiam-server role. */
+  serverRoleName: iamName.default("kiam-server"),
+  serverRolePath: iamPath.default("/"),
+  /** ARN of a kiam-server role that exists; needed, and only used, where `manage` is off. */
+  serverRoleArn: roleArn.optional(),
+  /** Name of the IAM role of the masters. Required where `manage` is on. */
+  masterRoleName: iamName.optional(),
+  /** Name of the IAM role of the workers, which kube2iam uses. Required with `applicationRoles`. */
+  workerRoleName: iamName.optional(),
+  /** What the kiam-server role may assume; every role below the role base ARN when unset. */
+  assumableRoles: z
+    .array(
+      z
+        .string()
+        .regex(
+          /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/*?-]+$/,
+          "must be a role ARN; * and ? are allowed",
+        ),
+    )
+    .min(1, "must name at least one role")
+    .optional(),
+  /** Application roles that this program creates. */
+  applicationRoles: z.array(applicationRole).default([]),
+  /** Whether those roles still trust the workers' role. Turn it off only once kube2iam is gone. */
+  trustWorkerRole: z.boolean().default(true),
+});
+
+const bastion = z.strictObject({
+  host: hostAddress,
+  port: port.default(22),
+  user: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_-]{0,31}$/, "must be a user name")
+    .optional(),
+  privateKey: z.string().min(1).optional(),
+  hostKey: publicKey,
+});
+
+const ssh = z.strictObject({
+  /** Login on the workers; kops on Ubuntu has `ubuntu`. */
+  user: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_-]{0,31}$/, "must be a user name")
+    .default("ubuntu"),
+  port: port.default(22),
+  /** Private key (a secret). Exactly one of this and `agentSocketPath`. */
+  privateKey: z.string().min(1).optional(),
+  /** Pass phrase of the key (a secret). */
+  privateKeyPassword: z.string().optional(),
+  /** Socket of an SSH agent. */
+  agentSocketPath: absolutePath.optional(),
+  /** Whether commands on workers go through `sudo -n`. */
+  sudo: z.boolean().default(true),
+  /** A jump host. */
+  bastion: bastion.optional(),
+  /** Public host key of each worker by node name. */
+  hostKeys: z.record(z.string(), publicKey).default({}),
+  /** Accept workers whose host key is not listed. Their identity is then NOT checked. */
+  acceptUnknownHosts: z.boolean().default(false),
+  /** How often to try to connect to a worker. */
+  dialErrorLimit: z.int().min(1, "must be at least 1").max(60, "must be at most 60").default(5),
+  /** Seconds for one such try. */
+  perDialTimeoutSeconds: z
+    .int()
+    .min(1, "must be at least 1")
+    .max(300, "must be at most 300")
+    .default(15),
+});
+
+const workers = z.strictObject({
+  /** Labels of the workers; unset: every node that has no master or control-plane role label. */
+  selector: labels.optional(),
+  /** Workers by name, with the address for SSH where it is not the node's internal IP. */
+  list: z
+    .array(z.strictObject({ name: kubernetesName, address: hostAddress.optional() }))
+    .min(1, "must name at least one worker")
+    .optional(),
+  /** Names of the workers to move first, one by one; low-risk ones. */
+  canaries: z.array(kubernetesName).default([]),
+  /** How many workers to move at a time after the canaries: a number, or a percentage of them. */
+  waveSize: z
+    .union([
+      z.int().min(1, "must be at least 1"),
+      z
+        .string()
+        .regex(/^([1-9]\d?|100)%$/, "must be a number of workers or a percentage such as 25%"),
+    ])
+    .default("25%"),
+  /** Which address of a node SSH connects to. */
+  addressType: z.enum(["InternalIP", "ExternalIP", "Hostname"]).default("InternalIP"),
+});
+
+const probe = z.strictObject({
+  /** Role that probe pods ask for, as an annotation would name it. Required from stage agent on. */
+  role: z
+    .string()
+    .regex(/^[\w+=,.@/:-]+$/, "must be a role name, path/name or ARN")
+    .optional(),
+  /** Image with a shell and wget; kiam's own when unset, which every worker has anyway. */
+  image: image.optional(),
+  /** Namespace of the probe pods; kiam's when unset. */
+  namespace: kubernetesName.optional(),
+});
+
+const retirement = z.strictObject({
+  /** Seconds to wait until no established connection to kube2iam is left. */
+  waitSeconds: z
+    .int()
+    .min(0, "must not be negative")
+    .max(86400, "must be at most a day")
+    .default(300),
+  /** What to do then: stop, or let clients that still hold one reconnect (one reset each). */
+  then: z.enum(["stop", "proceed"]).default("stop"),
+});
+
+export const settingsSchema = z
+  .strictObject({
+    stage: z.enum(stages, { error: `must be one of ${stages.join(", ")}` }),
+    kubernetes: kubernetes.prefault({}),
+    kube2iam: kube2iam.prefault({}),
+    kiam,
+    /** Namespaces and the roles their pods may use. */
+    namespaces: z.record(kubernetesName, namespacePermission).default({}),
+    iam: iam.prefault({}),
+    ssh: ssh.prefault({}),
+    workers: workers.prefault({}),
+    probe: probe.prefault({}),
+    retirement: retirement.prefault({}),
+  })
+  .superRefine((settings, context) => {
+    const problem = (path: string[], message: string) =>
+      context.addIssue({ code: "custom", path, message });
+    if (settings.kube2iam.port === settings.kiam.agentPort) {
+      problem(
+        ["kiam", "agentPort"],
+        "must differ from kube2iam.port: both run on every worker for a while",
+      );
+    }
+    if (settings.workers.selector !== undefined && settings.workers.list !== undefined) {
+      problem(["workers"], "must have either selector or list, not both");
+    }
+    const listed = settings.workers.list?.map((worker) => worker.name);
+    for (const canary of settings.workers.canaries) {
+      if (listed !== undefined && !listed.includes(canary)) {
+        problem(["workers", "canaries"], `names ${canary}, which is not in workers.list`);
+      }
+    }
+    if (settings.iam.manage && settings.iam.masterRoleName === undefined) {
+      problem(
+        ["iam", "masterRoleName"],
+        "must name the masters' IAM role, or set iam.manage to false and see to it yourself that the masters may assume the kiam-server role",
+      );
+    }
+    if (settings.iam.manage !== (settings.iam.serverRoleArn === undefined)) {
+      problem(
+        ["iam", "serverRoleArn"],
+        settings.iam.manage
+          ? "is only used with iam.manage off; name the role to create by iam.serverRoleName"
+          : "must name the kiam-server role, since iam.manage is off",
+      );
+    }
+    if (settings.iam.applicationRoles.length > 0 && settings.iam.workerRoleName === undefined) {
+      problem(
+        ["iam", "workerRoleName"],
+        "must name the workers' IAM role: the application roles have to trust it until kube2iam is gone",
+      );
+    }
+    if (!settings.iam.trustWorkerRole && settings.stage !== "retire") {
+      problem(
+        ["iam", "trustWorkerRole"],
+        "must stay on until stage retire: kube2iam assumes the roles as the worker",
+      );
+    }
+    if (reaches(settings.stage, "agent") && settings.probe.role === undefined) {
+      problem(
+        ["probe", "role"],
+        "must name a role from stage agent on: every worker is proven with a pod that asks for it",
+      );
+    }
+    const seconds = durationSeconds(settings.kiam.sessionDuration);
+    if (seconds < 900 || seconds > 3600) {
+      problem(
+        ["kiam", "sessionDuration"],
+        "must be from 15m to 1h: STS gives chained roles at most one hour",
+      );
+    }
+    if (reaches(settings.stage, "cutover")) {
+      const keys = [settings.ssh.privateKey, settings.ssh.agentSocketPath].filter(
+        (key) => key !== undefined,
+      );
+      if (keys.length !== 1) {
+        problem(
+          ["ssh"],
+          "must have exactly one of privateKey (pulumi config set --secret --path ssh.privateKey) and agentSocketPath from stage cutover on",
+        );
+      }
+    }
+  });
+
+export type Settings = z.output<typeof settingsSchema>;
+
+/** Settings as they are written, with defaults still to be filled in. */
+export type SettingsInput = z.input<typeof settingsSchema>;
+
+export type Toleration = z.output<typeof toleration>;
+
+export interface SettingsProblem {
+  /** Where, such as `kiam.agentPort`. */
+  property: string;
+  /** What stands there; undefined where nothing does or where it is a secret. */
+  value: unknown;
+  /** What must hold, and where it does not go without saying how to get there. */
+  rule: string;
+}
+
+/** Every problem in the settings, in one error. */
+export class SettingsError extends Error {
+  constructor(readonly problems: readonly SettingsProblem[]) {
+    const lines = problems.map(({ property, value, rule }) => {
+      const shown = value === undefined ? "" : ` (is ${JSON.stringify(value)})`;
+      return `  - ${property}${shown}: ${rule}`;
+    });
+    const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
+    super(`The settings have ${count}; nothing was touched:\n${lines.join("\n")}`);
+    this.name = "SettingsError";
+  }
+}
+
+const secretProperties = /(^|\.)privateKey(Password)?$/;
+
+/**
+ * Settings from what the stack's configuration holds, defaults filled in.
+ *
+ * @throws SettingsError naming every problem at once.
+ */
+export function parseSettings(raw: unknown): Settings {
+  const result = settingsSchema.safeParse(raw);
+  if (result.success) return result.data;
+  throw new SettingsError(
+    result.error.issues.flatMap((issue) => {
+      const paths =
+        issue.code === "unrecognized_keys"
+          ? issue.keys.map((key) => [...issue.path, key])
+          : [issue.path];
+      return paths.map((path) => {
+        const property = path.map(String).join(".") || "settings";
+        const value = secretProperties.test(property) ? undefined : valueAt(raw, path);
+        return {
+          property,
+          value: typeof value === "object" ? undefined : value,
+          rule: ruleOf(issue, value),
+        };
+      });
+    }),
+  );
+}
+
+function ruleOf(issue: z.core.$ZodIssue, value: unknown): string {
+  if (issue.code === "unrecognized_keys")
+    return "is not a setting; see Pulumi.yaml for those there are";
+  if (issue.code === "invalid_type" && value === undefined) return "is required";
+  return issue.message;
+}
+
+function valueAt(raw: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (value, key) =>
+      typeof value === "object" && value !== null
+        ? (value as Record<PropertyKey, unknown>)[key]
+        : undefined,
+    raw,
+  );
+}
+
+/** Seconds of a duration such as `30m`. */
+export function durationSeconds(text: string): number {
+  const unit = { s: 1, m: 60, h: 3600 }[text.slice(-1)] ?? Number.NaN;
+  return Number(text.slice(0, -1)) * unit;
+}

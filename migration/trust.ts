@@ -1,0 +1,81 @@
+/** The change to an application role's trust policy that lets the kiam server assume it. */
+
+/** One principal or several, by kind (AWS, Service, Federated, CanonicalUser). */
+type Principals = Record<string, string | string[]>;
+
+export interface TrustStatement {
+  Sid?: string;
+  Effect: "Allow" | "Deny";
+  Principal?: "*" | Principals;
+  Action?: string | string[];
+  Condition?: Record<string, unknown>;
+  [element: string]: unknown;
+}
+
+export interface TrustDocument {
+  Version?: string;
+  Statement: TrustStatement | TrustStatement[];
+  [element: string]: unknown;
+}
+
+/** Sid of the statement that is the migration's own; no other statement is ever changed. */
+export const trustSid = "KiamServer";
+
+const listOf = <T>(value: T | T[] | undefined): T[] =>
+  value === undefined ? [] : Array.isArray(value) ? value : [value];
+
+const awsPrincipals = (statement: TrustStatement): string[] =>
+  typeof statement.Principal === "object" ? listOf(statement.Principal.AWS) : [];
+
+/**
+ * Principals that IAM shows by their unique id. It does so only where the role or user is
+ * gone (even if one of that name exists again), and then refuses every document that still
+ * holds the id.
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
+ */
+export function gonePrincipals(statement: TrustStatement): string[] {
+  return awsPrincipals(statement).filter((one) => /^A(ROA|IDA)[A-Z0-9]+$/.test(one));
+}
+
+function lets(statement: TrustStatement, principalArn: string): boolean {
+  return (
+    statement.Effect === "Allow" &&
+    statement.Condition === undefined &&
+    awsPrincipals(statement).includes(principalArn) &&
+    listOf(statement.Action).includes("sts:AssumeRole")
+  );
+}
+
+/**
+ * `document` with a statement that lets `principalArn` assume the role. Additive: whoever is
+ * trusted stays trusted, and what was allowed or denied stays so. A document that already
+ * lets the principal in is returned as it is (the same object), so a rerun changes nothing.
+ *
+ * The migration's own statement keeps the principals it names, but for those that are gone.
+ */
+export function withTrust(document: TrustDocument, principalArn: string): TrustDocument {
+  const statements = listOf(document.Statement);
+  if (statements.some((statement) => lets(statement, principalArn))) {
+    return document;
+  }
+  const own = statements.find(isOwn);
+  const gone = own ? gonePrincipals(own) : [];
+  const kept = own ? awsPrincipals(own).filter((one) => !gone.includes(one)) : [];
+  const named = [...new Set([...kept, principalArn])];
+  const statement: TrustStatement = {
+    Sid: trustSid,
+    Effect: "Allow",
+    Principal: { AWS: named.length === 1 ? principalArn : named },
+    Action: "sts:AssumeRole",
+  };
+  return {
+    ...document,
+    Statement: own
+      ? statements.map((one) => (one === own ? statement : one))
+      : [...statements, statement],
+  };
+}
+
+function isOwn(statement: TrustStatement): boolean {
+  return statement.Sid === trustSid;
+}
