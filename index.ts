@@ -1,5 +1,5 @@
-import { program } from "./components/program";
-import { stackConfiguration } from "./components/stackConfiguration";
+import { program } from "./components/program.js";
+import { stackConfiguration } from "./components/stackConfiguration.js";
 
 /** Entry of `pulumi up`: the settings of the selected stack, applied to the cluster of the kubeconfig. */
 export = () => program(stackConfiguration());

@@ -1,21 +1,21 @@
 import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import { plannedWorkers, type Plan, type PlannedProbe } from "../migration/plan";
-import type { Settings } from "../migration/settings";
-import { reaches } from "../migration/stages";
-import { Fallback } from "./fallback";
-import type { ToolLocation } from "./gate";
-import { gateTarget, type GateTarget } from "./gateTarget";
-import { IamRoles } from "./iamRoles";
-import { KiamAgent } from "./kiamAgent";
-import { KiamFoundation } from "./kiamFoundation";
-import { KiamServer } from "./kiamServer";
-import { KiamTls } from "./kiamTls";
-import { Kube2iamRetirement } from "./kube2iamRetirement";
-import { NamespacePermissions } from "./namespacePermissions";
-import { WorkerAgent } from "./workerAgent";
-import { WorkerCutover } from "./workerCutover";
+import { plannedWorkers, type Plan, type PlannedProbe } from "../migration/plan.js";
+import type { Settings } from "../migration/settings.js";
+import { reaches } from "../migration/stages.js";
+import { Fallback } from "./fallback.js";
+import type { ToolLocation } from "./gate.js";
+import { gateTarget, type GateTarget } from "./gateTarget.js";
+import { IamRoles } from "./iamRoles.js";
+import { KiamAgent } from "./kiamAgent.js";
+import { KiamFoundation } from "./kiamFoundation.js";
+import { KiamServer } from "./kiamServer.js";
+import { KiamTls } from "./kiamTls.js";
+import { Kube2iamRetirement } from "./kube2iamRetirement.js";
+import { NamespacePermissions } from "./namespacePermissions.js";
+import { WorkerAgent } from "./workerAgent.js";
+import { WorkerCutover } from "./workerCutover.js";
 
 export interface ClusterMigrationArgs extends ToolLocation {
   settings: Settings;
@@ -60,7 +60,12 @@ export class ClusterMigration extends pulumi.ComponentResource {
     );
     const foundation = new KiamFoundation(
       "kiam",
-      { kiam: settings.kiam, record: plan.record },
+      {
+        kiam: settings.kiam,
+        record: plan.record,
+        probeRoleArn:
+          plan.probe?.namespace === settings.kiam.namespace ? plan.probe.roleArn : undefined,
+      },
       parent,
     );
     const tls = new KiamTls(

@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import type { PlannedProbe } from "../migration/plan";
-import { gate, type ToolLocation } from "./gate";
-import type { GateTarget } from "./gateTarget";
+import type { PlannedProbe } from "../migration/plan.js";
+import { gate, type ToolLocation } from "./gate.js";
+import type { GateTarget } from "./gateTarget.js";
 
 export interface FallbackArgs extends ToolLocation {
   probe: PlannedProbe;

@@ -1,6 +1,6 @@
-import type { Plan } from "../migration/plan";
-import type { Settings } from "../migration/settings";
-import { kiamNames } from "./kiamNames";
+import type { Plan } from "../migration/plan.js";
+import type { Settings } from "../migration/settings.js";
+import { kiamNames } from "./kiamNames.js";
 
 /** The part of every gate's input that says which cluster and which kube2iam and kiam in it. */
 export interface GateTarget {

@@ -1,14 +1,23 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import { recordKey, recordName, type RecordedKube2iam } from "../migration/clusterFacts";
-import type { Settings } from "../migration/settings";
-import { agentLabels, kiamNames, serverLabels } from "./kiamNames";
+import {
+  ownedLabel,
+  ownedValue,
+  recordKey,
+  recordName,
+  type RecordedKube2iam,
+} from "../migration/clusterFacts.js";
+import { exactly, permittedAnnotation } from "../migration/permitted.js";
+import type { Settings } from "../migration/settings.js";
+import { agentLabels, kiamNames, serverLabels } from "./kiamNames.js";
 
 export interface KiamFoundationArgs {
   kiam: Settings["kiam"];
   /** What is to outlive kube2iam's DaemonSet; see migration/clusterFacts.ts. */
   record: RecordedKube2iam;
+  /** ARN of the role that probe pods in kiam's namespace use; unset where they run elsewhere. */
+  probeRoleArn: string | undefined;
 }
 
 /**
@@ -28,9 +37,11 @@ export class KiamFoundation extends pulumi.ComponentResource {
         metadata: {
           name: kiam.namespace,
           labels: {
+            [ownedLabel]: ownedValue,
             // The agent needs the host's network and NET_ADMIN.
             "pod-security.kubernetes.io/enforce": "privileged",
           },
+          annotations: probePermission(args.probeRoleArn),
         },
       },
       { parent: this },
@@ -103,4 +114,13 @@ export class KiamFoundation extends pulumi.ComponentResource {
     );
     this.registerOutputs({ namespace: this.namespace.metadata.name });
   }
+}
+
+/** Lets the probe pods have their role from kiam, and from kube2iam where it restricts namespaces. */
+function probePermission(roleArn: string | undefined): Record<string, string> | undefined {
+  if (roleArn === undefined) return undefined;
+  return {
+    [permittedAnnotation]: exactly(roleArn),
+    "iam.amazonaws.com/allowed-roles": JSON.stringify([roleArn]),
+  };
 }

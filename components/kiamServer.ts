@@ -1,12 +1,12 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import { masterLabels } from "../migration/nodeSelection";
-import type { Settings } from "../migration/settings";
-import { gate, type ToolLocation } from "./gate";
-import type { GateTarget } from "./gateTarget";
-import { tlsFlags, tlsVolume, tlsVolumeMount } from "./kiamContainer";
-import { kiamNames, serverLabels } from "./kiamNames";
+import { masterLabels } from "../migration/nodeSelection.js";
+import type { Settings } from "../migration/settings.js";
+import { gate, type ToolLocation } from "./gate.js";
+import type { GateTarget } from "./gateTarget.js";
+import { tlsFlags, tlsVolume, tlsVolumeMount } from "./kiamContainer.js";
+import { kiamNames, serverLabels } from "./kiamNames.js";
 
 export interface KiamServerArgs extends ToolLocation {
   kiam: Settings["kiam"];

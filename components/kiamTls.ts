@@ -1,9 +1,9 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { Settings } from "../migration/settings";
-import { gate, type ToolLocation } from "./gate";
-import { kiamNames } from "./kiamNames";
+import type { Settings } from "../migration/settings.js";
+import { gate, type ToolLocation } from "./gate.js";
+import { kiamNames } from "./kiamNames.js";
 
 export interface KiamTlsArgs extends ToolLocation {
   kiam: Settings["kiam"];

@@ -1,9 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import type { PlannedProbe } from "../migration/plan";
-import type { Settings } from "../migration/settings";
-import { gate, type ToolLocation } from "./gate";
-import type { GateTarget } from "./gateTarget";
+import type { PlannedProbe } from "../migration/plan.js";
+import type { Settings } from "../migration/settings.js";
+import { gate, type ToolLocation } from "./gate.js";
+import type { GateTarget } from "./gateTarget.js";
 
 export interface Kube2iamRetirementArgs extends ToolLocation {
   probe: PlannedProbe;

@@ -1,8 +1,8 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import { permittedAnnotation } from "../migration/permitted";
-import type { Settings } from "../migration/settings";
+import { permittedAnnotation } from "../migration/permitted.js";
+import type { Settings } from "../migration/settings.js";
 
 export interface NamespacePermissionsArgs {
   namespaces: Settings["namespaces"];

@@ -1,12 +1,12 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import { audit, AuditError, describeFinding, refuseBlocking } from "../migration/audit";
-import { makePlan, type Plan } from "../migration/plan";
-import { kubeConfig, readClusterFacts } from "../migration/readClusterFacts";
-import { parseSettings, SettingsError, type Settings } from "../migration/settings";
-import { ClusterMigration } from "./clusterMigration";
-import type { ToolLocation } from "./gate";
+import { audit, AuditError, describeFinding, refuseBlocking } from "../migration/audit.js";
+import { makePlan, type Plan } from "../migration/plan.js";
+import { kubeConfig, readClusterFacts } from "../migration/readClusterFacts.js";
+import { parseSettings, SettingsError, type Settings } from "../migration/settings.js";
+import { ClusterMigration } from "./clusterMigration.js";
+import type { ToolLocation } from "./gate.js";
 
 /**
  * The whole Pulumi program: settings → facts → audit → plan → resources. Nothing is registered

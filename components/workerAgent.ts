@@ -1,9 +1,9 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { PlannedProbe, PlannedWorker } from "../migration/plan";
-import { gate, type ToolLocation } from "./gate";
-import type { GateTarget } from "./gateTarget";
+import type { PlannedProbe, PlannedWorker } from "../migration/plan.js";
+import { gate, type ToolLocation } from "./gate.js";
+import type { GateTarget } from "./gateTarget.js";
 
 /** Label of the nodes that this program moves; gates find the workers by it. */
 export const workerLabel = "kube2iam-to-kiam/worker";

@@ -2,13 +2,13 @@ import * as command from "@pulumi/command";
 import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import { parseNodeReport } from "../migration/nodeReport";
-import type { Plan, PlannedProbe, PlannedWorker } from "../migration/plan";
-import type { Settings } from "../migration/settings";
-import { gate, type ToolLocation } from "./gate";
-import type { GateTarget } from "./gateTarget";
-import { ruleCommand, ruleScript } from "./node/ruleScript";
-import { sshConnection } from "./sshConnection";
+import { parseNodeReport } from "../migration/nodeReport.js";
+import type { Plan, PlannedProbe, PlannedWorker } from "../migration/plan.js";
+import type { Settings } from "../migration/settings.js";
+import { gate, type ToolLocation } from "./gate.js";
+import type { GateTarget } from "./gateTarget.js";
+import { ruleCommand, ruleScript } from "./node/ruleScript.js";
+import { sshConnection } from "./sshConnection.js";
 
 export interface WorkerCutoverArgs extends ToolLocation {
   worker: PlannedWorker;

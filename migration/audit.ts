@@ -1,10 +1,10 @@
-import type { ClusterFacts } from "./clusterFacts";
-import { effectiveKube2iam, effectiveRoleBaseArn } from "./effectiveKube2iam";
-import { flagValue } from "./kube2iamFlags";
-import { isMaster, serverNodes, untolerated, workerNodes } from "./nodeSelection";
-import { isPermitted, resolveRoleArn } from "./permitted";
-import type { Settings } from "./settings";
-import { reaches } from "./stages";
+import type { ClusterFacts } from "./clusterFacts.js";
+import { effectiveKube2iam, effectiveRoleBaseArn } from "./effectiveKube2iam.js";
+import { flagValue } from "./kube2iamFlags.js";
+import { isMaster, serverNodes, untolerated, workerNodes } from "./nodeSelection.js";
+import { isPermitted, resolveRoleArn } from "./permitted.js";
+import type { Settings } from "./settings.js";
+import { reaches } from "./stages.js";
 
 /** Something in the cluster that stands in the way of the stage that the settings ask for. */
 export interface Finding {
@@ -26,6 +26,7 @@ export type FindingCode =
   | "kube2iam-missing"
   | "kube2iam-on-server-node"
   | "namespace-missing"
+  | "namespace-taken"
   | "no-server-node"
   | "no-worker"
   | "port-clash"
@@ -166,6 +167,47 @@ function auditKube2iam(settings: Settings, facts: ClusterFacts): Finding[] {
 }
 
 function auditNamespaces(settings: Settings, facts: ClusterFacts): Finding[] {
+  const own = facts.namespaces.find((namespace) => namespace.name === settings.kiam.namespace);
+  const taken: Finding[] =
+    own === undefined || own.owned
+      ? []
+      : [
+          {
+            code: "namespace-taken",
+            severity: "blocks",
+            object: `namespace/${own.name}`,
+            seen: "it is meant for kiam, and exists already",
+            why: "this program creates kiam's namespace and deletes it again with `pulumi destroy`, with everything in it",
+            fix: `set kiam.namespace to a name that is free`,
+          },
+        ];
+  return taken.concat(auditPermissions(settings, facts), auditProbe(settings, facts));
+}
+
+/** The probe's own namespace, where it is not kiam's, whose permission this program sets itself. */
+function auditProbe(settings: Settings, facts: ClusterFacts): Finding[] {
+  const { role, namespace } = settings.probe;
+  const base = effectiveRoleBaseArn(settings, effectiveKube2iam(settings, facts));
+  if (role === undefined || base === undefined) return [];
+  if (namespace === undefined || namespace === settings.kiam.namespace) return [];
+  const permitted =
+    settings.namespaces[namespace]?.permitted ??
+    facts.namespaces.find((each) => each.name === namespace)?.permitted;
+  const arn = resolveRoleArn(role, base);
+  if (isPermitted(permitted, arn)) return [];
+  return [
+    {
+      code: "role-not-permitted",
+      severity: "blocks",
+      object: `namespace/${namespace}`,
+      seen: `probe pods are to use ${arn} there, which ${JSON.stringify(permitted ?? "")} does not permit`,
+      why: "no worker could be proven",
+      fix: `set namespaces.${namespace}.permitted to an expression that matches ${arn}, or leave probe.namespace out`,
+    },
+  ];
+}
+
+function auditPermissions(settings: Settings, facts: ClusterFacts): Finding[] {
   return Object.entries(settings.namespaces).flatMap(([name, { permitted, force }]): Finding[] => {
     const namespace = facts.namespaces.find((each) => each.name === name);
     const object = `namespace/${name}`;

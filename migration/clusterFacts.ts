@@ -36,6 +36,8 @@ export interface Taint {
 
 export interface NamespaceFacts {
   name: string;
+  /** Whether this program created it. */
+  owned: boolean;
   /** Value of iam.amazonaws.com/permitted. */
   permitted: string | undefined;
   /** Field managers that own that annotation, such as `helm` or `kubectl-client-side-apply`. */
@@ -76,6 +78,10 @@ export const recordName = "kube2iam-to-kiam";
 
 /** Key in that ConfigMap. */
 export const recordKey = "kube2iam.json";
+
+/** Label of what this program creates for itself. */
+export const ownedLabel = "app.kubernetes.io/managed-by";
+export const ownedValue = "kube2iam-to-kiam";
 
 /** Annotation that a proven cutover leaves on its node; see cutoverGeneration.ts. */
 export const cutoverAnnotation = "kube2iam-to-kiam/cutover";

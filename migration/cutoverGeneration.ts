@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 
 import { z } from "zod";
 
-import type { NodeFacts } from "./clusterFacts";
+import type { NodeFacts } from "./clusterFacts.js";
 
 /*
  * When has a worker to be cut over again? After a reboot and after a restart of its kube2iam

@@ -1,6 +1,6 @@
-import type { ClusterFacts } from "./clusterFacts";
-import { flagValue, kube2iamDefaults } from "./kube2iamFlags";
-import type { Settings } from "./settings";
+import type { ClusterFacts } from "./clusterFacts.js";
+import { flagValue, kube2iamDefaults } from "./kube2iamFlags.js";
+import type { Settings } from "./settings.js";
 
 /** What holds for kube2iam in this cluster, wherever it was learnt. */
 export interface EffectiveKube2iam {

@@ -1,5 +1,5 @@
-import type { NodeFacts } from "./clusterFacts";
-import type { Settings, Toleration } from "./settings";
+import type { NodeFacts } from "./clusterFacts.js";
+import type { Settings, Toleration } from "./settings.js";
 
 /** Labels by which kops and kubeadm, old and new, mark masters. */
 export const masterLabels = [

@@ -47,6 +47,11 @@ function strict(pattern: string): string {
   return `^${pattern}$`;
 }
 
+/** The expression that permits one role and no other. */
+export function exactly(arn: string): string {
+  return RE2JS.quote(arn);
+}
+
 /**
  * The ARN that kiam makes of a role as a pod's annotation names it.
  *

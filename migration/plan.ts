@@ -1,14 +1,14 @@
-import type { ClusterFacts, NodeFacts, RecordedKube2iam } from "./clusterFacts";
-import { cutoverGeneration } from "./cutoverGeneration";
+import type { ClusterFacts, NodeFacts, RecordedKube2iam } from "./clusterFacts.js";
+import { cutoverGeneration } from "./cutoverGeneration.js";
 import {
   effectiveKube2iam,
   effectiveRoleBaseArn,
   type EffectiveKube2iam,
-} from "./effectiveKube2iam";
-import { serverNodes, workerNodes } from "./nodeSelection";
-import { resolveRoleArn } from "./permitted";
-import type { Settings } from "./settings";
-import { reaches, type Stage } from "./stages";
+} from "./effectiveKube2iam.js";
+import { serverNodes, workerNodes } from "./nodeSelection.js";
+import { resolveRoleArn } from "./permitted.js";
+import type { Settings } from "./settings.js";
+import { reaches, type Stage } from "./stages.js";
 
 /*
  * The plan is data: what will be declared, for which workers, in which order. Components declare

@@ -10,6 +10,8 @@ import type {
 
 import {
   cutoverAnnotation,
+  ownedLabel,
+  ownedValue,
   recordKey,
   recordName,
   type ClusterFacts,
@@ -18,9 +20,9 @@ import {
   type NodeFacts,
   type PodFacts,
   type RecordedKube2iam,
-} from "./clusterFacts";
-import { permittedAnnotation, roleAnnotation } from "./permitted";
-import type { Settings } from "./settings";
+} from "./clusterFacts.js";
+import { permittedAnnotation, roleAnnotation } from "./permitted.js";
+import type { Settings } from "./settings.js";
 
 /** Objects per list call; the API server's own default for chunked lists. */
 const pageSize = 500;
@@ -171,6 +173,7 @@ function namespaceFacts(namespace: V1Namespace): NamespaceFacts {
     .map((entry) => entry.manager ?? "unknown");
   return {
     name: namespace.metadata?.name ?? "",
+    owned: namespace.metadata?.labels?.[ownedLabel] === ownedValue,
     permitted: namespace.metadata?.annotations?.[permittedAnnotation],
     permittedManagers: [...new Set(managers)],
   };

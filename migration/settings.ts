@@ -1,8 +1,8 @@
 import { isIP } from "node:net";
 import { z } from "zod";
 
-import { permittedProblem } from "./permitted";
-import { reaches, stages } from "./stages";
+import { permittedProblem } from "./permitted.js";
+import { reaches, stages } from "./stages.js";
 
 /*
  * The settings of one stack, as they stand in stacks/Pulumi.<stack>.yaml. Every value that
@@ -428,7 +428,8 @@ export class SettingsError extends Error {
   }
 }
 
-const secretProperties = /(^|\.)privateKey(Password)?$/;
+/** Dotted paths of settings that are secrets. */
+export const secretSettings = /(^|\.)privateKey(Password)?$/;
 
 /**
  * Settings from what the stack's configuration holds, defaults filled in.
@@ -446,7 +447,7 @@ export function parseSettings(raw: unknown): Settings {
           : [issue.path];
       return paths.map((path) => {
         const property = path.map(String).join(".") || "settings";
-        const value = secretProperties.test(property) ? undefined : valueAt(raw, path);
+        const value = secretSettings.test(property) ? undefined : valueAt(raw, path);
         return {
           property,
           value: typeof value === "object" ? undefined : value,

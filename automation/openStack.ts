@@ -1,0 +1,66 @@
+import * as automation from "@pulumi/pulumi/automation";
+
+import { program } from "../components/program.js";
+import { stackConfiguration } from "../components/stackConfiguration.js";
+import { secretSettings, type SettingsInput } from "../migration/settings.js";
+import { configPaths } from "./configPaths.js";
+
+export interface StackLocation {
+  /** Name of the stack, such as `staging`. */
+  stackName: string;
+  /** Directory for Pulumi.yaml and the stack's configuration. */
+  workDir: string;
+  /** Path from `workDir` to this package, where they differ; see components/gate.ts. */
+  toolDirectory?: string;
+  /** Backend for state: `file://…`, `s3://…`, `https://…`. */
+  backendUrl: string;
+  /** Environment of engine, plugins and gates: KUBECONFIG, AWS_…, PULUMI_CONFIG_PASSPHRASE. */
+  env: Record<string, string>;
+  /** The engine; the one on the PATH when unset. */
+  pulumi?: automation.PulumiCommand;
+  /** Plugins to use instead of the ones that Pulumi installs: name → directory. */
+  plugins?: Record<string, string>;
+}
+
+const projectName = "kube2iam-to-kiam";
+
+/**
+ * Opens (or creates) a stack whose program runs in this very process.
+ *
+ * @param settings written into the stack's configuration, secrets encrypted
+ */
+export async function openStack(
+  location: StackLocation,
+  settings: SettingsInput,
+): Promise<automation.Stack> {
+  const stack = await automation.LocalWorkspace.createOrSelectStack(
+    {
+      projectName,
+      stackName: location.stackName,
+      program: () => program(stackConfiguration(), { toolDirectory: location.toolDirectory }),
+    },
+    {
+      workDir: location.workDir,
+      pulumiCommand: location.pulumi,
+      envVars: {
+        ...location.env,
+        PULUMI_BACKEND_URL: location.backendUrl,
+        PULUMI_SKIP_UPDATE_CHECK: "true",
+      },
+      projectSettings: projectSettings(location),
+    },
+  );
+  await stack.setAllConfig(
+    configPaths(settings, (path) => secretSettings.test(path)),
+    true,
+  );
+  return stack;
+}
+
+function projectSettings({ backendUrl, plugins }: StackLocation): automation.ProjectSettings {
+  const settings = { name: projectName, runtime: "nodejs", backend: { url: backendUrl } } as const;
+  if (plugins === undefined) return settings;
+  const providers = Object.entries(plugins).map(([name, path]) => ({ name, path }));
+  // The engine knows `plugins` in Pulumi.yaml; the SDK's type does not.
+  return { ...settings, plugins: { providers } } as automation.ProjectSettings;
+}

@@ -1,0 +1,109 @@
+/**
+ * The node script and the command lines that start it.
+ *
+ * Transport is the caller's: over SSH `sudo -n ${ruleCommand(…)}` with `ruleScript()` on stdin;
+ * through the Kubernetes API an exec of `ruleArguments(…)` with the same stdin. Either way the
+ * answer on stdout is a migration/nodeReport.ts document, whatever the exit status:
+ *
+ *   0 as asked for, 1 refused and nothing touched, 2 arguments refused (no document),
+ *   3 changed but put back, 4 changed and could not be put back.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import {
+  capturedRuleProblems,
+  capturedRuleSchema,
+  hostInterfaceSchema,
+  hostIpSchema,
+  portSchema,
+  systemSchema,
+} from "../../migration/natRule.js";
+
+const workerSchema = z.object({
+  /** The worker's address as kube2iam and kiam get it in HOST_IP. */
+  hostIp: hostIpSchema,
+  /** kube2iam's `--app-port`. */
+  kube2iamPort: portSchema,
+  /** The kiam agent's `--port`. */
+  kiamPort: portSchema,
+  /** kube2iam's `--host-interface`: completes the way back where no live rule is found. */
+  interface: hostInterfaceSchema.optional(),
+  /** Tries of a health check before it counts as failed, a second apart; default 3. */
+  attempts: z.number().int().min(1).max(60).optional(),
+});
+
+const argumentSchemas = {
+  inspect: workerSchema,
+  remove: workerSchema.extend({
+    /** Whose rule goes. The other system takes over and must be there and healthy. */
+    system: systemSchema,
+  }),
+  restore: workerSchema.extend({
+    /** kube2iam's rules as captured (`kube2iamRules` of a report), in the order they had. */
+    rules: z
+      .array(capturedRuleSchema.extend({ backend: capturedRuleSchema.shape.backend.optional() }))
+      .min(1),
+  }),
+};
+
+export type RuleVerb = keyof typeof argumentSchemas;
+/** What each verb of the node script takes. */
+export type RuleArguments = { [Verb in RuleVerb]: z.input<(typeof argumentSchemas)[Verb]> };
+
+let text: string | undefined;
+
+/** The text of components/node/rules.sh. */
+export function ruleScript(): string {
+  text ??= readFileSync(join(__dirname, "rules.sh"), "utf8");
+  return text;
+}
+
+/**
+ * The words of the command, for transports that take a list (exec through the Kubernetes API).
+ * Throws with every problem at once when a value is not what its flag takes.
+ */
+export function ruleArguments<Verb extends RuleVerb>(
+  verb: Verb,
+  args: RuleArguments[Verb],
+): string[] {
+  const checked = argumentSchemas[verb].safeParse(args);
+  if (!checked.success) {
+    throw new Error(`node script, ${verb}: ${z.prettifyError(checked.error)}`);
+  }
+  const values: z.output<typeof workerSchema> & {
+    system?: string;
+    rules?: { backend?: "nft" | "legacy"; spec: string }[];
+  } = checked.data;
+  if (values.kube2iamPort === values.kiamPort) {
+    throw new Error(
+      `node script, ${verb}: kube2iam and kiam cannot share port ${values.kiamPort} of ${values.hostIp}`,
+    );
+  }
+  const problems = (values.rules ?? []).flatMap((rule) =>
+    capturedRuleProblems({ backend: rule.backend ?? "nft", spec: rule.spec }, values),
+  );
+  if (problems.length > 0) throw new Error(`node script, ${verb}: ${problems.join("; ")}`);
+
+  const words = ["sh", "-s", "--", verb];
+  if (values.system !== undefined) words.push("--system", values.system);
+  words.push("--host-ip", values.hostIp);
+  words.push("--kube2iam-port", String(values.kube2iamPort));
+  words.push("--kiam-port", String(values.kiamPort));
+  if (values.interface !== undefined) words.push("--interface", values.interface);
+  if (values.attempts !== undefined) words.push("--attempts", String(values.attempts));
+  for (const rule of values.rules ?? []) {
+    words.push("--rule", rule.spec);
+    if (rule.backend !== undefined) words.push("--backend", rule.backend);
+  }
+  return words;
+}
+
+/** The same as one shell command line, every value quoted; prefix it with `sudo -n ` over SSH. */
+export function ruleCommand<Verb extends RuleVerb>(verb: Verb, args: RuleArguments[Verb]): string {
+  return ruleArguments(verb, args).map(quote).join(" ");
+}
+
+function quote(word: string): string {
+  return /^[A-Za-z0-9_./:-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}

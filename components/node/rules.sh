@@ -1,0 +1,1048 @@
+#!/bin/sh
+# Looks at, removes and puts back the nat rules of kube2iam and kiam on one worker.
+#
+#   rules.sh inspect  FLAGS
+#   rules.sh remove   FLAGS --system kube2iam|kiam
+#   rules.sh restore  FLAGS --rule SPEC [--backend nft|legacy] [--rule SPEC …]
+#   FLAGS: --host-ip IP --kube2iam-port N --kiam-port N [--interface NAME] [--attempts N]
+#
+# Runs as root on the worker (SSH) or in a privileged hostNetwork pod there, by dash, bash or
+# busybox, usually from standard input. One JSON document on stdout (its form, with what every
+# field means: migration/nodeReport.ts), words for people on stderr, and the exit status:
+#   0 as asked for          1 refused, nothing touched     2 arguments refused, no document
+#   3 changed, put back     4 changed, could NOT be put back
+#
+# What it holds to:
+# - Rules are recognised, deleted and put back by their full specification, never by number.
+#   Numbers are only ever used to insert.
+# - What cannot be checked counts as unsafe: then nothing is touched.
+# - From the first change on it cannot be interrupted by HUP, INT, TERM or PIPE: it finishes or
+#   undoes, also when nobody is left to read what it prints. A SIGKILL between two commands leaves
+#   the rule there or gone, with the other system's rule in place either way.
+# - Everything is a function and the last line starts it: half a script does nothing.
+# - Nothing is written to the worker's disk (no temporary files, so no here-documents either): it
+#   works with a full disk and a read-only root.
+
+METADATA=169.254.169.254
+CHAIN=PREROUTING
+NEWLINE='
+'
+LOCK_WAIT=30 # seconds that iptables may wait for the xtables lock
+HTTP_TIME=5  # seconds for one health request
+
+# ---------------------------------------------------------------------------- words for people
+
+say() { printf '%s\n' "rules.sh ${host_ip:-}: $*" >&2 2>/dev/null || :; }
+
+usage() {
+  say "$*. Nothing was touched."
+  say "usage: inspect|remove|restore --host-ip IP --kube2iam-port N --kiam-port N" \
+    "[--interface NAME] [--attempts N] [--system kube2iam|kiam] [--rule SPEC [--backend nft|legacy]]..."
+  exit 2
+}
+
+# finding SEVERITY CODE MESSAGE
+finding() {
+  say "$1: $3"
+  findings="$findings${findings:+,}{\"severity\":\"$1\",\"code\":\"$2\",\"message\":$(json_string "$3")}"
+}
+
+problem() {
+  problems=$((problems + 1))
+  finding problem "$@"
+}
+
+notice() { finding notice "$@"; }
+
+# ---------------------------------------------------------------------------- JSON
+
+# Everything outside printable ASCII becomes "?": what is kept is valid JSON whatever a rule's
+# comment or a server's answer holds.
+json_text() { printf '%s\n' "$1" | tr -c '\n\040-\176' '?' | sed -e 's/[\\"]/\\&/g'; }
+
+json_string() { printf '"%s"' "$(json_text "$1" | tr '\n' ' ' | sed -e 's/ *$//')"; }
+
+# json_array LINES SED-EXPRESSION: one element a line, made by the expression from the escaped line.
+json_array() {
+  [ -n "$1" ] || {
+    printf '[]'
+    return
+  }
+  # shellcheck disable=SC2016 # $! is sed's
+  printf '[%s]' "$(json_text "$1" | sed -e "$2" -e '$!s/$/,/' | tr -d '\n')"
+}
+
+# Rows "BACKEND POSITION SPEC".
+json_places() {
+  json_array "$1" 's/^\([a-z]*\) \([0-9]*\) \(.*\)$/{"backend":"\1","position":\2,"spec":"\3"}/'
+}
+
+# Rows "BACKEND SPEC".
+json_captured() { json_array "$1" 's/^\([a-z]*\) \(.*\)$/{"backend":"\1","spec":"\2"}/'; }
+
+# The rules as the last snapshot saw them.
+json_state() {
+  printf '{"nft":%s,"legacy":%s,"kube2iam":%s,"kiam":%s,"inForce":"%s"}' \
+    "$(json_array "$chain_nft" 's/.*/"&"/')" "$(json_array "$chain_legacy" 's/.*/"&"/')" \
+    "$(json_places "$(places_of kube2iam)")" "$(json_places "$(places_of kiam)")" "$(in_force)"
+}
+
+json_backend() {
+  printf '{"name":"%s","tool":%s,"state":"%s","detail":%s}' "$1" "$(json_string "$2")" "$3" "$(json_string "$4")"
+}
+
+# report OUTCOME: prints the document and ends the script.
+report() {
+  if [ "$before_chains" = "nft:$chain_nft legacy:$chain_legacy" ]; then changed=false; else changed=true; fi
+  system_json=null
+  [ -z "$system" ] || system_json="\"$system\""
+  printf '{"version":1,"verb":"%s","system":%s,"hostIp":"%s","bootId":%s,"outcome":"%s","changed":%s,"backends":[%s,%s],"before":%s,"after":%s,"removed":%s,"inserted":%s,"kube2iamRule":%s,"kube2iamRules":%s,"health":[%s],"kube2iamConnections":%s,"findings":[%s]}\n' \
+    "$verb" "$system_json" "$host_ip" "$(json_string "$(boot_id)")" "$1" "$changed" \
+    "$(json_backend nft "$tool_nft" "$state_nft" "$detail_nft")" \
+    "$(json_backend legacy "$tool_legacy" "$state_legacy" "$detail_legacy")" \
+    "$before_json" "$(json_state)" "$(json_places "$removed")" "$(json_places "$inserted")" \
+    "$way_back_json" "$way_back_all_json" "$health" \
+    "$(json_array "$(connections)" 's/^\(.*\) \([0-9]*\)$/{"address":"\1","port":\2}/')" \
+    "$findings" 2>/dev/null || :
+  case $1 in
+  ok) exit 0 ;;
+  refused) exit 1 ;;
+  undone) exit 3 ;;
+  *) exit 4 ;;
+  esac
+}
+
+# ---------------------------------------------------------------------------- arguments
+
+# number NAME VALUE LEAST MOST
+number() {
+  case $2 in
+  '' | *[!0-9]* | 0* | ??????*) usage "$1 must be a number from $3 to $4, not '$2'" ;;
+  esac
+  { [ "$2" -ge "$3" ] && [ "$2" -le "$4" ]; } || usage "$1 must be a number from $3 to $4, not '$2'"
+}
+
+is_ipv4() {
+  case $1 in
+  '' | *[!0-9.]* | .* | *. | *..*) return 1 ;;
+  esac
+  split_words "$1" .
+  [ "$words_count" -eq 4 ] || return 1
+  for octet in $words; do
+    case $octet in 0?* | ????*) return 1 ;; esac
+    [ "$octet" -le 255 ] || return 1
+  done
+}
+
+# split_words TEXT SEPARATOR: the words, one a line, in $words (IFS is a line break throughout).
+split_words() {
+  IFS=$2
+  # shellcheck disable=SC2086 # to be split
+  set -- $1
+  IFS=$NEWLINE
+  words_count=$#
+  words=$*
+}
+
+is_interface() {
+  case ${1#!} in
+  '' | -* | ????????????????* | *[!A-Za-z0-9_.+-]* | *+?*) return 1 ;;
+  esac
+}
+
+once() { [ -z "$2" ] || usage "$1 was given twice"; }
+
+arguments() {
+  verb='' system='' host_ip='' kube2iam_port='' kiam_port='' interface='' attempts='' wanted=''
+  case ${1-} in
+  inspect | remove | restore) verb=$1 ;;
+  *) usage "the first argument must be inspect, remove or restore, not '${1-}'" ;;
+  esac
+  shift
+  while [ $# -gt 0 ]; do
+    [ $# -ge 2 ] || usage "$1 is not known or lacks its value"
+    case $2 in *"$NEWLINE"*) usage "$1 must be one line" ;; esac
+    case $1 in
+    --system) once "$1" "$system" && system=$2 ;;
+    --host-ip) once "$1" "$host_ip" && host_ip=$2 ;;
+    --kube2iam-port) once "$1" "$kube2iam_port" && kube2iam_port=$2 ;;
+    --kiam-port) once "$1" "$kiam_port" && kiam_port=$2 ;;
+    --interface) once "$1" "$interface" && interface=$2 ;;
+    --attempts) once "$1" "$attempts" && attempts=$2 ;;
+    --rule) wanted="$wanted${wanted:+$NEWLINE}- $2" ;;
+    --backend)
+      # Belongs to the --rule before it.
+      case $2 in nft | legacy) ;; *) usage "--backend must be nft or legacy, not '$2'" ;; esac
+      last=${wanted##*"$NEWLINE"}
+      case $last in '- '*) ;; *) usage "--backend must follow the --rule that it belongs to" ;; esac
+      wanted="${wanted%"$last"}$2 ${last#- }"
+      ;;
+    *) usage "$1 is not known" ;;
+    esac
+    shift 2
+  done
+
+  shown=$host_ip host_ip=''
+  is_ipv4 "$shown" || usage "--host-ip must be an IPv4 address, not '$shown'"
+  host_ip=$shown
+  number --kube2iam-port "$kube2iam_port" 1 65535
+  number --kiam-port "$kiam_port" 1 65535
+  [ "$kube2iam_port" != "$kiam_port" ] ||
+    usage "--kube2iam-port and --kiam-port must differ: two systems cannot share port $kiam_port"
+  [ -z "$interface" ] || is_interface "$interface" ||
+    usage "--interface must be an interface as --host-interface takes it (cni0, cali+, !eth0), not '$interface'"
+  if [ -n "$attempts" ]; then number --attempts "$attempts" 1 60; else attempts=3; fi
+  case $verb:$system in
+  remove:kube2iam | remove:kiam | inspect: | restore:) ;;
+  remove:*) usage "remove needs --system kube2iam or --system kiam, not '$system'" ;;
+  *) usage "--system is for remove only" ;;
+  esac
+  case $verb:$wanted in
+  restore:) usage "restore needs --rule" ;;
+  restore:* | inspect: | remove:) ;;
+  *) usage "--rule is for restore only" ;;
+  esac
+  for row in $wanted; do
+    classify "${row#* }"
+    [ "$kind" = kube2iam ] ||
+      usage "--rule must be kube2iam's rule for $host_ip:$kube2iam_port as iptables -S prints it, not '${row#* }'"
+  done
+}
+
+# ---------------------------------------------------------------------------- what a rule is
+
+ip_number() {
+  split_words "$1" .
+  ip_value=0
+  for octet in $words; do ip_value=$((ip_value * 256 + octet)); done
+}
+
+# Whether a destination as iptables prints it (A.B.C.D/N) can be the metadata address.
+# A mask that is not a plain number counts as yes.
+may_be_metadata() {
+  network=${1%/*} bits=32
+  case $1 in */*) bits=${1#*/} ;; esac
+  is_ipv4 "$network" || return 0
+  case $bits in '' | *[!0-9]*) return 0 ;; esac
+  ip_number "$network"
+  network=$ip_value
+  ip_number "$METADATA"
+  [ $((network >> (32 - bits))) -eq $((ip_value >> (32 - bits))) ]
+}
+
+# classify SPEC sets
+#   kind   kube2iam, kiam: exactly the form those two write, to their address and port here;
+#          unexpected: leads to one of them, may see credential requests, but has another form;
+#          competing: names the metadata address and leads elsewhere;
+#          foreign: anything else, among it every rule that cannot see a request to
+#          169.254.169.254:80 whatever it leads to.
+#   iface  the interface ("!eth0" negated), or "-" for any.
+classify() {
+  kind=foreign iface=- exact=yes sees=yes named=no to='' jump='' seen=' ' negated=''
+  case $1 in
+  *\"*) split_words "$(printf '%s\n' "$1" | sed -E 's/"(\\.|[^"\\])*"/QUOTED/g')" ' ' ;;
+  *) split_words "$1" ' ' ;;
+  esac
+  # shellcheck disable=SC2086 # one word a line
+  set -- $words
+  [ "${1-}" = -A ] && [ $# -ge 2 ] || return 0
+  rule_chain=$2
+  [ "$rule_chain" = "$CHAIN" ] || exact=no
+  shift 2
+  while [ $# -gt 0 ]; do
+    if [ "$1" = '!' ]; then
+      negated='!'
+      shift
+      continue
+    fi
+    case $seen in *" $1 "*) exact=no ;; esac
+    [ -z "$negated" ] || [ "$1" = -i ] || exact=no
+    seen="$seen$1 "
+    case $1 in
+    -d)
+      if may_be_metadata "${2-}"; then
+        if [ -z "$negated" ]; then named=yes; elif [ "${2%/*}" != 0.0.0.0 ]; then sees=no; fi
+      elif [ -z "$negated" ]; then
+        sees=no
+      fi
+      case ${2-} in "$METADATA" | "$METADATA/32") ;; *) exact=no ;; esac
+      ;;
+    -i)
+      iface=$negated${2-}
+      is_interface "$iface" || exact=no
+      ;;
+    -p)
+      [ "${2-}" = tcp ] || exact=no
+      case $negated${2-} in tcp | all | !udp | !icmp | !sctp | '!udplite') ;; *) sees=no ;; esac
+      ;;
+    -m) [ "${2-}" = tcp ] || exact=no ;;
+    --dport)
+      [ "${2-}" = 80 ] || exact=no
+      port_range=${2-}
+      case $port_range in
+      *[!0-9:]* | '' | :* | *:) ;; # not a number: may be 80
+      *)
+        if [ "${port_range%%:*}" -le 80 ] && [ "${port_range##*:}" -ge 80 ]; then
+          [ -z "$negated" ] || sees=no
+        else
+          [ -n "$negated" ] || sees=no
+        fi
+        ;;
+      esac
+      ;;
+    -j | -g)
+      jump=${2-}
+      [ "$1 $jump" = '-j DNAT' ] || exact=no
+      ;;
+    --to-destination) to=${2-} ;;
+    --to-ports)
+      exact=no
+      to=$host_ip:${2-}
+      ;;
+    *)
+      exact=no
+      shift
+      negated=''
+      continue
+      ;;
+    esac
+    negated=''
+    shift
+    [ $# -eq 0 ] || shift
+  done
+  for needed in -d -p --dport -j --to-destination; do
+    case $seen in *" $needed "*) ;; *) exact=no ;; esac
+  done
+
+  case $jump in '' | LOG | NFLOG | MARK | CONNMARK | TRACE) sees=no ;; esac # end no rule's walk
+  [ "$sees" = yes ] || return 0
+  case $to in
+  "$host_ip:$kube2iam_port") kind=kube2iam ;;
+  "$host_ip:$kiam_port") kind=kiam ;;
+  *)
+    [ "$named" = no ] || kind=competing
+    return 0
+    ;;
+  esac
+  [ "$exact" = yes ] || kind=unexpected
+}
+
+# Whether a rule for interface $1 sees all that a rule for $2 sees; "cannot tell" is no.
+covers() {
+  if [ "$1" = - ] || [ "$1" = "$2" ]; then return 0; fi
+  case $1:$2 in
+  *:- | *:!*) return 1 ;;
+  !*) if overlap "${1#!}" "$2"; then return 1; else return 0; fi ;;
+  esac
+  in_prefix "$1" "$2"
+}
+
+# Whether one interface can fit both; "cannot tell" is yes.
+overlap() {
+  case $1:$2 in
+  -:* | *:- | !*:!*) return 0 ;;
+  !*) if covers "${1#!}" "$2"; then return 1; else return 0; fi ;;
+  *:!*) if covers "${2#!}" "$1"; then return 1; else return 0; fi ;;
+  esac
+  [ "$1" = "$2" ] || in_prefix "$1" "$2" || in_prefix "$2" "$1"
+}
+
+# in_prefix cali+ cali1234: whether the first is a prefix and the second begins with it.
+in_prefix() {
+  case $1 in
+  *+) case $2 in "${1%+}"*) return 0 ;; esac ;;
+  esac
+  return 1
+}
+
+# ---------------------------------------------------------------------------- reading the tables
+
+find_tools() {
+  tool_nft='' tool_legacy='' default_backend=''
+  if command -v iptables-nft >/dev/null 2>&1; then tool_nft=iptables-nft; fi
+  if command -v iptables-legacy >/dev/null 2>&1; then tool_legacy=iptables-legacy; fi
+  if command -v iptables >/dev/null 2>&1; then
+    case $(iptables -V 2>/dev/null) in
+    *nf_tables*)
+      default_backend=nft
+      tool_nft=${tool_nft:-iptables}
+      ;;
+    *v[0-9]*) # versions before 1.8 do not name their backend: it is legacy
+      default_backend=legacy
+      tool_legacy=${tool_legacy:-iptables}
+      ;;
+    esac
+  fi
+  if [ -z "$default_backend" ]; then
+    if [ -n "$tool_nft" ]; then default_backend=nft; else default_backend=legacy; fi
+  fi
+}
+
+tool_of() { if [ "$1" = nft ]; then printf %s "$tool_nft"; else printf %s "$tool_legacy"; fi; }
+
+chain_of() { if [ "$1" = nft ]; then printf %s "$chain_nft"; else printf %s "$chain_legacy"; fi; }
+
+# read_nat TOOL: the rules of the whole nat table in $nat, or what went wrong in $detail.
+read_nat() {
+  if nat=$("$1" -w "$LOCK_WAIT" -t nat -S 2>&1 </dev/null); then
+    nat=$(printf '%s\n' "$nat" | grep '^-A ')
+    return 0
+  fi
+  detail="$1 -w $LOCK_WAIT -t nat -S: $nat"
+  return 1
+}
+
+read_nft() {
+  nat='' detail=''
+  if [ -z "$tool_nft" ]; then
+    state=absent detail="no iptables-nft here"
+  elif read_nat "$tool_nft"; then
+    state=read detail=$("$tool_nft" -V 2>/dev/null)
+  else
+    state=failed nat=''
+    # A kernel without nf_tables holds no such rules. Only the two answers that mean just that
+    # are taken for it, the ambiguous one only while the module is not loaded.
+    case $detail in
+    *'Failed to initialize nft: Protocol not supported'*) state=empty ;;
+    *'generation id: Invalid argument'*)
+      if [ -r /proc/modules ] && ! grep '^nf_tables ' /proc/modules >/dev/null 2>&1; then state=empty; fi
+      ;;
+    esac
+  fi
+}
+
+read_legacy() {
+  nat='' detail=''
+  # The kernel lists the legacy tables that exist in this network namespace. Asking iptables-legacy
+  # instead would create them.
+  if [ ! -e /proc/net/ip_tables_names ]; then
+    state=empty detail="the kernel has no legacy tables loaded"
+  elif tables=$(cat /proc/net/ip_tables_names 2>/dev/null) &&
+    case "$NEWLINE$tables$NEWLINE" in *"${NEWLINE}nat$NEWLINE"*) false ;; esac then
+    state=empty detail="there is no legacy nat table here"
+  elif [ -z "$tool_legacy" ]; then
+    state=failed detail="there is a legacy nat table, but no iptables-legacy here to read it with"
+  elif read_nat "$tool_legacy"; then
+    state=read detail=$("$tool_legacy" -V 2>/dev/null)
+  else
+    state=failed nat=''
+  fi
+}
+
+# Rows "BACKEND POSITION KIND INTERFACE SPEC" for every rule that matters here. Position 0: in
+# another chain than PREROUTING.
+rows_of() {
+  at=0
+  for line in $2; do
+    case $line in
+    "-A $CHAIN "*) at=$((at + 1)) place=$at ;;
+    *"$METADATA"*) place=0 ;;
+    *) continue ;;
+    esac
+    case $line in *"$METADATA"* | *"$host_ip:"* | *--to-ports*) ;; *' -d '*) ;; *) continue ;; esac
+    classify "$line"
+    case $place:$kind in
+    *:foreign | 0:competing) ;;
+    *) printf '%s\n' "$1 $place $kind $iface $line" ;;
+    esac
+  done
+}
+
+# Reads both sets of tables: chain_nft, chain_legacy (PREROUTING as printed), rows, state_*, detail_*.
+# Fails where a set could not be read.
+snapshot() {
+  read_nft
+  state_nft=$state detail_nft=$detail nat_nft=$nat
+  read_legacy
+  state_legacy=$state detail_legacy=$detail nat_legacy=$nat
+  chain_nft=$(printf '%s\n' "$nat_nft" | grep "^-A $CHAIN ")
+  chain_legacy=$(printf '%s\n' "$nat_legacy" | grep "^-A $CHAIN ")
+  rows=$(
+    rows_of nft "$nat_nft"
+    rows_of legacy "$nat_legacy"
+  )
+  [ "$state_nft" != failed ] && [ "$state_legacy" != failed ]
+}
+
+# split_row ROW sets backend place kind iface spec.
+split_row() {
+  spec=$1
+  backend=${spec%% *} spec=${spec#* }
+  place=${spec%% *} spec=${spec#* }
+  kind=${spec%% *} spec=${spec#* }
+  iface=${spec%% *} spec=${spec#* }
+}
+
+# rows_with KIND [BACKEND]
+rows_with() {
+  for row in $rows; do
+    split_row "$row"
+    if [ "$kind" = "$1" ] && [ "${2:-$backend}" = "$backend" ]; then printf '%s\n' "$row"; fi
+  done
+}
+
+# places_of KIND [BACKEND]: rows "BACKEND POSITION SPEC".
+places_of() {
+  for row in $(rows_with "$@"); do
+    split_row "$row"
+    printf '%s\n' "$backend $place $spec"
+  done
+}
+
+# Whose rule comes first. Where both systems' rules stand in both sets of tables, or one here and
+# one there, the order is that in which the tables were registered with the kernel, which cannot be
+# read: known only if the same system comes first in each set that has any.
+in_force() {
+  first_nft='' first_legacy=''
+  for row in $rows; do
+    split_row "$row"
+    case $kind:$backend in
+    kube2iam:nft | kiam:nft) first_nft=${first_nft:-$kind} ;;
+    kube2iam:legacy | kiam:legacy) first_legacy=${first_legacy:-$kind} ;;
+    esac
+  done
+  case $first_nft:$first_legacy in
+  :) printf none ;;
+  :* | *:) printf %s "$first_nft$first_legacy" ;;
+  kiam:kiam | kube2iam:kube2iam) printf %s "$first_nft" ;;
+  *) printf unknown ;;
+  esac
+}
+
+# ---------------------------------------------------------------------------- the node
+
+boot_id() { cat /proc/sys/kernel/random/boot_id 2>/dev/null || :; }
+
+# Is --host-ip one of this machine's addresses? Rules for another node's address would be written
+# to the wrong machine otherwise.
+check_node() {
+  if [ "$(id -u)" != 0 ]; then
+    problem not-root "runs as $(id -un 2>/dev/null || id -u), but reading nat rules takes root. Over SSH: give the user sudo without a password."
+  fi
+  pattern=$(printf '%s' "$host_ip" | sed -e 's/[.]/\\./g')
+  if [ ! -r /proc/net/fib_trie ]; then
+    problem wrong-node "/proc/net/fib_trie cannot be read, so whether $host_ip is this machine's address is not known."
+  elif [ -z "$(sed -n -e "/|-- $pattern\$/{" -e n -e '/host LOCAL/p' -e '}' /proc/net/fib_trie)" ]; then
+    problem wrong-node "$host_ip is not an address of this machine ($(uname -n)): this is another node than the one meant. Check the worker's address, the SSH host and its pinned key."
+  fi
+}
+
+# Established connections to kube2iam's port: rows "ADDRESS PORT". The kernel prints addresses as
+# words in host byte order (little-endian wherever kiam runs); a Go server's IPv4 peers are in tcp6.
+connections() {
+  port_hex=$(printf '%04X' "$kube2iam_port")
+  peers=$(grep -hE "^ *[0-9]+: [0-9A-F]+:$port_hex [0-9A-F]+:[0-9A-F]{4} 01 " /proc/net/tcp /proc/net/tcp6 2>/dev/null |
+    sed -E 's/^ *[0-9]+: [^ ]+ ([0-9A-F]*)([0-9A-F]{2})([0-9A-F]{2})([0-9A-F]{2})([0-9A-F]{2}):([0-9A-F]{4}) .*/\1. \5 \4 \3 \2 \6/')
+  for peer in $peers; do
+    split_words "$peer" ' '
+    # shellcheck disable=SC2086 # one word a line
+    set -- $words
+    case $1 in
+    . | 0000000000000000FFFF0000.) address=$((0x$2)).$((0x$3)).$((0x$4)).$((0x$5)) ;;
+    *) address=$(printf '%s\n' "${1%.}$5$4$3$2" | sed -E 's/(..)(..)(..)(..)/\4\3:\2\1:/g; s/:$//') ;;
+    esac
+    printf '%s\n' "$address $((0x$6))"
+  done
+}
+
+find_http_client() {
+  http_client=''
+  # No proxy has a say in what the node's own address answers.
+  unset http_proxy HTTP_PROXY https_proxy HTTPS_PROXY all_proxy ALL_PROXY
+  if command -v curl >/dev/null 2>&1; then
+    http_client=curl
+  elif command -v wget >/dev/null 2>&1; then
+    http_client=busybox-wget
+    case $(wget --version 2>/dev/null) in *GNU*) http_client=gnu-wget ;; esac
+  fi
+}
+
+# The request itself is bounded by the client's options; wget's bound single reads only, hence the
+# watchdog. It uses KILL, because TERM may be ignored by then.
+bounded() {
+  "$@" &
+  child=$!
+  (
+    sleep $((HTTP_TIME + 2))
+    kill -9 "$child"
+  ) >/dev/null 2>&1 </dev/null &
+  watchdog=$!
+  wait "$child"
+  bounded_status=$?
+  kill -9 "$watchdog" 2>/dev/null
+  return "$bounded_status"
+}
+
+# http_get URL: succeeds on 200, and leaves what came back in $http_detail.
+http_get() {
+  case $http_client in
+  curl) answer=$(curl -q -sS -f --noproxy '*' --max-time "$HTTP_TIME" "$1" 2>&1 </dev/null) ;;
+  gnu-wget) answer=$(bounded wget -q -O - --tries=1 --no-proxy -T "$HTTP_TIME" "$1" 2>&1 </dev/null) ;;
+  busybox-wget) answer=$(bounded wget -q -O - -T "$HTTP_TIME" "$1" 2>&1 </dev/null) ;;
+  *)
+    http_detail="neither curl nor wget is installed here, so nothing could be asked"
+    return 1
+    ;;
+  esac
+  http_status=$?
+  answer=$(printf '%s' "$answer" | tr '\n' ' ' | cut -c 1-160)
+  if [ "$http_status" -eq 0 ]; then
+    http_detail="GET $1: ${answer:-empty answer}"
+  else
+    http_detail="GET $1 failed: ${answer:-no answer} (${http_client#*-} status $http_status)"
+  fi
+  return "$http_status"
+}
+
+ask() {
+  if [ "$1" = kiam ]; then
+    http_get "http://$host_ip:$kiam_port/ping" && http_get "http://$host_ip:$kiam_port/health?deep=1"
+  else
+    http_get "http://$host_ip:$kube2iam_port/healthz"
+  fi
+}
+
+# healthy SYSTEM before|after TRIES
+healthy() {
+  tries=$3
+  while :; do
+    if ask "$1"; then ok=true; else ok=false; fi
+    tries=$((tries - 1))
+    if [ "$ok" = true ] || [ "$tries" -le 0 ] || [ -z "$http_client" ]; then break; fi
+    sleep 1
+  done
+  health="$health${health:+,}{\"system\":\"$1\",\"when\":\"$2\",\"ok\":$ok,\"detail\":$(json_string "$http_detail")}"
+  [ "$ok" = true ]
+}
+
+# ---------------------------------------------------------------------------- changing the tables
+
+# change BACKEND -D|-I|-A SPEC [POSITION]
+change() {
+  tool=$(tool_of "$1") action=$2 position=${4-}
+  split_words "${3#"-A $CHAIN "}" ' '
+  # shellcheck disable=SC2086 # one word a line; the form was checked by classify
+  set -- $words
+  if [ -n "$position" ]; then set -- "$position" "$@"; fi
+  change_detail=$("$tool" -w "$LOCK_WAIT" -t nat "$action" "$CHAIN" "$@" 2>&1 </dev/null)
+}
+
+# From here on the script ends by itself only. Ignored signals are inherited, so iptables is not
+# interrupted either.
+begin_change() {
+  trap '' HUP INT TERM PIPE
+  HTTP_TIME=2 # whoever does not answer now keeps pods waiting
+}
+
+# Every change made, the newest first: rows "-D|-I BACKEND POSITION SPEC", the position being that
+# at the very moment.
+noted() { journal="$1${journal:+$NEWLINE}$journal"; }
+
+# delete_rules PLACES: in ascending order. -D deletes the first of several equal rules, so in this
+# order each is noted with the place that it really had.
+delete_rules() {
+  gone_nft=0 gone_legacy=0
+  for row in $1; do
+    split_place "$row"
+    change "$backend" -D "$spec" || return 1
+    removed="$removed${removed:+$NEWLINE}$row"
+    if [ "$backend" = nft ]; then
+      noted "-D nft $((place - gone_nft)) $spec"
+      gone_nft=$((gone_nft + 1))
+    else
+      noted "-D legacy $((place - gone_legacy)) $spec"
+      gone_legacy=$((gone_legacy + 1))
+    fi
+  done
+}
+
+# Takes back what the journal holds, the newest first, so that every rule is where it was. What
+# could not be taken back is in $stuck.
+take_back() {
+  stuck=''
+  for step in $journal; do
+    split_place "${step#* }"
+    case $step in
+    -I*) change "$backend" -D "$spec" ;;
+    *) insert_again "$backend" "$place" "$spec" ;;
+    esac || stuck="$stuck $backend: $spec ($change_detail);"
+  done
+}
+
+# insert_again BACKEND POSITION SPEC: for the way back, which should not fail for a busy lock.
+insert_again() {
+  for try in 1 2 3; do
+    if change "$1" -I "$3" "$2"; then return 0; fi
+    say "putting the rule back, try $try: $change_detail"
+    # If the chain became shorter meanwhile: first if it was in force, last if it slept.
+    if [ "$before_force" = "$system" ]; then
+      if change "$1" -I "$3" 1; then return 0; fi
+    elif change "$1" -A "$3"; then
+      return 0
+    fi
+    sleep 1
+  done
+  return 1
+}
+
+# What the way back needs: kube2iam's rules as they stand, else the one it would write.
+note_way_back() {
+  way_back_json=null
+  all=$(
+    for row in $(rows_with kube2iam); do
+      split_row "$row"
+      printf '%s\n' "$backend $spec"
+    done
+  )
+  unique=''
+  for entry in $all; do
+    case "$NEWLINE$unique$NEWLINE" in *"$NEWLINE$entry$NEWLINE"*) continue ;; esac
+    unique="$unique${unique:+$NEWLINE}$entry"
+  done
+  source=live
+  if [ -z "$unique" ]; then
+    source=derived backend=$default_backend iface=$interface
+    for row in $(rows_with kiam); do
+      split_row "$row"
+      iface=${interface:-$iface}
+      break
+    done
+    case $iface in
+    '') ;;
+    -) unique="$backend -A $CHAIN -d $METADATA/32 -p tcp -m tcp --dport 80 -j DNAT --to-destination $host_ip:$kube2iam_port" ;;
+    !*) unique="$backend -A $CHAIN -d $METADATA/32 ! -i ${iface#!} -p tcp -m tcp --dport 80 -j DNAT --to-destination $host_ip:$kube2iam_port" ;;
+    *) unique="$backend -A $CHAIN -d $METADATA/32 -i $iface -p tcp -m tcp --dport 80 -j DNAT --to-destination $host_ip:$kube2iam_port" ;;
+    esac
+  fi
+  way_back_all_json=$(json_captured "$unique")
+  for entry in $unique; do
+    way_back_json=$(json_array "$entry" 's/^\([a-z]*\) \(.*\)$/{"backend":"\1","spec":"\2","source":"'"$source"'"}/')
+    way_back_json=${way_back_json#?}
+    way_back_json=${way_back_json%?}
+    break
+  done
+}
+
+# The state before anything is changed, with what is wrong with it in itself.
+look() {
+  check_node
+  find_tools
+  if [ -z "$tool_nft$tool_legacy" ]; then
+    problem no-iptables "neither iptables, iptables-nft nor iptables-legacy is installed here: no rule can be seen or changed."
+  fi
+  snapshot || :
+  for pair in "nft $state_nft $detail_nft" "legacy $state_legacy $detail_legacy"; do
+    case $pair in
+    'nft failed '* | 'legacy failed '*)
+      problem backend-unreadable "the ${pair%% *} tables could not be read (${pair#* failed }). A rule may stand there unseen, so nothing is safe to change."
+      ;;
+    'nft absent '*)
+      notice backend-absent "the nft tables were not looked at: no iptables-nft is installed here. Rules there, if any, are not in this report."
+      ;;
+    esac
+  done
+  before_chains="nft:$chain_nft legacy:$chain_legacy"
+  before_json=$(json_state)
+  before_force=$(in_force)
+  if [ "$before_force" = unknown ]; then
+    notice order-unknown "kube2iam's and kiam's rules stand in different sets of tables (nft and legacy): which comes first cannot be read."
+  fi
+  note_way_back
+}
+
+check_forms() {
+  for row in $(rows_with unexpected); do
+    split_row "$row"
+    case $spec in
+    '-A OUTPUT '*)
+      notice unexpected-form "in the $backend tables, for the node's own processes: $spec. It is left alone; remove it before the system that it leads to goes."
+      ;;
+    *)
+      problem unexpected-form "in the $backend tables a rule leads to kube2iam or kiam without having the form that they write: $spec. What it catches cannot be judged. Remove or rewrite it by hand, then run again."
+      ;;
+    esac
+  done
+}
+
+# check_takeover SYSTEM OTHER: OTHER's rules must see what each rule of SYSTEM sees, and nothing
+# else may stand where it would come next.
+check_takeover() {
+  if [ -z "$(rows_with "$2")" ]; then
+    problem rule-absent "$2's rule (to $host_ip) is on none of the tables here. Without it pods would get the node's own role. Let $2's pod on this worker write it (--iptables), then run again."
+    return
+  fi
+  for goes in $(rows_with "$1"); do
+    split_row "$goes"
+    goes_backend=$backend goes_place=$place goes_iface=$iface
+    covered=no
+    for row in $(rows_with "$2"); do
+      split_row "$row"
+      if covers "$iface" "$goes_iface"; then covered=yes; fi
+    done
+    if [ "$covered" = no ]; then
+      problem interface-not-covered "$1's rule is for interface $goes_iface, but none of $2's rules is: $(places_of "$2" | tr '\n' ';') Pods behind $goes_iface would get the node's own role. Give $2 the same --host-interface."
+    fi
+    for rival in $(rows_with competing); do
+      split_row "$rival"
+      rival_backend=$backend rival_place=$place rival_spec=$spec
+      overlap "$iface" "$goes_iface" || continue
+      if [ "$rival_backend" = "$goes_backend" ] && [ "$rival_place" -lt "$goes_place" ]; then continue; fi
+      behind=no
+      for row in $(rows_with "$2" "$rival_backend"); do
+        split_row "$row"
+        if [ "$place" -lt "$rival_place" ] && covers "$iface" "$goes_iface"; then behind=yes; fi
+      done
+      [ "$behind" = yes ] ||
+        problem competing-rule "in the $rival_backend tables somebody else's rule for $METADATA would come next instead of $2's: $rival_spec. It is not touched. Move it behind $2's rule or remove it, then run again."
+    done
+  done
+}
+
+# ---------------------------------------------------------------------------- the verbs
+
+inspect() {
+  look
+  check_forms
+  healthy kube2iam before 1 || :
+  healthy kiam before 1 || :
+  # Only what could not be read fails here: the rest is for the reader to judge.
+  case ",$findings" in
+  *'"code":"not-root"'* | *'"code":"wrong-node"'* | *'"code":"backend-unreadable"'* | *'"code":"no-iptables"'*) report refused ;;
+  esac
+  report ok
+}
+
+remove() {
+  if [ "$system" = kube2iam ]; then other=kiam; else other=kube2iam; fi
+  # Health first, rules second: what is decided on is then as fresh as can be.
+  if ! healthy "$other" before "$attempts"; then
+    problem unhealthy "$other does not answer on this worker: $http_detail. Pods would be left without credentials. See the log of $other's pod here."
+  fi
+  look
+  check_forms
+  check_takeover "$system" "$other"
+  if [ "$problems" -gt 0 ]; then
+    say "nothing was touched."
+    report refused
+  fi
+
+  going=$(places_of "$system") other_before=$(places_of "$other" | sed -e 's/^\([a-z]*\) [0-9]* /\1 /')
+  if [ -z "$going" ]; then
+    say "$system's rule is not here (any more); $other's is, and $other answers. Nothing to do."
+    report ok
+  fi
+  begin_change
+  delete_rules "$going" ||
+    problem change-failed "$spec could not be deleted from the $backend tables: $change_detail"
+  verify_removal
+  [ "$problems" -eq 0 ] || undo_removal
+  say "$system's rule is gone, $other's rule is there and $other answers."
+  report ok
+}
+
+# split_place ROW sets backend place spec.
+split_place() {
+  spec=$1
+  backend=${spec%% *} spec=${spec#* }
+  place=${spec%% *} spec=${spec#* }
+}
+
+verify_removal() {
+  if ! snapshot; then
+    problem backend-unreadable "after the change the tables could not be read: $detail_nft $detail_legacy"
+    return
+  fi
+  if [ -n "$(rows_with "$system")" ]; then
+    problem not-verified "$system's rule is there after its removal: $(places_of "$system" | tr '\n' ';') Did its pod restart just now?"
+  fi
+  if [ "$(places_of "$other" | sed -e 's/^\([a-z]*\) [0-9]* /\1 /')" != "$other_before" ]; then
+    problem not-verified "$other's rule changed or went while $system's was removed."
+  fi
+  if [ "$problems" -eq 0 ] && ! healthy "$other" after 2; then
+    problem unhealthy "$other stopped answering right after $system's rule was removed: $http_detail. See the log of $other's pod here."
+  fi
+}
+
+# Exactly what was removed goes back where it was.
+undo_removal() {
+  take_back
+  if snapshot && [ "$before_force" = "$system" ] && [ "$(in_force)" != "$system" ]; then
+    # The chain changed under our hands: what was in force before must be so again.
+    for row in $removed; do
+      split_place "$row"
+      insert_again "$backend" 1 "$spec" || :
+    done
+    snapshot || :
+  fi
+  for row in $removed; do
+    split_place "$row"
+    case "$NEWLINE$(chain_of "$backend")$NEWLINE" in
+    *"$NEWLINE$spec$NEWLINE"*) ;;
+    *) stuck="$stuck $backend: $spec is not there;" ;;
+    esac
+  done
+  if [ -n "$stuck" ] || [ "$(in_force)" != "$before_force" ]; then
+    problem undo-failed "$system's rule could NOT be put back:$stuck. First in force is now: $(in_force). Look at this worker now; iptables -t nat -S $CHAIN shows the rules."
+    report broken
+  fi
+  notice undone "what had been removed is back where it was; $system serves this worker as before."
+  report undone
+}
+
+# usable BACKEND: can be written to.
+usable() {
+  if [ "$1" = nft ]; then [ -n "$tool_nft" ]; else [ -n "$tool_legacy" ]; fi
+}
+
+# Where the captured rules must go: rows "BACKEND SPEC" in $targets, last first, because each is
+# inserted at position 1. A rule goes back to the tables it came from and to the top of every set
+# of tables that holds a rule of kiam's: which of the two sets is walked first cannot be read, so
+# being first is certain only by being first in each of them.
+restore_targets() {
+  targets=''
+  for entry in $wanted; do
+    home=${entry%% *} spec_wanted=${entry#* }
+    homes=''
+    if [ "$home" != - ] && usable "$home"; then homes=$home; fi
+    for candidate in nft legacy; do
+      if [ "$candidate" != "$homes" ] && [ -n "$(rows_with kiam "$candidate")" ]; then
+        homes="$homes${homes:+$NEWLINE}$candidate"
+      fi
+    done
+    homes=${homes:-$default_backend}
+    for candidate in $homes; do
+      case "$NEWLINE$targets$NEWLINE" in *"$NEWLINE$candidate $spec_wanted$NEWLINE"*) continue ;; esac
+      targets="$candidate $spec_wanted${targets:+$NEWLINE}$targets"
+      if [ "$home" != - ] && [ "$home" != "$candidate" ]; then
+        notice other-backend "the rule came from the $home tables; it also goes to (or only, if no tool for those is here) the $candidate tables, so that it comes before kiam's rule in any case."
+      fi
+    done
+  done
+}
+
+# stands_first BACKEND SPEC: nothing that could take its traffic comes before it. Foreign rules for
+# other traffic (kube-proxy's, CNI's jumps) may.
+stands_first() {
+  classify "$2"
+  wanted_iface=$iface
+  for row in $rows; do
+    split_row "$row"
+    if [ "$backend" != "$1" ] || [ "$place" -eq 0 ]; then continue; fi
+    if [ "$spec" = "$2" ]; then return 0; fi
+    case $kind in
+    kube2iam) ;;
+    *) if overlap "$iface" "$wanted_iface"; then return 1; fi ;;
+    esac
+  done
+  return 1
+}
+
+restore() {
+  if ! healthy kube2iam before "$attempts"; then
+    problem unhealthy "kube2iam does not answer on this worker: $http_detail. Its rule would send pods nowhere. See its pod's log here; while it is down kiam's rule stays in force."
+  fi
+  look
+  if [ "$problems" -gt 0 ]; then
+    say "nothing was touched."
+    report refused
+  fi
+  restore_targets
+  lacking=''
+  for target in $targets; do
+    stands_first "${target%% *}" "${target#* }" || lacking="$lacking${lacking:+$NEWLINE}$target"
+  done
+  if [ -z "$lacking" ]; then
+    say "kube2iam's rule comes first already. Nothing to do."
+    report ok
+  fi
+  begin_change
+  for target in $lacking; do put_first "${target%% *}" "${target#* }"; done
+  verify_restore
+  [ "$problems" -eq 0 ] || undo_restore
+  say "kube2iam's rule comes first again."
+  report ok
+}
+
+# sleeping_copies BACKEND SPEC: places of rules equal to SPEC, if every one of them stands behind a
+# rule of kiam's that takes all its traffic. All, because -D hits the first.
+sleeping_copies() {
+  classify "$2"
+  wanted_iface=$iface kiam_came=no copies=''
+  for row in $rows; do
+    split_row "$row"
+    if [ "$backend" != "$1" ] || [ "$place" -eq 0 ]; then continue; fi
+    if [ "$kind" = kiam ] && covers "$iface" "$wanted_iface"; then kiam_came=yes; fi
+    if [ "$spec" != "$2" ]; then continue; fi
+    [ "$kiam_came" = yes ] || return 0
+    copies="$copies${copies:+$NEWLINE}$backend $place $spec"
+  done
+  printf '%s\n' "$copies"
+}
+
+# put_first BACKEND SPEC. A sleeping copy is deleted before the new one is inserted: -D takes the
+# first of two equal rules, so afterwards it would take the wrong one. While neither is there,
+# kiam's rule, which stood before the copy, goes on serving.
+put_first() {
+  # If that fails: it only slept; the one that matters is inserted next.
+  delete_rules "$(sleeping_copies "$1" "$2")" ||
+    say "a sleeping copy of the rule could not be deleted: $change_detail"
+  if change "$1" -I "$2" 1; then
+    inserted="$inserted${inserted:+$NEWLINE}$1 1 $2"
+    noted "-I $1 1 $2"
+  else
+    problem change-failed "kube2iam's rule could not be inserted in the $1 tables: $change_detail"
+  fi
+  # Places have shifted, and a second rule may have to go into the same chain.
+  snapshot || :
+}
+
+verify_restore() {
+  if ! snapshot; then
+    problem backend-unreadable "after the change the tables could not be read: $detail_nft $detail_legacy"
+    return
+  fi
+  for target in $targets; do
+    stands_first "${target%% *}" "${target#* }" ||
+      problem not-verified "kube2iam's rule does not come first in the ${target%% *} tables."
+  done
+  if [ "$problems" -eq 0 ] && ! healthy kube2iam after 2; then
+    problem unhealthy "kube2iam stopped answering right after its rule was put first: $http_detail. See its pod's log here."
+  fi
+}
+
+# Back to kiam, but only where kiam serves: otherwise kube2iam's rule is the better of two evils.
+undo_restore() {
+  if [ -n "$inserted" ] && ! healthy kiam after 2; then
+    problem undo-failed "kiam does not answer either ($http_detail), so kube2iam's rule stays first. Look at both systems' pods on this worker now."
+    report broken
+  fi
+  take_back
+  if ! snapshot || [ -n "$stuck" ] || [ "$before_chains" != "nft:$chain_nft legacy:$chain_legacy" ]; then
+    problem undo-failed "the rules could NOT be brought back to what they were:$stuck. First in force is now: $(in_force). Look at this worker now."
+    report broken
+  fi
+  inserted='' removed=''
+  notice undone "the rules are what they were; kiam serves this worker as before."
+  report undone
+}
+
+main() {
+  set -f # nothing is a file name pattern here
+  IFS=$NEWLINE
+  LC_ALL=C
+  PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+  export LC_ALL PATH
+  problems=0 findings='' health='' removed='' inserted='' journal=''
+  arguments "$@"
+  find_http_client
+  case $verb in
+  inspect) inspect ;;
+  remove) remove ;;
+  restore) restore ;;
+  esac
+}
+
+{
+  main "$@" </dev/null
+  exit
+}

@@ -1,0 +1,25 @@
+import type { Plan } from "./plan.js";
+import { stages, stageSummary } from "./stages.js";
+
+/** The plan for people: what every stage does to this cluster, and in which order workers move. */
+export function describePlan(plan: Plan): string {
+  const { kube2iam } = plan;
+  return [
+    `kube2iam  ${kube2iam.namespace}/${kube2iam.daemonSet}, port ${kube2iam.port}, interface ${kube2iam.interface}`,
+    `kiam      server on ${plan.servers.join(", ")}; agents' rule on ${plan.agentInterface}`,
+    `roles     below ${plan.roleBaseArn}; the server may assume ${plan.assumableRoles.join(", ")}`,
+    ...(plan.probe === undefined
+      ? []
+      : [`probe     role ${plan.probe.role} in namespace ${plan.probe.namespace}`]),
+    "",
+    ...stages.map(
+      (stage) => `${stage === plan.stage ? "→" : " "} ${stage.padEnd(8)} ${stageSummary[stage]}`,
+    ),
+    "",
+    "workers, in the order in which they move:",
+    ...plan.waves.map(
+      (wave) =>
+        `  ${wave.name.padEnd(9)} ${wave.workers.map((worker) => `${worker.name} (${worker.hostIp})`).join(", ")}`,
+    ),
+  ].join("\n");
+}

@@ -1,0 +1,318 @@
+import assert from "node:assert/strict";
+
+import { ClusterMigration } from "../../components/clusterMigration.js";
+import { makePlan } from "../../migration/plan.js";
+import { parseSettings, type SettingsInput } from "../../migration/settings.js";
+import { stages, type Stage } from "../../migration/stages.js";
+import { exampleFacts, exampleSettings, roleBaseArn } from "../support/exampleCluster.js";
+import { MockEngine, type MockOutputs } from "../support/mockEngine.js";
+
+/*
+ * Proves which resources each stage declares, with which inputs, in which order. Does not prove
+ * that a provider accepts them, nor that the engine keeps the order: test/engine does.
+ */
+
+const local = "command:local:Command";
+const remote = "command:remote:Command";
+const daemonSet = "kubernetes:apps/v1:DaemonSet";
+
+const rule =
+  "-A PREROUTING -d 169.254.169.254/32 -i cni0 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.0.0.12:8181";
+
+function nodeReport(hostIp: string): string {
+  const nat = { nft: [], legacy: [], kube2iam: [], kiam: [], inForce: "kube2iam" };
+  const spec = rule.replace("10.0.0.12", hostIp);
+  return JSON.stringify({
+    version: 1,
+    verb: "inspect",
+    system: null,
+    hostIp,
+    bootId: "b",
+    outcome: "ok",
+    changed: false,
+    backends: [],
+    before: nat,
+    after: nat,
+    removed: [],
+    inserted: [],
+    kube2iamRule: { backend: "nft", spec, source: "live" },
+    kube2iamRules: [{ backend: "nft", spec }],
+    health: [],
+    kube2iamConnections: [],
+    findings: [],
+  });
+}
+
+const outputs: Record<string, MockOutputs> = {
+  "pulumi:providers:kubernetes": () => ({}),
+  "aws:iam/role:Role": (inputs) => ({ arn: `${roleBaseArn}${String(inputs.name)}` }),
+  "aws:iam/rolePolicy:RolePolicy": () => ({}),
+  "kubernetes:core/v1:Namespace": () => ({}),
+  "kubernetes:core/v1:NamespacePatch": () => ({}),
+  "kubernetes:core/v1:NodePatch": () => ({}),
+  "kubernetes:core/v1:ConfigMap": () => ({}),
+  "kubernetes:core/v1:Service": () => ({}),
+  "kubernetes:core/v1:ServiceAccount": () => ({}),
+  "kubernetes:core/v1:Secret": () => ({}),
+  "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole": () => ({}),
+  "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding": () => ({}),
+  [daemonSet]: (inputs) => ({ metadata: { ...(inputs.metadata as object), generation: 1 } }),
+  [local]: (_inputs, name) => ({
+    stdout:
+      name === "kiam-tls"
+        ? JSON.stringify({
+            ca: "CA",
+            server: { certificate: "SC", privateKey: "SK" },
+            agent: { certificate: "AC", privateKey: "AK" },
+          })
+        : JSON.stringify({ manifest: { kind: "DaemonSet" } }),
+    stderr: "",
+  }),
+  [remote]: (inputs) => ({
+    stdout: nodeReport((/--host-ip (\S+)/.exec(String(inputs.create)) ?? [])[1] ?? ""),
+    stderr: "",
+  }),
+};
+
+async function declare(change: Partial<SettingsInput>): Promise<MockEngine> {
+  const settings = parseSettings(exampleSettings(change));
+  const plan = makePlan(settings, exampleFacts());
+  const engine = await MockEngine.start(outputs);
+  await engine.run(() => new ClusterMigration("migration", { settings, plan }));
+  return engine;
+}
+
+const gatesAt: Record<Stage, string[]> = {
+  prepare: ["kiam-tls"],
+  server: ["kiam-server-verified", "kiam-tls"],
+  agent: [
+    "fallback",
+    "kiam-agent-verified",
+    "kiam-server-verified",
+    "kiam-tls",
+    "worker-1-shadow",
+    "worker-2-shadow",
+    "worker-3-shadow",
+  ],
+  cutover: [
+    "fallback",
+    "kiam-agent-verified",
+    "kiam-server-verified",
+    "kiam-tls",
+    "worker-1-cutover-live",
+    "worker-1-shadow",
+    "worker-2-cutover-live",
+    "worker-2-shadow",
+    "worker-3-cutover-live",
+    "worker-3-shadow",
+  ],
+  retire: [
+    "fallback",
+    "kiam-agent-verified",
+    "kiam-server-verified",
+    "kiam-tls",
+    "kube2iam-retirement",
+    "kube2iam-retirement-capture",
+    "worker-1-cutover-live",
+    "worker-1-shadow",
+    "worker-2-cutover-live",
+    "worker-2-shadow",
+    "worker-3-cutover-live",
+    "worker-3-shadow",
+  ],
+};
+
+describe("ClusterMigration", () => {
+  for (const stage of stages) {
+    it(`declares at stage ${stage} exactly its gates, DaemonSets and commands on workers`, async () => {
+      const engine = await declare({ stage });
+      assert.deepEqual(engine.namesOf(local), gatesAt[stage]);
+      assert.deepEqual(
+        engine.namesOf(daemonSet),
+        [
+          [],
+          ["kiam-server"],
+          ["kiam-agent", "kiam-server"],
+          ["kiam-agent", "kiam-server"],
+          ["kiam-agent", "kiam-server"],
+        ][stages.indexOf(stage)],
+      );
+      const workers = ["worker-1", "worker-2", "worker-3"];
+      assert.deepEqual(
+        engine.namesOf(remote),
+        stages.indexOf(stage) < 3
+          ? []
+          : workers.flatMap((name) => [`${name}-cutover-capture`, `${name}-cutover-removal`]),
+      );
+      assert.deepEqual(
+        engine.namesOf("kubernetes:core/v1:NodePatch"),
+        stages.indexOf(stage) < 2 ? [] : workers.map((name) => `${name}-anchor`),
+      );
+    });
+  }
+
+  it("keeps the order: each stage after the one before, canary first, waves one after the other", async () => {
+    const engine = await declare({});
+    const order = [
+      "kubernetes:core/v1:NamespacePatch permitted-orders",
+      `${daemonSet} kiam-server`,
+      `${local} kiam-server-verified`,
+      `${daemonSet} kiam-agent`,
+      `${local} kiam-agent-verified`,
+      `${local} worker-3-shadow`,
+      `${local} fallback`,
+      // worker-2 is the canary.
+      `${remote} worker-2-cutover-capture`,
+      `${remote} worker-2-cutover-removal`,
+      `${local} worker-2-cutover-live`,
+      `${remote} worker-1-cutover-removal`,
+      `${local} worker-1-cutover-live`,
+      `${remote} worker-3-cutover-removal`,
+      `${local} worker-3-cutover-live`,
+      `${local} kube2iam-retirement-capture`,
+      `${local} kube2iam-retirement`,
+    ];
+    for (const [index, earlier] of order.entries()) {
+      for (const later of order.slice(index + 1)) {
+        assert.ok(engine.comesAfter(later, earlier), `${later} must come after ${earlier}`);
+        assert.ok(!engine.comesAfter(earlier, later), `${earlier} must not come after ${later}`);
+      }
+    }
+  });
+
+  it("lets the workers of one wave move at the same time", async () => {
+    const engine = await declare({ workers: { canaries: ["worker-2"], waveSize: "100%" } });
+    const [a, b] = [`${remote} worker-1-cutover-removal`, `${remote} worker-3-cutover-removal`];
+    assert.ok(!engine.comesAfter(a, b) && !engine.comesAfter(b, a));
+  });
+
+  it("makes the fallback wait for every label by which it will find the workers", async () => {
+    const engine = await declare({ stage: "agent" });
+    for (const name of ["worker-1", "worker-2", "worker-3"]) {
+      assert.ok(
+        engine.comesAfter(`${local} fallback`, `kubernetes:core/v1:NodePatch ${name}-anchor`),
+      );
+    }
+  });
+
+  it("removes a worker's rule with its generation as plain input and puts the captured rule back", async () => {
+    const engine = await declare({});
+    const { inputs } = engine.get(remote, "worker-2-cutover-removal");
+    assert.match(
+      String(inputs.create),
+      /^sudo -n sh -s -- remove --system kube2iam --host-ip 10\.0\.0\.12 .*# generation [0-9a-f]{12}$/,
+    );
+    assert.match(
+      String(inputs.delete),
+      /^sudo -n sh -s -- restore --host-ip 10\.0\.0\.12 .*--rule '-A PREROUTING .*10\.0\.0\.12:8181' --backend nft$/,
+    );
+    assert.equal(inputs.update, undefined, "without an update, new input runs create again");
+    assert.equal(
+      inputs.triggers,
+      undefined,
+      "a trigger would run the old delete after the new create",
+    );
+    const options = engine.options(remote, "worker-2-cutover-removal");
+    assert.ok(options.deletedWith !== undefined, "a worker that left must not block");
+  });
+
+  it("pins the host key and bounds every attempt", async () => {
+    const engine = await declare({});
+    const { connection } = engine.get(remote, "worker-1-cutover-removal").inputs as {
+      connection: Record<string, unknown>;
+    };
+    const plain = (connection as { value?: Record<string, unknown> }).value ?? connection;
+    assert.equal(plain.host, "10.0.0.11");
+    assert.equal(plain.hostKey, "ssh-ed25519 AAAA1");
+    assert.equal(plain.dialErrorLimit, 5);
+    assert.equal(plain.perDialTimeout, 15);
+  });
+
+  it("runs the agent on every worker, beside kube2iam, and never lets it take its rule away", async () => {
+    const engine = await declare({ stage: "agent" });
+    const { spec } = engine.get(daemonSet, "kiam-agent").inputs as {
+      spec: {
+        template: {
+          spec: {
+            hostNetwork: boolean;
+            tolerations: unknown;
+            containers: { args: string[] }[];
+            affinity: unknown;
+          };
+        };
+      };
+    };
+    const pod = spec.template.spec;
+    const flags = pod.containers[0]?.args ?? [];
+    assert.equal(pod.hostNetwork, true);
+    assert.deepEqual(pod.tolerations, [{ operator: "Exists" }]);
+    for (const flag of [
+      "--iptables",
+      "--no-iptables-remove",
+      "--host-interface=cni0",
+      "--port=8881",
+      "--server-address=kiam-server:443",
+    ]) {
+      assert.ok(flags.includes(flag), `${flag} in ${flags.join(" ")}`);
+    }
+    assert.match(
+      JSON.stringify(pod.affinity),
+      /node-role\.kubernetes\.io\/master.*DoesNotExist.*control-plane.*DoesNotExist/,
+    );
+  });
+
+  it("chains master role → kiam-server role → application roles, and keeps the workers' trust", async () => {
+    const engine = await declare({ stage: "prepare" });
+    const policy = (name: string) =>
+      String(engine.get("aws:iam/rolePolicy:RolePolicy", name).inputs.policy);
+    assert.match(
+      policy("iam-server-assumes"),
+      /"sts:AssumeRole","Resource":\["arn:aws:iam::123456789012:role\/\*"\]/,
+    );
+    assert.match(
+      policy("iam-master-assumes"),
+      /"Resource":\["arn:aws:iam::123456789012:role\/kiam-server"\]/,
+    );
+    const trust = (name: string) =>
+      String(engine.get("aws:iam/role:Role", name).inputs.assumeRolePolicy);
+    assert.match(trust("iam-server"), /role\/masters\.example\.com/);
+    assert.match(
+      trust("iam-kiam-probe"),
+      /role\/kiam-server","arn:aws:iam::123456789012:role\/nodes\.example\.com/,
+    );
+  });
+
+  it("drops the workers' trust only when told to", async () => {
+    const iam = { ...exampleSettings().iam, trustWorkerRole: false };
+    const engine = await declare({ iam });
+    assert.doesNotMatch(
+      String(engine.get("aws:iam/role:Role", "iam-kiam-probe").inputs.assumeRolePolicy),
+      /nodes\.example/,
+    );
+  });
+
+  it("creates no server role where IAM is managed elsewhere", async () => {
+    const serverRoleArn = `${roleBaseArn}own-kiam-server`;
+    const engine = await declare({ stage: "server", iam: { manage: false, serverRoleArn } });
+    assert.deepEqual(engine.namesOf("aws:iam/role:Role"), []);
+    assert.match(
+      JSON.stringify(engine.get(daemonSet, "kiam-server").inputs),
+      /--assume-role-arn=arn:aws:iam::123456789012:role\/own-kiam-server/,
+    );
+  });
+
+  it("takes Secrets that exist instead of issuing certificates", async () => {
+    const engine = await declare({
+      stage: "server",
+      kiam: {
+        region: "eu-west-1",
+        tls: { mode: "secrets", serverSecret: "mine", agentSecret: "mine-too" },
+      },
+    });
+    assert.deepEqual(engine.namesOf("kubernetes:core/v1:Secret"), []);
+    assert.match(
+      JSON.stringify(engine.get(daemonSet, "kiam-server").inputs),
+      /"secretName":"mine"/,
+    );
+  });
+});

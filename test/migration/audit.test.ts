@@ -1,0 +1,213 @@
+import assert from "node:assert/strict";
+
+import { audit, AuditError, refuseBlocking, type Finding } from "../../migration/audit.js";
+import type { ClusterFacts } from "../../migration/clusterFacts.js";
+import { parseSettings, type SettingsInput } from "../../migration/settings.js";
+import {
+  exampleFacts,
+  exampleMaster,
+  exampleNode,
+  exampleSettings,
+} from "../support/exampleCluster.js";
+
+/* Pure: each finding appears when its cause is there, and the example has none. */
+
+function findings(
+  settings: Partial<SettingsInput> = {},
+  facts: Partial<ClusterFacts> = {},
+): Finding[] {
+  return audit(parseSettings(exampleSettings(settings)), exampleFacts(facts));
+}
+
+const codes = (list: Finding[]) =>
+  list.map((finding) => `${finding.severity} ${finding.code} ${finding.object}`);
+
+describe("audit", () => {
+  it("finds nothing in a cluster that is ready", () => assert.deepEqual(codes(findings()), []));
+
+  it("names a role that its namespace does not permit, by the pods that use it", () => {
+    const [finding] = findings({ namespaces: { payments: { permitted: ".*" } } });
+    assert.deepEqual([finding?.code, finding?.object], ["role-not-permitted", "namespace/orders"]);
+    assert.match(finding?.seen ?? "", /has no iam\.amazonaws\.com\/permitted/);
+    assert.match(finding?.fix ?? "", /namespaces\.orders\.permitted/);
+  });
+
+  it("accepts an annotation that is there already", () => {
+    const namespaces = exampleFacts().namespaces.map((each) => ({ ...each, permitted: ".*" }));
+    assert.deepEqual(codes(findings({ namespaces: {} }, { namespaces })), []);
+  });
+
+  it("names a namespace that does not exist, and one whose annotation somebody else manages", () => {
+    const list = findings({
+      namespaces: { ...exampleSettings().namespaces, nowhere: { permitted: ".*" } },
+    });
+    assert.deepEqual(codes(list), ["blocks namespace-missing namespace/nowhere"]);
+    const namespaces = exampleFacts().namespaces.map((each) => ({
+      ...each,
+      permitted: "x",
+      permittedManagers: ["helm"],
+    }));
+    assert.equal(
+      findings({}, { namespaces }).filter((each) => each.code === "annotation-managed-elsewhere")
+        .length,
+      2,
+    );
+    const forced = Object.fromEntries(
+      Object.entries(exampleSettings().namespaces ?? {}).map(([name, value]) => [
+        name,
+        { ...value, force: true },
+      ]),
+    );
+    assert.deepEqual(codes(findings({ namespaces: forced }, { namespaces })), []);
+  });
+
+  it("does not take over a namespace that exists", () => {
+    const namespaces = [
+      ...exampleFacts().namespaces,
+      { name: "kiam", owned: false, permitted: undefined, permittedManagers: [] },
+    ];
+    assert.deepEqual(codes(findings({}, { namespaces })), [
+      "blocks namespace-taken namespace/kiam",
+    ]);
+    const owned = namespaces.map((each) =>
+      each.name === "kiam" ? { ...each, owned: true } : each,
+    );
+    assert.deepEqual(codes(findings({}, { namespaces: owned })), []);
+  });
+
+  it("wants the kiam-server role to cover every role in use", () => {
+    const iam = {
+      ...exampleSettings().iam,
+      assumableRoles: ["arn:aws:iam::123456789012:role/app-*"],
+    };
+    assert.deepEqual(codes(findings({ iam })), [
+      "blocks role-not-assumable role/arn:aws:iam::123456789012:role/teams/payments/app-payments",
+    ]);
+  });
+
+  it("wants the masters' taints tolerated, from stage server on", () => {
+    const kiam = { region: "eu-west-1", serverTolerations: [] };
+    assert.deepEqual(codes(findings({ kiam })), [
+      "blocks taint-not-tolerated node/master-1",
+      "blocks taint-not-tolerated node/master-2",
+    ]);
+    assert.deepEqual(codes(findings({ kiam, stage: "prepare" })), []);
+  });
+
+  it("wants nodes for the server, better two, and none of them a worker", () => {
+    const nodes = exampleFacts().nodes;
+    const workers = nodes.filter((node) => node.name.startsWith("worker"));
+    assert.deepEqual(codes(findings({}, { nodes: workers })), ["blocks no-server-node cluster"]);
+    assert.deepEqual(codes(findings({}, { nodes: [exampleMaster(), ...workers] })), [
+      "warns single-server node/master-1",
+    ]);
+    const everywhere = { selector: { "kubernetes.io/hostname": "master-1" } };
+    assert.deepEqual(codes(findings({ workers: everywhere })).slice(0, 1), [
+      "blocks host-key-unknown node/master-1",
+    ]);
+    assert.ok(
+      codes(findings({ workers: everywhere })).includes(
+        "blocks server-and-agent-on-one-node node/master-1",
+      ),
+    );
+  });
+
+  it("finds kube2iam's own dangers", () => {
+    const { kube2iam } = exampleFacts();
+    assert.ok(kube2iam !== undefined);
+    const changed = (change: Partial<typeof kube2iam>) =>
+      codes(findings({}, { kube2iam: { ...kube2iam, ...change } }));
+    assert.deepEqual(
+      changed({
+        preStop: ["sh", "-c", "iptables-save | grep -v 169.254.169.254 | iptables-restore"],
+      }),
+      ["blocks prestop-hook daemonset/kube-system/kube2iam"],
+    );
+    assert.deepEqual(changed({ commandLine: ["--host-interface=cni0"] }), [
+      "blocks role-base-arn-unknown daemonset/kube-system/kube2iam",
+    ]);
+    assert.deepEqual(changed({ commandLine: [...kube2iam.commandLine, "--app-port", "8881"] }), [
+      "blocks port-clash daemonset/kube-system/kube2iam",
+    ]);
+    const pods = { ...kube2iam.pods, "master-1": { uid: "u", ready: true } };
+    assert.deepEqual(changed({ pods }), ["blocks kube2iam-on-server-node node/master-1"]);
+  });
+
+  it("warns of pods that live on kube2iam's default role", () => {
+    const { kube2iam, pods } = exampleFacts();
+    assert.ok(kube2iam !== undefined);
+    const list = findings(
+      {},
+      {
+        kube2iam: {
+          ...kube2iam,
+          commandLine: [...kube2iam.commandLine, "--default-role=everybody"],
+        },
+        pods: [
+          ...pods,
+          {
+            namespace: "batch",
+            name: "b",
+            node: "worker-1",
+            role: undefined,
+            hostNetwork: false,
+            phase: "Running",
+          },
+        ],
+      },
+    );
+    assert.deepEqual(codes(list), ["warns default-role-lost daemonset/kube-system/kube2iam"]);
+    assert.match(list[0]?.seen ?? "", /1 pods .*everybody .*batch/);
+  });
+
+  it("wants kube2iam to be there, except where an earlier run retired it", () => {
+    assert.deepEqual(
+      codes(
+        findings(
+          { kiam: { region: "eu-west-1", roleBaseArn: "arn:aws:iam::123456789012:role/" } },
+          { kube2iam: undefined },
+        ),
+      ),
+      ["blocks kube2iam-missing daemonset/kube-system/kube2iam"],
+    );
+    const recorded = {
+      port: 8181,
+      interface: "cni0",
+      baseRoleArn: "arn:aws:iam::123456789012:role/",
+    };
+    assert.deepEqual(codes(findings({}, { kube2iam: undefined, recorded })), []);
+    assert.deepEqual(codes(findings({ stage: "cutover" }, { kube2iam: undefined, recorded })), [
+      "informs kube2iam-missing daemonset/kube-system/kube2iam",
+    ]);
+  });
+
+  it("wants workers that are Ready, with addresses and pinned host keys", () => {
+    const nodes = [
+      exampleMaster(),
+      exampleMaster("master-2"),
+      exampleNode("worker-1", "10.0.0.11", { ready: false }),
+      exampleNode("worker-2", "10.0.0.12", { internalIp: undefined }),
+      exampleNode("worker-9", "10.0.0.19"),
+    ];
+    assert.deepEqual(codes(findings({}, { nodes })), [
+      "blocks host-key-unknown node/worker-9",
+      "blocks worker-address-unknown node/worker-2",
+      "blocks worker-not-ready node/worker-1",
+    ]);
+    assert.deepEqual(codes(findings({}, { nodes: [exampleMaster(), exampleMaster("master-2")] })), [
+      "blocks no-worker cluster",
+    ]);
+  });
+
+  it("refuses with every blocking finding at once, each with why and fix", () => {
+    const list = findings({ namespaces: {}, kiam: { region: "eu-west-1", serverTolerations: [] } });
+    assert.throws(
+      () => refuseBlocking(list),
+      (error) =>
+        error instanceof AuditError &&
+        error.findings.length === 4 &&
+        (error.message.match(/fix:/g) ?? []).length === 4,
+    );
+    assert.doesNotThrow(() => refuseBlocking(list.filter((each) => each.severity !== "blocks")));
+  });
+});

@@ -1,0 +1,114 @@
+import type { ClusterFacts, NodeFacts } from "../../migration/clusterFacts.js";
+import type { SettingsInput } from "../../migration/settings.js";
+
+/*
+ * A small cluster as kops makes it, and settings that fit it. Tests change what they are about.
+ */
+
+export const account = "123456789012";
+export const roleBaseArn = `arn:aws:iam::${account}:role/`;
+
+export function exampleNode(
+  name: string,
+  internalIp: string,
+  change: Partial<NodeFacts> = {},
+): NodeFacts {
+  return {
+    name,
+    labels: { "kubernetes.io/hostname": name, "node-role.kubernetes.io/node": "" },
+    taints: [],
+    internalIp,
+    externalIp: undefined,
+    hostname: name,
+    ready: true,
+    bootId: `boot-of-${name}`,
+    osImage: "Ubuntu 22.04.5 LTS",
+    cutoverAnnotation: undefined,
+    ...change,
+  };
+}
+
+export function exampleMaster(name = "master-1", internalIp = "10.0.0.10"): NodeFacts {
+  return exampleNode(name, internalIp, {
+    labels: { "kubernetes.io/hostname": name, "node-role.kubernetes.io/control-plane": "" },
+    taints: [
+      { key: "node-role.kubernetes.io/control-plane", value: undefined, effect: "NoSchedule" },
+    ],
+  });
+}
+
+export function exampleFacts(change: Partial<ClusterFacts> = {}): ClusterFacts {
+  const workers = ["worker-1", "worker-2", "worker-3"];
+  return {
+    nodes: [
+      exampleMaster(),
+      exampleMaster("master-2", "10.0.0.9"),
+      ...workers.map((name, index) => exampleNode(name, `10.0.0.1${index + 1}`)),
+    ],
+    namespaces: [
+      { name: "orders", owned: false, permitted: undefined, permittedManagers: [] },
+      { name: "payments", owned: false, permitted: undefined, permittedManagers: [] },
+    ],
+    pods: [
+      {
+        namespace: "orders",
+        name: "orders-1",
+        node: "worker-1",
+        role: "app-orders",
+        hostNetwork: false,
+        phase: "Running",
+      },
+      {
+        namespace: "payments",
+        name: "payments-1",
+        node: "worker-2",
+        role: "teams/payments/app-payments",
+        hostNetwork: false,
+        phase: "Running",
+      },
+    ],
+    kube2iam: {
+      namespace: "kube-system",
+      daemonSet: "kube2iam",
+      commandLine: [
+        `--base-role-arn=${roleBaseArn}`,
+        "--host-interface=cni0",
+        "--app-port=8181",
+        "--iptables=true",
+      ],
+      preStop: undefined,
+      pods: Object.fromEntries(
+        workers.map((name) => [name, { uid: `kube2iam-on-${name}`, ready: true }]),
+      ),
+    },
+    recorded: undefined,
+    ...change,
+  };
+}
+
+export function exampleSettings(change: Partial<SettingsInput> = {}): SettingsInput {
+  return {
+    stage: "retire",
+    kiam: { region: "eu-west-1" },
+    namespaces: {
+      orders: { permitted: `arn:aws:iam::${account}:role/app-orders` },
+      payments: { permitted: `arn:aws:iam::${account}:role/teams/payments/.*` },
+    },
+    iam: {
+      masterRoleName: "masters.example.com",
+      workerRoleName: "nodes.example.com",
+      applicationRoles: [{ name: "kiam-probe" }],
+    },
+    ssh: {
+      privateKey: "the private key",
+      hostKeys: {
+        "worker-1": "ssh-ed25519 AAAA1",
+        "worker-2": "ssh-ed25519 AAAA2",
+        "worker-3": "ssh-ed25519 AAAA3",
+      },
+    },
+    workers: { canaries: ["worker-2"], waveSize: 1 },
+    probe: { role: "kiam-probe" },
+    ...change,
+  };
+}
