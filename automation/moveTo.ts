@@ -2,7 +2,12 @@ import type { EngineEvent, OpMap, Stack } from "@pulumi/pulumi/automation";
 
 import type { Stage } from "../migration/stages.js";
 import { formatElapsed, type Progress, type Step } from "./progress.js";
-import { describeUrn, UpdateFailedError, UpdateWatcher, type CompletedStep } from "./updateWatcher.js";
+import {
+  describeUrn,
+  UpdateFailedError,
+  UpdateWatcher,
+  type CompletedStep,
+} from "./updateWatcher.js";
 
 /** What one update did. */
 export interface Move {

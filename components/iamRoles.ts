@@ -32,6 +32,7 @@ export class IamRoles extends pulumi.ComponentResource {
       ? this.serverRole(name, args)
       : pulumi.output(iam.serverRoleArn ?? "");
     for (const role of iam.applicationRoles) this.applicationRole(name, role, args);
+    if (iam.trustWorkerRole && iam.applicationRoles.length > 0) this.workerPolicy(name, args);
     this.registerOutputs({
       serverRoleArn: this.serverRoleArn,
       applicationRoleArns: this.applicationRoleArns,
@@ -70,6 +71,19 @@ export class IamRoles extends pulumi.ComponentResource {
     );
     // Whoever uses the role needs the permissions with it, not just its name.
     return pulumi.all([role.arn, assumes.id, masters.id]).apply(([arn]) => arn);
+  }
+
+  /** kube2iam has to supply the same roles until it is gone, and on the way back. */
+  private workerPolicy(name: string, { iam }: IamRolesArgs): void {
+    new aws.iam.RolePolicy(
+      `${name}-worker-assumes`,
+      {
+        name: "assume-application-roles",
+        role: iam.workerRoleName ?? "",
+        policy: pulumi.all(Object.values(this.applicationRoleArns)).apply(mayAssume),
+      },
+      { parent: this },
+    );
   }
 
   private applicationRole(

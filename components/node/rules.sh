@@ -28,7 +28,7 @@ CHAIN=PREROUTING
 NEWLINE='
 '
 LOCK_WAIT=30 # seconds that iptables may wait for the xtables lock
-HTTP_TIME=5  # seconds for one health request
+HTTP_TIME=3  # seconds for one health request
 
 # ---------------------------------------------------------------------------- words for people
 
@@ -557,13 +557,13 @@ find_http_client() {
   fi
 }
 
-# The request itself is bounded by the client's options; wget's bound single reads only, hence the
+# wget's own limit is for single reads, and that of Debian's busybox-static 1.35 crashes: so a
 # watchdog. It uses KILL, because TERM may be ignored by then.
 bounded() {
   "$@" &
   child=$!
   (
-    sleep $((HTTP_TIME + 2))
+    sleep "$HTTP_TIME"
     kill -9 "$child"
   ) >/dev/null 2>&1 </dev/null &
   watchdog=$!
@@ -577,8 +577,8 @@ bounded() {
 http_get() {
   case $http_client in
   curl) answer=$(curl -q -sS -f --noproxy '*' --max-time "$HTTP_TIME" "$1" 2>&1 </dev/null) ;;
-  gnu-wget) answer=$(bounded wget -q -O - --tries=1 --no-proxy -T "$HTTP_TIME" "$1" 2>&1 </dev/null) ;;
-  busybox-wget) answer=$(bounded wget -q -O - -T "$HTTP_TIME" "$1" 2>&1 </dev/null) ;;
+  gnu-wget) answer=$(bounded wget -q -O - --tries=1 --no-proxy "$1" 2>&1 </dev/null) ;;
+  busybox-wget) answer=$(bounded wget -q -O - "$1" 2>&1 </dev/null) ;;
   *)
     http_detail="neither curl nor wget is installed here, so nothing could be asked"
     return 1
@@ -586,6 +586,8 @@ http_get() {
   esac
   http_status=$?
   answer=$(printf '%s' "$answer" | tr '\n' ' ' | cut -c 1-160)
+  # 137: the watchdog's KILL. The shell's own word for it would only confuse.
+  if [ "$http_status" -eq 137 ]; then answer="no answer within $HTTP_TIME s"; fi
   if [ "$http_status" -eq 0 ]; then
     http_detail="GET $1: ${answer:-empty answer}"
   else
@@ -631,7 +633,9 @@ change() {
 # interrupted either.
 begin_change() {
   trap '' HUP INT TERM PIPE
-  HTTP_TIME=2 # whoever does not answer now keeps pods waiting
+  # Whoever does not answer now keeps pods waiting: one short try, and an undo that may turn out
+  # needless, are better than a long outage.
+  HTTP_TIME=2
 }
 
 # Every change made, the newest first: rows "-D|-I BACKEND POSITION SPEC", the position being that
@@ -832,8 +836,8 @@ remove() {
     report ok
   fi
   begin_change
-  delete_rules "$going" ||
-    problem change-failed "$spec could not be deleted from the $backend tables: $change_detail"
+  delete_failure=''
+  delete_rules "$going" || delete_failure="deleting from the $backend tables failed: $change_detail"
   verify_removal
   [ "$problems" -eq 0 ] || undo_removal
   say "$system's rule is gone, $other's rule is there and $other answers."
@@ -853,12 +857,16 @@ verify_removal() {
     return
   fi
   if [ -n "$(rows_with "$system")" ]; then
-    problem not-verified "$system's rule is there after its removal: $(places_of "$system" | tr '\n' ';') Did its pod restart just now?"
+    if [ -n "$delete_failure" ]; then
+      problem change-failed "$system's rule is still there: $delete_failure"
+    else
+      problem not-verified "$system's rule is there after its removal: $(places_of "$system" | tr '\n' ';') Did its pod restart just now?"
+    fi
   fi
   if [ "$(places_of "$other" | sed -e 's/^\([a-z]*\) [0-9]* /\1 /')" != "$other_before" ]; then
     problem not-verified "$other's rule changed or went while $system's was removed."
   fi
-  if [ "$problems" -eq 0 ] && ! healthy "$other" after 2; then
+  if [ "$problems" -eq 0 ] && ! healthy "$other" after 1; then
     problem unhealthy "$other stopped answering right after $system's rule was removed: $http_detail. See the log of $other's pod here."
   fi
 }
@@ -1005,14 +1013,14 @@ verify_restore() {
     stands_first "${target%% *}" "${target#* }" ||
       problem not-verified "kube2iam's rule does not come first in the ${target%% *} tables."
   done
-  if [ "$problems" -eq 0 ] && ! healthy kube2iam after 2; then
+  if [ "$problems" -eq 0 ] && ! healthy kube2iam after 1; then
     problem unhealthy "kube2iam stopped answering right after its rule was put first: $http_detail. See its pod's log here."
   fi
 }
 
 # Back to kiam, but only where kiam serves: otherwise kube2iam's rule is the better of two evils.
 undo_restore() {
-  if [ -n "$inserted" ] && ! healthy kiam after 2; then
+  if [ -n "$inserted" ] && ! healthy kiam after 1; then
     problem undo-failed "kiam does not answer either ($http_detail), so kube2iam's rule stays first. Look at both systems' pods on this worker now."
     report broken
   fi

@@ -273,6 +273,7 @@ describe("ClusterMigration", () => {
       policy("iam-master-assumes"),
       /"Resource":\["arn:aws:iam::123456789012:role\/kiam-server"\]/,
     );
+    assert.match(policy("iam-worker-assumes"), /role\/kiam-probe/);
     const trust = (name: string) =>
       String(engine.get("aws:iam/role:Role", name).inputs.assumeRolePolicy);
     assert.match(trust("iam-server"), /role\/masters\.example\.com/);

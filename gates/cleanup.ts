@@ -1,0 +1,44 @@
+/** What has to be undone if the program is interrupted, such as a probe pod that is running. */
+
+const pending = new Set<() => Promise<void>>();
+
+/**
+ * Runs `work`, then `cleanup`; when the program is interrupted meanwhile, `cleanup` runs as well.
+ * A cleanup that fails is reported and changes nothing about the outcome of `work`.
+ */
+export async function withCleanup<T>(
+  cleanup: () => Promise<void>,
+  work: () => Promise<T>,
+): Promise<T> {
+  const once = async () => {
+    if (!pending.delete(once)) return;
+    try {
+      await cleanup();
+    } catch (error) {
+      process.stderr.write(
+        `clean-up failed: ${error instanceof Error ? error.message : String(error)}\n`,
+      );
+    }
+  };
+  pending.add(once);
+  try {
+    return await work();
+  } finally {
+    await once();
+  }
+}
+
+/** Makes SIGINT and SIGTERM run what is pending, for at most ten seconds, and end the program. */
+export function cleanUpOnSignals(): void {
+  for (const [signal, number] of [
+    ["SIGINT", 2],
+    ["SIGTERM", 15],
+  ] as const) {
+    process.once(signal, () => {
+      process.stderr.write(`interrupted by ${signal}; cleaning up\n`);
+      const exit = () => process.exit(128 + number);
+      setTimeout(exit, 10_000).unref();
+      void Promise.allSettled([...pending].map((cleanup) => cleanup())).then(exit);
+    });
+  }
+}

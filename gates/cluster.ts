@@ -1,0 +1,261 @@
+import type {
+  AppsV1Api,
+  CoreV1Api,
+  CoreV1Event,
+  KubeConfig,
+  V1DaemonSet,
+  V1Node,
+  V1Pod,
+} from "@kubernetes/client-node";
+import pRetry from "p-retry";
+
+import { apiMessage, isNotFound, kubeConfig } from "../migration/readClusterFacts.js";
+import { exec, type ExecOptions, type ExecResult } from "./exec.js";
+import { GateError, messageOf } from "./problem.js";
+
+/** The namespace and name of an object. */
+export interface ObjectName {
+  namespace: string;
+  name: string;
+}
+
+/**
+ * The few calls to the Kubernetes API that gates make. Each names itself in its error and is
+ * repeated where the API server was only briefly away; "not found" is an answer, not an error.
+ */
+export class Cluster {
+  private constructor(
+    private readonly config: KubeConfig,
+    readonly core: CoreV1Api,
+    readonly apps: AppsV1Api,
+  ) {}
+
+  /** By KUBECONFIG, ~/.kube/config or in-cluster; `context` picks another than the current one. */
+  static async connect({ context }: { context?: string }): Promise<Cluster> {
+    const { AppsV1Api, CoreV1Api } = await import("@kubernetes/client-node");
+    let config: KubeConfig;
+    try {
+      config = await kubeConfig(context);
+    } catch (error) {
+      throw new GateError(messageOf(error));
+    }
+    return new Cluster(config, config.makeApiClient(CoreV1Api), config.makeApiClient(AppsV1Api));
+  }
+
+  async daemonSet({ namespace, name }: ObjectName): Promise<V1DaemonSet | undefined> {
+    return orUndefined(
+      call(`reading DaemonSet ${namespace}/${name}`, () =>
+        this.apps.readNamespacedDaemonSet({ namespace, name }),
+      ),
+    );
+  }
+
+  async createDaemonSet(namespace: string, body: V1DaemonSet): Promise<void> {
+    await call(`creating DaemonSet ${namespace}/${body.metadata?.name}`, () =>
+      this.apps.createNamespacedDaemonSet({ namespace, body }),
+    );
+  }
+
+  /** Its pods follow in the background; one that is gone already is fine. */
+  async deleteDaemonSet({ namespace, name }: ObjectName): Promise<void> {
+    await orUndefined(
+      call(`deleting DaemonSet ${namespace}/${name}`, () =>
+        this.apps.deleteNamespacedDaemonSet({ namespace, name, propagationPolicy: "Background" }),
+      ),
+    );
+  }
+
+  /** The pods that a DaemonSet controls, those that are being deleted included. */
+  async podsOf(daemonSet: V1DaemonSet): Promise<V1Pod[]> {
+    const namespace = daemonSet.metadata?.namespace ?? "";
+    const { matchLabels = {} } = daemonSet.spec?.selector ?? {};
+    const labelSelector = Object.entries(matchLabels)
+      .map(([label, value]) => `${label}=${value}`)
+      .join(",");
+    const pods = await this.pods(namespace, labelSelector);
+    return pods.filter((pod) =>
+      pod.metadata?.ownerReferences?.some((owner) => owner.uid === daemonSet.metadata?.uid),
+    );
+  }
+
+  async pods(namespace: string, labelSelector?: string): Promise<V1Pod[]> {
+    const list = await call(`listing pods in ${namespace}`, () =>
+      this.core.listNamespacedPod({ namespace, labelSelector: labelSelector || undefined }),
+    );
+    return list.items;
+  }
+
+  /** Every pod of the cluster; `fieldSelector` such as `status.phase=Running`. */
+  async allPods(fieldSelector?: string): Promise<V1Pod[]> {
+    const pods: V1Pod[] = [];
+    let _continue: string | undefined;
+    do {
+      const page = await call("listing pods", () =>
+        this.core.listPodForAllNamespaces({ limit: 500, fieldSelector, _continue }),
+      );
+      pods.push(...page.items);
+      _continue = page.metadata?._continue || undefined;
+    } while (_continue !== undefined);
+    return pods;
+  }
+
+  async pod({ namespace, name }: ObjectName): Promise<V1Pod | undefined> {
+    return orUndefined(
+      call(`reading pod ${namespace}/${name}`, () =>
+        this.core.readNamespacedPod({ namespace, name }),
+      ),
+    );
+  }
+
+  async createPod(namespace: string, body: V1Pod): Promise<V1Pod> {
+    return call(`creating a pod in ${namespace}`, () =>
+      this.core.createNamespacedPod({ namespace, body }),
+    );
+  }
+
+  /** A pod that is gone already is fine. */
+  async deletePod({ namespace, name }: ObjectName, gracePeriodSeconds?: number): Promise<void> {
+    await orUndefined(
+      call(`deleting pod ${namespace}/${name}`, () =>
+        this.core.deleteNamespacedPod({ namespace, name, gracePeriodSeconds }),
+      ),
+    );
+  }
+
+  async node(name: string): Promise<V1Node | undefined> {
+    return orUndefined(call(`reading node ${name}`, () => this.core.readNode({ name })));
+  }
+
+  async nodes(): Promise<V1Node[]> {
+    return (await call("listing nodes", () => this.core.listNode())).items;
+  }
+
+  /**
+   * Sets or, with null, removes one annotation of a node.
+   *
+   * @returns whether the node exists
+   */
+  async annotateNode(name: string, annotation: string, value: string | null): Promise<boolean> {
+    const { PatchStrategy, setHeaderOptions } = await import("@kubernetes/client-node");
+    const patched = await orUndefined(
+      call(`annotating node ${name}`, () =>
+        this.core.patchNode(
+          { name, body: { metadata: { annotations: { [annotation]: value } } } },
+          setHeaderOptions("Content-Type", PatchStrategy.MergePatch),
+        ),
+      ),
+    );
+    return patched !== undefined;
+  }
+
+  /** Events about one object, oldest first; none where they cannot be read. */
+  async events(namespace: string, uid: string): Promise<CoreV1Event[]> {
+    try {
+      const list = await this.core.listNamespacedEvent({
+        namespace,
+        fieldSelector: `involvedObject.uid=${uid}`,
+      });
+      return list.items.sort((a, b) => eventTime(a) - eventTime(b));
+    } catch {
+      return [];
+    }
+  }
+
+  /** A container's log; empty where there is none (yet), or none of a previous run. */
+  async log(
+    { namespace, name }: ObjectName,
+    container: string,
+    options: { previous?: boolean; limitBytes?: number } = {},
+  ): Promise<string> {
+    try {
+      return await this.core.readNamespacedPodLog({ namespace, name, container, ...options });
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === 400 || code === 404) return "";
+      throw new GateError(
+        `Reading the log of pod ${namespace}/${name} failed: ${apiMessage(error)}`,
+        [],
+        { cause: error },
+      );
+    }
+  }
+
+  /** Runs a command in the first container of a pod. */
+  async exec(pod: V1Pod, command: string[], options: ExecOptions): Promise<ExecResult> {
+    return exec(this.config, pod, command, options);
+  }
+}
+
+/** Namespace and name of an object of the client. */
+export function nameOf(object: { metadata?: { namespace?: string; name?: string } }): ObjectName {
+  return { namespace: object.metadata?.namespace ?? "", name: object.metadata?.name ?? "" };
+}
+
+export function isReady(pod: V1Pod): boolean {
+  return (
+    pod.metadata?.deletionTimestamp === undefined &&
+    pod.status?.phase === "Running" &&
+    (pod.status.conditions?.some((each) => each.type === "Ready" && each.status === "True") ??
+      false)
+  );
+}
+
+/** Pod, with the node it is on, for messages. */
+export function describePod(pod: V1Pod): string {
+  const { namespace, name } = nameOf(pod);
+  return `pod ${namespace}/${name}${pod.spec?.nodeName ? ` on ${pod.spec.nodeName}` : ""}`;
+}
+
+async function call<T>(what: string, request: () => Promise<T>): Promise<T> {
+  try {
+    return await pRetry(request, {
+      retries: 4,
+      minTimeout: 300,
+      maxTimeout: 3000,
+      // The API server's own "no" stays one; a refused connection, 429 and 5xx may pass.
+      shouldRetry: ({ error }) => {
+        const code = codeOf(error);
+        return code === undefined || code === 429 || code >= 500;
+      },
+    });
+  } catch (error) {
+    if (isNotFound(error)) throw error;
+    throw new ClusterError(`${capitalised(what)} failed: ${apiMessage(error)}`, codeOf(error), {
+      cause: error,
+    });
+  }
+}
+
+/** An answer of the API server that is a refusal, or none at all (`code` undefined). */
+export class ClusterError extends GateError {
+  constructor(
+    finding: string,
+    readonly code: number | undefined,
+    options: ErrorOptions,
+  ) {
+    super(finding, [], options);
+  }
+}
+
+async function orUndefined<T>(request: Promise<T>): Promise<T | undefined> {
+  try {
+    return await request;
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+function codeOf(error: unknown): number | undefined {
+  const code = typeof error === "object" && error !== null && "code" in error ? error.code : "";
+  return typeof code === "number" ? code : undefined;
+}
+
+function eventTime(event: CoreV1Event): number {
+  const time = event.lastTimestamp ?? event.eventTime ?? event.firstTimestamp;
+  return time === undefined ? 0 : new Date(time).getTime();
+}
+
+function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,250 @@
+/**
+ * What each gate reads on stdin and writes on stdout.
+ *
+ * Only schemas and types: components import this file, so it must stay free of the Kubernetes and
+ * AWS clients. Members that a schema does not know are ignored, so that a component can add what
+ * has to make a gate run again (a DaemonSet's generation, say).
+ */
+import { z } from "zod";
+
+import {
+  capturedRuleSchema,
+  hostInterfaceSchema,
+  hostIpSchema,
+  portSchema,
+} from "../migration/natRule.js";
+
+const name = z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, {
+  error: "must be a Kubernetes name: lower-case letters, digits, '-' and '.'",
+});
+
+/** A role as a pod's annotation names it: a name, a path/name or an ARN. */
+const annotatedRole = z.string().regex(/^[\w+=,.@/:-]+$/, {
+  error: "must be a role name, path/name or ARN",
+});
+
+const roleArn = z.string().regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]+$/, {
+  error: "must be the ARN of an IAM role",
+});
+
+/** Which cluster, which kube2iam and kiam in it, and how long a gate may wait. */
+const target = z.object({
+  kubernetes: z.object({
+    /** Context in the kubeconfig; the current one when unset. */
+    context: z.string().min(1).optional(),
+  }),
+  kube2iam: z.object({
+    namespace: name,
+    daemonSet: name,
+    /** Its --app-port. */
+    port: portSchema,
+    /** Its --host-interface; completes the way back where a worker has no live rule. */
+    interface: hostInterfaceSchema.optional(),
+  }),
+  kiam: z.object({
+    namespace: name,
+    serverDaemonSet: name,
+    agentDaemonSet: name,
+    /** The agent's --port. */
+    agentPort: portSchema,
+    serverPort: portSchema,
+  }),
+  /** Limit for each thing that a gate waits for (a roll-out, a probe, one worker's turn). */
+  timeoutSeconds: z.number().positive().max(86_400),
+});
+export type Target = z.output<typeof target>;
+
+const worker = z.object({
+  /** Node name. */
+  name,
+  /** Address in the DNAT rules: the node's internal IP. */
+  hostIp: hostIpSchema,
+  /** Interface of kube2iam's rule on it; that of the target when unset. */
+  interface: hostInterfaceSchema.optional(),
+});
+export type Worker = z.output<typeof worker>;
+
+const probe = z.object({
+  /** Image with a POSIX shell and wget (busybox or GNU); kiam's own has both. */
+  image: z.string().min(1),
+  namespace: name,
+  /** Annotation of the probe pod. */
+  role: annotatedRole,
+  /**
+   * What the list of credentials has to answer. Derived from `role` when unset: kube2iam and kiam
+   * answer in different forms where that is a path or an ARN, and every form of this one role
+   * counts as right.
+   */
+  roleName: annotatedRole.optional(),
+  /** Consecutive answers, each on a fresh connection, that make a probe a success. */
+  successes: z.number().int().min(1).max(100).default(3),
+});
+export type Probe = z.output<typeof probe>;
+
+/** Label of the nodes that are moved; gates find the workers by it. */
+export const workerLabel = "kube2iam-to-kiam/worker";
+
+const onWorkers = z.object({
+  target,
+  /** Which workers; unset: every node with the label {@link workerLabel}. */
+  workers: z.array(worker).optional(),
+});
+
+/** Wall-clock milliseconds and tries of a probe that succeeded. */
+const probeResult = z.object({
+  worker: z.string(),
+  /** The role as the credentials list named it. */
+  role: z.string(),
+  /** Requests for credentials it took, failed ones included. */
+  attempts: z.number(),
+  /** From the pod's first request to its last. */
+  milliseconds: z.number(),
+});
+export type ProbeResult = z.output<typeof probeResult>;
+
+/** What a server's log proves about one role. */
+const fetchedRole = z.object({ role: z.string(), servers: z.array(z.string()) });
+
+const certificatePair = z.object({ certificate: z.string(), privateKey: z.string() });
+
+/** Schemas of every verb. A verb's description is printed by `gates/main.ts` without arguments. */
+export const gateSchemas = {
+  "issue-certificates": {
+    description: "issue one CA and from it the certificates of kiam's server and agent",
+    input: z.object({
+      /** DNS names of the server. `kiam-server:443` is no DNS name, yet official advice. */
+      serverNames: z.array(z.string().min(1)).min(1),
+      ipAddresses: z.array(hostIpSchema).default([]),
+      validityDays: z.number().int().min(1).max(3650),
+    }),
+    /** PEM throughout. The CA's key leaves the process nowhere. */
+    output: z.object({
+      ca: z.string(),
+      server: certificatePair,
+      agent: certificatePair,
+      /** ISO time. */
+      notAfter: z.string(),
+    }),
+  },
+  "verify-server": {
+    description: "kiam's server runs on every master, is healthy and fetched the roles",
+    input: z.object({
+      target,
+      /** Names of the nodes that have to run it. */
+      servers: z.array(name),
+      /** ARNs of the roles that running pods need; read from the pods when unset. */
+      roles: z.array(roleArn).optional(),
+      /** Prefix of role ARNs, for roles that are not annotated as an ARN. */
+      roleBaseArn: z.string().optional(),
+      /** To explain a broken chain of roles through the IAM API. */
+      iam: z.object({
+        serverRoleArn: roleArn,
+        /** Unset: the link from the masters to the server role is not explained. */
+        masterRoleName: z.string().min(1).optional(),
+        region: z.string().min(1),
+      }),
+      /** Host path that is mounted as the server's CA certificates. */
+      caHostPath: z.string().min(1),
+    }),
+    output: z.object({
+      servers: z.array(z.string()),
+      roles: z.array(fetchedRole),
+      notes: z.array(z.string()),
+    }),
+  },
+  "verify-agent": {
+    description: "kiam's agent runs on every worker, is healthy and has its rule there",
+    input: z.object({
+      target,
+      /** Workers that have to run it; unset: every node that its DaemonSet is meant for. */
+      workers: z.array(worker).optional(),
+    }),
+    output: z.object({
+      workers: z.array(
+        z.object({
+          name: z.string(),
+          inForce: z.enum(["kube2iam", "kiam", "none", "unknown"]),
+        }),
+      ),
+    }),
+  },
+  "probe-shadow": {
+    description: "a pod on that worker gets its role from the agent's port directly",
+    input: z.object({
+      target,
+      worker,
+      probe,
+      /** Port to ask; the kiam agent's when unset. */
+      port: portSchema.optional(),
+    }),
+    output: probeResult,
+  },
+  "probe-live": {
+    description: "a pod on that worker gets its role through 169.254.169.254, from kiam; else undo",
+    input: z.object({
+      target,
+      worker,
+      probe,
+      /** Recorded on the node; see migration/cutoverGeneration.ts. */
+      generation: z.string().min(1),
+      /** kube2iam's rules as captured before their removal, for the undo. */
+      rules: z.array(capturedRuleSchema).min(1),
+    }),
+    output: probeResult,
+  },
+  "forget-worker": {
+    description: "remove the record of the cutover from that node",
+    input: z.object({ target, worker }),
+    output: z.object({ worker: z.string(), forgotten: z.boolean() }),
+  },
+  "capture-kube2iam": {
+    description: "print kube2iam's DaemonSet as it could be applied again",
+    input: z.object({ target }),
+    output: z.object({ manifest: z.record(z.string(), z.unknown()) }),
+  },
+  "retire-kube2iam": {
+    description: "delete kube2iam's DaemonSet once no connection to it is left",
+    input: onWorkers.extend({
+      probe,
+      connections: z.object({
+        waitSeconds: z.number().min(0).max(86_400),
+        /** What to do when some are left then. */
+        then: z.enum(["stop", "proceed"]),
+      }),
+    }),
+    output: z.object({
+      deleted: z.boolean(),
+      probes: z.array(probeResult),
+      notes: z.array(z.string()),
+    }),
+  },
+  "restore-kube2iam": {
+    description: "apply kube2iam's captured DaemonSet again, its rule not in use",
+    input: onWorkers.extend({ probe, manifest: z.record(z.string(), z.unknown()) }),
+    output: z.object({ workers: z.array(z.string()), skipped: z.array(z.string()) }),
+  },
+  fallback: {
+    description: "bring every worker back to kube2iam, without SSH",
+    input: onWorkers.extend({ probe }),
+    output: z.object({
+      workers: z.array(z.object({ name: z.string(), moved: z.boolean() })),
+      skipped: z.array(z.string()),
+    }),
+  },
+  "check-fallback": {
+    description: "everything is there that `fallback` will need",
+    input: onWorkers,
+    output: z.object({ workers: z.array(z.string()) }),
+  },
+} as const;
+
+export type GateVerb = keyof typeof gateSchemas;
+
+/** What a verb is given, defaults not yet filled in. */
+export type GateInput<Verb extends GateVerb> = z.input<(typeof gateSchemas)[Verb]["input"]>;
+
+/** The same as the gate sees it, checked and with defaults. */
+export type CheckedInput<Verb extends GateVerb> = z.output<(typeof gateSchemas)[Verb]["input"]>;
+
+/** What a verb answers. */
+export type GateOutput<Verb extends GateVerb> = z.output<(typeof gateSchemas)[Verb]["output"]>;

@@ -1,0 +1,135 @@
+import type { V1Pod } from "@kubernetes/client-node";
+
+import { ruleArguments, ruleScript, type RuleArguments } from "../components/node/ruleScript.js";
+import type { CapturedRule, System } from "../migration/natRule.js";
+import { parseNodeReport, type NodeReport } from "../migration/nodeReport.js";
+import { describePod, isReady, type Cluster } from "./cluster.js";
+import type { Target, Worker } from "./inputs.js";
+import { GateError, type Problem } from "./problem.js";
+
+/**
+ * The rules of a worker, seen and changed without SSH: components/node/rules.sh runs in a pod
+ * that is on the worker's network and may use iptables, kiam's agent or kube2iam.
+ */
+export class NodeRules {
+  private constructor(
+    private readonly cluster: Cluster,
+    private readonly target: Target,
+    private readonly pods: Record<System, Map<string, V1Pod>>,
+  ) {}
+
+  /** Reads which pods there are to work through; make a new one after pods were replaced. */
+  static async read(cluster: Cluster, target: Target): Promise<NodeRules> {
+    const [kiam, kube2iam] = await Promise.all([
+      runningPods(cluster, target.kiam.namespace, target.kiam.agentDaemonSet),
+      runningPods(cluster, target.kube2iam.namespace, target.kube2iam.daemonSet),
+    ]);
+    return new NodeRules(cluster, target, { kiam, kube2iam });
+  }
+
+  /** That system's running pod on the worker. */
+  pod(system: System, worker: Pick<Worker, "name">): V1Pod | undefined {
+    return this.pods[system].get(worker.name);
+  }
+
+  /** Looks, and changes nothing. `through`: the system whose pod is preferred. */
+  async inspect(worker: Worker, through: System = "kiam"): Promise<NodeReport> {
+    return this.run("inspect", worker, through, this.arguments(worker));
+  }
+
+  /**
+   * Removes that system's rules, provided the other's is there and healthy. Through kiam's agent
+   * where there is one.
+   */
+  async remove(worker: Worker, system: System): Promise<NodeReport> {
+    return this.run("remove", worker, "kiam", { ...this.arguments(worker), system });
+  }
+
+  /** Puts kube2iam's rules back in front. Through kube2iam's pod where there is one. */
+  async restore(worker: Worker, rules: CapturedRule[]): Promise<NodeReport> {
+    return this.run("restore", worker, "kube2iam", { ...this.arguments(worker), rules });
+  }
+
+  private arguments(worker: Worker): RuleArguments["inspect"] {
+    return {
+      hostIp: worker.hostIp,
+      kube2iamPort: this.target.kube2iam.port,
+      kiamPort: this.target.kiam.agentPort,
+      interface: worker.interface ?? this.target.kube2iam.interface,
+    };
+  }
+
+  private async run<Verb extends keyof RuleArguments>(
+    verb: Verb,
+    worker: Worker,
+    through: System,
+    args: RuleArguments[Verb],
+  ): Promise<NodeReport> {
+    const other = through === "kiam" ? "kube2iam" : "kiam";
+    const pod = this.pod(through, worker) ?? this.pod(other, worker);
+    if (pod === undefined) {
+      throw new GateError(`The rules of ${worker.name} cannot be reached`, [
+        {
+          where: `node ${worker.name}`,
+          what: "neither kiam's agent nor kube2iam runs on it",
+          why: "its nat rules are read and changed through one of their pods",
+          fix: "see why neither DaemonSet has a running pod there",
+        },
+      ]);
+    }
+    const script = ruleScript();
+    const result = await this.cluster.exec(
+      pod,
+      // head ends with the last byte of the script, and that is what ends the shell's input.
+      [
+        "sh",
+        "-c",
+        'head -c "$0" | "$@"',
+        String(Buffer.byteLength(script)),
+        ...ruleArguments(verb, args),
+      ],
+      { stdin: script, timeoutSeconds: this.target.timeoutSeconds },
+    );
+    if (result.stdout.trim() === "") {
+      throw new GateError(`The node script said nothing on ${worker.name}`, [
+        {
+          where: describePod(pod),
+          what: `exit code ${result.exitCode}; ${result.stderr.trim() || "no message"}`,
+        },
+      ]);
+    }
+    return parseNodeReport(result.stdout);
+  }
+}
+
+/** What a report holds against a worker; none when it did as asked. */
+export function reportProblemsOf(worker: Worker, report: NodeReport): Problem[] {
+  if (report.outcome === "ok") return [];
+  const said = report.findings.filter((finding) => finding.severity === "problem");
+  const outcome = {
+    refused: "Nothing was touched.",
+    undone: "What had been changed was put back.",
+    broken: "What had been changed could NOT be put back: look at this worker now.",
+  }[report.outcome];
+  return said.length === 0
+    ? [{ where: `node ${worker.name}`, what: `the node script answered ${report.outcome}` }]
+    : said.map((finding) => ({
+        where: `node ${worker.name}`,
+        what: `${finding.message} (${report.verb}: ${outcome})`,
+      }));
+}
+
+async function runningPods(
+  cluster: Cluster,
+  namespace: string,
+  name: string,
+): Promise<Map<string, V1Pod>> {
+  const daemonSet = await cluster.daemonSet({ namespace, name });
+  if (daemonSet === undefined) return new Map();
+  const pods = (await cluster.podsOf(daemonSet)).filter(
+    (pod) => pod.status?.phase === "Running" && pod.metadata?.deletionTimestamp === undefined,
+  );
+  // Where a node has two for a moment, the ready one is listed last and wins.
+  pods.sort((a, b) => Number(isReady(a)) - Number(isReady(b)));
+  return new Map(pods.map((pod) => [pod.spec?.nodeName ?? "", pod]));
+}

@@ -1,0 +1,132 @@
+import type { V1Pod } from "@kubernetes/client-node";
+
+import { withCleanup } from "./cleanup.js";
+import { describePod, nameOf, type Cluster } from "./cluster.js";
+import type { Probe, ProbeResult } from "./inputs.js";
+import { explainPod } from "./podState.js";
+import { GateError, type Problem } from "./problem.js";
+import { probeLabels, probePod, startSeconds } from "./probePod.js";
+import { explainVerdict, parseVerdict } from "./probeVerdict.js";
+import { progress } from "./progress.js";
+import { Deadline, waitFor } from "./wait.js";
+
+/** Where EC2, and whoever intercepts it, answers. */
+export const metadataService = "169.254.169.254";
+
+export interface ProbeArgs {
+  /** Node name. */
+  worker: string;
+  probe: Probe;
+  /** `10.0.0.1:8881`, or {@link metadataService}. */
+  address: string;
+  seconds: number;
+}
+
+/**
+ * Asks for a role from a pod on that worker.
+ *
+ * The pod is removed whatever happens; one that an earlier, killed run left is removed first.
+ *
+ * @throws GateError when the answer is wrong or none came; it says what was answered
+ */
+export async function runProbe(
+  cluster: Cluster,
+  { worker, probe, address, seconds }: ProbeArgs,
+): Promise<ProbeResult> {
+  await removeLeftovers(cluster, worker, probe.namespace);
+  const created = await cluster.createPod(
+    probe.namespace,
+    probePod({ worker, probe, baseUrl: `http://${address}`, seconds }),
+  );
+  return withCleanup(
+    () => cluster.deletePod(nameOf(created), 0),
+    async () => {
+      const ended = await waitForEnd(cluster, created, seconds);
+      return judge(cluster, ended, { worker, probe, address, seconds });
+    },
+  );
+}
+
+async function waitForEnd(cluster: Cluster, created: V1Pod, seconds: number): Promise<V1Pod> {
+  const look = await waitFor<V1Pod, V1Pod | undefined>(
+    Deadline.after(seconds + startSeconds),
+    async () => {
+      const pod = await cluster.pod(nameOf(created));
+      if (pod === undefined) {
+        throw new GateError(`The ${describePod(created)} was deleted before it ended`);
+      }
+      const { phase } = pod.status ?? {};
+      if (phase === "Succeeded" || phase === "Failed") return { done: pod };
+      return { pending: pod };
+    },
+  );
+  return "done" in look ? look.done : (look.pending ?? created);
+}
+
+async function judge(
+  cluster: Cluster,
+  pod: V1Pod,
+  { worker, probe, address, seconds }: ProbeArgs,
+): Promise<ProbeResult> {
+  const verdict = parseVerdict(
+    pod.status?.containerStatuses?.[0]?.state?.terminated?.message?.trim(),
+  );
+  if (verdict?.verdict === "right") {
+    progress(
+      `${worker}: ${address} answered ${verdict.role} ${probe.successes} times in a row (${verdict.attempts} requests in ${verdict.milliseconds} ms)`,
+    );
+    return {
+      worker,
+      role: verdict.role,
+      attempts: verdict.attempts,
+      milliseconds: verdict.milliseconds,
+    };
+  }
+  const where = `node ${worker}, ${describePod(pod)}`;
+  const problems: Problem[] =
+    verdict === undefined
+      ? [
+          {
+            where,
+            what: `the probe gave no verdict within ${Math.round(seconds + startSeconds)} s`,
+            why: "what cannot be checked does not count as right",
+          },
+          ...(await explainPod(cluster, pod)),
+        ]
+      : [{ where, ...explainVerdict(verdict, { role: probe.role, address }) }];
+  problems.push(...(await kiamEvents(cluster, pod)));
+  const headline =
+    verdict?.verdict === "wrong"
+      ? `A pod on ${worker} was given a wrong identity by ${address}`
+      : `A pod on ${worker} did not get its role ${probe.role} from ${address}`;
+  throw new GateError(headline, problems);
+}
+
+/** kiam's server records why it refused a pod as events on that pod. */
+async function kiamEvents(cluster: Cluster, pod: V1Pod): Promise<Problem[]> {
+  const { namespace } = nameOf(pod);
+  const events = await cluster.events(namespace, pod.metadata?.uid ?? "");
+  const said = events.filter((event) => event.reason?.startsWith("Kiam"));
+  return [...new Set(said.map((event) => event.message ?? ""))].map((message) => ({
+    where: "kiam's server about this pod",
+    what: message,
+    fix: /namespace policy expression/.test(message)
+      ? `annotate namespace ${namespace} with iam.amazonaws.com/permitted, such that it matches the role's ARN`
+      : undefined,
+  }));
+}
+
+/** Removes probe pods of that worker that have ended or outlived their own deadline. */
+async function removeLeftovers(cluster: Cluster, worker: string, namespace: string): Promise<void> {
+  const selector = Object.entries(probeLabels(worker))
+    .map(([label, value]) => `${label}=${value}`)
+    .join(",");
+  for (const pod of await cluster.pods(namespace, selector)) {
+    const age = Date.now() - new Date(pod.metadata?.creationTimestamp ?? 0).getTime();
+    const over =
+      pod.status?.phase === "Succeeded" ||
+      pod.status?.phase === "Failed" ||
+      age > (pod.spec?.activeDeadlineSeconds ?? 0) * 1000;
+    if (over) await cluster.deletePod(nameOf(pod), 0);
+  }
+}

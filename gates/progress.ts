@@ -1,0 +1,4 @@
+/** Tells the person watching what is going on; stdout is for the result alone. */
+export function progress(message: string): void {
+  process.stderr.write(`${message}\n`);
+}

@@ -1,0 +1,126 @@
+import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
+
+import { isReady, type Cluster, type ObjectName } from "./cluster.js";
+import { notMeantFor } from "./placement.js";
+import { explainPod } from "./podState.js";
+import { GateError, type Problem } from "./problem.js";
+import { waitFor, type Deadline, type Look } from "./wait.js";
+
+export interface Rollout {
+  daemonSet: V1DaemonSet;
+  /** Its ready pod on each node, by node name. */
+  pods: Map<string, V1Pod>;
+}
+
+/** A roll-out that is not complete. */
+export interface UnfinishedRollout extends Rollout {
+  /** Its pods that are not ready. */
+  unready: V1Pod[];
+  /** Nodes that should have a ready pod and have none. */
+  missing: string[];
+}
+
+/**
+ * Looks at a DaemonSet once: every node it is meant for has a ready pod of its present form, and
+ * so has every one of `nodes`. One that is meant for no node is not complete.
+ *
+ * @throws GateError where there is no such DaemonSet
+ */
+export async function lookAtRollout(
+  cluster: Cluster,
+  name: ObjectName,
+  nodes: readonly string[] = [],
+): Promise<Look<Rollout, UnfinishedRollout>> {
+  const daemonSet = await cluster.daemonSet(name);
+  if (daemonSet === undefined) {
+    throw new GateError(`There is no DaemonSet ${name.namespace}/${name.name}`);
+  }
+  const own = (await cluster.podsOf(daemonSet)).filter(
+    (pod) => pod.metadata?.deletionTimestamp === undefined,
+  );
+  const pods = new Map(own.filter(isReady).map((pod) => [pod.spec?.nodeName ?? "", pod]));
+  const unready = own.filter((pod) => !isReady(pod));
+  const missing = nodes.filter((node) => !pods.has(node));
+  const { desiredNumberScheduled = 0, updatedNumberScheduled = 0 } = daemonSet.status ?? {};
+  // Pods of an OnDelete DaemonSet keep their old form until somebody deletes them.
+  const updated =
+    daemonSet.spec?.updateStrategy?.type === "OnDelete" ||
+    updatedNumberScheduled >= desiredNumberScheduled;
+  const complete =
+    (daemonSet.status?.observedGeneration ?? 0) >= (daemonSet.metadata?.generation ?? 0) &&
+    desiredNumberScheduled > 0 &&
+    updated &&
+    pods.size >= desiredNumberScheduled &&
+    missing.length === 0;
+  return complete
+    ? { done: { daemonSet, pods } }
+    : { pending: { daemonSet, pods, unready, missing } };
+}
+
+/** Waits for {@link lookAtRollout}; a passed deadline is a GateError that says what is missing. */
+export async function waitForRollout(
+  cluster: Cluster,
+  name: ObjectName,
+  deadline: Deadline,
+  nodes: readonly string[] = [],
+): Promise<Rollout> {
+  const look = await waitFor(deadline, () => lookAtRollout(cluster, name, nodes));
+  if ("done" in look) return look.done;
+  throw new GateError(
+    `DaemonSet ${name.namespace}/${name.name} is not rolled out`,
+    await explainRollout(cluster, look.pending),
+  );
+}
+
+/** What keeps a roll-out from being complete, node by node and pod by pod. */
+export async function explainRollout(
+  cluster: Cluster,
+  { daemonSet, missing, unready }: UnfinishedRollout,
+): Promise<Problem[]> {
+  const problems = await unplaced(cluster, daemonSet, missing, unready);
+  for (const pod of unready) problems.push(...(await explainPod(cluster, pod)));
+  if (problems.length > 0) return problems;
+  const { namespace, name } = daemonSet.metadata ?? {};
+  const status = daemonSet.status;
+  return [
+    status?.desiredNumberScheduled === 0
+      ? {
+          where: `DaemonSet ${namespace}/${name}`,
+          what: "it is meant for no node at all",
+          fix: "its node selector or affinity fits no node, or no node's taints are tolerated",
+        }
+      : {
+          where: `DaemonSet ${namespace}/${name}`,
+          what: `${status?.updatedNumberScheduled ?? 0} of ${status?.desiredNumberScheduled} nodes have its present form, ${status?.numberReady ?? 0} are ready`,
+        },
+  ];
+}
+
+/**
+ * Nodes where no pod of the DaemonSet was even made: time alone mends none of these, except where
+ * a node has not yet been looked at.
+ */
+export async function unplaced(
+  cluster: Cluster,
+  daemonSet: V1DaemonSet,
+  missing: readonly string[],
+  unready: readonly V1Pod[],
+): Promise<Problem[]> {
+  const spec = daemonSet.spec?.template.spec;
+  const without = missing.filter(
+    (name) =>
+      !unready.some((pod) => pod.spec?.nodeName === name || pod.spec?.nodeName === undefined),
+  );
+  if (without.length === 0 || spec === undefined) return [];
+  const nodes = new Map((await cluster.nodes()).map((node) => [node.metadata?.name, node]));
+  return without.map((name): Problem => {
+    const where = `node ${name}`;
+    const what = `no pod of DaemonSet ${daemonSet.metadata?.namespace}/${daemonSet.metadata?.name} runs on it`;
+    const node = nodes.get(name);
+    if (node === undefined) return { where, what: `${what}: the cluster has no such node` };
+    const reason = notMeantFor(spec, node);
+    return reason === undefined
+      ? { where, what }
+      : { where, what: `${what}: ${reason.what}`, fix: reason.fix };
+  });
+}

@@ -1,0 +1,15 @@
+import { Cluster } from "../cluster.js";
+import { removeRecord } from "../cutoverRecord.js";
+import type { CheckedInput, GateOutput } from "../inputs.js";
+import { progress } from "../progress.js";
+
+/** Removes the record of a worker's cutover. A node that has left the cluster has none. */
+export async function forgetWorker({
+  target,
+  worker,
+}: CheckedInput<"forget-worker">): Promise<GateOutput<"forget-worker">> {
+  const cluster = await Cluster.connect(target.kubernetes);
+  const forgotten = await removeRecord(cluster, worker.name);
+  if (!forgotten) progress(`${worker.name} is no longer in the cluster; nothing to forget`);
+  return { worker: worker.name, forgotten };
+}

@@ -1,0 +1,100 @@
+import { existsSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { execa } from "execa";
+import { labPaths } from "../paths";
+import { deleteMember, listNamespaces, networkIdentity } from "./namespaces";
+import { CGROUP } from "./node-config";
+import { isAlive, killUntilGone, withDescendants } from "./processes";
+import { recordedDaemons } from "./supervisor";
+import { VPC } from "./topology";
+
+/** Only a directory that has this file is ever removed. */
+const MARKER = "this-directory-is-a-lab";
+
+/**
+ * Makes the directory the lab's.
+ * @throws when it holds something that is not a lab's
+ */
+export async function claimDirectory(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  const content = await readdir(directory);
+  if (content.length > 0 && !content.includes(MARKER)) {
+    throw new Error(
+      `${directory} is not empty and no lab's: it holds ${content.slice(0, 3).join(", ")}. ` +
+        "The lab removes its directory at the end; set KIAM_LAB_DIR to one of its own.",
+    );
+  }
+  await writeFile(
+    join(directory, MARKER),
+    "Removed with everything in it when the lab goes down.\n",
+  );
+}
+
+/**
+ * Removes everything of a lab, whole or in pieces, from the machine: its processes with all
+ * their descendants, mounts, network namespaces, control groups, and its directory. Nothing that
+ * a lab did not make is touched. The process that calls it is spared, wherever it runs.
+ */
+export async function removeLab(directory: string): Promise<void> {
+  await killLab(directory);
+  await unmountBelow(directory);
+  const namespaces = listNamespaces();
+  // Members first: their ends on the bridge go with them.
+  for (const name of namespaces.filter((each) => each !== VPC)) await deleteMember(name);
+  if (namespaces.includes(VPC)) await deleteMember(VPC);
+  removeControlGroups();
+  await removeDirectory(directory);
+}
+
+async function killLab(directory: string): Promise<void> {
+  const recorded = recordedDaemons(labPaths(directory)).filter(isAlive);
+  await killUntilGone((all) => {
+    const networks = new Set(listNamespaces().map(networkIdentity));
+    const roots = all.filter(
+      (each) =>
+        (each.network !== undefined && networks.has(each.network)) ||
+        recorded.some((r) => r.pid === each.pid && r.startTime === each.startTime),
+    );
+    return withDescendants(new Set(roots.map((each) => each.pid)), all);
+  });
+}
+
+async function unmountBelow(directory: string): Promise<void> {
+  const targets = readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .map((line) => unescapeOctal(line.split(" ")[4] ?? ""))
+    .filter((target) => target.startsWith(`${directory}/`));
+  for (const target of targets.reverse()) await execa("umount", ["--lazy", target]);
+}
+
+/** Mount points have spaces and the like written as \040. */
+function unescapeOctal(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_, code: string) => String.fromCharCode(parseInt(code, 8)));
+}
+
+function removeControlGroups(): void {
+  const root = "/sys/fs/cgroup";
+  if (!existsSync(root)) return;
+  for (const hierarchy of [root, ...readdirSync(root).map((name) => join(root, name))]) {
+    const top = join(hierarchy, CGROUP);
+    if (existsSync(top)) removeControlGroup(top);
+  }
+}
+
+function removeControlGroup(group: string): void {
+  for (const entry of readdirSync(group, { withFileTypes: true })) {
+    if (entry.isDirectory()) removeControlGroup(join(group, entry.name));
+  }
+  rmdirSync(group);
+}
+
+async function removeDirectory(directory: string): Promise<void> {
+  if (!existsSync(directory)) return;
+  if (!existsSync(join(directory, MARKER))) return;
+  // The marker last: killed in between, the next clean-up still knows the directory.
+  for (const name of await readdir(directory)) {
+    if (name !== MARKER) await rm(join(directory, name), { recursive: true, force: true });
+  }
+  await rm(directory, { recursive: true, force: true });
+}

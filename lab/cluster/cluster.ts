@@ -1,0 +1,157 @@
+import { rm } from "node:fs/promises";
+import { IMAGE_TAGS } from "../images/tags";
+import type { LabPaths } from "../paths";
+import { stopCluster } from "./start";
+import { keepLock } from "./lock";
+import { haltMachine, nodeDirectory } from "./machine";
+import { bootNode, type Description, writeDescription } from "./members";
+import { deleteMember, listNamespaces, replaceRoute, runIn } from "./namespaces";
+import * as nodes from "./node";
+import { Supervisor } from "./supervisor";
+import { type ClusterNode, OPERATOR, workerNode } from "./topology";
+
+interface NodeList {
+  items: {
+    metadata: { name: string };
+    status: { conditions?: { type: string; status: string }[] };
+  }[];
+}
+
+/** A running cluster. All its state is in the lab directory. */
+export class Cluster {
+  readonly supervisor: Supervisor;
+
+  constructor(
+    readonly paths: LabPaths,
+    private readonly description: Description,
+    supervisor?: Supervisor,
+  ) {
+    this.supervisor = supervisor ?? new Supervisor(paths);
+  }
+
+  get nodes(): readonly ClusterNode[] {
+    return this.description.nodes;
+  }
+
+  get workers(): readonly ClusterNode[] {
+    return this.nodes.filter((node) => node.role === "worker");
+  }
+
+  node(name: string): ClusterNode {
+    const found = this.nodes.find((node) => node.name === name);
+    if (!found)
+      throw new Error(`the lab has no node ${name}: ${this.nodes.map((n) => n.name).join(", ")}`);
+    return found;
+  }
+
+  /** The host key to pin for a node: `ssh-ed25519 AAAA…`. */
+  hostKey(name: string): Promise<string> {
+    return nodes.hostKey(this.paths, this.node(name));
+  }
+
+  /** Runs kubectl as the admin, in the operator's namespace, and returns what it prints. */
+  async kubectl(
+    args: readonly string[],
+    options: { input?: string; timeoutMs?: number } = {},
+  ): Promise<string> {
+    const result = await runIn(
+      OPERATOR,
+      this.description.binaries.kubectl as string,
+      ["--kubeconfig", this.paths.kubeconfig, ...args],
+      {
+        ...(options.input === undefined ? {} : { input: options.input }),
+        timeout: options.timeoutMs ?? 60_000,
+      },
+    );
+    return result.stdout;
+  }
+
+  async apply(manifests: readonly object[]): Promise<void> {
+    const list = { apiVersion: "v1", kind: "List", items: manifests };
+    await this.kubectl(["apply", "--server-side", "--force-conflicts", "-f", "-"], {
+      input: JSON.stringify(list),
+    });
+  }
+
+  /** Waits for `work`, but fails at once when any of the lab's daemons dies meanwhile. */
+  guard<T>(work: Promise<T>): Promise<T> {
+    return this.supervisor.guard(work);
+  }
+
+  /** Adds the next worker and waits until it is Ready. */
+  async addNode(): Promise<ClusterNode> {
+    const used = new Set(this.nodes.map((node) => node.index));
+    let index = 1;
+    while (used.has(index)) index++;
+    const node = workerNode(index);
+    await nodes.installNode(this.paths, node, IMAGE_TAGS.pause);
+    this.description.nodes.push(node);
+    await writeDescription(this.paths, this.description);
+    const up = new Set(listNamespaces());
+    for (const other of this.nodes.filter((each) => each !== node && up.has(each.namespace))) {
+      await replaceRoute(other.namespace, node.podCidr, node.address);
+    }
+    await this.apply([nodes.nodeManifest(node)]);
+    await this.startNode(node.name);
+    await this.waitReady([node]);
+    return node;
+  }
+
+  /** Takes a worker out of the cluster as an autoscaler does: power off, Node object deleted. */
+  async removeNode(name: string): Promise<void> {
+    const node = this.node(name);
+    if (node.role === "master") throw new Error("the lab's only master cannot be removed");
+    await this.stopNode(name);
+    await this.kubectl(["delete", "node", name, "--ignore-not-found"]);
+    await rm(nodeDirectory(this.paths, node), { recursive: true });
+    this.description.nodes = this.nodes.filter((each) => each !== node);
+    await writeDescription(this.paths, this.description);
+  }
+
+  /**
+   * Boots a node that is down: a new boot id, empty nat tables, its disk as it was. Returns
+   * when its daemons run; {@link waitReady} waits for what Kubernetes thinks.
+   */
+  async startNode(name: string): Promise<void> {
+    const node = this.node(name);
+    await bootNode(this.paths, this.description, node, this.supervisor);
+    await nodes.importImages(node, this.description.images, this.supervisor);
+    nodes.startKubelet(node, this.supervisor);
+  }
+
+  /** Cuts a node's power. The Node object stays and becomes NotReady after a while. */
+  async stopNode(name: string): Promise<void> {
+    const node = this.node(name);
+    if (node.role === "master") throw new Error("the lab's only master cannot be stopped");
+    this.supervisor.dismiss((daemon) => daemon.endsWith(`-${name}`));
+    await haltMachine(this.paths, node);
+    await deleteMember(node.namespace, node.address);
+  }
+
+  async waitReady(which: readonly ClusterNode[] = this.nodes, timeoutMs = 60_000): Promise<void> {
+    await this.supervisor.until(
+      async () => {
+        const listed = JSON.parse(await this.kubectl(["get", "nodes", "-o", "json"])) as NodeList;
+        const ready = new Set(listed.items.filter(isReady).map((item) => item.metadata.name));
+        const missing = which.filter((node) => !ready.has(node.name)).map((node) => node.name);
+        return missing.length > 0 ? `not Ready: ${missing.join(", ")}` : undefined;
+      },
+      { timeoutMs, intervalMs: 500, blame: `kubelet-${which.at(-1)?.name}` },
+    );
+  }
+
+  /** Lets the lab outlive this process. */
+  keep(): void {
+    keepLock();
+  }
+
+  /** Removes every trace of the lab from the machine. */
+  async stop(): Promise<void> {
+    this.supervisor.dismiss(() => true);
+    await stopCluster();
+  }
+}
+
+function isReady(item: NodeList["items"][number]): boolean {
+  return (item.status.conditions ?? []).some((c) => c.type === "Ready" && c.status === "True");
+}

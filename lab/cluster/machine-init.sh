@@ -1,0 +1,44 @@
+#!/bin/sh
+# The first process of a node: gives it its own files, then stays. When it ends, the kernel ends
+# every process of the node. Runs in new network, mount, host name and process namespaces.
+#   machine-init.sh <name> <node's directory> <name=path of a binary>...
+# /run, /etc, /var/lib, /var/log and some of /proc are the node's own afterwards; the rest is
+# the machine's. Nothing is written outside the node's directory.
+set -eu
+name=$1 home=$2
+shift 2
+
+hostname "$name"
+mount --make-rprivate /
+mount -t proc proc /proc
+
+# Each file in proc/ stands in for one of the machine's: the boot id, and the kernel settings
+# that a kubelet would otherwise change for the whole machine.
+for file in "$home"/proc/*; do
+  target=/proc/sys/$(basename "$file" | tr : /)
+  [ ! -e "$target" ] || mount --bind "$file" "$target"
+done
+
+# Copies of other namespaces' mounts would keep them in use.
+if mountpoint -q /run/netns; then umount -l /run/netns; fi
+mkdir -p "$home/run"
+mount -t tmpfs -o mode=0755 run "$home/run"
+mkdir -p "$home/run/lock" "$home/run/sshd" "$home/run/netns" "$home/run/bin" "$home/run/home/ubuntu"
+chown 20000:20000 "$home/run/home/ubuntu"
+for binary in "$@"; do
+  : >"$home/run/bin/${binary%%=*}"
+  mount --bind "${binary#*=}" "$home/run/bin/${binary%%=*}"
+done
+
+mount -t overlay -o "lowerdir=/etc,upperdir=$home/etc,workdir=$home/etc-work" etc /etc
+mount --bind "$home/var-log" /var/log
+mount --rbind "$home/run" /run
+# Last: it may hide the node's directory itself.
+mount --bind "$home/var-lib" /var/lib
+# Containers with mountPropagation expect a shared tree, as on any systemd machine.
+mount --make-rshared /
+
+: >/run/machine-ready
+# A child that never ends keeps this shell waiting, and waiting is what reaps orphans.
+sleep infinity &
+while :; do wait; done

@@ -1,0 +1,188 @@
+import { existsSync, readFileSync } from "node:fs";
+import { chmod, copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { randomBytes, randomUUID } from "node:crypto";
+import { join } from "node:path";
+import pWaitFor from "p-wait-for";
+import { labPaths, type LabPaths } from "../paths";
+import {
+  isAlive,
+  killUntilGone,
+  listProcesses,
+  type ProcessIdentity,
+  withDescendants,
+} from "./processes";
+import type { Supervisor } from "./supervisor";
+import { type ClusterNode, DNS_ADDRESS, SSH_USER } from "./topology";
+
+/** No distribution gives this id to a user of its own. */
+const SSH_UID = 20000;
+
+/**
+ * Kernel settings that a kubelet insists on. It finds these values in place, and so changes
+ * nothing for the machine that runs the lab.
+ */
+const KUBELET_SETTINGS = {
+  "vm:overcommit_memory": "1",
+  "vm:panic_on_oom": "0",
+  "kernel:panic": "10",
+  "kernel:panic_on_oops": "1",
+  "kernel:keys:root_maxkeys": "1000000",
+  "kernel:keys:root_maxbytes": "25000000",
+};
+
+/** The first process of a node that runs, or undefined when the node is down. */
+export function machineInit(directory: string, node: string): ProcessIdentity | undefined {
+  try {
+    const init = JSON.parse(
+      readFileSync(join(labPaths(directory).nodes, node, "init.json"), "utf8"),
+    ) as ProcessIdentity;
+    return isAlive(init) ? init : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function nodeDirectory(paths: LabPaths, node: ClusterNode): string {
+  return join(paths.nodes, node.name);
+}
+
+/** A path as the node sees it → where it lies for the lab. Only /etc, /var/lib and /var/log. */
+export function onNode(paths: LabPaths, node: ClusterNode, path: string): string {
+  const [, first, second, ...rest] = path.split("/");
+  const home = nodeDirectory(paths, node);
+  if (first === "etc") return join(home, "etc", second ?? "", ...rest);
+  if (first === "var" && (second === "lib" || second === "log")) {
+    return join(home, `var-${second}`, ...rest);
+  }
+  throw new Error(`${path} is not one of a node's own files`);
+}
+
+/** Writes a file of the node, as the node names it. The node need not run. */
+export async function writeOnNode(
+  paths: LabPaths,
+  node: ClusterNode,
+  path: string,
+  content: string,
+  mode = 0o644,
+): Promise<void> {
+  const file = onNode(paths, node, path);
+  await mkdir(join(file, ".."), { recursive: true });
+  await writeFile(file, content, { mode });
+  await chmod(file, mode);
+}
+
+/**
+ * What a new node's disk holds: users, resolver, CA certificates, identity. A reboot keeps it.
+ */
+export async function installMachine(paths: LabPaths, node: ClusterNode): Promise<void> {
+  const home = nodeDirectory(paths, node);
+  for (const name of ["etc", "etc-work", "var-lib", "var-log", "proc", "run"]) {
+    await mkdir(join(home, name), { recursive: true });
+  }
+  for (const [name, value] of Object.entries(KUBELET_SETTINGS)) {
+    await writeFile(join(home, "proc", name), value + "\n");
+  }
+  const write = (path: string, content: string, mode?: number) =>
+    writeOnNode(paths, node, path, content, mode);
+  await write("/etc/hostname", `${node.name}\n`);
+  await write("/etc/hosts", `127.0.0.1 localhost\n${node.address} ${node.name}\n`);
+  await write("/etc/resolv.conf", `nameserver ${DNS_ADDRESS}\noptions timeout:1 attempts:2\n`);
+  await write(
+    "/etc/nsswitch.conf",
+    "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n",
+  );
+  await write("/etc/machine-id", `${randomBytes(16).toString("hex")}\n`);
+  await addUser(paths, node);
+  await trustAwsCa(paths, node);
+}
+
+async function addUser(paths: LabPaths, node: ClusterNode): Promise<void> {
+  const entries: [string, string, number][] = [
+    ["passwd", `${SSH_USER}:x:${SSH_UID}:${SSH_UID}::/run/home/${SSH_USER}:/bin/bash`, 0o644],
+    ["group", `${SSH_USER}:x:${SSH_UID}:`, 0o644],
+    // "*" is no password at all; "!" would be a locked account, which sshd refuses.
+    ["shadow", `${SSH_USER}:*:19000:0:99999:7:::`, 0o640],
+  ];
+  for (const [name, entry, mode] of entries) {
+    const others = (await readFile(join("/etc", name), "utf8"))
+      .split("\n")
+      .filter((line) => line !== "" && !line.startsWith(`${SSH_USER}:`));
+    await writeOnNode(paths, node, `/etc/${name}`, [...others, entry, ""].join("\n"), mode);
+  }
+  await writeOnNode(
+    paths,
+    node,
+    "/etc/sudoers.d/lab",
+    `${SSH_USER} ALL=(ALL) NOPASSWD:ALL\n`,
+    0o440,
+  );
+}
+
+async function trustAwsCa(paths: LabPaths, node: ClusterNode): Promise<void> {
+  const certificate = await readFile(paths.awsCa.certificate, "utf8");
+  await writeOnNode(paths, node, "/etc/ssl/certs/lab-aws-ca.crt", certificate);
+  const bundle = "/etc/ssl/certs/ca-certificates.crt";
+  if (existsSync(bundle)) await copyFile(bundle, onNode(paths, node, bundle));
+  await writeFile(onNode(paths, node, bundle), certificate, { flag: "a", mode: 0o644 });
+}
+
+/**
+ * Boots a node: a new boot id, an empty /run, its own mounts and processes, in the network
+ * namespace that must already be there.
+ * @param binaries name → path; on the node they are /run/bin/<name>
+ */
+export async function bootMachine(
+  paths: LabPaths,
+  node: ClusterNode,
+  binaries: Readonly<Record<string, string>>,
+  supervisor: Supervisor,
+): Promise<void> {
+  const home = nodeDirectory(paths, node);
+  await writeFile(join(home, "proc", "kernel:random:boot_id"), `${randomUUID()}\n`);
+  const unshare = supervisor.start({
+    name: `machine-${node.name}`,
+    file: "nsenter",
+    args: [
+      `--net=/run/netns/${node.namespace}`,
+      ...[
+        "unshare",
+        "--mount",
+        "--uts",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--propagation",
+        "private",
+      ],
+      ...["sh", join(__dirname, "machine-init.sh"), node.name, home],
+      ...Object.entries(binaries).map(([name, path]) => `${name}=${path}`),
+    ],
+  });
+  let init: ProcessIdentity | undefined;
+  await supervisor.guard(
+    pWaitFor(
+      () => {
+        init = listProcesses().find((each) => each.parent === unshare.pid);
+        return init !== undefined && existsSync(`/proc/${init.pid}/root/run/machine-ready`);
+      },
+      {
+        interval: 20,
+        timeout: { milliseconds: 10_000, message: `${node.name} did not boot in 10 s` },
+      },
+    ),
+  );
+  const { pid, startTime } = init as unknown as ProcessIdentity;
+  await writeFile(join(home, "init.json"), JSON.stringify({ pid, startTime }));
+}
+
+/** Cuts a node's power: every process of it ends at once. Its disk stays. */
+export async function haltMachine(paths: LabPaths, node: ClusterNode): Promise<void> {
+  const init = machineInit(paths.directory, node.name);
+  if (init) {
+    const members = new Set(
+      withDescendants(new Set([init.pid]), listProcesses()).map((p) => p.pid),
+    );
+    await killUntilGone((all) => all.filter((each) => members.has(each.pid)));
+  }
+  await rm(join(nodeDirectory(paths, node), "init.json"), { force: true });
+}

@@ -1,0 +1,163 @@
+import { mkdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { execa } from "execa";
+import pMap from "p-map";
+import type { LabPaths } from "../paths";
+import { kubeconfigOf } from "./control-plane";
+import { kubeconfig } from "./kubeconfig";
+import { installMachine, nodeDirectory, onNode, writeOnNode } from "./machine";
+import { runIn } from "./namespaces";
+import * as config from "./node-config";
+import { issueKubelet } from "./pki";
+import type { Supervisor } from "./supervisor";
+import { type ClusterNode, SSH_USER } from "./topology";
+
+/** Everything on a node's disk, from its users to its kubelet's identity. */
+export async function installNode(
+  paths: LabPaths,
+  node: ClusterNode,
+  pauseImage: string,
+): Promise<void> {
+  await installMachine(paths, node);
+  const ca = await readFile(join(paths.pki, "ca.crt"), "utf8");
+  const kubelet = await issueKubelet(paths, node);
+  const write = (path: string, content: string, mode?: number) =>
+    writeOnNode(paths, node, path, content, mode);
+  await write("/etc/containerd/config.toml", config.containerdConfig(pauseImage));
+  await hideMachineCni(paths, node);
+  await write("/etc/cni/net.d/10-lab.conflist", config.cniConfig(node));
+  await write("/etc/kubernetes/pki/ca.crt", ca);
+  await write("/etc/kubernetes/pki/kubelet.crt", kubelet.certificate);
+  await write("/etc/kubernetes/pki/kubelet.key", kubelet.key, 0o600);
+  await write("/etc/kubernetes/kubelet.yaml", config.kubeletConfig(node));
+  await write("/etc/kubernetes/kubelet.kubeconfig", kubeconfig(node.name, ca, kubelet), 0o600);
+  await write("/etc/kubernetes/proxy.yaml", config.kubeProxyConfig(node));
+  await write("/etc/kubernetes/proxy.kubeconfig", await kubeconfigOf(paths, "proxy"), 0o600);
+  await installSshd(paths, node);
+}
+
+/** A CNI configuration of the machine itself must not be the node's. */
+async function hideMachineCni(paths: LabPaths, node: ClusterNode): Promise<void> {
+  const directory = onNode(paths, node, "/etc/cni");
+  await mkdir(directory, { recursive: true });
+  // This attribute makes an overlay directory hide the one below it.
+  await execa("setfattr", ["-n", "trusted.overlay.opaque", "-v", "y", directory]).catch(() => {
+    // Without setfattr the machine's files show through; ours sorts first among the usual ones.
+  });
+}
+
+async function installSshd(paths: LabPaths, node: ClusterNode): Promise<void> {
+  await writeOnNode(paths, node, "/etc/ssh/sshd_config", config.sshdConfig(node));
+  const authorized = await readFile(`${paths.ssh.key}.pub`, "utf8");
+  await writeOnNode(paths, node, `/etc/ssh/authorized_keys/${SSH_USER}`, authorized);
+  const key = onNode(paths, node, "/etc/ssh/ssh_host_ed25519_key");
+  await rm(key, { force: true });
+  await execa("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", node.name, "-f", key]);
+}
+
+/** The node's host key as known_hosts has it: `ssh-ed25519 AAAA…`. */
+export async function hostKey(paths: LabPaths, node: ClusterNode): Promise<string> {
+  const line = await readFile(
+    join(nodeDirectory(paths, node), "etc", "ssh", "ssh_host_ed25519_key.pub"),
+    "utf8",
+  );
+  return line.split(" ").slice(0, 2).join(" ");
+}
+
+/** Kernel settings of the node's own network namespace, as any Kubernetes node has them. */
+export async function prepareNetwork(node: ClusterNode): Promise<void> {
+  await runIn(node.namespace, "sysctl", [
+    "-qw",
+    "net.ipv4.ip_forward=1",
+    // Without it a pod's answer to another on the same bridge would bypass the Service's NAT.
+    "net.bridge.bridge-nf-call-iptables=1",
+  ]);
+}
+
+/** Starts containerd and sshd. They need no API. */
+export function startRuntime(node: ClusterNode, supervisor: Supervisor): void {
+  supervisor.start({
+    name: `containerd-${node.name}`,
+    namespace: node.namespace,
+    file: "containerd",
+    args: ["--log-level", "warn"],
+  });
+  supervisor.start({
+    name: `sshd-${node.name}`,
+    namespace: node.namespace,
+    file: "/usr/sbin/sshd",
+    args: ["-D", "-e"],
+  });
+}
+
+/** Waits for containerd, then hands it the images (docker-archive files). */
+export async function importImages(
+  node: ClusterNode,
+  images: readonly string[],
+  supervisor: Supervisor,
+): Promise<void> {
+  await supervisor.until(
+    async () => {
+      await runIn(node.namespace, "ctr", ["version"]);
+      return undefined;
+    },
+    { timeoutMs: 30_000, blame: `containerd-${node.name}` },
+  );
+  await pMap(
+    images,
+    (image) =>
+      runIn(node.namespace, "ctr", ["--namespace", "k8s.io", "images", "import", "-"], {
+        inputFile: image,
+      }),
+    { concurrency: 1 },
+  );
+}
+
+/** Starts kubelet and kube-proxy; the Node object should be there already. */
+export function startKubelet(node: ClusterNode, supervisor: Supervisor): void {
+  supervisor.start({
+    name: `kubelet-${node.name}`,
+    namespace: node.namespace,
+    file: "/run/bin/kubelet",
+    args: [
+      "--config=/etc/kubernetes/kubelet.yaml",
+      "--kubeconfig=/etc/kubernetes/kubelet.kubeconfig",
+      `--hostname-override=${node.name}`,
+      `--node-ip=${node.address}`,
+      // cAdvisor's statistics are for nobody here, and cost the most of an idle kubelet.
+      "--housekeeping-interval=30s",
+    ],
+  });
+  supervisor.start({
+    name: `kube-proxy-${node.name}`,
+    namespace: node.namespace,
+    file: "/run/bin/kube-proxy",
+    args: ["--config=/etc/kubernetes/proxy.yaml", "-v=1"],
+  });
+}
+
+/** The Node object as kops would have labelled and tainted it. */
+export function nodeManifest(node: ClusterNode): object {
+  const master = node.role === "master";
+  return {
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: {
+      name: node.name,
+      labels: {
+        "kubernetes.io/hostname": node.name,
+        "kops.k8s.io/instancegroup": master ? "master" : "nodes",
+        ...(master
+          ? { "node-role.kubernetes.io/control-plane": "", "node-role.kubernetes.io/master": "" }
+          : { "node-role.kubernetes.io/node": "" }),
+      },
+    },
+    spec: {
+      podCIDR: node.podCidr,
+      podCIDRs: [node.podCidr],
+      ...(master
+        ? { taints: [{ key: "node-role.kubernetes.io/control-plane", effect: "NoSchedule" }] }
+        : {}),
+    },
+  };
+}

@@ -1,0 +1,205 @@
+import { existsSync, readFileSync } from "node:fs";
+import { mkdir, readFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { execa } from "execa";
+import pMap from "p-map";
+import { IMAGE_TAGS } from "../images/tags";
+import { labDirectory, labPaths, type LabPaths } from "../paths";
+import type { Parts } from "../parts/types";
+import type { Progress } from "../progress";
+import { claimDirectory, removeLab } from "./cleanup";
+import { Cluster } from "./cluster";
+import { installControlPlane, startApi, startControllers } from "./control-plane";
+import { dnsManifests } from "./dns";
+import { acquireLock, adoptLock, findAbandonedLab, findRunningLab, releaseLock } from "./lock";
+import { bootNode, type Description, writeDescription } from "./members";
+import { createMember, createVpc, listNamespaces } from "./namespaces";
+import * as nodes from "./node";
+import { createPki } from "./pki";
+import { type Daemon, Supervisor } from "./supervisor";
+import {
+  type ClusterNode,
+  masterNode,
+  OPERATOR,
+  OPERATOR_ADDRESS,
+  VPC,
+  workerNode,
+} from "./topology";
+
+const API_TIMEOUT_MS = 60_000;
+const NODES_TIMEOUT_MS = 90_000;
+
+export interface ClusterOptions {
+  /** 1 to 50; one master comes on top. */
+  readonly workers: number;
+  readonly parts: Pick<Parts, "kubernetes" | "etcd">;
+  /** docker-archive files for every node; those of pause and CoreDNS must be among them. */
+  readonly images: readonly string[];
+  /**
+   * What to run as AWS in the VPC's namespace, started as soon as the PKI is there. It must
+   * print a line of JSON once it listens. None: nothing answers at AWS's addresses.
+   */
+  readonly awsCommand?: (paths: LabPaths) => Pick<Daemon, "file" | "args" | "env">;
+  readonly progress: Progress;
+}
+
+/**
+ * Starts a cluster: returns when every node is Ready and DNS answers. What a killed run has
+ * left is removed first; when the start fails, so is all that was started.
+ * @throws when a lab already runs, or naming what did not come up with the end of its log
+ */
+export async function startCluster(options: ClusterOptions): Promise<Cluster> {
+  const directory = labDirectory();
+  await cleanLeftovers(options.progress);
+  acquireLock(directory);
+  const supervisor = new Supervisor(labPaths(directory));
+  try {
+    await claimDirectory(directory);
+    return await bringUp(labPaths(directory), options, supervisor);
+  } catch (error) {
+    supervisor.abandon(error as Error);
+    // First comes what went wrong: a clean-up that fails too must not hide it.
+    await stopCluster().catch((second: Error) => {
+      options.progress.note(`clean-up after the failed start: ${second.message}`);
+    });
+    throw error;
+  }
+}
+
+/** The cluster that runs on this machine, whoever started it. */
+export async function openCluster(): Promise<Cluster> {
+  const lock = findRunningLab();
+  if (!lock) throw new Error("no lab runs on this machine");
+  const paths = labPaths(lock.directory);
+  if (!existsSync(paths.cluster)) throw new Error(`the lab in ${lock.directory} is not up yet`);
+  return new Cluster(paths, JSON.parse(await readFile(paths.cluster, "utf8")) as Description);
+}
+
+/** Takes down the lab of this machine, whoever started it; fine when there is none. */
+export async function stopCluster(): Promise<void> {
+  const lock = findRunningLab() ?? findAbandonedLab();
+  if (lock) adoptLock();
+  else acquireLock();
+  await removeLab(lock?.directory ?? labDirectory());
+  releaseLock();
+}
+
+/** Removes what a killed run has left. Returns whether there was anything. Never a running lab. */
+export async function cleanLeftovers(progress?: Progress): Promise<boolean> {
+  if (findRunningLab()) return false;
+  const abandoned = findAbandonedLab();
+  if (!abandoned && listNamespaces().length === 0) return false;
+  const work = () => stopCluster();
+  await (progress ? progress.run("removing what a killed run has left", work) : work());
+  return true;
+}
+
+async function bringUp(
+  paths: LabPaths,
+  options: ClusterOptions,
+  supervisor: Supervisor,
+): Promise<Cluster> {
+  const { progress } = options;
+  const master = masterNode();
+  const workers = Array.from({ length: options.workers }, (_, i) => workerNode(i + 1));
+  const description: Description = {
+    nodes: [master, ...workers],
+    binaries: { ...options.parts.kubernetes, etcd: options.parts.etcd },
+    images: options.images,
+  };
+  const cluster = new Cluster(paths, description, supervisor);
+
+  await progress.run("network and certificates", async () => {
+    await Promise.all([createPki(paths), createSshKey(paths), createNetwork()]);
+    for (const node of description.nodes) await nodes.installNode(paths, node, IMAGE_TAGS.pause);
+    await installControlPlane(paths, master);
+    await writeDescription(paths, description);
+  });
+  const aws = startAws(paths, options, supervisor);
+  await bootNode(paths, description, master, supervisor);
+  startApi(master, supervisor);
+  const runtimes = progress.run("nodes and their images", () =>
+    startRuntimes(paths, description, supervisor),
+  );
+  const api = progress.run("Kubernetes API", () => waitForApi(cluster, description.nodes));
+  await supervisor.guard(Promise.all([aws, runtimes, api]));
+  startControllers(master, supervisor);
+  for (const node of description.nodes) nodes.startKubelet(node, supervisor);
+  await progress.run(`${description.nodes.length} nodes Ready`, () =>
+    cluster.waitReady(cluster.nodes, NODES_TIMEOUT_MS),
+  );
+  await progress.run("cluster DNS", () => waitForDns(cluster));
+  return cluster;
+}
+
+async function createNetwork(): Promise<void> {
+  await createVpc();
+  await createMember(OPERATOR, OPERATOR_ADDRESS);
+}
+
+async function createSshKey(paths: LabPaths): Promise<void> {
+  await mkdir(dirname(paths.ssh.key), { recursive: true, mode: 0o700 });
+  const name = "operator";
+  await execa("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", name, "-f", paths.ssh.key]);
+}
+
+async function startAws(
+  paths: LabPaths,
+  options: ClusterOptions,
+  supervisor: Supervisor,
+): Promise<void> {
+  if (!options.awsCommand) return;
+  supervisor.start({ name: "aws", namespace: VPC, ...options.awsCommand(paths) });
+  await supervisor.until(
+    () => {
+      const listens = readFileSync(supervisor.logOf("aws"), "utf8").split("\n").some(isJsonObject);
+      return Promise.resolve(listens ? undefined : "AWS does not listen yet");
+    },
+    { timeoutMs: 60_000, blame: "aws" },
+  );
+}
+
+function isJsonObject(line: string): boolean {
+  return line.startsWith("{") && line.endsWith("}");
+}
+
+async function startRuntimes(
+  paths: LabPaths,
+  description: Description,
+  supervisor: Supervisor,
+): Promise<void> {
+  const start = async (node: ClusterNode) => {
+    if (node.role === "worker") await bootNode(paths, description, node, supervisor);
+    await nodes.importImages(node, description.images, supervisor);
+  };
+  await pMap(description.nodes, start, { concurrency: 4 });
+}
+
+/** Waits for the API, then makes the objects that the kubelets and the DNS expect. */
+async function waitForApi(cluster: Cluster, members: readonly ClusterNode[]): Promise<void> {
+  await cluster.supervisor.until(
+    async () => {
+      await cluster.kubectl(["get", "--raw", "/readyz"], { timeoutMs: 5_000 });
+      return undefined;
+    },
+    { timeoutMs: API_TIMEOUT_MS, intervalMs: 300, blame: "kube-apiserver" },
+  );
+  await cluster.apply([...members.map(nodes.nodeManifest), ...dnsManifests(IMAGE_TAGS.coredns)]);
+}
+
+async function waitForDns(cluster: Cluster): Promise<void> {
+  await cluster.supervisor.until(
+    async () => {
+      const jsonPath = "jsonpath={.status.readyReplicas}";
+      const ready = await cluster.kubectl([
+        "--namespace=kube-system",
+        "get",
+        "deployment/coredns",
+        "-o",
+        jsonPath,
+      ]);
+      return ready === "1" ? undefined : "CoreDNS is not ready";
+    },
+    { timeoutMs: 60_000, intervalMs: 500, blame: "kubelet-master-1" },
+  );
+}

@@ -1,0 +1,102 @@
+/*
+ * Runs in the operator's network namespace, started by start.ts: makes the cluster look like
+ * production, moves it, and reports. Exit status 0 only if nothing failed.
+ */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { createProgress } from "../automation/progress.js";
+import { audit } from "../migration/audit.js";
+import { describePlan } from "../migration/describePlan.js";
+import { makePlan } from "../migration/plan.js";
+import { kubeConfig, readClusterFacts } from "../migration/readClusterFacts.js";
+import { parseSettings } from "../migration/settings.js";
+import type { Stage } from "../migration/stages.js";
+import { openCluster } from "./cluster/start.js";
+import { travel } from "./journey.js";
+import { iamClient, labSettings, labStack, operatorEnvironment } from "./operator.js";
+import type { Parts } from "./parts/types.js";
+import { formatReport, shortcomings } from "./report.js";
+import { deployWorkload } from "./workload/applications.js";
+import { deployKube2iam } from "./workload/kube2iam.js";
+import { readRecords } from "./workload/records.js";
+import { applicationRoles, roleArn, seedRoles } from "./workload/roles.js";
+import { summarise } from "./workload/summary.js";
+import { addTrust } from "./workload/trust.js";
+
+/** What start.ts hands over, in the lab directory. */
+export interface Handover {
+  parts: Pick<Parts, "engine" | "plugins">;
+  to?: Stage;
+}
+
+export const handoverName = "handover.json";
+
+async function main(): Promise<boolean> {
+  const progress = createProgress();
+  const cluster = await openCluster();
+  const { parts, to } = JSON.parse(
+    await readFile(join(cluster.paths.directory, handoverName), "utf8"),
+  ) as Handover;
+  const environment = await operatorEnvironment(cluster);
+  // The program runs in this very process, and reads the cluster as any program would.
+  Object.assign(process.env, environment);
+  const kube = await kubeConfig();
+  const iam = iamClient(environment);
+  const workers = cluster.workers.length;
+  const records = join(cluster.paths.directory, "records");
+
+  await progress.run("IAM roles as production has them", () => seedRoles(iam));
+  await progress.run("kube2iam on every worker", () => deployKube2iam(kube, { workers }));
+  await progress.run("applications that ask for credentials without pause", () =>
+    deployWorkload(kube, { workers, records }),
+  );
+
+  const settings = await labSettings(cluster, to ?? "retire");
+  const checked = parseSettings(settings);
+  const facts = await readClusterFacts(kube, checked);
+  progress.note(`\nThe plan:\n\n${indent(describePlan(makePlan(checked, facts)))}`);
+  for (const finding of audit(checked, facts)) {
+    progress.note(`  audit ${finding.severity}: ${finding.object}: ${finding.seen}`);
+  }
+
+  const stack = await labStack(cluster, parts, environment, { ...settings, stage: "prepare" });
+  const serverRole = roleArn({ name: checked.iam.serverRoleName });
+  const journey = await travel({
+    cluster,
+    stack,
+    progress,
+    to,
+    afterPrepare: async () => {
+      const names = applicationRoles.map((role) => role.name);
+      await progress.run("operator's step: application roles trust kiam-server too", () =>
+        addTrust(iam, names, serverRole),
+      );
+    },
+  });
+  const windows = journey.legs.map(({ name, from, to: until }) => ({ name, from, to: until }));
+  const summary = await summarise(readRecords(records), { windows, until: Date.now() });
+  progress.note(`\n${formatReport(journey, summary)}`);
+  const problems = shortcomings(journey, summary, to === undefined);
+  for (const problem of problems) progress.note(`✗ ${problem}`);
+  if (problems.length === 0) {
+    progress.note(
+      "✓ No request failed, none was answered with a wrong identity, every worker ended where it should.",
+    );
+  }
+  return problems.length === 0;
+}
+
+function indent(text: string): string {
+  return text.replace(/^(?=.)/gm, "  ");
+}
+
+if (require.main === module) {
+  main().then(
+    (good) => process.exit(good ? 0 : 1),
+    (error: unknown) => {
+      console.error(error instanceof Error ? error.message : error);
+      process.exit(1);
+    },
+  );
+}

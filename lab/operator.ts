@@ -1,0 +1,116 @@
+import { mkdir, readFile } from "node:fs/promises";
+import { delimiter, join } from "node:path";
+
+import { IAMClient } from "@aws-sdk/client-iam";
+import { PulumiCommand, type Stack } from "@pulumi/pulumi/automation";
+
+import { openStack } from "../automation/openStack.js";
+import type { SettingsInput } from "../migration/settings.js";
+import type { Cluster } from "./cluster/cluster.js";
+import { enter } from "./cluster/namespaces.js";
+import { OPERATOR, VPC_ADDRESS } from "./cluster/topology.js";
+import { CHECKOUT } from "./parts/context.js";
+import type { Parts } from "./parts/types.js";
+import { applicationRoles, nodeRoles, roleArn } from "./workload/roles.js";
+
+/** What whoever operates the lab's cluster needs in the environment, as on any cluster. */
+export async function operatorEnvironment(cluster: Cluster): Promise<Record<string, string>> {
+  const admin = JSON.parse(
+    await readFile(join(cluster.paths.awsDirectory, "admin.json"), "utf8"),
+  ) as {
+    accessKeyId: string;
+    secretAccessKey: string;
+  };
+  return {
+    KUBECONFIG: cluster.paths.kubeconfig,
+    AWS_ENDPOINT_URL: `http://${VPC_ADDRESS}:4566`,
+    AWS_REGION: region,
+    AWS_ACCESS_KEY_ID: admin.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: admin.secretAccessKey,
+    PULUMI_CONFIG_PASSPHRASE: passphrase,
+    // The gates and the stand-in plugins need the Node that this package brings.
+    PATH: [join(CHECKOUT, "node_modules", ".bin"), process.env.PATH ?? ""].join(delimiter),
+  };
+}
+
+const region = "us-east-1";
+const passphrase = "nothing-secret-in-the-lab";
+
+export function iamClient(environment: Record<string, string>): IAMClient {
+  return new IAMClient({
+    region,
+    endpoint: environment.AWS_ENDPOINT_URL,
+    credentials: {
+      accessKeyId: environment.AWS_ACCESS_KEY_ID ?? "",
+      secretAccessKey: environment.AWS_SECRET_ACCESS_KEY ?? "",
+    },
+  });
+}
+
+/** Settings as an operator would write them for this cluster. */
+export async function labSettings(
+  cluster: Cluster,
+  stage: SettingsInput["stage"],
+): Promise<SettingsInput> {
+  const hostKeys = await Promise.all(
+    cluster.workers.map(async ({ name }) => [name, await cluster.hostKey(name)] as const),
+  );
+  return {
+    stage,
+    kiam: { region },
+    namespaces: Object.fromEntries(
+      applicationRoles.map((role) => [role.namespace, { permitted: roleArn(role) }]),
+    ),
+    iam: {
+      masterRoleName: nodeRoles.masters,
+      workerRoleName: nodeRoles.workers,
+      applicationRoles: [{ name: "kiam-probe" }],
+    },
+    ssh: {
+      privateKey: await readFile(cluster.paths.ssh.key, "utf8"),
+      hostKeys: Object.fromEntries(hostKeys),
+      dialErrorLimit: 3,
+      perDialTimeoutSeconds: 5,
+    },
+    workers: { canaries: ["worker-1"], waveSize: "50%" },
+    probe: { role: "kiam-probe" },
+    // The keep-alive clients never let go by themselves; each reconnects once.
+    retirement: { waitSeconds: 2, then: "proceed" },
+  };
+}
+
+/** The stack of the lab's cluster, with the settings written into its configuration. */
+export async function labStack(
+  cluster: Cluster,
+  parts: Pick<Parts, "engine" | "plugins">,
+  environment: Record<string, string>,
+  settings: SettingsInput,
+): Promise<Stack> {
+  const workDir = join(cluster.paths.directory, "pulumi");
+  await mkdir(join(workDir, "state"), { recursive: true });
+  return openStack(
+    {
+      stackName: "lab",
+      workDir,
+      toolDirectory: CHECKOUT,
+      backendUrl: `file://${join(workDir, "state")}`,
+      env: environment,
+      pulumi: await PulumiCommand.get({ root: parts.engine.root }),
+      plugins: Object.fromEntries(
+        Object.entries(parts.plugins).map(([name, { directory }]) => [name, directory]),
+      ),
+    },
+    settings,
+  );
+}
+
+/** For a person who keeps the lab: how to use its stack. */
+export function describeStackAccess(cluster: Cluster, parts: Pick<Parts, "engine">): string {
+  const { directory, kubeconfig } = cluster.paths;
+  const workDir = join(directory, "pulumi");
+  return [
+    "The stack is called lab:",
+    `  PULUMI_BACKEND_URL=file://${join(workDir, "state")} PULUMI_CONFIG_PASSPHRASE='${passphrase}' KUBECONFIG=${kubeconfig} \\`,
+    `    ${enter(OPERATOR, directory).join(" ")} ${join(parts.engine.root, "bin", "pulumi")} -C ${workDir} -s lab stack`,
+  ].join("\n");
+}

@@ -1,0 +1,84 @@
+import { createHash } from "node:crypto";
+import { mkdir, readFile, readdir, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join, relative } from "node:path";
+
+/**
+ * Makes `target` (a file or a directory) unless it is there already. What `make` writes appears at
+ * `target` in one step, when it is whole: a run that is killed leaves nothing that a later one takes
+ * for finished.
+ *
+ * @param make writes to the path it is handed, in the same directory as `target`.
+ * @returns `target`
+ */
+export async function publish(
+  target: string,
+  make: (staging: string) => Promise<void>,
+): Promise<string> {
+  if (await exists(target)) return target;
+  await mkdir(dirname(target), { recursive: true });
+  await removeAbandoned(target);
+  const staging = `${target}.partial-${process.pid}`;
+  try {
+    await make(staging);
+    await rename(staging, target);
+  } catch (error) {
+    await rm(staging, { recursive: true, force: true });
+    // Another run was first with the same content: the name holds a digest of it.
+    if (isCode(error, "ENOTEMPTY", "EEXIST")) return target;
+    throw error;
+  }
+  return target;
+}
+
+/** Removes what processes that are gone left half made. */
+async function removeAbandoned(target: string): Promise<void> {
+  const prefix = `${basename(target)}.partial-`;
+  for (const name of await readdir(dirname(target))) {
+    if (!name.startsWith(prefix) || isAlive(Number(name.slice(prefix.length)))) continue;
+    await rm(join(dirname(target), name), { recursive: true, force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  if (pid === process.pid) return false; // an earlier attempt of our own
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return isCode(error, "EPERM");
+  }
+}
+
+/** A short digest of named pieces of content: the same for the same pieces, whatever their order. */
+export function digest(pieces: Readonly<Record<string, string | Uint8Array>>): string {
+  const hash = createHash("sha256");
+  for (const name of Object.keys(pieces).sort()) {
+    const content = pieces[name] ?? "";
+    // Lengths keep neighbouring pieces apart.
+    hash.update(`${name.length}:${name}:${Buffer.byteLength(content)}:`).update(content);
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
+/** Every file under a directory that belongs to its Go build, by path; tests do not. */
+export async function goSources(directory: string): Promise<Record<string, Uint8Array>> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  const sources: Record<string, Uint8Array> = {};
+  for (const entry of entries) {
+    if (!entry.isFile() || entry.name.endsWith("_test.go")) continue;
+    const path = join(entry.parentPath, entry.name);
+    sources[relative(directory, path)] = await readFile(path);
+  }
+  return sources;
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+export function isCode(error: unknown, ...codes: string[]): boolean {
+  return error instanceof Error && "code" in error && codes.includes(String(error.code));
+}

@@ -1,0 +1,10 @@
+import { join } from "node:path";
+import { CHECKOUT, type Context } from "./context";
+import { buildGo } from "./goBuild";
+
+/** Builds the load client, the lab's measuring instrument: the path of a static binary. */
+export async function buildClient(context: Context): Promise<string> {
+  const directory = join(CHECKOUT, "lab", "client");
+  const build = { name: "client", directory, packages: ["."], program: "client" };
+  return join(await buildGo(build, context.cache, context.progress), "bin", "client");
+}

@@ -1,0 +1,97 @@
+import { join } from "node:path";
+import { cacheDirectory } from "../paths";
+import type { Progress } from "../progress";
+import { buildClient } from "./client";
+import type { Context } from "./context";
+import { engineSources } from "./engine";
+import { type GivenParts, givenParts } from "./given";
+import { identitySources } from "./identity";
+import { kubernetesSources } from "./kubernetes";
+import { Network } from "./network";
+import { pluginSources } from "./plugins";
+import { pythonEnvironment } from "./python";
+import { corednsSources, etcdSources } from "./release";
+import { type Source, search } from "./search";
+import { SYSTEM_TOOLS, ensureTools, toolRows } from "./tools";
+import { PLUGINS, type Parts, type PartRow } from "./types";
+
+export interface ResolveOptions {
+  /** Where builds, downloads and the Python environment are kept; default {@link cacheDirectory}. */
+  cache?: string;
+  /** What the user named; default: the environment variables of `GIVEN_PARTS`. */
+  given?: GivenParts;
+  /** Whether missing Debian packages may be installed; default true. */
+  install?: boolean;
+}
+
+/**
+ * Finds, or makes, everything the lab runs that is not in the checkout. For each part in this order:
+ * what the user named, the official download, a build from the Go module registry, a stand-in. What
+ * was downloaded or built is kept in the cache and used from there without asking the network.
+ *
+ * @throws when a part that the user named does not work, or one is nowhere to be had
+ */
+export async function resolveParts(options: ResolveOptions, progress: Progress): Promise<Parts> {
+  const cache = options.cache ?? cacheDirectory();
+  const install = options.install ?? true;
+  const network = new Network(join(cache, "closed-hosts.json"));
+  const context: Context = { given: options.given ?? givenParts(), cache, network, progress };
+  await ensureTools(SYSTEM_TOOLS, { install, progress });
+  // Python waits for the network while Go keeps the processors busy; builds themselves come one by one.
+  const [python, found, tools] = await settled(
+    pythonEnvironment(context),
+    findPrograms(context, install),
+    toolRows(),
+  );
+  const moto: PartRow = {
+    part: "moto",
+    version: python.version,
+    origin: "official",
+    note: python.note,
+  };
+  return { ...found, python: python.value, table: [...found.table, moto, ...tools] };
+}
+
+async function findPrograms(context: Context, install: boolean): Promise<Omit<Parts, "python">> {
+  const engine = await find("Pulumi engine", await engineSources(context));
+  // These only start and answer, when there is nothing to download.
+  const plugins = await settled(
+    ...PLUGINS.map(async (plugin) =>
+      find(`Pulumi plugin ${plugin}`, await pluginSources(context, plugin, engine.value)),
+    ),
+  );
+  const kubernetes = await find("Kubernetes", await kubernetesSources(context));
+  const etcd = await find("etcd", await etcdSources(context));
+  const coredns = await find("CoreDNS", await corednsSources(context));
+  const kiam = await find("kiam", identitySources(context, "kiam", install));
+  const kube2iam = await find("kube2iam", identitySources(context, "kube2iam", install));
+  const directories = PLUGINS.map((name, index) => [name, { directory: plugins[index]?.value }]);
+  return {
+    engine: { root: engine.value },
+    plugins: Object.fromEntries(directories) as Parts["plugins"],
+    kubernetes: kubernetes.value,
+    etcd: etcd.value,
+    coredns: coredns.value,
+    kiam: kiam.value,
+    kube2iam: kube2iam.value,
+    client: await buildClient(context),
+    table: [engine, ...plugins, kubernetes, etcd, coredns, kiam, kube2iam].map(({ row }) => row),
+  };
+}
+
+/** What a search found, and its line of the table. */
+async function find<T>(
+  part: string,
+  sources: readonly Source<T>[],
+): Promise<{ value: T; row: PartRow }> {
+  const { value, version, origin, note } = await search(part, sources);
+  return { value, row: { part, version, origin, note } };
+}
+
+/** Waits for all of them even when one fails: nothing is left running behind an error. */
+async function settled<T extends readonly unknown[]>(
+  ...work: { [K in keyof T]: Promise<T[K]> }
+): Promise<T> {
+  await Promise.allSettled(work);
+  return Promise.all(work);
+}

@@ -1,0 +1,63 @@
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+
+/**
+ * Where the lab keeps what outlives one run: builds, images, Python environment.
+ * `KIAM_LAB_CACHE`, else `kube2iam-to-kiam` in the user's cache directory.
+ */
+export function cacheDirectory(env: NodeJS.ProcessEnv = process.env): string {
+  if (env.KIAM_LAB_CACHE) return resolve(env.KIAM_LAB_CACHE);
+  return join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "kube2iam-to-kiam");
+}
+
+/**
+ * Where one running lab keeps everything it has: removed when the lab goes down.
+ * `KIAM_LAB_DIR`, else `/var/lib/kube2iam-to-kiam-lab`. It must be on a file system that
+ * overlayfs accepts as an upper layer, because the nodes' containers live there.
+ */
+export function labDirectory(env: NodeJS.ProcessEnv = process.env): string {
+  return resolve(env.KIAM_LAB_DIR || "/var/lib/kube2iam-to-kiam-lab");
+}
+
+/** The fixed places inside a lab directory that more than one part of the lab uses. */
+export interface LabPaths {
+  readonly directory: string;
+  /** Admin's kubeconfig: client certificate, API at the master's address. */
+  readonly kubeconfig: string;
+  readonly pki: string;
+  readonly awsCa: { readonly certificate: string; readonly key: string };
+  /** Certificate for the https names of AWS, issued by {@link LabPaths.awsCa}. */
+  readonly awsServer: { readonly certificate: string; readonly key: string };
+  readonly awsDirectory: string;
+  /** Which node asks instance metadata from which address; rewritten as nodes come and go. */
+  readonly awsNodes: string;
+  readonly ssh: { readonly key: string; readonly knownHosts: string };
+  readonly logs: string;
+  /** One directory a node: its /etc, /var/lib and /var/log. */
+  readonly nodes: string;
+  /** Records of the processes that the lab started. */
+  readonly processes: string;
+  /** Description of the running cluster, enough to open it from another process. */
+  readonly cluster: string;
+}
+
+export function labPaths(directory: string = labDirectory()): LabPaths {
+  const pki = join(directory, "pki");
+  return {
+    directory,
+    kubeconfig: join(directory, "kubeconfig"),
+    pki,
+    awsCa: { certificate: join(pki, "aws-ca.crt"), key: join(pki, "aws-ca.key") },
+    awsServer: { certificate: join(pki, "aws-server.crt"), key: join(pki, "aws-server.key") },
+    awsDirectory: join(directory, "aws"),
+    awsNodes: join(directory, "aws", "nodes.json"),
+    ssh: {
+      key: join(directory, "ssh", "id_ed25519"),
+      knownHosts: join(directory, "ssh", "known_hosts"),
+    },
+    logs: join(directory, "log"),
+    nodes: join(directory, "nodes"),
+    processes: join(directory, "processes"),
+    cluster: join(directory, "cluster.json"),
+  };
+}

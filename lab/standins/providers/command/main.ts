@@ -1,0 +1,26 @@
+/**
+ * Stand-in for the `command` provider, for machines that cannot download the official plugin.
+ * It has local.Command, local.run and remote.Command with the semantics of version 1.2.1; copying of
+ * files (remote.CopyFile, remote.CopyToRemote) and asset globs are not there and are refused.
+ */
+import { packageVersion } from "../plugin/package-version";
+import { serve } from "../plugin/serve";
+import { CommandResource } from "./resource";
+import { runLocally, runInvoke } from "./local";
+import { runRemotely } from "./remote";
+
+const local = new CommandResource(runLocally);
+const remote = new CommandResource(runRemotely, { connection: true });
+
+void serve({
+  name: "command",
+  version: packageVersion("@pulumi/command"),
+  configure: () => Promise.resolve(),
+  resource: (type) =>
+    type === "command:local:Command"
+      ? local
+      : type === "command:remote:Command"
+        ? remote
+        : undefined,
+  invoke: (request) => (request.token === "command:local:run" ? runInvoke(request) : undefined),
+});

@@ -1,0 +1,13 @@
+#!/bin/sh
+# Starts a provider stand-in: launch.sh <provider> [arguments from the engine]
+# The working directory is the program's, so everything is found relative to this file. PATH is left
+# alone: commands that the plugin runs must see what they would see under the official one.
+set -eu
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
+provider=$1
+shift
+root=$(CDPATH='' cd -- "$here/../../../.." && pwd -P)
+node=$root/node_modules/.bin/node
+[ -x "$node" ] || node=node
+exec "$node" --import "file://$root/node_modules/tsx/dist/loader.mjs" \
+  "$here/../$provider/main.ts" "$@"

@@ -1,0 +1,34 @@
+/**
+ * Serves a provider to the engine: the gRPC service `pulumirpc.ResourceProvider`.
+ *
+ * The SDK's own `@pulumi/pulumi/provider` server is not enough here. It has no `configure` hook, does
+ * not pass on preview, timeouts, random seed or old inputs, has no detailed differences and no
+ * cancellation that reaches an operation, and cannot log to a resource.
+ */
+import * as grpc from "@grpc/grpc-js";
+import * as providerrpc from "@pulumi/pulumi/proto/provider_grpc_pb.js";
+
+import { EngineLog } from "./engine-log";
+import { handlers } from "./handlers";
+import type { Provider } from "./provider";
+
+const MAX_MESSAGE = 400 * 1024 * 1024;
+
+/** Starts the plugin and prints its port, which is how the engine finds it. Never returns by itself. */
+export async function serve(provider: Provider): Promise<void> {
+  const engineAddress = process.argv.slice(2).find((argument) => !argument.startsWith("-"));
+  const server = new grpc.Server({
+    "grpc.max_receive_message_length": MAX_MESSAGE,
+    "grpc.max_send_message_length": MAX_MESSAGE,
+  });
+  server.addService(
+    providerrpc.ResourceProviderService as unknown as grpc.ServiceDefinition,
+    handlers(provider, new EngineLog(engineAddress)),
+  );
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) =>
+      error ? reject(error) : resolve(bound),
+    );
+  });
+  process.stdout.write(`${port}\n`);
+}

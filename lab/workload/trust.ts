@@ -1,0 +1,47 @@
+/** The operator's step between the stages prepare and server: application roles trust kiam. */
+import { GetRoleCommand, UpdateAssumeRolePolicyCommand, type IAMClient } from "@aws-sdk/client-iam";
+import { withTrust, type TrustDocument } from "../../migration/trust";
+
+/** What happened to one role. */
+export interface TrustChange {
+  role: string;
+  changed: boolean;
+}
+
+/**
+ * Lets `principalArn` (the kiam server's role) assume each role, in addition to whoever may.
+ * Safe to run again: a role that already trusts the principal is not written.
+ *
+ * @param roleNames names without path
+ */
+export async function addTrust(
+  iam: IAMClient,
+  roleNames: readonly string[],
+  principalArn: string,
+): Promise<TrustChange[]> {
+  const changes: TrustChange[] = [];
+  for (const role of roleNames) {
+    try {
+      const before = await readTrust(iam, role);
+      const after = withTrust(before, principalArn);
+      if (after !== before) {
+        await writeTrust(iam, role, after);
+      }
+      changes.push({ role, changed: after !== before });
+    } catch (cause) {
+      throw new Error(`adding ${principalArn} to the trust policy of role ${role}`, { cause });
+    }
+  }
+  return changes;
+}
+
+export async function readTrust(iam: IAMClient, role: string): Promise<TrustDocument> {
+  const answer = await iam.send(new GetRoleCommand({ RoleName: role }));
+  const text = decodeURIComponent(answer.Role?.AssumeRolePolicyDocument ?? "");
+  return JSON.parse(text) as TrustDocument;
+}
+
+export async function writeTrust(iam: IAMClient, role: string, document: TrustDocument) {
+  const text = JSON.stringify(document);
+  await iam.send(new UpdateAssumeRolePolicyCommand({ RoleName: role, PolicyDocument: text }));
+}

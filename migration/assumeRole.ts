@@ -1,0 +1,217 @@
+/**
+ * Whether a role may assume another, judged from policy documents alone; it explains an
+ * AccessDenied, it does not replace STS.
+ *
+ * Semantics of IAM for sts:AssumeRole: an explicit Deny wins, else an Allow is needed. Looked at
+ * are Action and NotAction, Resource and NotResource, AWS principals; whatever depends on the
+ * request (conditions, policy variables, NotPrincipal, one session of a role) gives "unknown".
+ * Not looked at: permissions boundaries and service control policies.
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+ */
+
+/** One or several of something, as policy documents allow both. */
+type OneOrMore<T> = T | T[];
+
+export interface PolicyStatement {
+  Effect: "Allow" | "Deny";
+  Action?: OneOrMore<string>;
+  NotAction?: OneOrMore<string>;
+  Resource?: OneOrMore<string>;
+  NotResource?: OneOrMore<string>;
+  Principal?: "*" | Record<string, OneOrMore<string>>;
+  NotPrincipal?: unknown;
+  Condition?: Record<string, unknown>;
+}
+
+export interface PolicyDocument {
+  Statement: OneOrMore<PolicyStatement>;
+}
+
+export interface AssumeRoleQuestion {
+  caller: {
+    /** ARN of the role that calls. */
+    arn: string;
+    /** Its unique id (AROA…), which tells a role from an earlier one of the same name. */
+    id?: string;
+    /** Its identity policies, inline and attached; undefined where they could not be read. */
+    policies: PolicyDocument[] | undefined;
+  };
+  target: {
+    arn: string;
+    /** Its trust policy; undefined where it could not be read. */
+    trust: PolicyDocument | undefined;
+  };
+}
+
+export type Verdict = "allowed" | "denied" | "unknown";
+
+export interface AssumeRoleAnswer {
+  /**
+   * Both halves together. Stricter than AWS within one account, where a trust policy that names
+   * the caller's ARN suffices: kiam's own advice is to have both, and only both survive a move
+   * of the role to another account.
+   */
+  allowed: Verdict;
+  /** The caller's identity policies let it call sts:AssumeRole on the target. */
+  identity: Verdict;
+  /** The target's trust policy lets the caller in. */
+  trust: Verdict;
+  /** Why each half that is not allowed is not. */
+  reasons: string[];
+}
+
+const action = "sts:AssumeRole";
+
+export function evaluateAssumeRole({ caller, target }: AssumeRoleQuestion): AssumeRoleAnswer {
+  const reasons: string[] = [];
+  const identity = judge(caller.policies?.flatMap(statementsOf), (statement) =>
+    both(matchesAction(statement), matchesResource(statement, target.arn)),
+  );
+  if (identity === "unknown" && caller.policies === undefined) {
+    reasons.push(`the policies of ${caller.arn} could not be read`);
+  } else if (identity !== "allowed") {
+    reasons.push(
+      identity === "unknown"
+        ? `whether the policies of ${caller.arn} allow ${action} on ${target.arn} depends on conditions or variables`
+        : deniedExplicitly(caller.policies?.flatMap(statementsOf), (statement) =>
+              both(matchesAction(statement), matchesResource(statement, target.arn)),
+            )
+          ? `a policy of ${caller.arn} denies ${action} on ${target.arn}`
+          : `no policy of ${caller.arn} allows ${action} on ${target.arn}`,
+    );
+  }
+
+  const trusting = target.trust === undefined ? undefined : statementsOf(target.trust);
+  const admits = (statement: PolicyStatement) =>
+    both(matchesAction(statement), matchesPrincipal(statement, caller));
+  const trust = judge(trusting, admits);
+  if (trusting === undefined) {
+    reasons.push(`the trust policy of ${target.arn} could not be read`);
+  } else if (trust !== "allowed") {
+    reasons.push(
+      trust === "unknown"
+        ? `whether the trust policy of ${target.arn} lets ${caller.arn} in depends on conditions or on what cannot be told from documents`
+        : deniedExplicitly(trusting, admits)
+          ? `the trust policy of ${target.arn} denies ${caller.arn}`
+          : `the trust policy of ${target.arn} does not name ${caller.arn}`,
+    );
+    const gone = trusting
+      .flatMap(awsPrincipals)
+      .filter((one) => isRoleId(one) && one !== caller.id);
+    if (gone.length > 0) {
+      reasons.push(
+        `the trust policy of ${target.arn} names ${gone.join(", ")}, a role that was deleted: one created anew under the same name is another principal, and has to be named again`,
+      );
+    }
+  }
+  return { allowed: both(identity, trust), identity, trust, reasons };
+}
+
+function judge(
+  statements: PolicyStatement[] | undefined,
+  matches: (statement: PolicyStatement) => Verdict,
+): Verdict {
+  if (statements === undefined) return "unknown";
+  const verdicts = statements.map((statement) => ({
+    effect: statement.Effect,
+    verdict: conditional(statement, matches(statement)),
+  }));
+  const any = (effect: "Allow" | "Deny", verdict: Verdict) =>
+    verdicts.some((each) => each.effect === effect && each.verdict === verdict);
+  if (any("Deny", "allowed")) return "denied";
+  if (any("Deny", "unknown")) {
+    return any("Allow", "allowed") || any("Allow", "unknown") ? "unknown" : "denied";
+  }
+  if (any("Allow", "allowed")) return "allowed";
+  return any("Allow", "unknown") ? "unknown" : "denied";
+}
+
+function deniedExplicitly(
+  statements: PolicyStatement[] | undefined,
+  matches: (statement: PolicyStatement) => Verdict,
+): boolean {
+  return (statements ?? []).some(
+    (statement) =>
+      statement.Effect === "Deny" && conditional(statement, matches(statement)) === "allowed",
+  );
+}
+
+/** A statement with conditions that matches otherwise depends on the request. */
+function conditional(statement: PolicyStatement, verdict: Verdict): Verdict {
+  const conditions = Object.keys(statement.Condition ?? {}).length;
+  return verdict === "allowed" && conditions > 0 ? "unknown" : verdict;
+}
+
+function both(one: Verdict, other: Verdict): Verdict {
+  if (one === "denied" || other === "denied") return "denied";
+  return one === "unknown" || other === "unknown" ? "unknown" : "allowed";
+}
+
+function matchesAction(statement: PolicyStatement): Verdict {
+  const covers = (patterns: OneOrMore<string>) =>
+    listOf(patterns).some((pattern) => wildcard(pattern.toLowerCase(), action.toLowerCase()));
+  if (statement.Action !== undefined) return covers(statement.Action) ? "allowed" : "denied";
+  if (statement.NotAction !== undefined) return covers(statement.NotAction) ? "denied" : "allowed";
+  return "denied";
+}
+
+function matchesResource(statement: PolicyStatement, arn: string): Verdict {
+  const excluded = statement.Resource === undefined;
+  const patterns = listOf(statement.Resource ?? statement.NotResource ?? []);
+  if (patterns.length === 0) return "denied";
+  if (patterns.some((pattern) => !pattern.includes("${") && wildcard(pattern, arn))) {
+    return excluded ? "denied" : "allowed";
+  }
+  if (patterns.some((pattern) => pattern.includes("${"))) return "unknown";
+  return excluded ? "allowed" : "denied";
+}
+
+function matchesPrincipal(
+  statement: PolicyStatement,
+  caller: AssumeRoleQuestion["caller"],
+): Verdict {
+  if (statement.NotPrincipal !== undefined) return "unknown";
+  if (statement.Principal === "*") return "allowed";
+  const [, , , , account = "", resource = ""] = caller.arn.split(":");
+  const partition = caller.arn.split(":")[1] ?? "aws";
+  const roleName = resource.slice(resource.lastIndexOf("/") + 1);
+  const accepted = new Set([
+    "*",
+    caller.arn,
+    account,
+    `arn:${partition}:iam::${account}:root`,
+    ...(caller.id === undefined ? [] : [caller.id]),
+  ]);
+  const principals = awsPrincipals(statement);
+  if (principals.some((principal) => accepted.has(principal))) return "allowed";
+  const session = `arn:${partition}:sts::${account}:assumed-role/${roleName}/`;
+  if (principals.some((principal) => principal.startsWith(session))) return "unknown";
+  // Without the caller's id nothing tells whether an id in the document is the caller's.
+  return caller.id === undefined && principals.some(isRoleId) ? "unknown" : "denied";
+}
+
+function awsPrincipals({ Principal }: PolicyStatement): string[] {
+  return typeof Principal === "object" ? listOf(Principal.AWS ?? []) : [];
+}
+
+/** IAM shows a role that is gone by its unique id. */
+function isRoleId(principal: string): boolean {
+  return /^AROA[A-Z0-9]+$/.test(principal);
+}
+
+/** IAM's own pattern matching: `*` any run of characters, `?` any one. */
+function wildcard(pattern: string, text: string): boolean {
+  const expression = pattern
+    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
+    .replaceAll("*", ".*")
+    .replaceAll("?", ".");
+  return new RegExp(`^${expression}$`, "s").test(text);
+}
+
+function statementsOf(document: PolicyDocument): PolicyStatement[] {
+  return listOf(document.Statement);
+}
+
+function listOf<T>(value: OneOrMore<T>): T[] {
+  return Array.isArray(value) ? value : [value];
+}

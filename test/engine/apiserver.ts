@@ -1,0 +1,142 @@
+/**
+ * A real kube-apiserver with a real etcd on loopback. There are no nodes, and no controllers but the
+ * two that finish deletions (namespaces, garbage collection).
+ */
+import { spawn, type ChildProcess } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { homedir, tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { KubeConfig, KubernetesObjectApi } from "@kubernetes/client-node";
+
+const START_TIMEOUT_MS = 60_000;
+
+export interface ApiServer {
+  kubeconfig: string;
+  config: KubeConfig;
+  objects: KubernetesObjectApi;
+  stop(): Promise<void>;
+}
+
+export interface Binaries {
+  etcd: string;
+  apiserver: string;
+  controllerManager: string;
+}
+
+/** Paths of etcd and the control plane's programs, or undefined where one of them is missing. */
+export function findApiServer(): Binaries | undefined {
+  const home = process.env.XDG_CACHE_HOME ?? path.join(homedir(), ".cache");
+  const cache = process.env.KIAM_LAB_CACHE ?? path.join(home, "kube2iam-to-kiam");
+  const first = (...candidates: (string | undefined)[]) =>
+    candidates.find((file) => file !== undefined && existsSync(file));
+  const kubernetes = process.env.KIAM_LAB_KUBERNETES;
+  const etcd = first(process.env.KIAM_LAB_ETCD, path.join(cache, "bin/etcd"));
+  // KIAM_LAB_KUBERNETES is a directory of programs, or the one program that is all of them.
+  const [apiserver, controllerManager] = ["kube-apiserver", "kube-controller-manager"].map((name) =>
+    first(kubernetes && path.join(kubernetes, name), kubernetes, path.join(cache, "bin", name)),
+  );
+  return etcd && apiserver && controllerManager
+    ? { etcd, apiserver, controllerManager }
+    : undefined;
+}
+
+/** Starts both and waits until the API answers. `stop` ends them and removes their data. */
+export async function startApiServer(binaries: Binaries): Promise<ApiServer> {
+  const directory = await mkdtemp(path.join(tmpdir(), "kiam-apiserver-test-"));
+  const file = (name: string) => path.join(directory, name);
+  const [client, peer, port] = [await freePort(), await freePort(), await freePort()];
+  const children: ChildProcess[] = [];
+  const start = (program: string, args: string[]) => {
+    const child = spawn(program, args, { stdio: "ignore" });
+    children.push(child);
+    return child;
+  };
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  await writeFile(file("sa.key"), privateKey.export({ type: "pkcs1", format: "pem" }));
+  await writeFile(file("tokens.csv"), 'test-token,admin,admin,"system:masters"\n');
+  // The multi-call binary goes by the name it is called.
+  await symlink(binaries.apiserver, file("kube-apiserver"));
+
+  const etcdUrl = `http://127.0.0.1:${client}`;
+  const peerUrl = `http://127.0.0.1:${peer}`;
+  start(binaries.etcd, [
+    ...["--data-dir", file("etcd"), "--unsafe-no-fsync", "--log-level", "error"],
+    ...["--listen-client-urls", etcdUrl, "--advertise-client-urls", etcdUrl],
+    ...["--listen-peer-urls", peerUrl, "--initial-advertise-peer-urls", peerUrl],
+    ...["--initial-cluster", `default=${peerUrl}`],
+  ]);
+  const server = start(file("kube-apiserver"), [
+    `--etcd-servers=${etcdUrl}`,
+    `--cert-dir=${file("certificates")}`,
+    "--bind-address=127.0.0.1",
+    "--advertise-address=10.255.255.1",
+    `--secure-port=${port}`,
+    `--token-auth-file=${file("tokens.csv")}`,
+    "--authorization-mode=RBAC",
+    "--service-account-issuer=https://test",
+    `--service-account-key-file=${file("sa.key")}`,
+    `--service-account-signing-key-file=${file("sa.key")}`,
+    "--service-cluster-ip-range=10.96.0.0/16",
+    "--disable-admission-plugins=ServiceAccount",
+    "--endpoint-reconciler-type=none",
+    "--allow-privileged=true",
+  ]);
+
+  const config = new KubeConfig();
+  config.loadFromClusterAndUser(
+    { name: "test", server: `https://127.0.0.1:${port}`, skipTLSVerify: true },
+    { name: "admin", token: "test-token" },
+  );
+  await writeFile(file("kubeconfig"), config.exportConfig());
+  const objects = KubernetesObjectApi.makeApiClient(config);
+  const stop = async () => {
+    await Promise.all(children.map(end));
+    await rm(directory, { recursive: true, force: true });
+  };
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  for (;;) {
+    const error = await objects
+      .read({ apiVersion: "v1", kind: "Namespace", metadata: { name: "default" } })
+      .then(() => undefined)
+      .catch((failure: unknown) => failure);
+    if (error === undefined) {
+      await symlink(binaries.controllerManager, file("kube-controller-manager"));
+      start(file("kube-controller-manager"), [
+        `--kubeconfig=${file("kubeconfig")}`,
+        "--controllers=namespace-controller,garbage-collector-controller",
+        "--leader-elect=false",
+        "--secure-port=0",
+        "--use-service-account-credentials=false",
+      ]);
+      return { kubeconfig: file("kubeconfig"), config, objects, stop };
+    }
+    if (server.exitCode !== null || Date.now() > deadline) {
+      await stop();
+      throw new Error("kube-apiserver did not start", { cause: error });
+    }
+    await sleep(200);
+  }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null && child.kill("SIGKILL")) {
+    await new Promise((resolve) => child.once("exit", resolve));
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      const port = typeof address === "object" && address ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}

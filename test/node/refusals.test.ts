@@ -1,0 +1,337 @@
+/**
+ * When the node script must touch nothing, and say why.
+ *
+ * Real: iptables and the kernel's tables. Not proven here: every way in which iptables itself can
+ * fail; a tool that fails is put in the place of the real one for that.
+ */
+import assert from "node:assert/strict";
+import { chmodSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ruleScript } from "../../components/node/ruleScript";
+import type { Backend } from "../../migration/natRule";
+import type { Finding } from "../../migration/nodeReport";
+import { findCommand, needsCommands, needsRoot } from "../support/requirements";
+import {
+  kiamRule,
+  kube2iamRule,
+  type Outcome,
+  rule,
+  ruleForAll,
+  TestWorker,
+  worker,
+} from "./worker";
+
+type Chains = Partial<Record<Backend, readonly string[]>>;
+
+const toKube2iam = `-j DNAT --to-destination ${worker.hostIp}:${worker.kube2iamPort}`;
+const metadata = "-A PREROUTING -d 169.254.169.254/32";
+
+describe("node script refuses and touches nothing", function () {
+  let node: TestWorker;
+  before(async function () {
+    needsRoot(this);
+    needsCommands(this, ["ip", "nsenter", "unshare", "iptables-nft", "iptables-legacy", "curl"]);
+    needsCommands(this, ["dash", "busybox", "mount", "umount"]);
+    node = await TestWorker.create("refusals");
+  });
+  after(() => node?.remove());
+
+  async function rulesNow(): Promise<Record<Backend, string[]>> {
+    return { nft: await node.rules("nft"), legacy: await node.rules("legacy") };
+  }
+
+  function assertRefused(outcome: Outcome, code: Finding["code"], message: RegExp): void {
+    assert.equal(outcome.exitCode, 1, `${outcome.stdout}\n${outcome.stderr}`);
+    assert.equal(outcome.report.outcome, "refused");
+    assert.equal(outcome.report.changed, false);
+    const found = outcome.report.findings.find((finding) => finding.code === code);
+    assert.ok(found, `no ${code} in ${JSON.stringify(outcome.report.findings)}`);
+    assert.match(found.message, message);
+    assert.match(outcome.stderr, message);
+  }
+
+  const cases: { what: string; chains: Chains; code: Finding["code"]; message: RegExp }[] = [
+    {
+      what: "kiam has no rule",
+      chains: { nft: [kube2iamRule] },
+      code: "rule-absent",
+      message: /kiam's rule .* is on none of the tables/,
+    },
+    {
+      what: "neither has a rule",
+      chains: {},
+      code: "rule-absent",
+      message: /node's own role/,
+    },
+    {
+      what: "kiam's rule is for another port",
+      chains: { nft: [kube2iamRule, rule(8882)] },
+      code: "rule-absent",
+      message: /kiam's rule/,
+    },
+    {
+      what: "kiam's rule is for another interface",
+      chains: { nft: [kube2iamRule, rule(worker.kiamPort, "eth0")] },
+      code: "interface-not-covered",
+      message: /interface cni0, but none of kiam's/,
+    },
+    {
+      what: "kiam's rule leaves out just the interface in question",
+      chains: { legacy: [kube2iamRule, rule(worker.kiamPort, "!cni0")] },
+      code: "interface-not-covered",
+      message: /cni0/,
+    },
+    {
+      what: "one of two kube2iam rules is not covered",
+      chains: { nft: [kube2iamRule, rule(worker.kube2iamPort, "cali+"), kiamRule] },
+      code: "interface-not-covered",
+      message: /cali\+/,
+    },
+    {
+      what: "somebody else's rule would come next",
+      chains: {
+        nft: [
+          kube2iamRule,
+          `${metadata} -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.99.0.12:8181`,
+          kiamRule,
+        ],
+      },
+      code: "competing-rule",
+      message: /10\.99\.0\.12:8181/,
+    },
+    {
+      what: "an exemption would come next",
+      chains: { legacy: [kube2iamRule, `-A PREROUTING -d 169.254.0.0/16 -j ACCEPT`, kiamRule] },
+      code: "competing-rule",
+      message: /169\.254\.0\.0\/16/,
+    },
+    {
+      what: "a rule leads to kube2iam with a comment",
+      chains: {
+        nft: [
+          `${metadata} -i cni0 -p tcp -m tcp --dport 80 -m comment --comment "by hand" ${toKube2iam}`,
+          kiamRule,
+        ],
+      },
+      code: "unexpected-form",
+      message: /by hand/,
+    },
+    {
+      what: "a rule leads to kube2iam from one source only",
+      chains: {
+        nft: [
+          kube2iamRule,
+          `-A PREROUTING -s 10.244.1.0/24 -d 169.254.169.254/32 -i cni0 -p tcp -m tcp --dport 80 ${toKube2iam}`,
+          kiamRule,
+        ],
+      },
+      code: "unexpected-form",
+      message: /-s 10\.244\.1\.0\/24/,
+    },
+    {
+      what: "a rule leads to kube2iam for all of the link-local network",
+      chains: {
+        nft: [`-A PREROUTING -d 169.254.0.0/16 -i cni0 -p tcp ${toKube2iam}`, kiamRule],
+      },
+      code: "unexpected-form",
+      message: /169\.254\.0\.0\/16/,
+    },
+    {
+      what: "a rule redirects to kube2iam's port",
+      chains: {
+        legacy: [
+          `${metadata} -p tcp -m tcp --dport 80 -j REDIRECT --to-ports ${worker.kube2iamPort}`,
+          kiamRule,
+        ],
+      },
+      code: "unexpected-form",
+      message: /REDIRECT/,
+    },
+  ];
+
+  for (const { what, chains, code, message } of cases) {
+    it(`because ${what}`, async () => {
+      await node.reset(chains);
+      const before = await rulesNow();
+      assertRefused(await node.script("remove", { system: "kube2iam" }), code, message);
+      assert.deepEqual(await rulesNow(), before);
+    });
+  }
+
+  it("because a rule leads to kube2iam from another chain", async () => {
+    await node.reset({ nft: [kube2iamRule, kiamRule] });
+    await node.run("iptables-nft", "-t", "nat", "-N", "OTHER");
+    await node.run(
+      ...["iptables-nft", "-t", "nat", "-A", "OTHER", "-d", "169.254.169.254/32", "-p", "tcp"],
+      ...toKube2iam.split(" "),
+    );
+    try {
+      const outcome = await node.script("remove", { system: "kube2iam" });
+      assertRefused(outcome, "unexpected-form", /-A OTHER/);
+    } finally {
+      await node.run("iptables-nft", "-t", "nat", "-F", "OTHER");
+      await node.run("iptables-nft", "-t", "nat", "-X", "OTHER");
+    }
+  });
+
+  it("because the agent is unhealthy, every problem at once", async () => {
+    await node.reset({ nft: [kube2iamRule] });
+    await node.order("unhealthy kiam");
+    const outcome = await node.script("remove", { system: "kube2iam", attempts: 1 });
+    assertRefused(outcome, "unhealthy", /kiam does not answer on this worker: GET .*503/);
+    assertRefused(outcome, "rule-absent", /kiam's rule/);
+    assert.deepEqual(await node.rules("nft"), [kube2iamRule]);
+  });
+
+  it("because the agent takes the connection and never answers", async () => {
+    await node.reset({ nft: [kube2iamRule, kiamRule] });
+    await node.order("hang kiam");
+    const outcome = await node.script("remove", { system: "kube2iam", attempts: 1 });
+    assertRefused(outcome, "unhealthy", /does not answer/);
+  });
+
+  it("mirrored: kiam's rule stays while kube2iam has none or does not answer", async () => {
+    await node.reset({ nft: [kiamRule] });
+    assertRefused(
+      await node.script("remove", { system: "kiam" }),
+      "rule-absent",
+      /kube2iam's rule/,
+    );
+    await node.reset({ nft: [kube2iamRule, ruleForAll(worker.kiamPort)] });
+    await node.order("unhealthy kube2iam");
+    const outcome = await node.script("remove", { system: "kiam", attempts: 1 });
+    assertRefused(outcome, "unhealthy", /kube2iam does not answer/);
+    assertRefused(outcome, "interface-not-covered", /interface -,/);
+  });
+
+  it("because the address is another machine's", async () => {
+    await node.reset({ nft: [rule(8181), kiamRule] });
+    const words = ["--host-ip", "10.99.0.12", "--kube2iam-port", "8181", "--kiam-port", "8881"];
+    const text = ruleScript();
+    const outcome = await node.raw(
+      ["dash", "-s", "--", "remove", "--system", "kube2iam", "--attempts", "1", ...words],
+      text,
+    );
+    assertRefused(outcome, "wrong-node", /10\.99\.0\.12 is not an address of this machine/);
+    const looked = await node.raw(["dash", "-s", "--", "inspect", ...words], text);
+    assertRefused(looked, "wrong-node", /another node/);
+  });
+
+  /** Puts a file over a tool of the worker, in its mount namespace only. */
+  async function instead(tool: string, file: string): Promise<() => Promise<string>> {
+    const path = findCommand(tool) ?? tool;
+    const real = await node.run("readlink", "-f", path);
+    await node.run("mount", "--bind", file, real);
+    return () => node.run("umount", real);
+  }
+
+  function failingTool(text: string): string {
+    const file = join(node.directory, "tool");
+    writeFileSync(file, `#!/bin/sh\necho '${text}' >&2\nexit 4\n`);
+    chmodSync(file, 0o755);
+    return file;
+  }
+
+  it("because a set of tables cannot be read", async () => {
+    await node.reset({ nft: [kube2iamRule, kiamRule] });
+    const undo = await instead("iptables-legacy", failingTool("Permission denied"));
+    try {
+      const outcome = await node.script("remove", { system: "kube2iam" });
+      assertRefused(outcome, "backend-unreadable", /legacy tables could not be read.*Permission/);
+      assertRefused(await node.script("inspect", {}), "backend-unreadable", /legacy/);
+    } finally {
+      await undo();
+    }
+    assert.deepEqual(await node.rules("nft"), [kube2iamRule, kiamRule]);
+  });
+
+  it("because there is a legacy table and no tool to read it", async () => {
+    await node.reset({ nft: [kube2iamRule, kiamRule] });
+    const undo = await instead("iptables-legacy", "/dev/null");
+    try {
+      const outcome = await node.script("remove", { system: "kube2iam" });
+      assertRefused(outcome, "backend-unreadable", /no iptables-legacy here/);
+    } finally {
+      await undo();
+    }
+  });
+
+  it("but not because the nft tools are absent: it says what was not looked at", async () => {
+    await node.reset({ legacy: [kube2iamRule, kiamRule] });
+    const undo = await instead("iptables-nft", "/dev/null");
+    try {
+      const outcome = await node.script("remove", { system: "kube2iam" });
+      assert.equal(outcome.exitCode, 0, outcome.stderr);
+      assert.equal(outcome.report.backends[0]?.state, "absent");
+      assert.ok(outcome.report.findings.some((finding) => finding.code === "backend-absent"));
+    } finally {
+      await undo();
+    }
+    assert.deepEqual(await node.rules("legacy"), [kiamRule]);
+  });
+
+  it("but not because the kernel has no nf_tables", async () => {
+    await node.reset({ legacy: [kube2iamRule, kiamRule] });
+    const message = "iptables v1.8.9 (nf_tables): Failed to initialize nft: Protocol not supported";
+    const undo = await instead("iptables-nft", failingTool(message));
+    try {
+      const outcome = await node.script("remove", { system: "kube2iam" });
+      assert.equal(outcome.exitCode, 0, outcome.stderr);
+      assert.equal(outcome.report.backends[0]?.state, "empty");
+    } finally {
+      await undo();
+    }
+  });
+
+  it("because nothing is there to ask the agent with", async () => {
+    await node.reset({ nft: [kube2iamRule, kiamRule] });
+    const undoCurl = await instead("curl", "/dev/null");
+    try {
+      if (findCommand("wget") !== undefined) {
+        const gnu = await node.script("inspect", {});
+        assert.equal(
+          gnu.report.health.every((one) => one.ok),
+          true,
+          "GNU wget was to be used",
+        );
+        const undoWget = await instead("wget", "/dev/null");
+        try {
+          const outcome = await node.script("remove", { system: "kube2iam" });
+          assertRefused(outcome, "unhealthy", /neither curl nor wget/);
+        } finally {
+          await undoWget();
+        }
+      }
+    } finally {
+      await undoCurl();
+    }
+  });
+
+  it("and asks with busybox wget where that is all there is", async () => {
+    await node.reset({ nft: [kube2iamRule, kiamRule] });
+    const undoCurl = await instead("curl", "/dev/null");
+    const undoWget =
+      findCommand("wget") === undefined ? undefined : await instead("wget", "/dev/null");
+    try {
+      writeFileSync(join(node.directory, "wget"), '#!/bin/sh\nexec busybox wget "$@"\n');
+      chmodSync(join(node.directory, "wget"), 0o755);
+      const PATH = `${node.directory}:${process.env.PATH}`;
+      await node.order("hang kiam");
+      const hanging = await node.script("inspect", {}, ["busybox", "sh"], { PATH });
+      assert.equal(hanging.exitCode, 0, hanging.stderr);
+      assert.deepEqual(
+        hanging.report.health.map((one) => one.ok),
+        [true, false],
+      );
+      await node.order("unhealthy kiam");
+      const bad = await node.script("inspect", {}, ["busybox", "sh"], { PATH });
+      assert.match(bad.report.health[1]?.detail ?? "", /503/);
+      await node.order("healthy kiam");
+      const good = await node.script("remove", { system: "kube2iam" }, ["busybox", "sh"], { PATH });
+      assert.equal(good.exitCode, 0, good.stderr);
+    } finally {
+      await undoCurl();
+      await undoWget?.();
+    }
+  });
+});

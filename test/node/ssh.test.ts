@@ -1,0 +1,131 @@
+/**
+ * The node script over a real sshd, as an unprivileged user with `sudo -n`, and what becomes of a
+ * worker when the connection is cut in the middle.
+ *
+ * Real: sshd, ssh, sudo, with users and keys of their own in a private mount namespace. Not proven
+ * here: the command provider's SSH client, bastions.
+ */
+import assert from "node:assert/strict";
+import { chmodSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { execa } from "execa";
+import { ruleCommand, ruleScript } from "../../components/node/ruleScript";
+import { needsCommands, needsRoot } from "../support/requirements";
+import { kiamRule, kube2iamRule, TestWorker, waitUntil, worker } from "./worker";
+
+describe("node script over SSH", function () {
+  let node: TestWorker;
+  before(async function () {
+    needsRoot(this);
+    needsCommands(this, ["ip", "nsenter", "unshare", "iptables-nft", "iptables-legacy", "curl"]);
+    needsCommands(this, ["sshd", "ssh", "ssh-keygen", "sudo"]);
+    node = await TestWorker.create("ssh");
+    await startSshd();
+  });
+  after(() => node?.remove());
+
+  const file = (name: string) => join(node.directory, name);
+
+  /** An sshd with one user, `ubuntu`, that may use sudo. The files it reads are this worker's. */
+  async function startSshd(): Promise<void> {
+    chmodSync(node.directory, 0o755);
+    for (const key of ["host", "user"]) {
+      await execa("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", file(key)]);
+    }
+    const etc = {
+      passwd: [
+        "root:x:0:0::/root:/bin/sh",
+        "sshd:x:100:65534::/run/sshd:/usr/sbin/nologin",
+        "nobody:x:65534:65534::/:/usr/sbin/nologin",
+        "ubuntu:x:1000:1000::/:/bin/sh",
+      ],
+      shadow: ["root:*:19000::::::", "ubuntu:*:19000::::::"],
+      group: ["root:x:0:", "nogroup:x:65534:", "ubuntu:x:1000:"],
+      sudoers: ["root ALL=(ALL:ALL) ALL", "ubuntu ALL=(ALL:ALL) NOPASSWD: ALL"],
+    };
+    for (const [name, lines] of Object.entries(etc)) {
+      writeFileSync(file(name), `${lines.join("\n")}\n`, {
+        mode: name === "sudoers" ? 0o440 : 0o644,
+      });
+      await node.run("mount", "--bind", file(name), `/etc/${name}`);
+    }
+    writeFileSync(
+      file("sshd_config"),
+      [
+        "Port 2222",
+        `ListenAddress ${worker.hostIp}`,
+        `HostKey ${file("host")}`,
+        `AuthorizedKeysFile ${file("user.pub")}`,
+        "PasswordAuthentication no",
+        "PermitRootLogin no",
+        "StrictModes no",
+        "UsePAM no",
+        "UseDNS no",
+        "PidFile none",
+        "",
+      ].join("\n"),
+    );
+    await node.run("mkdir", "-p", "/run/sshd");
+    await node
+      .startOnWorker("/usr/sbin/sshd", "-D", "-e", "-f", file("sshd_config"))
+      .says("listening");
+    const { stdout } = await execa("cat", [file("host.pub")]);
+    writeFileSync(file("known_hosts"), `[${worker.hostIp}]:2222 ${stdout}\n`);
+  }
+
+  const ssh = (command: string) => [
+    ...["ssh", "-F", "/dev/null", "-p", "2222", "-i", file("user"), "-o", "BatchMode=yes"],
+    ...["-o", "StrictHostKeyChecking=yes", "-o", `UserKnownHostsFile=${file("known_hosts")}`],
+    ...[`ubuntu@${worker.hostIp}`, command],
+  ];
+  const removal = () => `sudo -n ${ruleCommand("remove", { ...worker, system: "kube2iam" })}`;
+
+  it("inspects, removes and restores", async () => {
+    await node.reset({ legacy: [kube2iamRule, kiamRule] });
+    const inspect = ruleCommand("inspect", { ...worker, interface: "!eth0" });
+    const seen = await node.raw(ssh(`sudo -n ${inspect}`), ruleScript());
+    assert.equal(seen.exitCode, 0, seen.stderr);
+    assert.equal(seen.report.before.inForce, "kube2iam");
+
+    const removed = await node.raw(ssh(removal()), ruleScript());
+    assert.equal(removed.exitCode, 0, removed.stderr);
+    assert.deepEqual(await node.rules("legacy"), [kiamRule]);
+
+    const rules = removed.report.kube2iamRules;
+    const restored = await node.raw(
+      ssh(`sudo -n ${ruleCommand("restore", { ...worker, rules })}`),
+      ruleScript(),
+    );
+    assert.equal(restored.exitCode, 0, restored.stderr);
+    assert.deepEqual(await node.rules("legacy"), [kube2iamRule, kiamRule]);
+  });
+
+  it("says what is missing without sudo", async () => {
+    await node.reset({ nft: [kube2iamRule, kiamRule] });
+    const outcome = await node.raw(ssh(removal().replace("sudo -n ", "")), ruleScript());
+    assert.equal(outcome.exitCode, 1);
+    assert.equal(outcome.report.findings[0]?.code, "not-root");
+    assert.match(outcome.stderr, /runs as ubuntu.*sudo/);
+    assert.deepEqual(await node.rules("nft"), [kube2iamRule, kiamRule]);
+  });
+
+  for (const [what, orders, chain] of [
+    ["finishes", [], [kiamRule]],
+    ["undoes", ["then kiam unhealthy 2"], [kube2iamRule, kiamRule]],
+  ] as const) {
+    it(`${what} by itself when the connection is cut in the middle`, async () => {
+      await node.reset({ nft: [kube2iamRule, kiamRule] });
+      await node.order("slow kiam 300");
+      for (const order of orders) await node.order(order);
+      const client = node.startOnWorker(...ssh(removal()));
+      client.child.stdin.end(ruleScript());
+      await node.waitForRule("nft", kube2iamRule, false);
+      client.child.kill("SIGKILL");
+      const running = async () =>
+        (await node.commandLines()).some((line) => line.includes("-s -- remove"));
+      assert.equal(await running(), true, "it ended before the connection was cut: nothing proven");
+      await waitUntil(async () => !(await running()));
+      assert.deepEqual(await node.rules("nft"), chain);
+    });
+  }
+});

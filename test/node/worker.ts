@@ -1,0 +1,311 @@
+/**
+ * A worker to try the node script on: two network namespaces (the worker and one pod's) with the
+ * kernel's real nat tables, and a private mount namespace, so that the xtables lock, /etc and the
+ * tools that a test hides are this worker's own. Nothing of the machine changes.
+ */
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import waitFor from "p-wait-for";
+import {
+  type RuleArguments,
+  type RuleVerb,
+  ruleArguments,
+  ruleScript,
+} from "../../components/node/ruleScript";
+import { type Backend, credentialRuleSpec } from "../../migration/natRule";
+import { type NodeReport, parseNodeReport } from "../../migration/nodeReport";
+
+/** Everything the tests' worker is: address and ports as kube2iam and kiam would have them. */
+export const worker = { hostIp: "10.99.0.11", kube2iamPort: 8181, kiamPort: 8881 } as const;
+
+/** The shells that the script must run on. */
+export const shells = [["dash"], ["bash"], ["busybox", "sh"]] as const;
+
+/** A rule of kube2iam's, as `-S` prints it. */
+export const kube2iamRule = rule(worker.kube2iamPort);
+/** A rule of kiam's. */
+export const kiamRule = rule(worker.kiamPort);
+
+/** The credential rule to `port` of this worker for a host interface. */
+export function rule(port: number, hostInterface = "cni0"): string {
+  return credentialRuleSpec({ interface: hostInterface, address: worker.hostIp, port });
+}
+
+/** The same for every interface. */
+export function ruleForAll(port: number): string {
+  return credentialRuleSpec({ interface: undefined, address: worker.hostIp, port });
+}
+
+/** How one run of the script ended. */
+export interface Outcome {
+  exitCode: number | undefined;
+  stdout: string;
+  stderr: string;
+  /** The document, if there is one. */
+  report: NodeReport;
+}
+
+export class TestWorker {
+  private readonly namespaces: string[] = [];
+  private readonly processes: ChildProcessWithoutNullStreams[] = [];
+  private holder = 0;
+  private systems: Instrument | undefined;
+  /** A directory of this worker's own, gone with it. */
+  readonly directory = mkdtempSync(join(tmpdir(), "t-node-"));
+
+  private constructor(private readonly name: string) {}
+
+  /** Builds one; `name` tells the test files' workers apart. */
+  static async create(name: string): Promise<TestWorker> {
+    const created = new TestWorker(`t-node-${name}-${process.pid}`);
+    try {
+      await created.build();
+    } catch (error) {
+      await created.remove();
+      throw error;
+    }
+    return created;
+  }
+
+  private async build(): Promise<void> {
+    const node = `${this.name}-w`;
+    const pod = `${this.name}-p`;
+    for (const namespace of [node, pod]) {
+      await execa("ip", ["netns", "add", namespace]);
+      this.namespaces.push(namespace);
+    }
+    const commands = [
+      `-n ${node} link set lo up`,
+      `-n ${pod} link set lo up`,
+      `-n ${node} addr add ${worker.hostIp}/32 dev lo`,
+      // Where no rule catches a request, the node's own role answers: the wrong identity.
+      `-n ${node} addr add 169.254.169.254/32 dev lo`,
+      `link add cni0 netns ${node} type veth peer name eth0 netns ${pod}`,
+      `-n ${node} addr add 10.244.1.1/24 dev cni0`,
+      `-n ${pod} addr add 10.244.1.5/24 dev eth0`,
+      `-n ${node} link set cni0 up`,
+      `-n ${pod} link set eth0 up`,
+      `-n ${pod} route add default via 10.244.1.1`,
+    ];
+    for (const command of commands) await execa("ip", command.split(" "));
+    const holder = this.start("nsenter", [
+      ...[`--net=/run/netns/${node}`, "unshare", "--mount", "--propagation", "private"],
+      ...["sh", "-c", "mount -t tmpfs tmpfs /run && echo ready && exec sleep 86400"],
+    ]);
+    this.holder = holder.child.pid ?? 0;
+    await holder.line();
+    this.systems = this.start("nsenter", [
+      ...this.onWorker([process.execPath, instrument("systems.mjs")]),
+      ...[worker.hostIp, String(worker.kube2iamPort), String(worker.kiamPort)],
+    ]);
+    await this.systems.line();
+  }
+
+  /** Arguments of nsenter that run `command` on the worker. */
+  onWorker(command: readonly string[]): string[] {
+    return [`--target=${this.holder}`, "--net", "--mount", "--", ...command];
+  }
+
+  /** Runs a command on the worker; rejects when it fails. */
+  async run(...command: string[]): Promise<string> {
+    return (await execa("nsenter", this.onWorker(command))).stdout;
+  }
+
+  /** Starts something on the worker that goes on until the worker is removed. */
+  startOnWorker(...command: string[]): Instrument {
+    return this.start("nsenter", this.onWorker(command));
+  }
+
+  /** An order to the instrument that stands for kube2iam and kiam; see instruments/systems.mjs. */
+  async order(order: string): Promise<void> {
+    await this.systems?.say(order);
+  }
+
+  /** Starts the load of requests in the pod; the promise it gives ends it and tells the result. */
+  async load(): Promise<() => Promise<{ answers: Record<string, number>; failures: string[] }>> {
+    const load = this.start("nsenter", [
+      ...[`--net=/run/netns/${this.name}-p`, process.execPath, instrument("load.mjs")],
+    ]);
+    await load.line();
+    return async () => {
+      load.child.stdin.end();
+      return JSON.parse(await load.line()) as {
+        answers: Record<string, number>;
+        failures: string[];
+      };
+    };
+  }
+
+  /** Opens a connection from the pod and keeps it; prints "connected". */
+  keepConnection(): Instrument {
+    const program =
+      'require("net").connect(80,"169.254.169.254",function(){console.log("connected");this.resume()})';
+    return this.start("nsenter", [
+      ...[`--net=/run/netns/${this.name}-p`, process.execPath, "-e", program],
+    ]);
+  }
+
+  /** One request from the pod to 169.254.169.254: who answers? */
+  async whoAnswers(): Promise<string> {
+    const { stdout } = await execa("nsenter", [
+      ...[`--net=/run/netns/${this.name}-p`, "curl", "-sS", "--max-time", "2", "--noproxy", "*"],
+      "http://169.254.169.254/latest/meta-data/",
+    ]);
+    return stdout;
+  }
+
+  /** Both systems healthy, and PREROUTING exactly these rules. */
+  async reset(rules: Partial<Record<Backend, readonly string[]>>): Promise<void> {
+    await this.order("healthy kube2iam");
+    await this.order("healthy kiam");
+    for (const backend of ["nft", "legacy"] as const) {
+      const lines = ["*nat", ":PREROUTING ACCEPT", ...(rules[backend] ?? []), "COMMIT", ""];
+      await execa("nsenter", this.onWorker([`iptables-${backend}-restore`]), {
+        input: lines.join("\n"),
+      });
+    }
+  }
+
+  /** The rules of PREROUTING as they are now. */
+  async rules(backend: Backend): Promise<string[]> {
+    const printed = await this.run(`iptables-${backend}`, "-t", "nat", "-S", "PREROUTING");
+    return printed.split("\n").filter((line) => line.startsWith("-A"));
+  }
+
+  /** Runs the script on the worker, by `shell`, from stdin as both transports do. */
+  async script<Verb extends RuleVerb>(
+    verb: Verb,
+    args: Omit<RuleArguments[Verb], keyof typeof worker>,
+    shell: readonly string[] = ["dash"],
+    environment: Record<string, string> = {},
+  ): Promise<Outcome> {
+    const words = ruleArguments(verb, { ...worker, ...args } as RuleArguments[Verb]);
+    return await this.raw([...shell, ...words.slice(1)], ruleScript(), environment);
+  }
+
+  /** Starts the script as `script` does, without waiting for its end. */
+  startScript<Verb extends RuleVerb>(
+    verb: Verb,
+    args: Omit<RuleArguments[Verb], keyof typeof worker>,
+    shell: readonly string[] = ["dash"],
+  ): ChildProcessWithoutNullStreams {
+    const words = ruleArguments(verb, { ...worker, ...args } as RuleArguments[Verb]);
+    const { child } = this.startOnWorker(...shell, ...words.slice(1));
+    child.stdin.end(ruleScript());
+    return child;
+  }
+
+  /** Waits until one of the chain's rules is there, or is not. */
+  async waitForRule(backend: Backend, spec: string, present: boolean): Promise<void> {
+    await waitUntil(async () => (await this.rules(backend)).includes(spec) === present);
+  }
+
+  /** Waits until kiam's health is asked for. */
+  async asked(): Promise<void> {
+    await this.order("asked kiam");
+  }
+
+  /** Command lines of the processes on the worker. */
+  async commandLines(): Promise<string[]> {
+    const { stdout } = await execa("ip", ["netns", "pids", `${this.name}-w`]);
+    return stdout.split("\n").map((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+      } catch {
+        return "";
+      }
+    });
+  }
+
+  /** Runs anything with a text on stdin and reads the answer as the script's. */
+  async raw(
+    command: readonly string[],
+    input: string,
+    environment: Record<string, string> = {},
+  ): Promise<Outcome> {
+    const { exitCode, stdout, stderr } = await execa("nsenter", this.onWorker(command), {
+      input,
+      reject: false,
+      env: environment,
+    });
+    return {
+      exitCode,
+      stdout,
+      stderr,
+      get report() {
+        return parseNodeReport(stdout);
+      },
+    };
+  }
+
+  private start(command: string, args: string[]): Instrument {
+    const instrument = new Instrument(spawn(command, args));
+    this.processes.push(instrument.child);
+    return instrument;
+  }
+
+  /** Ends what runs here and removes the namespaces, by name. */
+  async remove(): Promise<void> {
+    for (const child of this.processes.reverse()) {
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill("SIGKILL");
+        await once(child, "exit");
+      }
+    }
+    for (const namespace of this.namespaces) {
+      const { stdout } = await execa("ip", ["netns", "pids", namespace], { reject: false });
+      for (const pid of stdout.split("\n").filter((line) => line !== "")) {
+        try {
+          process.kill(Number(pid), "SIGKILL");
+        } catch {
+          // It ended by itself meanwhile.
+        }
+      }
+      await execa("ip", ["netns", "delete", namespace], { reject: false });
+    }
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** A long-running child that talks in lines. */
+export class Instrument {
+  private readonly lines: AsyncIterator<string>;
+  private stderr = "";
+
+  constructor(readonly child: ChildProcessWithoutNullStreams) {
+    this.lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    child.stderr.on("data", (data: Buffer) => (this.stderr += data.toString()));
+  }
+
+  /** The next line it prints. */
+  async line(): Promise<string> {
+    const next = await this.lines.next();
+    if (next.done === true) throw new Error(`ended unexpectedly: ${this.stderr}`);
+    return next.value;
+  }
+
+  /** Waits until it has printed this on stderr. */
+  async says(text: string): Promise<void> {
+    await waitUntil(() => Promise.resolve(this.stderr.includes(text)));
+  }
+
+  /** Tells it something and waits until it is done. */
+  async say(order: string): Promise<void> {
+    this.child.stdin.write(`${order}\n`);
+    await this.line();
+  }
+}
+
+/** Asks every few milliseconds until the answer is yes; gives up after ten seconds. */
+export async function waitUntil(condition: () => Promise<boolean>): Promise<void> {
+  await waitFor(condition, { interval: 20, timeout: { milliseconds: 10_000 } });
+}
+
+function instrument(file: string): string {
+  return join(__dirname, "instruments", file);
+}

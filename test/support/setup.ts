@@ -1,0 +1,14 @@
+import { createProgress } from "../../automation/progress.js";
+import { resolveParts } from "../../lab/parts/resolve.js";
+
+/**
+ * Before `npm test`: finds or builds what the tiers with real parts run (engine, Kubernetes,
+ * moto, …), as `npm start` does. Without root or on another system those tiers are skipped, and
+ * the end of the run says so.
+ */
+export async function mochaGlobalSetup(): Promise<void> {
+  if (process.platform !== "linux" || process.getuid?.() !== 0) return;
+  const parts = await resolveParts({}, createProgress());
+  process.env.KIAM_LAB_ENGINE ??= parts.engine.root;
+  process.env.KIAM_LAB_PYTHON ??= parts.python;
+}
