@@ -15,7 +15,8 @@ export function configPaths(settings: object, isSecret: (path: string) => boolea
       }
       return;
     }
-    config[path] = { value: String(value), secret: isSecret(plain) };
+    const text = typeof value === "string" ? value : JSON.stringify(value);
+    config[path] = { value: text, secret: isSecret(plain) };
   };
   visit(settings, "", "");
   return config;

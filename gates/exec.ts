@@ -62,7 +62,9 @@ export async function exec(
           else resolve({ exitCode, stdout: stdout.text(), stderr: stderr.text() });
         });
       })
-      .then((connection) => {
+      .then((webSocket) => {
+        // The client's types name a package that has none for this platform.
+        const connection = webSocket as unknown as { close(): void; onclose: () => void };
         close = () => connection.close();
         connection.onclose = () =>
           settle(() => reject(failure("the connection closed before the command ended")));

@@ -1,4 +1,4 @@
-import type { IAMClient } from "@aws-sdk/client-iam";
+import type * as Sdk from "@aws-sdk/client-iam";
 
 import {
   evaluateAssumeRole,
@@ -22,8 +22,8 @@ export class IamReader {
   readonly failures = new Set<string>();
 
   private constructor(
-    private readonly client: IAMClient,
-    private readonly sdk: typeof import("@aws-sdk/client-iam"),
+    private readonly client: Sdk.IAMClient,
+    private readonly sdk: typeof Sdk,
   ) {}
 
   /** By the AWS SDK's default chain of credentials; `region` where the environment names none. */

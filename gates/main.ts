@@ -15,41 +15,20 @@ import { cleanUpOnSignals } from "./cleanup.js";
 import { gateSchemas, type CheckedInput, type GateOutput, type GateVerb } from "./inputs.js";
 import { GateError, messageOf } from "./problem.js";
 
-type Verbs = {
-  [Verb in GateVerb]: () => (input: CheckedInput<Verb>) => Promise<GateOutput<Verb>>;
-};
+type Gate<Verb extends GateVerb> = (input: CheckedInput<Verb>) => Promise<GateOutput<Verb>>;
 
 // Not import(): under tsx's CommonJS hooks that would not find TypeScript files.
-const load = createRequire(__filename) as <Module>(path: string) => Module;
+const load = createRequire(__filename) as (path: string) => Record<string, unknown>;
 
-const verbs: Verbs = {
-  "issue-certificates": () =>
-    load<typeof import("./verbs/issueCertificates.js")>("./verbs/issueCertificates.js")
-      .issueCertificates,
-  "verify-server": () =>
-    load<typeof import("./verbs/verifyServer.js")>("./verbs/verifyServer.js").verifyServer,
-  "verify-agent": () =>
-    load<typeof import("./verbs/verifyAgent.js")>("./verbs/verifyAgent.js").verifyAgent,
-  "probe-shadow": () =>
-    load<typeof import("./verbs/probeShadow.js")>("./verbs/probeShadow.js").probeShadow,
-  "probe-live": () => load<typeof import("./verbs/probeLive.js")>("./verbs/probeLive.js").probeLive,
-  "forget-worker": () =>
-    load<typeof import("./verbs/forgetWorker.js")>("./verbs/forgetWorker.js").forgetWorker,
-  "capture-kube2iam": () =>
-    load<typeof import("./verbs/captureKube2iam.js")>("./verbs/captureKube2iam.js").captureKube2iam,
-  "retire-kube2iam": () =>
-    load<typeof import("./verbs/retireKube2iam.js")>("./verbs/retireKube2iam.js").retireKube2iam,
-  "restore-kube2iam": () =>
-    load<typeof import("./verbs/restoreKube2iam.js")>("./verbs/restoreKube2iam.js").restoreKube2iam,
-  fallback: () => load<typeof import("./verbs/fallback.js")>("./verbs/fallback.js").fallback,
-  "check-fallback": () =>
-    load<typeof import("./verbs/checkFallback.js")>("./verbs/checkFallback.js").checkFallback,
-};
+/** The verb `probe-live` is the function `probeLive` of verbs/probeLive.ts, and so on. */
+function gateOf<Verb extends GateVerb>(verb: Verb): Gate<Verb> {
+  const name = verb.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+  return load(`./verbs/${name}.js`)[name] as Gate<Verb>;
+}
 
 async function run<Verb extends GateVerb>(verb: Verb): Promise<void> {
   const input = readInput(verb, await text(process.stdin));
-  const gate = verbs[verb]();
-  process.stdout.write(`${JSON.stringify(await gate(input))}\n`);
+  process.stdout.write(`${JSON.stringify(await gateOf(verb)(input))}\n`);
 }
 
 function readInput<Verb extends GateVerb>(verb: Verb, stdin: string): CheckedInput<Verb> {
@@ -74,7 +53,7 @@ function usage(): string {
 }
 
 function isVerb(word: string | undefined): word is GateVerb {
-  return word !== undefined && Object.hasOwn(verbs, word);
+  return word !== undefined && Object.hasOwn(gateSchemas, word);
 }
 
 async function main(): Promise<void> {

@@ -1,10 +1,7 @@
 /*
- * Runs in the operator's network namespace, started by start.ts: makes the cluster look like
- * production, moves it, and reports. Exit status 0 only if nothing failed.
+ * Runs in the operator's network namespace, called by start.ts: makes the cluster look like
+ * production, moves it, and reports.
  */
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-
 import { createProgress } from "../automation/progress.js";
 import { audit } from "../migration/audit.js";
 import { describePlan } from "../migration/describePlan.js";
@@ -12,44 +9,40 @@ import { makePlan } from "../migration/plan.js";
 import { kubeConfig, readClusterFacts } from "../migration/readClusterFacts.js";
 import { parseSettings } from "../migration/settings.js";
 import type { Stage } from "../migration/stages.js";
+import { adminIam } from "./aws/admin.js";
 import { openCluster } from "./cluster/start.js";
 import { travel } from "./journey.js";
-import { iamClient, labSettings, labStack, operatorEnvironment } from "./operator.js";
+import { labSettings, labStack, operatorEnvironment } from "./operator.js";
 import type { Parts } from "./parts/types.js";
 import { formatReport, shortcomings } from "./report.js";
 import { deployWorkload } from "./workload/applications.js";
 import { deployKube2iam } from "./workload/kube2iam.js";
-import { readRecords } from "./workload/records.js";
+import { readLabRecords } from "./workload/records.js";
 import { applicationRoles, roleArn, seedRoles } from "./workload/roles.js";
 import { summarise } from "./workload/summary.js";
 import { addTrust } from "./workload/trust.js";
 
-/** What start.ts hands over, in the lab directory. */
-export interface Handover {
-  parts: Pick<Parts, "engine" | "plugins">;
-  to?: Stage;
-}
-
-export const handoverName = "handover.json";
-
-async function main(): Promise<boolean> {
+/**
+ * @param to stage to end at; unset: forward, back and forward again
+ * @returns whether no request failed and every worker ended where it should
+ */
+export async function drive(
+  parts: Pick<Parts, "engine" | "plugins">,
+  to?: Stage,
+): Promise<boolean> {
   const progress = createProgress();
   const cluster = await openCluster();
-  const { parts, to } = JSON.parse(
-    await readFile(join(cluster.paths.directory, handoverName), "utf8"),
-  ) as Handover;
   const environment = await operatorEnvironment(cluster);
   // The program runs in this very process, and reads the cluster as any program would.
   Object.assign(process.env, environment);
   const kube = await kubeConfig();
-  const iam = iamClient(environment);
+  const iam = await adminIam(cluster.paths);
   const workers = cluster.workers.length;
-  const records = join(cluster.paths.directory, "records");
 
   await progress.run("IAM roles as production has them", () => seedRoles(iam));
   await progress.run("kube2iam on every worker", () => deployKube2iam(kube, { workers }));
   await progress.run("applications that ask for credentials without pause", () =>
-    deployWorkload(kube, { workers, records }),
+    deployWorkload(kube, cluster.paths, { workers }),
   );
 
   const settings = await labSettings(cluster, to ?? "retire");
@@ -75,7 +68,7 @@ async function main(): Promise<boolean> {
     },
   });
   const windows = journey.legs.map(({ name, from, to: until }) => ({ name, from, to: until }));
-  const summary = await summarise(readRecords(records), { windows, until: Date.now() });
+  const summary = await summarise(readLabRecords(cluster.paths), { windows, until: Date.now() });
   progress.note(`\n${formatReport(journey, summary)}`);
   const problems = shortcomings(journey, summary, to === undefined);
   for (const problem of problems) progress.note(`✗ ${problem}`);
@@ -89,14 +82,4 @@ async function main(): Promise<boolean> {
 
 function indent(text: string): string {
   return text.replace(/^(?=.)/gm, "  ");
-}
-
-if (require.main === module) {
-  main().then(
-    (good) => process.exit(good ? 0 : 1),
-    (error: unknown) => {
-      console.error(error instanceof Error ? error.message : error);
-      process.exit(1);
-    },
-  );
 }

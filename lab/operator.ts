@@ -1,29 +1,25 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 
-import { IAMClient } from "@aws-sdk/client-iam";
 import { PulumiCommand, type Stack } from "@pulumi/pulumi/automation";
 
 import { openStack } from "../automation/openStack.js";
 import type { SettingsInput } from "../migration/settings.js";
+import { readAdminKey } from "./aws/admin.js";
+import { AWS_ENDPOINT } from "./aws/command.js";
 import type { Cluster } from "./cluster/cluster.js";
 import { enter } from "./cluster/namespaces.js";
-import { OPERATOR, VPC_ADDRESS } from "./cluster/topology.js";
+import { OPERATOR } from "./cluster/topology.js";
 import { CHECKOUT } from "./parts/context.js";
 import type { Parts } from "./parts/types.js";
 import { applicationRoles, nodeRoles, roleArn } from "./workload/roles.js";
 
 /** What whoever operates the lab's cluster needs in the environment, as on any cluster. */
 export async function operatorEnvironment(cluster: Cluster): Promise<Record<string, string>> {
-  const admin = JSON.parse(
-    await readFile(join(cluster.paths.awsDirectory, "admin.json"), "utf8"),
-  ) as {
-    accessKeyId: string;
-    secretAccessKey: string;
-  };
+  const admin = await readAdminKey(cluster.paths);
   return {
     KUBECONFIG: cluster.paths.kubeconfig,
-    AWS_ENDPOINT_URL: `http://${VPC_ADDRESS}:4566`,
+    AWS_ENDPOINT_URL: AWS_ENDPOINT,
     AWS_REGION: region,
     AWS_ACCESS_KEY_ID: admin.accessKeyId,
     AWS_SECRET_ACCESS_KEY: admin.secretAccessKey,
@@ -35,17 +31,6 @@ export async function operatorEnvironment(cluster: Cluster): Promise<Record<stri
 
 const region = "us-east-1";
 const passphrase = "nothing-secret-in-the-lab";
-
-export function iamClient(environment: Record<string, string>): IAMClient {
-  return new IAMClient({
-    region,
-    endpoint: environment.AWS_ENDPOINT_URL,
-    credentials: {
-      accessKeyId: environment.AWS_ACCESS_KEY_ID ?? "",
-      secretAccessKey: environment.AWS_SECRET_ACCESS_KEY ?? "",
-    },
-  });
-}
 
 /** Settings as an operator would write them for this cluster. */
 export async function labSettings(

@@ -1,22 +1,15 @@
 /* `npm start`: the whole migration on a cluster that this machine boots for it. */
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
-
-import { execa } from "execa";
 
 import { createProgress, formatElapsed, type Progress } from "../automation/progress.js";
-import { awsServerCommand } from "./aws/command.js";
+import { labAwsCommand } from "./aws/command.js";
 import { describeAccess } from "./cluster/access.js";
 import type { Cluster } from "./cluster/cluster.js";
 import { describeRunning, findRunningLab } from "./cluster/lock.js";
-import { enter } from "./cluster/namespaces.js";
 import { cleanLeftovers, startCluster, stopCluster } from "./cluster/start.js";
-import { METADATA_ADDRESS, OPERATOR, VPC_ADDRESS } from "./cluster/topology.js";
-import { handoverName, type Handover } from "./drive.js";
 import { buildImages } from "./images/images.js";
+import { inOperatorNetwork } from "./inOperatorNetwork.js";
 import { describeStackAccess } from "./operator.js";
 import { parseLabOptions, type LabOptions } from "./options.js";
-import { CHECKOUT } from "./parts/context.js";
 import { resolveParts } from "./parts/resolve.js";
 import { formatPartTable } from "./parts/table.js";
 import type { Parts } from "./parts/types.js";
@@ -40,9 +33,9 @@ async function main(): Promise<number> {
     images.map((image) => image.tar),
     progress,
   );
-  let status = 1;
+  let good = false;
   try {
-    status = await drive(cluster, parts, options);
+    good = await driveCluster(cluster, parts, options);
   } finally {
     if (options.keep && !interrupted) {
       cluster.keep();
@@ -60,7 +53,7 @@ async function main(): Promise<number> {
     progress.note(`Stand-ins of this project ran in place of: ${standIns.join(", ")}.`);
   }
   progress.note(`\nAll of it took ${formatElapsed(Date.now() - began)}.`);
-  return interrupted ? 130 : status;
+  return interrupted ? 130 : good ? 0 : 1;
 }
 
 function refuseWhereImpossible(): void {
@@ -92,37 +85,18 @@ function bootCluster(
     parts,
     images,
     progress,
-    awsCommand: (paths) =>
-      awsServerCommand({
-        python: parts.python,
-        plain: `${VPC_ADDRESS}:4566`,
-        tls: {
-          address: `${VPC_ADDRESS}:443`,
-          certificate: paths.awsServer.certificate,
-          key: paths.awsServer.key,
-        },
-        metadata: { address: `${METADATA_ADDRESS}:80`, nodes: paths.awsNodes },
-        adminFile: join(paths.awsDirectory, "admin.json"),
-        decisions: join(paths.logs, "assume-role.jsonl"),
-      }),
+    awsCommand: (paths) => labAwsCommand(parts.python, paths),
   });
 }
 
 /** The rest happens where an operator would be: in a network that reaches the cluster. */
-async function drive(cluster: Cluster, parts: Parts, { to }: LabOptions): Promise<number> {
-  const handover: Handover = { parts: { engine: parts.engine, plugins: parts.plugins }, to };
-  await writeFile(join(cluster.paths.directory, handoverName), JSON.stringify(handover));
-  const [file = "", ...args] = [
-    ...enter(OPERATOR),
-    process.execPath,
-    "--import",
-    "tsx",
-    join(CHECKOUT, "lab", "drive.ts"),
-  ];
-  const child = execa(file, args, { stdio: "inherit", reject: false, cwd: CHECKOUT });
-  stopChild = () => child.kill("SIGINT");
-  const { exitCode } = await cluster.guard(child);
-  return exitCode ?? 1;
+async function driveCluster(cluster: Cluster, parts: Parts, { to }: LabOptions): Promise<boolean> {
+  const call = inOperatorNetwork<boolean>(require.resolve("./drive.ts"), "drive", [
+    { engine: parts.engine, plugins: parts.plugins },
+    ...(to === undefined ? [] : [to]),
+  ]);
+  stopChild = () => call.interrupt();
+  return cluster.guard(call.result);
 }
 
 let interrupted = false;

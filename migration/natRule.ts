@@ -35,14 +35,11 @@ export type System = z.infer<typeof systemSchema>;
  * (`cali+`), or either negated (`!eth0`). Narrower than the kernel, which allows any character
  * but `/` and blanks: what is accepted here is safe in every shell.
  */
-export const hostInterfacePattern = /^!?(?!-)[A-Za-z0-9_.-]{0,15}\+?$/;
-export const hostInterfaceSchema = z
-  .string()
-  .max(16)
-  .refine((value) => value !== "" && value !== "!" && hostInterfacePattern.test(value), {
-    error:
-      "must be an interface as --host-interface takes it: a name (cni0), a prefix (cali+) or a negation (!eth0)",
-  });
+export const hostInterfacePattern = /^!?(?!-)(?=.{1,15}$)[A-Za-z0-9_.-]*\+?$/;
+export const hostInterfaceSchema = z.string().regex(hostInterfacePattern, {
+  error:
+    "must be an interface as --host-interface takes it: a name (cni0), a prefix (cali+) or a negation (!eth0)",
+});
 
 /** A port of TCP, 1 to 65535. */
 export const portSchema = z.number().int().min(1).max(65535);

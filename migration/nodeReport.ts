@@ -103,9 +103,9 @@ export const nodeReportSchema = z.object({
   ),
   before: natStateSchema,
   after: natStateSchema,
-  /** Rules deleted, with the positions that they had. */
+  /** Rules deleted, with the positions that they had; put back again where outcome is undone. */
   removed: z.array(placedRuleSchema),
-  /** Rules put in by `restore`, with the positions that they got. */
+  /** Rules put in by `restore`, with the positions that they got; gone again where undone. */
   inserted: z.array(placedRuleSchema),
   /**
    * The rule that the way back to kube2iam needs: the live one as it stood before, else one

@@ -1029,7 +1029,6 @@ undo_restore() {
     problem undo-failed "the rules could NOT be brought back to what they were:$stuck. First in force is now: $(in_force). Look at this worker now."
     report broken
   fi
-  inserted='' removed=''
   notice undone "the rules are what they were; kiam serves this worker as before."
   report undone
 }

@@ -94,7 +94,7 @@ export async function issueCertificates(
 }
 
 async function keyPair(): Promise<CryptoKeyPair> {
-  return crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]) as Promise<CryptoKeyPair>;
+  return crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
 }
 
 /** 16 random bytes in hex, positive as X.509 demands. */

@@ -1,10 +1,10 @@
-import { existsSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { labPaths } from "../paths";
+import { removeControlGroups } from "./cgroups";
 import { deleteMember, listNamespaces, networkIdentity } from "./namespaces";
-import { CGROUP } from "./node-config";
 import { isAlive, killUntilGone, withDescendants } from "./processes";
 import { recordedDaemons } from "./supervisor";
 import { VPC } from "./topology";
@@ -43,7 +43,7 @@ export async function removeLab(directory: string): Promise<void> {
   // Members first: their ends on the bridge go with them.
   for (const name of namespaces.filter((each) => each !== VPC)) await deleteMember(name);
   if (namespaces.includes(VPC)) await deleteMember(VPC);
-  removeControlGroups();
+  await removeControlGroups();
   await removeDirectory(directory);
 }
 
@@ -71,22 +71,6 @@ async function unmountBelow(directory: string): Promise<void> {
 /** Mount points have spaces and the like written as \040. */
 function unescapeOctal(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, code: string) => String.fromCharCode(parseInt(code, 8)));
-}
-
-function removeControlGroups(): void {
-  const root = "/sys/fs/cgroup";
-  if (!existsSync(root)) return;
-  for (const hierarchy of [root, ...readdirSync(root).map((name) => join(root, name))]) {
-    const top = join(hierarchy, CGROUP);
-    if (existsSync(top)) removeControlGroup(top);
-  }
-}
-
-function removeControlGroup(group: string): void {
-  for (const entry of readdirSync(group, { withFileTypes: true })) {
-    if (entry.isDirectory()) removeControlGroup(join(group, entry.name));
-  }
-  rmdirSync(group);
 }
 
 async function removeDirectory(directory: string): Promise<void> {

@@ -3,7 +3,7 @@ import { IMAGE_TAGS } from "../images/tags";
 import type { LabPaths } from "../paths";
 import { stopCluster } from "./start";
 import { keepLock } from "./lock";
-import { haltMachine, nodeDirectory } from "./machine";
+import { bootId, haltMachine, nodeDirectory } from "./machine";
 import { bootNode, type Description, writeDescription } from "./members";
 import { deleteMember, listNamespaces, replaceRoute, runIn } from "./namespaces";
 import * as nodes from "./node";
@@ -13,7 +13,10 @@ import { type ClusterNode, OPERATOR, workerNode } from "./topology";
 interface NodeList {
   items: {
     metadata: { name: string };
-    status: { conditions?: { type: string; status: string }[] };
+    status: {
+      conditions?: { type: string; status: string }[];
+      nodeInfo?: { bootID: string };
+    };
   }[];
 }
 
@@ -92,7 +95,9 @@ export class Cluster {
       await replaceRoute(other.namespace, node.podCidr, node.address);
     }
     await this.apply([nodes.nodeManifest(node)]);
-    await this.startNode(node.name);
+    await this.boot(node);
+    await nodes.importImages(node, this.description.images);
+    nodes.startKubelet(node, this.supervisor);
     await this.waitReady([node]);
     return node;
   }
@@ -114,8 +119,7 @@ export class Cluster {
    */
   async startNode(name: string): Promise<void> {
     const node = this.node(name);
-    await bootNode(this.paths, this.description, node, this.supervisor);
-    await nodes.importImages(node, this.description.images, this.supervisor);
+    await this.boot(node);
     nodes.startKubelet(node, this.supervisor);
   }
 
@@ -128,13 +132,18 @@ export class Cluster {
     await deleteMember(node.namespace, node.address);
   }
 
+  /** Waits until Kubernetes has these nodes Ready as they are now, not as before a reboot. */
   async waitReady(which: readonly ClusterNode[] = this.nodes, timeoutMs = 60_000): Promise<void> {
     await this.supervisor.until(
       async () => {
         const listed = JSON.parse(await this.kubectl(["get", "nodes", "-o", "json"])) as NodeList;
-        const ready = new Set(listed.items.filter(isReady).map((item) => item.metadata.name));
-        const missing = which.filter((node) => !ready.has(node.name)).map((node) => node.name);
-        return missing.length > 0 ? `not Ready: ${missing.join(", ")}` : undefined;
+        const missing = which.filter((node) => {
+          const item = listed.items.find((each) => each.metadata.name === node.name);
+          return !item || !isReady(item, bootId(this.paths, node));
+        });
+        return missing.length > 0
+          ? `not Ready: ${missing.map((node) => node.name).join(", ")}`
+          : undefined;
       },
       { timeoutMs, intervalMs: 500, blame: `kubelet-${which.at(-1)?.name}` },
     );
@@ -150,8 +159,14 @@ export class Cluster {
     this.supervisor.dismiss(() => true);
     await stopCluster();
   }
+
+  private async boot(node: ClusterNode): Promise<void> {
+    await bootNode(this.paths, this.description, node, this.supervisor);
+    await nodes.waitForRuntime(node, this.supervisor);
+  }
 }
 
-function isReady(item: NodeList["items"][number]): boolean {
-  return (item.status.conditions ?? []).some((c) => c.type === "Ready" && c.status === "True");
+function isReady({ status }: NodeList["items"][number], boot: string): boolean {
+  const ready = status.conditions?.find((condition) => condition.type === "Ready");
+  return ready?.status === "True" && status.nodeInfo?.bootID === boot;
 }

@@ -19,6 +19,11 @@ for file in "$home"/proc/*; do
   [ ! -e "$target" ] || mount --bind "$file" "$target"
 done
 
+# The node's control group is the root of all that it sees.
+for group in /sys/fs/cgroup/kiamlab/"$name" /sys/fs/cgroup/*/kiamlab/"$name"; do
+  [ ! -d "$group" ] || mount --bind "$group" "${group%/kiamlab/*}"
+done
+
 # Copies of other namespaces' mounts would keep them in use.
 if mountpoint -q /run/netns; then umount -l /run/netns; fi
 mkdir -p "$home/run"

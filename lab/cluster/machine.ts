@@ -4,6 +4,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { join } from "node:path";
 import pWaitFor from "p-wait-for";
 import { labPaths, type LabPaths } from "../paths";
+import { createControlGroups, removeControlGroups } from "./cgroups";
 import {
   isAlive,
   killUntilGone,
@@ -138,7 +139,8 @@ export async function bootMachine(
   supervisor: Supervisor,
 ): Promise<void> {
   const home = nodeDirectory(paths, node);
-  await writeFile(join(home, "proc", "kernel:random:boot_id"), `${randomUUID()}\n`);
+  await writeFile(bootIdFile(paths, node), `${randomUUID()}\n`);
+  createControlGroups(node.name);
   const unshare = supervisor.start({
     name: `machine-${node.name}`,
     file: "nsenter",
@@ -175,6 +177,15 @@ export async function bootMachine(
   await writeFile(join(home, "init.json"), JSON.stringify({ pid, startTime }));
 }
 
+/** The boot id of the node's present boot, as its kubelet reports it. */
+export function bootId(paths: LabPaths, node: ClusterNode): string {
+  return readFileSync(bootIdFile(paths, node), "utf8").trim();
+}
+
+function bootIdFile(paths: LabPaths, node: ClusterNode): string {
+  return join(nodeDirectory(paths, node), "proc", "kernel:random:boot_id");
+}
+
 /** Cuts a node's power: every process of it ends at once. Its disk stays. */
 export async function haltMachine(paths: LabPaths, node: ClusterNode): Promise<void> {
   const init = machineInit(paths.directory, node.name);
@@ -184,5 +195,6 @@ export async function haltMachine(paths: LabPaths, node: ClusterNode): Promise<v
     );
     await killUntilGone((all) => all.filter((each) => members.has(each.pid)));
   }
+  await removeControlGroups(node.name);
   await rm(join(nodeDirectory(paths, node), "init.json"), { force: true });
 }

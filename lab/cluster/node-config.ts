@@ -1,9 +1,6 @@
 import { stringify } from "yaml";
 import { CLUSTER_DOMAIN, type ClusterNode, DNS_ADDRESS, POD_CIDR, SSH_USER } from "./topology";
 
-/** Every container of the lab is in a control group below this one, then one of its node. */
-export const CGROUP = "kiamlab";
-
 export const CONTAINERD_SOCKET = "/run/containerd/containerd.sock";
 
 /** containerd 1.6 and later (configuration version 2). */
@@ -46,7 +43,7 @@ export function cniConfig(node: ClusterNode): string {
 }
 
 /** Kubernetes 1.34 kubelet, also on machines with control groups v1 or hybrid. */
-export function kubeletConfig(node: ClusterNode): string {
+export function kubeletConfig(): string {
   return stringify({
     apiVersion: "kubelet.config.k8s.io/v1beta1",
     kind: "KubeletConfiguration",
@@ -61,7 +58,6 @@ export function kubeletConfig(node: ClusterNode): string {
     tlsPrivateKeyFile: "/etc/kubernetes/pki/kubelet.key",
     containerRuntimeEndpoint: `unix://${CONTAINERD_SOCKET}`,
     cgroupDriver: "cgroupfs",
-    cgroupRoot: `/${CGROUP}/${node.name}`,
     cgroupsPerQOS: false,
     enforceNodeAllocatable: [],
     failCgroupV1: false,

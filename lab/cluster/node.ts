@@ -1,7 +1,6 @@
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
-import pMap from "p-map";
 import type { LabPaths } from "../paths";
 import { kubeconfigOf } from "./control-plane";
 import { kubeconfig } from "./kubeconfig";
@@ -29,7 +28,7 @@ export async function installNode(
   await write("/etc/kubernetes/pki/ca.crt", ca);
   await write("/etc/kubernetes/pki/kubelet.crt", kubelet.certificate);
   await write("/etc/kubernetes/pki/kubelet.key", kubelet.key, 0o600);
-  await write("/etc/kubernetes/kubelet.yaml", config.kubeletConfig(node));
+  await write("/etc/kubernetes/kubelet.yaml", config.kubeletConfig());
   await write("/etc/kubernetes/kubelet.kubeconfig", kubeconfig(node.name, ca, kubelet), 0o600);
   await write("/etc/kubernetes/proxy.yaml", config.kubeProxyConfig(node));
   await write("/etc/kubernetes/proxy.kubeconfig", await kubeconfigOf(paths, "proxy"), 0o600);
@@ -90,12 +89,7 @@ export function startRuntime(node: ClusterNode, supervisor: Supervisor): void {
   });
 }
 
-/** Waits for containerd, then hands it the images (docker-archive files). */
-export async function importImages(
-  node: ClusterNode,
-  images: readonly string[],
-  supervisor: Supervisor,
-): Promise<void> {
+export async function waitForRuntime(node: ClusterNode, supervisor: Supervisor): Promise<void> {
   await supervisor.until(
     async () => {
       await runIn(node.namespace, "ctr", ["version"]);
@@ -103,14 +97,12 @@ export async function importImages(
     },
     { timeoutMs: 30_000, blame: `containerd-${node.name}` },
   );
-  await pMap(
-    images,
-    (image) =>
-      runIn(node.namespace, "ctr", ["--namespace", "k8s.io", "images", "import", "-"], {
-        inputFile: image,
-      }),
-    { concurrency: 1 },
-  );
+}
+
+/** Hands a node its images (docker-archive files); they stay on its disk. */
+export async function importImages(node: ClusterNode, images: readonly string[]): Promise<void> {
+  const args = ["--namespace", "k8s.io", "images", "import", "-"];
+  for (const image of images) await runIn(node.namespace, "ctr", args, { inputFile: image });
 }
 
 /** Starts kubelet and kube-proxy; the Node object should be there already. */

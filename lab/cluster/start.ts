@@ -170,7 +170,8 @@ async function startRuntimes(
 ): Promise<void> {
   const start = async (node: ClusterNode) => {
     if (node.role === "worker") await bootNode(paths, description, node, supervisor);
-    await nodes.importImages(node, description.images, supervisor);
+    await nodes.waitForRuntime(node, supervisor);
+    await nodes.importImages(node, description.images);
   };
   await pMap(description.nodes, start, { concurrency: 4 });
 }

@@ -2,7 +2,6 @@ import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import type { Progress } from "../progress";
-import { exists } from "./cache";
 import { type GivenPart, type GivenParts, howToGive } from "./given";
 import type { Network } from "./network";
 import { type Found, type Source, Unavailable } from "./search";
@@ -38,7 +37,6 @@ export function givenSource<T>(
       const path = context.given[part];
       if (!path) throw new Unavailable(`not named (${howToGive(part)})`);
       try {
-        if (!(await exists(path))) throw new Error("there is no such file or directory");
         return await verify(path);
       } catch (error) {
         throw new Error(

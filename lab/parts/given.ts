@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { exists } from "./cache";
 
 /** The parts that a user may name, each by a flag or an environment variable. */
 export const GIVEN_PARTS = {
@@ -56,4 +57,23 @@ export function givenParts(
 export function howToGive(part: GivenPart): string {
   const { variable, flag } = GIVEN_PARTS[part];
   return `${variable} or ${flag.split(" ")[0]}`;
+}
+
+/**
+ * Looks whether everything that the user named is there, before the long work begins. Whether it
+ * works is found out when its turn comes.
+ *
+ * @throws with every name that leads nowhere
+ */
+export async function requireGiven(given: GivenParts): Promise<void> {
+  const absent: string[] = [];
+  for (const [part, path] of Object.entries(given) as [GivenPart, string][]) {
+    if (!(await exists(path)))
+      absent.push(`${howToGive(part)} names ${path}: there is no such file`);
+  }
+  if (absent.length > 0) {
+    throw new Error(
+      `${absent.join("\n")}\nCorrect the path, or leave it out to let the lab find one.`,
+    );
+  }
 }

@@ -62,14 +62,19 @@ export class Network {
     const response = await this.get(url);
     const total = Number(response.headers.get("content-length"));
     let received = 0;
+    const count = async function* (chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+      for await (const chunk of chunks) {
+        received += chunk.byteLength;
+        step.update(
+          `${megabytes(received)}${total ? ` of ${megabytes(total)}` : ""} MB from ${url}`,
+        );
+        yield chunk;
+      }
+    };
+    await mkdir(dirname(destination), { recursive: true });
     // The cast joins two declarations of one class: the DOM's and Node's.
     const body = Readable.fromWeb(response.body as ReadableStream<Uint8Array>);
-    body.on("data", (chunk: Uint8Array) => {
-      received += chunk.byteLength;
-      step.update(`${megabytes(received)}${total ? ` of ${megabytes(total)}` : ""} MB from ${url}`);
-    });
-    await mkdir(dirname(destination), { recursive: true });
-    await pipeline(body, createWriteStream(destination)).catch((error: unknown) => {
+    await pipeline(body, count, createWriteStream(destination)).catch((error: unknown) => {
       throw new Unavailable(`${url}: ${reason(error)}`);
     });
     const actual = await sha256Of(destination);

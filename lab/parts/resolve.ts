@@ -4,7 +4,7 @@ import type { Progress } from "../progress";
 import { buildClient } from "./client";
 import type { Context } from "./context";
 import { engineSources } from "./engine";
-import { type GivenParts, givenParts } from "./given";
+import { type GivenParts, givenParts, requireGiven } from "./given";
 import { identitySources } from "./identity";
 import { kubernetesSources } from "./kubernetes";
 import { Network } from "./network";
@@ -36,13 +36,14 @@ export async function resolveParts(options: ResolveOptions, progress: Progress):
   const install = options.install ?? true;
   const network = new Network(join(cache, "closed-hosts.json"));
   const context: Context = { given: options.given ?? givenParts(), cache, network, progress };
+  await requireGiven(context.given);
   await ensureTools(SYSTEM_TOOLS, { install, progress });
   // Python waits for the network while Go keeps the processors busy; builds themselves come one by one.
-  const [python, found, tools] = await settled(
+  const [python, found, tools] = await Promise.all([
     pythonEnvironment(context),
     findPrograms(context, install),
     toolRows(),
-  );
+  ]);
   const moto: PartRow = {
     part: "moto",
     version: python.version,
@@ -55,8 +56,8 @@ export async function resolveParts(options: ResolveOptions, progress: Progress):
 async function findPrograms(context: Context, install: boolean): Promise<Omit<Parts, "python">> {
   const engine = await find("Pulumi engine", await engineSources(context));
   // These only start and answer, when there is nothing to download.
-  const plugins = await settled(
-    ...PLUGINS.map(async (plugin) =>
+  const plugins = await Promise.all(
+    PLUGINS.map(async (plugin) =>
       find(`Pulumi plugin ${plugin}`, await pluginSources(context, plugin, engine.value)),
     ),
   );
@@ -86,12 +87,4 @@ async function find<T>(
 ): Promise<{ value: T; row: PartRow }> {
   const { value, version, origin, note } = await search(part, sources);
   return { value, row: { part, version, origin, note } };
-}
-
-/** Waits for all of them even when one fails: nothing is left running behind an error. */
-async function settled<T extends readonly unknown[]>(
-  ...work: { [K in keyof T]: Promise<T[K]> }
-): Promise<T> {
-  await Promise.allSettled(work);
-  return Promise.all(work);
 }

@@ -1,6 +1,6 @@
 /** The operator's step between the stages prepare and server: application roles trust kiam. */
 import { GetRoleCommand, UpdateAssumeRolePolicyCommand, type IAMClient } from "@aws-sdk/client-iam";
-import { withTrust, type TrustDocument } from "../../migration/trust";
+import { gonePrincipals, withTrust, type TrustDocument } from "../../migration/trust";
 
 /** What happened to one role. */
 export interface TrustChange {
@@ -25,6 +25,7 @@ export async function addTrust(
       const before = await readTrust(iam, role);
       const after = withTrust(before, principalArn);
       if (after !== before) {
+        refuseGone(after);
         await writeTrust(iam, role, after);
       }
       changes.push({ role, changed: after !== before });
@@ -33,6 +34,18 @@ export async function addTrust(
     }
   }
   return changes;
+}
+
+/** IAM would say "Invalid principal in policy" and no more. */
+function refuseGone({ Statement }: TrustDocument) {
+  const gone = (Array.isArray(Statement) ? Statement : [Statement]).flatMap(gonePrincipals);
+  if (gone.length > 0) {
+    throw new Error(
+      `its trust policy names ${gone.join(", ")}, a role or user that was deleted (and perhaps ` +
+        "created again: it is another one then). IAM refuses any change while it is named: " +
+        "replace it by the ARN of the new one, or remove it, then run this again",
+    );
+  }
 }
 
 export async function readTrust(iam: IAMClient, role: string): Promise<TrustDocument> {

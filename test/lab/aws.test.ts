@@ -332,6 +332,27 @@ describe("the lab's AWS", function () {
       await assume(again, orders);
     });
 
+    it("says which trust policy names somebody who is gone", async () => {
+      const old = roleArn({ name: "old" });
+      const trust = trusting(roleArn({ name: nodeRoles.workers }));
+      await iam.send(new CreateRoleCommand({ RoleName: "old", AssumeRolePolicyDocument: trust }));
+      await iam.send(
+        new UpdateAssumeRolePolicyCommand({
+          RoleName: "app-batch",
+          PolicyDocument: trusting(old),
+        }),
+      );
+      await iam.send(new DeleteRoleCommand({ RoleName: "old" }));
+      await assert.rejects(addTrust(iam, ["app-batch"], kiamServer), (problem: Error) => {
+        assert.match(problem.message, /kiam-server to the trust policy of role app-batch/);
+        assert.match(
+          String(problem.cause),
+          /names AROA[A-Z0-9]{17}, a role or user that was deleted/,
+        );
+        return true;
+      });
+    });
+
     async function permit(policy: string) {
       await iam.send(
         new PutRolePolicyCommand({

@@ -33,6 +33,15 @@ describe("node script", function () {
   });
   after(() => node?.remove());
 
+  it("creates no tables by looking", async () => {
+    // Before any other test has made them.
+    const outcome = await node.script("inspect", {});
+    assert.equal(outcome.exitCode, 0, outcome.stderr);
+    assert.equal(outcome.report.before.inForce, "none");
+    const legacy = await node.run("sh", "-c", "cat /proc/net/ip_tables_names 2>/dev/null || :");
+    assert.doesNotMatch(legacy, /^nat$/m);
+  });
+
   for (const shell of shells) {
     for (const backend of ["nft", "legacy"] as const) {
       it(`removes and restores among foreign rules (${shell[0]}, ${backend})`, async () => {
@@ -88,6 +97,9 @@ describe("node script", function () {
         assert.equal(unchanged.exitCode, 0, unchanged.stderr);
         assert.equal(unchanged.report.changed, false);
       });
+
+      // Half of the combinations do for the rest: shell and tables do not depend on each other.
+      if ((backend === "nft") !== (shell[0] === "dash")) continue;
 
       it(`puts back exactly what it removed when the agent dies (${shell[0]}, ${backend})`, async () => {
         const other = rule(worker.kube2iamPort, "cali+");

@@ -39,7 +39,7 @@ describe("node script, seen from a pod", function () {
       // Rules in both sets of tables: who answers before is the kernel's secret.
       if (one === other) assert.equal(await node.whoAnswers(), "kube2iam");
       const end = await node.load();
-      for (let round = 0; round < 2; round += 1) {
+      for (let round = 0; round < (one === other ? 2 : 1); round += 1) {
         const removed = await node.script("remove", { system: "kube2iam" });
         assert.equal(removed.exitCode, 0, removed.stderr);
         assert.equal(await node.whoAnswers(), "kiam");

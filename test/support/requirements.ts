@@ -44,8 +44,7 @@ export function findCommand(command: string): string | undefined {
     });
 }
 
-process.once("exit", () => {
-  for (const [reason, tests] of skipped) {
-    console.log(`skipped, ${reason}:\n${tests.map((test) => `  - ${test}`).join("\n")}`);
-  }
-});
+/** Reasons of everything skipped so far, each with the tests it concerns. */
+export function skipReasons(): ReadonlyMap<string, readonly string[]> {
+  return skipped;
+}

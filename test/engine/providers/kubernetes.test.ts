@@ -161,6 +161,7 @@ describe("stand-in: kubernetes", function () {
       await core.deleteNode({ name: "worker-1" });
       program(() => undefined);
       await test.stack.up();
+      console.log(JSON.stringify(await core.readNode({ name: "worker-1" }).catch((e) => e.code)));
     });
   });
 

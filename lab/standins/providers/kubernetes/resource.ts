@@ -264,8 +264,9 @@ function reasons(error: unknown): string[] {
 }
 
 function partial(error: unknown, id: string, what: string, outputs: PropertyMap): PartialFailure {
-  const why = reasons(error);
-  return new PartialFailure(`${what}: ${why.join("\n  * ")}`, id, outputs, why);
+  const [first = "", ...more] = reasons(error);
+  const message = `${what}: ${first}`;
+  return new PartialFailure(message, id, outputs, [message, ...more]);
 }
 
 function propagation(inputs: PropertyMap): string {

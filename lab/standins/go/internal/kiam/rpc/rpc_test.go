@@ -87,7 +87,9 @@ func TestMutualTLS(t *testing.T) {
 	}
 
 	// A refused connection is tried again until the time is up. The one above took milliseconds.
-	dial := func(address string, files Files) (*Client, error) { return within(500*time.Millisecond, address, files) }
+	dial := func(address string, files Files) (*Client, error) {
+		return within(500*time.Millisecond, address, files)
+	}
 	stranger := theirs.issue(t, "agent")
 	if _, err := dial("localhost:"+port, stranger); err == nil {
 		t.Error("trusted a server of another CA")

@@ -1,0 +1,62 @@
+import type { V1Pod } from "@kubernetes/client-node";
+
+import { describePod, nameOf, type Cluster } from "./cluster.js";
+import type { Problem } from "./problem.js";
+import { analyseServerLog, type ServerLog } from "./serverLog.js";
+
+/** One kiam server pod: what its log says, and how its own health check ends. */
+export interface ServerState {
+  pod: V1Pod;
+  log: ServerLog;
+  /** Only of a ready pod. */
+  health: Problem | undefined;
+}
+
+export async function readServerState(
+  cluster: Cluster,
+  pod: V1Pod,
+  ready: boolean,
+  { roleBaseArn, serverPort }: { roleBaseArn: string; serverPort: number },
+): Promise<ServerState> {
+  const container = pod.spec?.containers[0]?.name ?? "";
+  const own = await cluster.log(nameOf(pod), container);
+  // A pod that ends before it is ready has said why in the run before.
+  const before = ready ? "" : await cluster.log(nameOf(pod), container, { previous: true });
+  return {
+    pod,
+    log: analyseServerLog(`${before}\n${own}`, roleBaseArn),
+    health: ready ? await health(cluster, pod, serverPort) : undefined,
+  };
+}
+
+async function health(
+  cluster: Cluster,
+  pod: V1Pod,
+  serverPort: number,
+): Promise<Problem | undefined> {
+  const result = await cluster.exec(pod, healthCommand(pod, serverPort), { timeoutSeconds: 30 });
+  if (result.exitCode === 0) return undefined;
+  return {
+    where: describePod(pod),
+    what: `kiam health fails: ${(result.stderr || result.stdout).trim() || `exit code ${result.exitCode}`}`,
+    why: "agents would be refused the same way",
+    fix: "certificates: the server's has to name localhost and kiam-server, and all have to be of one CA",
+  };
+}
+
+/** The pod's own probe where it has one, else one with the certificates that the server uses. */
+export function healthCommand(pod: V1Pod, serverPort: number): string[] {
+  const container = pod.spec?.containers[0];
+  const probe = container?.readinessProbe?.exec?.command ?? container?.livenessProbe?.exec?.command;
+  if (probe?.includes("health")) return probe;
+  const words = [...(container?.command ?? []), ...(container?.args ?? [])];
+  const tls = words.filter((word) => /^--(cert|key|ca)=/.test(word));
+  return [
+    "/kiam",
+    "health",
+    ...tls,
+    `--server-address=localhost:${serverPort}`,
+    "--gateway-timeout-creation=5s",
+    "--timeout=5s",
+  ];
+}

@@ -1,0 +1,81 @@
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import pWaitFor from "p-wait-for";
+
+const ROOT = "/sys/fs/cgroup";
+/** Everything that runs in a pod of the lab is in a control group below this one. */
+const LAB_GROUP = "kiamlab";
+
+/**
+ * Makes the control group that a node will see as the root, in every hierarchy: v1, v2, or both.
+ * machine-init.sh puts it where the node looks.
+ */
+export function createControlGroups(node: string): void {
+  for (const hierarchy of hierarchies()) {
+    for (const group of [join(hierarchy, LAB_GROUP), join(hierarchy, LAB_GROUP, node)]) {
+      mkdirSync(group, { recursive: true });
+      inherit(dirname(group), group);
+    }
+  }
+}
+
+/** Removes a node's groups, or all of the lab's; their processes must have been killed. */
+export async function removeControlGroups(node = ""): Promise<void> {
+  const tops = hierarchies().map((hierarchy) => join(hierarchy, LAB_GROUP, node));
+  let left: string[] = [];
+  // A killed process holds its group until the kernel is done with it.
+  await pWaitFor(() => (left = tops.filter((top) => !removeTree(top))).length === 0, {
+    interval: 50,
+    timeout: 5_000,
+  }).catch(() => {
+    throw new Error(`control groups are still in use: ${left.join(", ")}`);
+  });
+}
+
+/** v1 has a directory a controller; v2 is one hierarchy, beside them or alone. */
+function hierarchies(): string[] {
+  if (existsSync(join(ROOT, "cgroup.controllers"))) return [ROOT];
+  if (!existsSync(ROOT)) return [];
+  return readdirSync(ROOT)
+    .map((name) => join(ROOT, name))
+    .filter((path) => lstatSync(path).isDirectory() && existsSync(join(path, "cgroup.procs")));
+}
+
+/** A new group may use what the one above may: neither v1's cpuset nor v2 gives that by itself. */
+function inherit(parent: string, group: string): void {
+  for (const setting of ["cpuset.cpus", "cpuset.mems"]) {
+    const own = join(group, setting);
+    const isV1 =
+      existsSync(join(parent, setting)) && !existsSync(join(group, "cgroup.controllers"));
+    if (isV1) writeFileSync(own, readFileSync(join(parent, setting)));
+  }
+  const controllers = join(parent, "cgroup.controllers");
+  if (!existsSync(controllers)) return;
+  for (const name of readFileSync(controllers, "utf8").split(/\s+/).filter(Boolean)) {
+    writeFileSync(join(parent, "cgroup.subtree_control"), `+${name}`);
+  }
+}
+
+function removeTree(group: string): boolean {
+  try {
+    if (!existsSync(group)) return true;
+    for (const entry of readdirSync(group, { withFileTypes: true })) {
+      if (entry.isDirectory() && !removeTree(join(group, entry.name))) return false;
+    }
+    rmdirSync(group);
+    return true;
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === "EBUSY" || code === "ENOTEMPTY") return false;
+    if (code === "ENOENT") return true;
+    throw error;
+  }
+}
