@@ -46,8 +46,10 @@ export function explainVerdict(
   if (verdict.verdict === "wrong") {
     return {
       what: `${address} answered the role ${verdict.role} to a pod annotated with ${role} (${tries})`,
-      why: "this is what the node's own metadata service answers when no rule intercepts pods' requests: they would act as the node, and SDKs keep such credentials for hours",
-      fix: "look at the worker's nat rules (iptables -t nat -S PREROUTING), and at who else answers there",
+      why:
+        "pods would act as somebody else, and SDKs keep such credentials for hours; " +
+        "a node's own role is what EC2's metadata service answers where no rule intercepts pods",
+      fix: "look at the worker's nat rules (iptables -t nat -S PREROUTING), and at who answers there",
     };
   }
   const what = `no right answer from ${address} ${tries} in ${Math.round(verdict.milliseconds / 1000)} s; the last: ${verdict.error || "none"}`;

@@ -16,11 +16,12 @@ export async function probeLive(input: Input): Promise<GateOutput<"probe-live">>
   const cluster = await Cluster.connect(input.target.kubernetes);
   const { target, worker, probe, generation } = input;
   try {
-    const { result, report } = await proveLive(cluster, { target, worker, probe, system: "kiam" });
+    const { result } = await proveLive(cluster, { target, worker, probe, system: "kiam" });
     const rules = await NodeRules.read(cluster, target);
     await writeRecord(cluster, worker.name, {
       generation,
-      bootId: report.bootId,
+      // As Kubernetes reports it, since that is what the next plan will compare it with.
+      bootId: (await cluster.node(worker.name))?.status?.nodeInfo?.bootID ?? "",
       kube2iamPod: rules.pod("kube2iam", worker)?.metadata?.uid ?? "",
     });
     return result;

@@ -19,10 +19,23 @@ for file in "$home"/proc/*; do
   [ ! -e "$target" ] || mount --bind "$file" "$target"
 done
 
-# The node's control group is the root of all that it sees.
-for group in /sys/fs/cgroup/kiamlab/"$name" /sys/fs/cgroup/*/kiamlab/"$name"; do
-  [ ! -d "$group" ] || mount --bind "$group" "${group%/kiamlab/*}"
-done
+# The node's control group is the root of all that it sees. The machine's mounts must go, not
+# just be covered: runc takes the first that it finds in the list of mounts.
+root=/sys/fs/cgroup
+if [ -f "$root/cgroup.controllers" ]; then
+  mount --bind "$root/kiamlab/$name" "$home/cgroup"
+else
+  mount -t tmpfs -o mode=0755 cgroup "$home/cgroup"
+  for group in "$root"/*/kiamlab/"$name"; do
+    hierarchy=${group#"$root"/}
+    mkdir "$home/cgroup/${hierarchy%%/*}"
+    mount --bind "$group" "$home/cgroup/${hierarchy%%/*}"
+  done
+  # Controllers that share a hierarchy have their own names as links to it.
+  find "$root" -maxdepth 1 -type l -exec cp -P {} "$home/cgroup/" ';'
+fi
+umount --lazy --recursive "$root"
+mount --move "$home/cgroup" "$root"
 
 # Copies of other namespaces' mounts would keep them in use.
 if mountpoint -q /run/netns; then umount -l /run/netns; fi

@@ -77,7 +77,7 @@ export async function writeOnNode(
  */
 export async function installMachine(paths: LabPaths, node: ClusterNode): Promise<void> {
   const home = nodeDirectory(paths, node);
-  for (const name of ["etc", "etc-work", "var-lib", "var-log", "proc", "run"]) {
+  for (const name of ["etc", "etc-work", "var-lib", "var-log", "proc", "run", "cgroup"]) {
     await mkdir(join(home, name), { recursive: true });
   }
   for (const [name, value] of Object.entries(KUBELET_SETTINGS)) {

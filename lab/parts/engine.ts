@@ -13,8 +13,8 @@ export function pulumiHome(environment: NodeJS.ProcessEnv = process.env): string
   return environment.PULUMI_HOME || join(homedir(), ".pulumi");
 }
 
-/** The host of Pulumi's downloads, engine and plugins. */
-export const PULUMI_DOWNLOADS = "https://get.pulumi.com/";
+/** Something on the host of Pulumi's downloads, engine and plugins. */
+export const PULUMI_DOWNLOADS = "https://get.pulumi.com/install.sh";
 
 /**
  * Where to look for the engine: named; official (where the npm launcher `pulumi` keeps it, or
@@ -68,7 +68,10 @@ async function launch(context: Context, version: string): Promise<void> {
       env: { PULUMI_VERSION: version, PULUMI_SKIP_UPDATE_CHECK: "true" },
     });
     if (result.failed)
-      throw new Unavailable(`the npm launcher could not download it: ${result.all?.slice(-500)}`);
+      await context.network.giveUp(
+        PULUMI_DOWNLOADS,
+        `the npm launcher could not download the engine: ${result.all?.slice(-500)}`,
+      );
   });
 }
 

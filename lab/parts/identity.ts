@@ -5,7 +5,7 @@ import { exists, publish } from "./cache";
 import { CHECKOUT, type Context, givenSource, goArchitecture } from "./context";
 import { type GoBuild, buildGo } from "./goBuild";
 import { isImage, readImageTags } from "../images/savedImage";
-import { type Found, type Source, Unavailable } from "./search";
+import type { Found, Source } from "./search";
 import { SKOPEO, ensureTools } from "./tools";
 
 /** What the help of each program mentions, official or not: kiam has no --version to ask. */
@@ -47,7 +47,10 @@ export function identitySources(
           await context.network.requireHost(REGISTRIES[program]);
           await ensureTools([SKOPEO], { install, progress: context.progress });
           await context.progress.run(`Fetching the image ${tag}`, () =>
-            publish(official, (staging) => pull(tag, staging)),
+            publish(official, async (staging) => {
+              const complaint = await pull(tag, staging);
+              if (complaint) await context.network.giveUp(REGISTRIES[program], complaint);
+            }),
           );
         }
         return { ...(await verifyImage(official)), note: "image" };
@@ -63,7 +66,8 @@ export function identitySources(
   ];
 }
 
-async function pull(tag: string, destination: string): Promise<void> {
+/** @returns what went wrong; undefined when nothing did */
+async function pull(tag: string, destination: string): Promise<string | undefined> {
   const result = await execa(
     "skopeo",
     [
@@ -76,7 +80,7 @@ async function pull(tag: string, destination: string): Promise<void> {
     ],
     { reject: false, stdin: "ignore" },
   );
-  if (result.failed) throw new Unavailable(`skopeo: ${result.stderr.slice(-500)}`);
+  return result.failed ? `skopeo copy: ${result.stderr.slice(-500)}` : undefined;
 }
 
 async function verifyImage(path: string): Promise<Found<string>> {

@@ -58,7 +58,7 @@ function kubernetesBuild(version: string): GoBuild {
 async function download(context: Context, version: string, directory: string): Promise<string> {
   if (await exists(directory)) return directory;
   const base = `https://dl.k8s.io/${version}/bin/linux/${goArchitecture()}`;
-  await context.network.requireHost(base);
+  await context.network.requireHost(`${base}/kubectl.sha256`);
   return context.progress.run(`Downloading Kubernetes ${version}`, (step) =>
     publish(directory, async (staging) => {
       await mkdir(staging, { recursive: true });

@@ -35,7 +35,10 @@ export class Network {
     private readonly request: typeof fetch = fetch,
   ) {}
 
-  /** @throws {Unavailable} when the host of this address cannot be reached */
+  /**
+   * @param url something that exists there: hosts refuse addresses that they do not know
+   * @throws {Unavailable} when the host cannot be reached
+   */
   async requireHost(url: string): Promise<void> {
     const { host } = new URL(url);
     let verdict = this.verdicts.get(host);
@@ -100,7 +103,7 @@ export class Network {
     const known = closed[host];
     if (known) {
       throw new Unavailable(
-        `${host} could not be reached on ${known.since} (${known.reason}); remove ` +
+        `${host} gave nothing on ${known.since} (${known.reason}); remove ` +
           `${this.closedHosts} to try again`,
       );
     }
@@ -112,12 +115,22 @@ export class Network {
       ({ status }) => (REFUSALS.includes(status) ? `HTTP status ${status}` : undefined),
       reason,
     );
-    if (refused === undefined) return;
-    const now = { ...(await this.readClosed()) };
-    now[host] = { reason: refused, since: new Date().toISOString().slice(0, 10) };
+    if (refused !== undefined) await this.giveUp(url, refused);
+  }
+
+  /**
+   * Remembers that nothing can be had from a host, though it may have answered: what it leads to
+   * may be out of reach.
+   *
+   * @throws {Unavailable} always
+   */
+  async giveUp(url: string, reason: string): Promise<never> {
+    const { host } = new URL(url);
+    const closed = await this.readClosed();
+    closed[host] = { reason, since: new Date().toISOString().slice(0, 10) };
     await mkdir(dirname(this.closedHosts), { recursive: true });
-    await writeFile(this.closedHosts, `${JSON.stringify(now, undefined, 2)}\n`);
-    throw new Unavailable(`${host} cannot be reached (${refused})`);
+    await writeFile(this.closedHosts, `${JSON.stringify(closed, undefined, 2)}\n`);
+    throw new Unavailable(`nothing can be had from ${host} (${reason})`);
   }
 
   private async readClosed(): Promise<z.infer<typeof Closed>> {

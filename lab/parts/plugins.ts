@@ -4,7 +4,7 @@ import { exists } from "./cache";
 import { CHECKOUT, type Context, givenSource, packageVersion } from "./context";
 import { PULUMI_DOWNLOADS, pulumiHome } from "./engine";
 import { pluginVersion } from "./pluginInfo";
-import { type Found, type Source, Unavailable } from "./search";
+import type { Found, Source } from "./search";
 import type { Plugin } from "./types";
 import { isExecutable } from "./version";
 
@@ -56,7 +56,11 @@ async function install(
       ["plugin", "install", "resource", plugin, version],
       { reject: false, all: true, stdin: "ignore", env: { PULUMI_SKIP_UPDATE_CHECK: "true" } },
     );
-    if (result.failed) throw new Unavailable(`the engine could not: ${result.all?.slice(-500)}`);
+    if (result.failed)
+      await context.network.giveUp(
+        PULUMI_DOWNLOADS,
+        `the engine could not install ${plugin}: ${result.all?.slice(-500)}`,
+      );
   });
 }
 

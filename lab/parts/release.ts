@@ -87,7 +87,7 @@ async function download(
 ): Promise<string> {
   if (await exists(directory)) return directory;
   const { base, archive, checksums } = release.files(version);
-  await context.network.requireHost(base);
+  await context.network.requireHost(`${base}/${checksums}`);
   return context.progress.run(`Downloading ${release.name} ${version}`, (step) =>
     publish(directory, async (staging) => {
       await mkdir(staging, { recursive: true });

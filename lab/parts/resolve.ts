@@ -55,18 +55,17 @@ export async function resolveParts(options: ResolveOptions, progress: Progress):
 
 async function findPrograms(context: Context, install: boolean): Promise<Omit<Parts, "python">> {
   const engine = await find("Pulumi engine", await engineSources(context));
-  // These only start and answer, when there is nothing to download.
-  const plugins = await Promise.all(
-    PLUGINS.map(async (plugin) =>
-      find(`Pulumi plugin ${plugin}`, await pluginSources(context, plugin, engine.value)),
+  // Plugins only start and answer, or download, while the next part is built.
+  const [plugins, others] = await Promise.all([
+    Promise.all(
+      PLUGINS.map(async (plugin) =>
+        find(`Pulumi plugin ${plugin}`, await pluginSources(context, plugin, engine.value)),
+      ),
     ),
-  );
-  const kubernetes = await find("Kubernetes", await kubernetesSources(context));
-  const etcd = await find("etcd", await etcdSources(context));
-  const coredns = await find("CoreDNS", await corednsSources(context));
-  const kiam = await find("kiam", identitySources(context, "kiam", install));
-  const kube2iam = await find("kube2iam", identitySources(context, "kube2iam", install));
+    findOthers(context, install),
+  ]);
   const directories = PLUGINS.map((name, index) => [name, { directory: plugins[index]?.value }]);
+  const { kubernetes, etcd, coredns, kiam, kube2iam, client } = others;
   return {
     engine: { root: engine.value },
     plugins: Object.fromEntries(directories) as Parts["plugins"],
@@ -75,8 +74,20 @@ async function findPrograms(context: Context, install: boolean): Promise<Omit<Pa
     coredns: coredns.value,
     kiam: kiam.value,
     kube2iam: kube2iam.value,
-    client: await buildClient(context),
+    client,
     table: [engine, ...plugins, kubernetes, etcd, coredns, kiam, kube2iam].map(({ row }) => row),
+  };
+}
+
+/** What may have to be built, one after the other: each build uses all processors. */
+async function findOthers(context: Context, install: boolean) {
+  return {
+    kubernetes: await find("Kubernetes", await kubernetesSources(context)),
+    etcd: await find("etcd", await etcdSources(context)),
+    coredns: await find("CoreDNS", await corednsSources(context)),
+    kiam: await find("kiam", identitySources(context, "kiam", install)),
+    kube2iam: await find("kube2iam", identitySources(context, "kube2iam", install)),
+    client: await buildClient(context),
   };
 }
 

@@ -10,7 +10,10 @@ const skipped = new Map<string, string[]>();
 
 /** Skips the test or suite that `context` belongs to, and keeps the reason for the end of the run. */
 export function skipBecause(context: Context, reason: string): never {
-  const what = context.currentTest?.fullTitle() ?? context.test?.parent?.fullTitle() ?? "a test";
+  const runnable = context.test;
+  // A hook before a whole suite skips all of it; Mocha titles it '"before all" hook …'.
+  const isHook = runnable?.title.startsWith('"before all" hook') ?? false;
+  const what = (isHook ? runnable?.parent?.fullTitle() : runnable?.fullTitle()) ?? "a test";
   skipped.set(reason, [...(skipped.get(reason) ?? []), what]);
   return context.skip();
 }

@@ -84,7 +84,11 @@ export async function takeOver(
 
 /**
  * Gives up every field the manager holds: an apply of nothing but the identity. A field that no one
- * else holds goes. As with the official provider, an object that is gone meanwhile is not missed.
+ * else holds goes.
+ *
+ * The official provider does exactly this, without looking first whether the object still exists. An
+ * apply makes what is missing, so taking back the patch of a Node that has left the cluster leaves a
+ * bare Node behind. The stand-in keeps that, so that a rehearsal shows it.
  */
 export async function relinquish(
   client: KubernetesClient,

@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+
+import { silentProgress } from "../../automation/progress.js";
+import { labAwsCommand } from "../../lab/aws/command.js";
+import type { Cluster } from "../../lab/cluster/cluster.js";
+import { findRunningLab } from "../../lab/cluster/lock.js";
+import { startCluster } from "../../lab/cluster/start.js";
+import { buildImages } from "../../lab/images/images.js";
+import { inOperatorNetwork } from "../../lab/inOperatorNetwork.js";
+import { resolveParts } from "../../lab/parts/resolve.js";
+import type { Parts } from "../../lab/parts/types.js";
+import { needsRoot, skipBecause } from "../support/requirements.js";
+import type * as operate from "./operate.js";
+
+/*
+ * The whole program on the embedded cluster, under load: what is missing stops it before the
+ * cutover and is named; complete, it goes to the end, declares what is there, and comes back by
+ * `pulumi destroy`. Does not prove anything about official kiam, kube2iam and provider plugins
+ * where stand-ins run; `npm start` says which do.
+ */
+
+type Operate = typeof operate;
+
+describe("migration on the embedded cluster", function () {
+  this.timeout(300_000);
+  let cluster: Cluster | undefined;
+  let programs: Pick<Parts, "engine" | "plugins">;
+
+  function call<Name extends keyof Operate>(
+    name: Name,
+    ...args: Parameters<Operate[Name]>
+  ): Promise<Awaited<ReturnType<Operate[Name]>>> {
+    return inOperatorNetwork<Awaited<ReturnType<Operate[Name]>>>(
+      require.resolve("./operate.ts"),
+      name,
+      args,
+    ).result;
+  }
+
+  async function assertUnmoved(): Promise<void> {
+    for (const [worker, systems] of Object.entries(await call("rules"))) {
+      assert.match(systems, /^kube2iam/, `${worker} must still be on kube2iam`);
+    }
+  }
+
+  before("boot", async function () {
+    needsRoot(this);
+    if (findRunningLab() !== undefined)
+      skipBecause(this, "needs the machine's one embedded cluster, and one runs already");
+    const parts = await resolveParts({}, silentProgress);
+    programs = { engine: parts.engine, plugins: parts.plugins };
+    const images = await buildImages(parts, silentProgress);
+    cluster = await startCluster({
+      workers: 2,
+      parts,
+      images: images.map((image) => image.tar),
+      progress: silentProgress,
+      awsCommand: (paths) => labAwsCommand(parts.python, paths),
+    });
+    await call("production");
+  });
+
+  after("take down", () => cluster?.stop());
+
+  it("stops at once where a namespace permits nothing, naming pods' namespace and role", async () => {
+    const message = await call("move", programs, "retire", { namespaces: {} });
+    for (const namespace of ["orders", "payments", "reports", "batch"]) {
+      assert.match(message, new RegExp(`namespace/${namespace}: pods use arn:aws:iam::\\S+`));
+    }
+    await assertUnmoved();
+  });
+
+  it("stops at once where the masters' taint is not tolerated, naming it", async () => {
+    const message = await call("move", programs, "retire", { kiam: { serverTolerations: [] } });
+    assert.match(message, /node\/master-1.*node-role\.kubernetes\.io\/control-plane:NoSchedule/);
+    await assertUnmoved();
+  });
+
+  it("prepares", async () => assert.equal(await call("move", programs, "prepare"), ""));
+
+  it("stops before the agents where an application role does not trust kiam's server, naming role and trust", async () => {
+    await call("trust", "app-batch");
+    const message = await call("move", programs, "retire");
+    assert.match(message, /app-batch/);
+    assert.match(message, /trust/);
+    assert.doesNotMatch(message, /app-orders/);
+    await assertUnmoved();
+    await call("trust");
+  });
+
+  it("stops before the agents where the CA directory is wrong, naming the setting", async () => {
+    const message = await call("move", programs, "retire", {
+      kiam: { caHostPath: "/usr/share/ca-certificates" },
+    });
+    assert.match(message, /caHostPath/);
+    await assertUnmoved();
+  });
+
+  it("stops before the agents where the server's role lacks sts:AssumeRole, naming it", async () => {
+    const policy = await call("takeServerPolicy");
+    const message = await call("move", programs, "retire");
+    assert.match(message, /sts:AssumeRole/);
+    assert.match(message, /kiam-server/);
+    await assertUnmoved();
+    await call("giveServerPolicy", policy);
+  });
+
+  it("goes to the end when all is there, and declares exactly what is there", async () => {
+    assert.equal(await call("move", programs, "retire"), "");
+    assert.deepEqual(await call("rules"), { "worker-1": "kiam", "worker-2": "kiam" });
+    assert.deepEqual(await call("preview", programs, "retire"), []);
+  });
+
+  it("comes back from the end by destroy", async () => {
+    await call("destroy", programs);
+    assert.deepEqual(await call("rules"), { "worker-1": "kube2iam", "worker-2": "kube2iam" });
+  });
+
+  it("failed no request in all this, and gave nobody a wrong identity", async () => {
+    const load = await call("load");
+    assert.deepEqual(
+      { failed: load.failed, wrong: load.wrong, examples: load.examples },
+      { failed: 0, wrong: 0, examples: [] },
+    );
+    assert.ok(load.requests > 1000, `${load.requests} requests`);
+  });
+});

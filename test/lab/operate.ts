@@ -1,0 +1,118 @@
+/*
+ * What the tests of the embedded cluster do as its operator. Called in the operator's network
+ * (lab/inOperatorNetwork.ts); arguments and results survive JSON.
+ */
+import {
+  DeleteRolePolicyCommand,
+  PutRolePolicyCommand,
+  GetRolePolicyCommand,
+} from "@aws-sdk/client-iam";
+
+import { destroyAll, moveTo, pendingChanges } from "../../automation/moveTo.js";
+import { silentProgress } from "../../automation/progress.js";
+import { adminIam } from "../../lab/aws/admin.js";
+import { openCluster } from "../../lab/cluster/start.js";
+import { readNatRules, systemsInOrder } from "../../lab/natRules.js";
+import { labSettings, labStack, operatorEnvironment } from "../../lab/operator.js";
+import type { Parts } from "../../lab/parts/types.js";
+import { deployWorkload } from "../../lab/workload/applications.js";
+import { deployKube2iam } from "../../lab/workload/kube2iam.js";
+import { readLabRecords } from "../../lab/workload/records.js";
+import { applicationRoles, roleArn, seedRoles } from "../../lab/workload/roles.js";
+import { summarise, type Summary } from "../../lab/workload/summary.js";
+import { addTrust } from "../../lab/workload/trust.js";
+import { kubeConfig } from "../../migration/readClusterFacts.js";
+import type { SettingsInput } from "../../migration/settings.js";
+import type { Stage } from "../../migration/stages.js";
+
+type Programs = Pick<Parts, "engine" | "plugins">;
+
+/** Settings of a test, laid over the lab's own, section by section. */
+export type Change = { [Section in keyof SettingsInput]?: Partial<SettingsInput[Section]> };
+
+async function open(programs: Programs, stage: Stage, change: Change) {
+  const cluster = await openCluster();
+  const environment = await operatorEnvironment(cluster);
+  Object.assign(process.env, environment);
+  const settings = await labSettings(cluster, stage);
+  const changed = {
+    ...settings,
+    ...change,
+    kiam: { ...settings.kiam, ...change.kiam },
+  } as SettingsInput;
+  const stack = await labStack(cluster, programs, environment, changed);
+  return { cluster, stack };
+}
+
+/** The cluster as production looks before the migration, under load. */
+export async function production(): Promise<void> {
+  const cluster = await openCluster();
+  Object.assign(process.env, await operatorEnvironment(cluster));
+  const kube = await kubeConfig();
+  const workers = cluster.workers.length;
+  await seedRoles(await adminIam(cluster.paths));
+  await deployKube2iam(kube, { workers });
+  await deployWorkload(kube, cluster.paths, { workers });
+}
+
+/** Moves to a stage. @returns why that failed; empty where it succeeded */
+export async function move(programs: Programs, stage: Stage, change: Change = {}): Promise<string> {
+  const { stack } = await open(programs, stage, change);
+  try {
+    await moveTo(stack, stage, { progress: silentProgress, parallel: 4 });
+    return "";
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** What `pulumi preview` would change now. */
+export async function preview(programs: Programs, stage: Stage): Promise<string[]> {
+  const { stack } = await open(programs, stage, {});
+  return (await pendingChanges(stack)).resources;
+}
+
+export async function destroy(programs: Programs): Promise<void> {
+  const { stack } = await open(programs, "retire", {});
+  await destroyAll(stack, { progress: silentProgress, parallel: 4 });
+}
+
+/** Lets application roles trust the kiam-server role, all but one. */
+export async function trust(except?: string): Promise<void> {
+  const cluster = await openCluster();
+  const names = applicationRoles.map((role) => role.name).filter((name) => name !== except);
+  await addTrust(await adminIam(cluster.paths), names, roleArn({ name: "kiam-server" }));
+}
+
+const serverPolicy = { RoleName: "kiam-server", PolicyName: "assume-application-roles" };
+
+/** Takes sts:AssumeRole from the kiam-server role by hand. @returns the policy, to put it back */
+export async function takeServerPolicy(): Promise<string> {
+  const iam = await adminIam((await openCluster()).paths);
+  const { PolicyDocument = "" } = await iam.send(new GetRolePolicyCommand(serverPolicy));
+  await iam.send(new DeleteRolePolicyCommand(serverPolicy));
+  return decodeURIComponent(PolicyDocument);
+}
+
+export async function giveServerPolicy(document: string): Promise<void> {
+  const iam = await adminIam((await openCluster()).paths);
+  await iam.send(new PutRolePolicyCommand({ ...serverPolicy, PolicyDocument: document }));
+}
+
+/** Whose rules each worker has, in the order in which they match. */
+export async function rules(): Promise<Record<string, string>> {
+  const cluster = await openCluster();
+  const all = await readNatRules(cluster);
+  return Object.fromEntries(
+    cluster.workers.map(({ name, address }) => [
+      name,
+      systemsInOrder(all[name] ?? [], address).join(" before "),
+    ]),
+  );
+}
+
+/** What the applications were answered so far. */
+export async function load(): Promise<Summary> {
+  const cluster = await openCluster();
+  return summarise(readLabRecords(cluster.paths), { until: Date.now() });
+}
