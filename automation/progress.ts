@@ -97,7 +97,7 @@ abstract class StreamProgress implements Progress {
       step.done();
       return result;
     } catch (error) {
-      step.fail();
+      step.fail(firstLine(error));
       throw error;
     }
   }
@@ -167,6 +167,11 @@ class PlainProgress extends StreamProgress {
   note(text: string): void {
     this.stream.write(`${text}\n`);
   }
+}
+
+/** The rest is for whoever reports the error. */
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split("\n", 1)[0] ?? "";
 }
 
 function after(detail: string | undefined): string {

@@ -84,14 +84,15 @@ async function waitForConnections(
   { target, connections }: Input,
 ): Promise<string[]> {
   const rules = await NodeRules.read(cluster, target);
+  let said = "";
   const look = await waitFor<true, LingeringClient[]>(
     Deadline.after(connections.waitSeconds),
     async () => {
       const left = await lingeringClients(cluster, rules, workers);
       if (left.length === 0) return { done: true };
-      progress(
-        `waiting for ${left.length} clients that still talk to kube2iam on kept connections`,
-      );
+      const names = left.map(({ client }) => client).join(", ");
+      if (names !== said) progress(`connections to kube2iam are still held by ${names}`);
+      said = names;
       return { pending: left };
     },
     2000,

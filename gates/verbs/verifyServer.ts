@@ -10,6 +10,7 @@ import { neededRoles } from "../neededRoles.js";
 import { distinctProblems, GateError, type Problem } from "../problem.js";
 import { progress } from "../progress.js";
 import { explainRollout, lookAtRollout, unplaced, type UnfinishedRollout } from "../rollout.js";
+import { askToFetch } from "../refetch.js";
 import { readServerState, type ServerState } from "../serverState.js";
 import { Deadline, waitFor } from "../wait.js";
 
@@ -20,6 +21,9 @@ const interval = 1500;
 
 /** Milliseconds that an error has to last before its cause is looked for: a start is bumpy. */
 const patience = 6000;
+
+/** Milliseconds between two requests to fetch what is missing. */
+const refetchInterval = 10_000;
 
 /** What is not as it should be; `final` where waiting will not mend it. */
 interface Shortfall {
@@ -50,7 +54,10 @@ export async function verifyServer(input: Input): Promise<GateOutput<"verify-ser
   const roleBaseArn = input.roleBaseArn ?? flagValue(commandLine(daemonSet), "role-base-arn") ?? "";
   const roles = input.roles ?? (await neededRoles(cluster, roleBaseArn));
 
+  const image = daemonSet.spec?.template.spec?.containers[0]?.image ?? "";
+
   let troubleSince: number | undefined;
+  let askedAt = Date.now();
   const look = await waitFor<Seen, Shortfall>(
     Deadline.after(target.timeoutSeconds),
     async () => {
@@ -68,8 +75,18 @@ export async function verifyServer(input: Input): Promise<GateOutput<"verify-ser
       const informative = !/^(warn|error|fatal)/.test(
         flagValue(commandLine(daemonSet), "level") ?? "info",
       );
-      const seen = { unfinished, states, informative };
+      const seen = {
+        unfinished,
+        states: states.map((each) => onlyNeeded(each, roles)),
+        informative,
+      };
       if (isRight(seen, roles)) return { done: seen };
+      const missing = missingRoles(seen, roles);
+      if (ready.size > 0 && missing.length > 0 && Date.now() - askedAt >= refetchInterval) {
+        progress(`asking kiam's server to fetch ${missing.join(", ")}`);
+        await askToFetch(cluster, target.kiam.namespace, image, missing);
+        askedAt = Date.now();
+      }
       if (!inTrouble(seen)) {
         troubleSince = undefined;
         return { pending: await shortfall(cluster, input, seen, roles) };
@@ -131,6 +148,28 @@ function isRight({ unfinished, states, informative }: Seen, roles: string[]): bo
   );
 }
 
+/** Roles that some server has not fetched, or not since it last failed. */
+function missingRoles({ states, informative }: Seen, roles: string[]): string[] {
+  return roles.filter((role) =>
+    states.some(({ log }) => log.failed.has(role) || (informative && !log.fetched.has(role))),
+  );
+}
+
+/** Failures of roles that no running pod needs (any more) block nothing; they become notes. */
+function onlyNeeded(state: ServerState, roles: string[]): ServerState {
+  const { log } = state;
+  const failed = [...log.failed];
+  const others = failed.filter(([role]) => !roles.includes(role));
+  return {
+    ...state,
+    log: {
+      ...log,
+      failed: new Map(failed.filter(([role]) => roles.includes(role))),
+      other: [...log.other, ...others.map(([role, message]) => `${role}: ${message}`)],
+    },
+  };
+}
+
 /** Whether something is wrong, as opposed to not there yet. */
 function inTrouble({ unfinished, states }: Seen): boolean {
   const generation = unfinished?.daemonSet.metadata?.generation ?? 0;
@@ -182,7 +221,7 @@ async function shortfall(
     problems.push({
       where: `role ${role}`,
       what: `pods need it, and ${without.map(({ pod }) => nameOf(pod).name).join(", ")} did not say that it was fetched`,
-      fix: "see the server's log; it fetches every annotated pod's role when it starts and every --sync",
+      fix: "see the server's log; it fetches a pod's role when it starts and whenever a pod appears",
     });
   }
   return { problems, final };

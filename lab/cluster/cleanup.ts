@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { labPaths } from "../paths";
@@ -44,6 +44,7 @@ export async function removeLab(directory: string): Promise<void> {
   for (const name of namespaces.filter((each) => each !== VPC)) await deleteMember(name);
   if (namespaces.includes(VPC)) await deleteMember(VPC);
   await removeControlGroups();
+  await removeNamespaceDirectory();
   await removeDirectory(directory);
 }
 
@@ -71,6 +72,14 @@ async function unmountBelow(directory: string): Promise<void> {
 /** Mount points have spaces and the like written as \040. */
 function unescapeOctal(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, code: string) => String.fromCharCode(parseInt(code, 8)));
+}
+
+/** `ip netns add` makes this mount and never removes it. */
+async function removeNamespaceDirectory(): Promise<void> {
+  const directory = "/run/netns";
+  if (!existsSync(directory) || (await readdir(directory)).length > 0) return;
+  await execa("umount", [directory], { reject: false });
+  await rmdir(directory).catch(() => undefined);
 }
 
 async function removeDirectory(directory: string): Promise<void> {

@@ -156,7 +156,7 @@ export class Cluster {
 
   /** Removes every trace of the lab from the machine. */
   async stop(): Promise<void> {
-    this.supervisor.dismiss(() => true);
+    this.supervisor.abandon(new Error("the lab has been taken down"));
     await stopCluster();
   }
 

@@ -6,7 +6,7 @@ import pMap from "p-map";
 import { IMAGE_TAGS } from "../images/tags";
 import { labDirectory, labPaths, type LabPaths } from "../paths";
 import type { Parts } from "../parts/types";
-import type { Progress } from "../progress";
+import type { Progress } from "../../automation/progress.js";
 import { claimDirectory, removeLab } from "./cleanup";
 import { Cluster } from "./cluster";
 import { installControlPlane, startApi, startControllers } from "./control-plane";
@@ -41,6 +41,8 @@ export interface ClusterOptions {
    */
   readonly awsCommand?: (paths: LabPaths) => Pick<Daemon, "file" | "args" | "env">;
   readonly progress: Progress;
+  /** Gives the start up: {@link startCluster} cleans up, then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -55,6 +57,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const supervisor = new Supervisor(labPaths(directory));
   try {
     await claimDirectory(directory);
+    options.signal?.addEventListener("abort", () => supervisor.abandon(reasonOf(options.signal)));
     return await bringUp(labPaths(directory), options, supervisor);
   } catch (error) {
     supervisor.abandon(error as Error);
@@ -122,7 +125,14 @@ async function bringUp(
     startRuntimes(paths, description, supervisor),
   );
   const api = progress.run("Kubernetes API", () => waitForApi(cluster, description.nodes));
-  await supervisor.guard(Promise.all([aws, runtimes, api]));
+  try {
+    await supervisor.guard(Promise.all([aws, runtimes, api]));
+  } catch (error) {
+    // Whoever cleans up after this must not race with what still starts things.
+    supervisor.abandon(error as Error);
+    await Promise.allSettled([aws, runtimes, api]);
+    throw error;
+  }
   startControllers(master, supervisor);
   for (const node of description.nodes) nodes.startKubelet(node, supervisor);
   await progress.run(`${description.nodes.length} nodes Ready`, () =>
@@ -159,6 +169,10 @@ async function startAws(
   );
 }
 
+function reasonOf(signal: AbortSignal | undefined): Error {
+  return signal?.reason instanceof Error ? signal.reason : new Error("the start was given up");
+}
+
 function isJsonObject(line: string): boolean {
   return line.startsWith("{") && line.endsWith("}");
 }
@@ -169,11 +183,16 @@ async function startRuntimes(
   supervisor: Supervisor,
 ): Promise<void> {
   const start = async (node: ClusterNode) => {
+    supervisor.assertRunning();
     if (node.role === "worker") await bootNode(paths, description, node, supervisor);
     await nodes.waitForRuntime(node, supervisor);
     await nodes.importImages(node, description.images);
   };
-  await pMap(description.nodes, start, { concurrency: 4 });
+  try {
+    await pMap(description.nodes, start, { concurrency: 4, stopOnError: false });
+  } catch (error) {
+    throw error instanceof AggregateError ? error.errors[0] : error;
+  }
 }
 
 /** Waits for the API, then makes the objects that the kubelets and the DNS expect. */

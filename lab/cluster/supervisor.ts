@@ -88,7 +88,7 @@ export class Supervisor {
   async guard<T>(work: Promise<T>): Promise<T> {
     // Whoever loses the race may still fail some day, when nobody listens any more.
     work.catch(() => undefined);
-    if (this.death) throw this.death;
+    this.assertRunning();
     let stop: ((error: Error) => void) | undefined;
     const died = new Promise<never>((_, reject) => this.onDeath.add((stop = reject)));
     try {
@@ -118,6 +118,11 @@ export class Supervisor {
       }
       await sleep(options.intervalMs ?? 200);
     }
+  }
+
+  /** @throws what ended the lab: the death of a daemon, or {@link abandon}'s reason */
+  assertRunning(): void {
+    if (this.death) throw this.death;
   }
 
   logOf(name: string): string {

@@ -3,7 +3,7 @@ import { cacheDirectory } from "../paths";
 import { digest, publish } from "../parts/cache";
 import { sha256Of } from "../parts/network";
 import type { Parts } from "../parts/types";
-import type { Progress } from "../progress";
+import type { Progress } from "../../automation/progress.js";
 import { type Entry, type Image, writeImage } from "./archive";
 import { baseSystem, combine, iptables } from "./contents";
 import { isImage, retagImage } from "./savedImage";

@@ -4,7 +4,7 @@ export const IMAGE_TAGS = {
   coredns: "docker.io/lab/coredns:1",
   client: "docker.io/lab/client:1",
   kiam: "quay.io/uswitch/kiam:v4.2",
-  kube2iam: "docker.io/jtblin/kube2iam:0.11.1",
+  kube2iam: "docker.io/jtblin/kube2iam:0.15.0",
 } as const;
 
 export type ImageName = keyof typeof IMAGE_TAGS;

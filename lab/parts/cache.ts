@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { mkdir, readFile, readdir, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 
 /**
  * Makes `target` (a file or a directory) unless it is there already. What `make` writes appears at
@@ -14,10 +14,12 @@ export async function publish(
   target: string,
   make: (staging: string) => Promise<void>,
 ): Promise<string> {
+  const directory = dirname(target);
+  await mkdir(directory, { recursive: true });
+  await removeAbandoned(directory);
   if (await exists(target)) return target;
-  await mkdir(dirname(target), { recursive: true });
-  await removeAbandoned(target);
   const staging = `${target}.partial-${process.pid}`;
+  await rm(staging, { recursive: true, force: true });
   try {
     await make(staging);
     await rename(staging, target);
@@ -31,16 +33,15 @@ export async function publish(
 }
 
 /** Removes what processes that are gone left half made. */
-async function removeAbandoned(target: string): Promise<void> {
-  const prefix = `${basename(target)}.partial-`;
-  for (const name of await readdir(dirname(target))) {
-    if (!name.startsWith(prefix) || isAlive(Number(name.slice(prefix.length)))) continue;
-    await rm(join(dirname(target), name), { recursive: true, force: true });
+async function removeAbandoned(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    const pid = /\.partial-(\d+)/.exec(name)?.[1];
+    if (pid === undefined || isAlive(Number(pid))) continue;
+    await rm(join(directory, name), { recursive: true, force: true });
   }
 }
 
 function isAlive(pid: number): boolean {
-  if (pid === process.pid) return false; // an earlier attempt of our own
   try {
     process.kill(pid, 0);
     return true;

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { z } from "zod";
-import type { Progress } from "../progress";
+import type { Progress } from "../../automation/progress.js";
 import { type GivenPart, type GivenParts, howToGive } from "./given";
 import type { Network } from "./network";
 import { type Found, type Source, Unavailable } from "./search";

@@ -1,7 +1,7 @@
 import { execa } from "execa";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { Progress } from "../progress";
+import type { Progress } from "../../automation/progress.js";
 import { digest, exists, goSources, publish } from "./cache";
 
 /** Programs of one Go module, built together. */

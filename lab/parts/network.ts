@@ -6,7 +6,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ReadableStream } from "node:stream/web";
 import { z } from "zod";
-import type { Step } from "../progress";
+import type { Step } from "../../automation/progress.js";
 import { Unavailable } from "./search";
 
 /** A host that has not answered by then is taken for unreachable. In milliseconds. */

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { cacheDirectory } from "../paths";
-import type { Progress } from "../progress";
+import type { Progress } from "../../automation/progress.js";
 import { buildClient } from "./client";
 import type { Context } from "./context";
 import { engineSources } from "./engine";

@@ -1,6 +1,6 @@
 import { execa } from "execa";
 import { delimiter, join } from "node:path";
-import { formatElapsed, type Progress } from "../progress";
+import { formatElapsed, type Progress } from "../../automation/progress.js";
 import { exists } from "./cache";
 import { basePython } from "./python";
 import { withoutStartingServices } from "./services";

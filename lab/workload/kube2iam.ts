@@ -54,7 +54,7 @@ export function kube2iamObjects(options: Kube2iamOptions): KubernetesObject[] {
             containers: [
               {
                 name,
-                image: options.image ?? "docker.io/jtblin/kube2iam:0.11.1",
+                image: options.image ?? "docker.io/jtblin/kube2iam:0.15.0",
                 imagePullPolicy: "IfNotPresent",
                 args: [
                   "--app-port=8181",

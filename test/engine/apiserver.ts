@@ -7,7 +7,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { homedir, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -30,15 +30,13 @@ export interface Binaries {
 
 /** Paths of etcd and the control plane's programs, or undefined where one of them is missing. */
 export function findApiServer(): Binaries | undefined {
-  const home = process.env.XDG_CACHE_HOME ?? path.join(homedir(), ".cache");
-  const cache = process.env.KIAM_LAB_CACHE ?? path.join(home, "kube2iam-to-kiam");
   const first = (...candidates: (string | undefined)[]) =>
     candidates.find((file) => file !== undefined && existsSync(file));
   const kubernetes = process.env.KIAM_LAB_KUBERNETES;
-  const etcd = first(process.env.KIAM_LAB_ETCD, path.join(cache, "bin/etcd"));
+  const etcd = first(process.env.KIAM_LAB_ETCD);
   // KIAM_LAB_KUBERNETES is a directory of programs, or the one program that is all of them.
   const [apiserver, controllerManager] = ["kube-apiserver", "kube-controller-manager"].map((name) =>
-    first(kubernetes && path.join(kubernetes, name), kubernetes, path.join(cache, "bin", name)),
+    first(kubernetes && path.join(kubernetes, name), kubernetes),
   );
   return etcd && apiserver && controllerManager
     ? { etcd, apiserver, controllerManager }

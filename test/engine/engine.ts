@@ -13,25 +13,20 @@ const PLUGINS = path.join(REPOSITORY, "lab/standins/providers");
 const ENGINE_VERSION = "3.259.0";
 
 /**
- * Directory that holds `bin/pulumi`, or undefined where there is none: `KIAM_LAB_ENGINE`, the lab's
- * cache, then where the npm launcher keeps its download.
+ * Directory that holds `bin/pulumi`, or undefined where there is none: `KIAM_LAB_ENGINE`, then where
+ * the npm launcher keeps its download.
  */
 export function findEngine(): string | undefined {
-  const home = process.env.XDG_CACHE_HOME ?? path.join(homedir(), ".cache");
-  const cache = process.env.KIAM_LAB_CACHE ?? path.join(home, "kube2iam-to-kiam");
   const pulumiHome = process.env.PULUMI_HOME ?? path.join(homedir(), ".pulumi");
-  return [
-    process.env.KIAM_LAB_ENGINE,
-    path.join(cache, "engine"),
-    path.join(pulumiHome, "versions", ENGINE_VERSION),
-  ].find((root) => root !== undefined && existsSync(path.join(root, "bin/pulumi")));
+  return [process.env.KIAM_LAB_ENGINE, path.join(pulumiHome, "versions", ENGINE_VERSION)].find(
+    (root) => root !== undefined && existsSync(path.join(root, "bin/pulumi")),
+  );
 }
 
 /** Skips the running test or suite, saying why, where no engine can be found. */
 export function requireEngine(context: Mocha.Context): string {
   const engine = findEngine();
   if (engine === undefined) {
-    context.test?.parent?.suites.forEach((suite) => (suite.pending = true));
     console.log(
       "      skipped: no Pulumi engine; set KIAM_LAB_ENGINE to a directory with bin/pulumi",
     );

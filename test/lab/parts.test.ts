@@ -19,7 +19,7 @@ import { withoutStartingServices } from "../../lab/parts/services";
 import { formatPartTable } from "../../lab/parts/table";
 import { type Tool, ensureTools, missingPackages } from "../../lab/parts/tools";
 import { isExecutable } from "../../lab/parts/version";
-import { silentProgress } from "../../lab/progress";
+import { silentProgress } from "../../automation/progress.js";
 
 // What these tests do not prove: that the official downloads exist at their addresses, and that the
 // real modules build. Starting the lab does.
@@ -155,6 +155,7 @@ describe("lab/parts: the cache", () => {
     const parent = `${target}.partial-${process.ppid}`;
     await writeFile(`${target}.partial-4194305`, "no process can have this id");
     await writeFile(parent, "alive");
+    await writeFile(join(directory, "other.partial-4194305.layer"), "of another target");
     await publish(target, (staging) => writeFile(staging, "whole"));
     assert.deepEqual((await readdir(directory)).sort(), ["x", `x.partial-${process.ppid}`]);
     assert.equal(await readFile(target, "utf8"), "whole");

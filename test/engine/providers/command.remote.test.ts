@@ -9,8 +9,7 @@ import { existsSync } from "node:fs";
 import { readFile, unlink } from "node:fs/promises";
 import path from "node:path";
 
-import { remote } from "@pulumi/command";
-import { types } from "@pulumi/command";
+import { remote, type types } from "@pulumi/command";
 
 import { createStack, requireEngine, type TestStack } from "../engine";
 import { sshdUnavailable, startSshd, type Sshd } from "../sshd";
@@ -26,7 +25,7 @@ describe("stand-in: command, remote", function () {
   const log = () => path.join(test.directory, "log");
   const lines = async () => (await readFile(log(), "utf8")).trimEnd().split("\n");
   const to = ({ host, port, user, privateKey, hostKey }: Sshd) => {
-    return { host, port, user, privateKey, hostKey, dialErrorLimit: 0, perDialTimeout: 5 };
+    return { host, port, user, privateKey, hostKey, dialErrorLimit: 0 };
   };
   const connection = (overrides: Partial<types.input.remote.ConnectionArgs> = {}) => {
     return { ...to(target), ...overrides };
@@ -74,11 +73,10 @@ describe("stand-in: command, remote", function () {
   });
 
   it("runs with stdin, a pinned host key, through a bastion, and with accepted variables", async () => {
-    const { dialErrorLimit, perDialTimeout, ...proxy } = to(bastion);
     declare({
       direct: { create: `cat > ${log()}; echo done`, stdin: "hello\n" },
       unpinned: { connection: connection({ hostKey: undefined }), create: "echo unpinned" },
-      proxied: { connection: connection({ proxy }), create: "echo proxied" },
+      proxied: { connection: connection({ proxy: to(bastion) }), create: "echo proxied" },
       env: { create: "echo $ALLOWED_WORD", environment: { ALLOWED_WORD: "yes" } },
       quiet: { create: "echo never-shown", logging: "none" },
     });
@@ -99,8 +97,7 @@ describe("stand-in: command, remote", function () {
   });
 
   it("refuses wrong host keys, of the host and of the bastion, wrong keys and variables", async () => {
-    const { dialErrorLimit, perDialTimeout, ...proxy } = to(bastion);
-    const wrongProxy = { ...proxy, hostKey: target.hostKey, dialErrorLimit: 0 };
+    const wrongProxy = { ...to(bastion), hostKey: target.hostKey };
     const create = `touch ${log()}.ran`;
     declare({
       host: { create, connection: connection({ hostKey: bastion.hostKey }) },

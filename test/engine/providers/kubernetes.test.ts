@@ -8,7 +8,7 @@
 import { strict as assert } from "node:assert";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { PatchStrategy, setHeaderOptions, type KubernetesObject } from "@kubernetes/client-node";
+import { PatchStrategy, setHeaderOptions } from "@kubernetes/client-node";
 import { AppsV1Api, BatchV1Api, CoreV1Api } from "@kubernetes/client-node";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
@@ -67,10 +67,6 @@ describe("stand-in: kubernetes", function () {
   after(async () => {
     await api?.stop();
     await test?.dispose();
-  });
-  afterEach(async () => {
-    program(() => undefined);
-    await test.stack.up();
   });
 
   const secretAndMap = () => {
@@ -137,7 +133,7 @@ describe("stand-in: kubernetes", function () {
           apiVersion: "v1",
           kind: "Namespace",
           metadata: { name: "orders", annotations: { [PERMITTED]: "theirs" } },
-        } as KubernetesObject,
+        },
         undefined,
         undefined,
         "helm",

@@ -1,5 +1,5 @@
 /** What one IAM type has to say for itself; `resource.ts` makes a resource of it. */
-import type { JsonMap, PropertyMap } from "../plugin/values";
+import { shown, type JsonMap, type PropertyMap } from "../plugin/values";
 import type { Settings } from "./settings";
 
 export interface Context {
@@ -54,7 +54,7 @@ export function document(encoded: string | undefined): string {
 
 export function tagList(tags: JsonMap[string]): { Key: string; Value: string }[] {
   return tags && typeof tags === "object" && !Array.isArray(tags)
-    ? Object.entries(tags).map(([Key, value]) => ({ Key, Value: String(value) }))
+    ? Object.entries(tags).map(([Key, value]) => ({ Key, Value: shown(value) }))
     : [];
 }
 
@@ -63,5 +63,5 @@ export function tagMap(tags: { Key?: string; Value?: string }[] | undefined): Js
 }
 
 export function stringList(value: JsonMap[string]): string[] {
-  return Array.isArray(value) ? value.map(String) : [];
+  return Array.isArray(value) ? value.map(shown) : [];
 }

@@ -1,5 +1,5 @@
 /** IAM policy documents: when two of them mean the same. */
-import { isJsonMap, type Json, type JsonMap } from "../plugin/values";
+import { isJsonMap, shown, type Json, type JsonMap } from "../plugin/values";
 
 const LISTS = ["Action", "NotAction", "Resource", "NotResource"];
 const PRINCIPALS = ["Principal", "NotPrincipal"];
@@ -53,7 +53,7 @@ function principals(given: Json): Json {
   }
   const account = /^(?:arn:(aws[\w-]*):iam::)?(\d{12})(?::root)?$/;
   return mapValues(given, (value) =>
-    sorted(list(value).map((one) => String(one).replace(account, "arn:aws:iam::$2:root"))),
+    sorted(list(value).map((one) => shown(one).replace(account, "arn:aws:iam::$2:root"))),
   );
 }
 
@@ -62,7 +62,7 @@ function list(value: Json | undefined): Json[] {
 }
 
 function sorted(value: Json): Json {
-  return list(value).map(String).sort();
+  return list(value).map(shown).sort();
 }
 
 function mapValues(map: JsonMap, change: (value: Json) => Json): JsonMap {

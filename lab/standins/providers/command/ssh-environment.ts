@@ -21,7 +21,7 @@ interface Channel {
 export function watchEnvironment(client: Client): string[] {
   const refused: string[] = [];
   const { _protocol: protocol, _chanMgr: channels } = client as unknown as Internals;
-  const { env } = Object.getPrototypeOf(protocol) as Internals["_protocol"];
+  const prototype = Object.getPrototypeOf(protocol) as Internals["_protocol"];
   protocol.env = (id, name, value) => {
     const channel = (Object.values(channels._channels) as Channel[]).find(
       (candidate) => candidate.outgoing?.id === id,
@@ -31,7 +31,7 @@ export function watchEnvironment(client: Client): string[] {
         refused.push(name);
       }
     });
-    env.call(protocol, id, name, value, channel !== undefined);
+    prototype.env.call(protocol, id, name, value, channel !== undefined);
   };
   return refused;
 }

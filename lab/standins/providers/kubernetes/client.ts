@@ -4,7 +4,7 @@ import { request as plainRequest, type RequestOptions } from "node:http";
 
 import type { KubeConfig } from "@kubernetes/client-node";
 
-import { isJsonMap, type Json, type JsonMap } from "../plugin/values";
+import { isJsonMap, shown, type Json, type JsonMap } from "../plugin/values";
 
 /** A Kubernetes object as plain data. */
 export type KubernetesObject = JsonMap;
@@ -174,9 +174,9 @@ export class KubernetesClient {
     }
     for (const resource of Array.isArray(answer.resources) ? answer.resources : []) {
       // A slash marks a subresource.
-      if (isJsonMap(resource) && !String(resource.name).includes("/")) {
-        kinds.set(String(resource.kind), {
-          plural: String(resource.name),
+      if (isJsonMap(resource) && !shown(resource.name).includes("/")) {
+        kinds.set(shown(resource.kind), {
+          plural: shown(resource.name),
           namespaced: resource.namespaced === true,
         });
       }

@@ -1,5 +1,5 @@
 /** Field managers: who set which field of an object, as the API server records it. */
-import { isMap, type Json, type PropertyMap } from "../plugin/values";
+import { isMap, shown, type Json, type PropertyMap } from "../plugin/values";
 import { ApiError, type Identity, type KubernetesClient } from "./client";
 import { annotation, ANNOTATION, asJson, at, isTrue, mapsAt, stringAt } from "./objects";
 
@@ -45,7 +45,7 @@ export function mayForce(
     managed.length === 0 ||
     (options.preview &&
       managed.some(
-        ({ manager, operation }) => operation === "Update" && String(manager).startsWith("pulumi-"),
+        ({ manager, operation }) => operation === "Update" && shown(manager).startsWith("pulumi-"),
       ))
   );
 }

@@ -1,5 +1,5 @@
 /** Why a workload does not get ready: what its pods and the events about them say. */
-import { isMap, type PropertyMap } from "../plugin/values";
+import { isMap, shown, type PropertyMap } from "../plugin/values";
 import type { KubernetesClient } from "./client";
 import { at, mapsAt, stringAt } from "./objects";
 
@@ -12,7 +12,7 @@ export async function podProblems(
   const labels = at(workload, "spec", "selector", "matchLabels");
   const labelSelector = isMap(labels)
     ? Object.entries(labels)
-        .map(([key, value]) => `${key}=${String(value)}`)
+        .map(([key, value]) => `${key}=${shown(value)}`)
         .join(",")
     : "";
   const isPod = stringAt(workload, "kind") === "Pod";
@@ -49,7 +49,7 @@ function containerProblem(status: PropertyMap): string[] {
     return [];
   }
   const problems: string[] = [];
-  const name = String(status.name);
+  const name = shown(status.name);
   const reason = stringAt(status, "state", "waiting", "reason");
   if (reason !== undefined && reason !== "ContainerCreating" && reason !== "PodInitializing") {
     const message = stringAt(status, "state", "waiting", "message") ?? "";
@@ -58,10 +58,9 @@ function containerProblem(status: PropertyMap): string[] {
   for (const state of ["state", "lastState"]) {
     const terminated = at(status, state, "terminated");
     if (isMap(terminated) && terminated.exitCode !== 0) {
-      const why = [terminated.reason, terminated.message].filter(Boolean).join(": ");
-      problems.push(
-        `container ${name} terminated with exit code ${String(terminated.exitCode)} (${why})`,
-      );
+      const { exitCode, reason: cause, message } = terminated;
+      const why = [shown(cause), shown(message)].filter((part) => part !== "").join(": ");
+      problems.push(`container ${name} terminated with exit code ${shown(exitCode)} (${why})`);
     }
   }
   return problems;
@@ -79,5 +78,5 @@ async function warnings(
   const fieldSelector = `involvedObject.uid=${uid},type=Warning`;
   const events = await client.list("v1", "Event", namespace, { fieldSelector });
   const name = stringAt(object, "metadata", "name");
-  return events.map(({ reason, message }) => `${name}: [${String(reason)}] ${String(message)}`);
+  return events.map(({ reason, message }) => `${name}: [${shown(reason)}] ${shown(message)}`);
 }

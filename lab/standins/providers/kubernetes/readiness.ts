@@ -1,5 +1,5 @@
 /** When an object is what it should be, by kind, as the official provider decides it. */
-import type { PropertyMap } from "../plugin/values";
+import { shown, type PropertyMap } from "../plugin/values";
 import { at, mapsAt, numberAt, stringAt } from "./objects";
 
 export type Readiness =
@@ -88,7 +88,7 @@ function job(object: PropertyMap): Readiness {
     }
     const final = reason === "BackoffLimitExceeded" || reason === "DeadlineExceeded";
     if (type === "Failed" && status === "True" && final) {
-      return { state: "failed", message: `[${reason}] ${String(message)}` };
+      return { state: "failed", message: `[${reason}] ${shown(message)}` };
     }
   }
   const name = stringAt(object, "metadata", "name");

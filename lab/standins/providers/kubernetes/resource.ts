@@ -19,7 +19,16 @@ import { checkInputs } from "./check";
 import { ApiError, NoSuchKind } from "./client";
 import { immutablePaths, isPatch, kindOfToken, touches } from "./kinds";
 import { fieldManagerName, relinquish } from "./managers";
-import { ANNOTATION, annotation, identityOf, idOf, isTrue, parseId, stringAt } from "./objects";
+import {
+  ANNOTATION,
+  annotation,
+  identityOf,
+  idOf,
+  isTrue,
+  parseId,
+  stringAt,
+  without,
+} from "./objects";
 import { readinessCheck } from "./readiness";
 import type { Settings } from "./settings";
 import { checkpoint, inputsFromLive, parseCheckpoint, prune } from "./state";
@@ -89,8 +98,7 @@ export class KubernetesResource implements Resource {
       throw notCreated(error, urn);
     }
     if (preview) {
-      const { status: _status, ...shown } = created;
-      return { id: "", outputs: record(shown) };
+      return { id: "", outputs: record(without(created, ["status"])) };
     }
     const id = idOf(identityOf(created));
     try {

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 
 import { parse } from "yaml";
 
-import { text, type PropertyMap } from "../plugin/values";
+import { shown, text, type PropertyMap } from "../plugin/values";
 import { KubernetesClient } from "./client";
 import type { Mutability } from "./kinds";
 
@@ -85,5 +85,5 @@ function isKubeconfig(given: string): boolean {
 /** A setting that the SDK sends as true or "true"; otherwise the environment decides. */
 function flag(config: PropertyMap, name: string, variable: string, otherwise = false): boolean {
   const value = config[name] ?? process.env[variable];
-  return value === undefined || value === null ? otherwise : /^(true|1)$/i.test(String(value));
+  return value === undefined || value === null ? otherwise : /^(true|1)$/i.test(shown(value));
 }

@@ -1,5 +1,5 @@
 /** The engine's calls, translated into calls of a `Provider`. */
-import * as grpc from "@grpc/grpc-js";
+import type * as grpc from "@grpc/grpc-js";
 import type * as structpb from "google-protobuf/google/protobuf/struct_pb";
 import * as emptypb from "google-protobuf/google/protobuf/empty_pb";
 import * as pluginpb from "@pulumi/pulumi/proto/plugin_pb.js";

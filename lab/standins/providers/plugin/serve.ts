@@ -22,7 +22,7 @@ export async function serve(provider: Provider): Promise<void> {
     "grpc.max_send_message_length": MAX_MESSAGE,
   });
   server.addService(
-    providerrpc.ResourceProviderService as unknown as grpc.ServiceDefinition,
+    providerrpc.ResourceProviderService,
     handlers(provider, new EngineLog(engineAddress)),
   );
   const port = await new Promise<number>((resolve, reject) => {

@@ -57,7 +57,7 @@ export function isJsonMap(value: Json | undefined): value is JsonMap {
 
 /** Reads a property map sent by the engine. */
 export function decode(struct: structpb.Struct | undefined): PropertyMap {
-  return struct ? (decodeValue(struct.toJavaScript() as Json) as PropertyMap) : {};
+  return struct ? (decodeValue(struct.toJavaScript()) as PropertyMap) : {};
 }
 
 function decodeValue(value: Json): Value {
@@ -76,13 +76,19 @@ function decodeValue(value: Json): Value {
   return value;
 }
 
-/** Writes a property map for the engine. Properties that are undefined are left out. */
-export function encode(properties: PropertyMap): structpb.Struct {
-  return structpb.Struct.fromJavaScript(encodeMap(properties) as Record<string, never>);
+/** JSON without undefined, which protobuf does not know. */
+type Wire = null | boolean | number | string | Wire[] | WireMap;
+interface WireMap {
+  [key: string]: Wire;
 }
 
-function encodeMap(map: PropertyMap): JsonMap {
-  const result: JsonMap = {};
+/** Writes a property map for the engine. Properties that are undefined are left out. */
+export function encode(properties: PropertyMap): structpb.Struct {
+  return structpb.Struct.fromJavaScript(encodeMap(properties));
+}
+
+function encodeMap(map: PropertyMap): WireMap {
+  const result: WireMap = {};
   for (const [key, value] of Object.entries(map)) {
     if (value !== undefined) {
       result[key] = encodeValue(value);
@@ -91,7 +97,7 @@ function encodeMap(map: PropertyMap): JsonMap {
   return result;
 }
 
-function encodeValue(value: Value): Json {
+function encodeValue(value: Value): Wire {
   if (value === UNKNOWN) {
     return UNKNOWN_VALUE;
   }
@@ -142,6 +148,14 @@ export function toJson(map: PropertyMap): JsonMap {
     throw new Error("A value that is not known yet was used where a known one is needed.");
   }
   return revealMap(map) as JsonMap;
+}
+
+/** A value in a message: text as it is, everything else as JSON; nothing where there is none. */
+export function shown(value: Value | undefined): string {
+  if (value === undefined || value === null || value === UNKNOWN) {
+    return "";
+  }
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 /** The string at `key`, secret or not; undefined where absent, unknown or of another type. */
