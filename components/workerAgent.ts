@@ -1,12 +1,10 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
+import { workerLabel } from "../migration/clusterFacts.js";
 import type { PlannedProbe, PlannedWorker } from "../migration/plan.js";
 import { gate, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
-
-/** Label of the nodes that this program moves; gates find the workers by it. */
-export const workerLabel = "kube2iam-to-kiam/worker";
 
 export interface WorkerAgentArgs extends ToolLocation {
   worker: PlannedWorker;
@@ -20,7 +18,7 @@ export interface WorkerAgentArgs extends ToolLocation {
  * no rule and changes nothing for anybody.
  */
 export class WorkerAgent extends pulumi.ComponentResource {
-  /** Exists as long as the node does; its deletion tolerates a node that is gone. */
+  /** Exists in the stack as long as the node does in the cluster. */
   readonly anchor: k8s.core.v1.NodePatch;
 
   constructor(name: string, args: WorkerAgentArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -28,7 +26,12 @@ export class WorkerAgent extends pulumi.ComponentResource {
     this.anchor = new k8s.core.v1.NodePatch(
       `${name}-anchor`,
       { metadata: { name: args.worker.name, labels: { [workerLabel]: "true" } } },
-      { parent: this },
+      {
+        parent: this,
+        // Taking a patch back applies what is left of it, and that would bring a bare Node back
+        // for one that has left the cluster. The fallback takes the label off the others.
+        retainOnDelete: true,
+      },
     );
     gate(
       `${name}-shadow`,

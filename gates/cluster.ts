@@ -131,16 +131,19 @@ export class Cluster {
   }
 
   /**
-   * Sets or, with null, removes one annotation of a node.
+   * Sets or, with null, removes annotations and labels of a node.
    *
    * @returns whether the node exists
    */
-  async annotateNode(name: string, annotation: string, value: string | null): Promise<boolean> {
+  async markNode(
+    name: string,
+    metadata: Partial<Record<"annotations" | "labels", Record<string, string | null>>>,
+  ): Promise<boolean> {
     const { PatchStrategy, setHeaderOptions } = await import("@kubernetes/client-node");
     const patched = await orUndefined(
-      call(`annotating node ${name}`, () =>
+      call(`marking node ${name}`, () =>
         this.core.patchNode(
-          { name, body: { metadata: { annotations: { [annotation]: value } } } },
+          { name, body: { metadata } },
           setHeaderOptions("Content-Type", PatchStrategy.MergePatch),
         ),
       ),

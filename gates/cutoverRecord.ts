@@ -1,5 +1,5 @@
 import { parseCutoverRecord, type CutoverRecord } from "../migration/cutoverGeneration.js";
-import { cutoverAnnotation } from "../migration/clusterFacts.js";
+import { cutoverAnnotation, workerLabel } from "../migration/clusterFacts.js";
 import type { Cluster } from "./cluster.js";
 
 /** What a node's annotation says about its cutover; undefined where it says nothing. */
@@ -17,10 +17,22 @@ export async function writeRecord(
   worker: string,
   record: CutoverRecord,
 ): Promise<boolean> {
-  return cluster.annotateNode(worker, cutoverAnnotation, JSON.stringify(record));
+  return cluster.markNode(worker, { annotations: { [cutoverAnnotation]: JSON.stringify(record) } });
 }
 
 /** @returns whether the node exists */
 export async function removeRecord(cluster: Cluster, worker: string): Promise<boolean> {
-  return cluster.annotateNode(worker, cutoverAnnotation, null);
+  return cluster.markNode(worker, { annotations: { [cutoverAnnotation]: null } });
+}
+
+/**
+ * Takes everything off a node that says it was ever moved.
+ *
+ * @returns whether the node exists
+ */
+export async function releaseWorker(cluster: Cluster, worker: string): Promise<boolean> {
+  return cluster.markNode(worker, {
+    annotations: { [cutoverAnnotation]: null },
+    labels: { [workerLabel]: null },
+  });
 }

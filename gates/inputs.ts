@@ -81,12 +81,9 @@ const probe = z.object({
 });
 export type Probe = z.output<typeof probe>;
 
-/** Label of the nodes that are moved; gates find the workers by it. */
-export const workerLabel = "kube2iam-to-kiam/worker";
-
 const onWorkers = z.object({
   target,
-  /** Which workers; unset: every node with the label {@link workerLabel}. */
+  /** Which workers; unset: every node with the worker label of migration/clusterFacts.ts. */
   workers: z.array(worker).optional(),
 });
 

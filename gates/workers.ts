@@ -1,7 +1,8 @@
 import pMap from "p-map";
 
 import type { Cluster } from "./cluster.js";
-import { workerLabel, type Worker } from "./inputs.js";
+import { workerLabel } from "../migration/clusterFacts.js";
+import type { Worker } from "./inputs.js";
 import { distinctProblems, GateError, problemsOf, type Problem } from "./problem.js";
 
 /** Workers looked after at the same time. */

@@ -33,7 +33,7 @@ function stageTable(journey: Journey, summary: Summary): string {
       window?.requests ?? 0,
       window?.failed ?? 0,
       window?.wrong ?? 0,
-      `${window?.longestGap ?? 0} ms`,
+      `${Math.round(window?.longestGap ?? 0)} ms`,
     ]);
   }
   return table.toString();
@@ -79,7 +79,7 @@ function requestReport(summary: Summary): string {
     { "wrong identity": `${summary.wrong} (the node's own role: ${summary.nodeOwnRole})` },
     ...Object.entries(summary.longestGapByNode)
       .sort(([a], [b]) => a.localeCompare(b))
-      .map(([node, gap]) => ({ [`longest gap on ${node}`]: `${gap} ms` })),
+      .map(([node, gap]) => ({ [`longest gap on ${node}`]: `${Math.round(gap)} ms` })),
   );
   return table.toString();
 }

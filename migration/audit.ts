@@ -39,6 +39,7 @@ export type FindingCode =
   | "single-server"
   | "taint-not-tolerated"
   | "worker-address-unknown"
+  | "worker-left-out"
   | "worker-not-listed-in-cluster"
   | "worker-not-ready"
   | "worker-role-needed";
@@ -386,6 +387,19 @@ function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[] {
       seen: "no node matches as a worker",
       why: "there is nothing to move",
       fix: "set workers.selector or workers.list",
+    });
+  }
+  const names = new Set(workers.map((node) => node.name));
+  for (const node of facts.nodes) {
+    if (node.cutoverAnnotation === undefined || names.has(node.name)) continue;
+    if (!reaches(settings.stage, "agent")) continue;
+    findings.push({
+      code: "worker-left-out",
+      severity: "blocks",
+      object: `node/${node.name}`,
+      seen: "it was cut over to kiam, and the settings no longer count it among the workers",
+      why: "its agent would go while its pods depend on it",
+      fix: "let workers.selector or workers.list match it again; to take it out, move the stack back to stage server first",
     });
   }
   for (const { name } of settings.workers.list ?? []) {

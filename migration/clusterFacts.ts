@@ -85,3 +85,6 @@ export const ownedValue = "kube2iam-to-kiam";
 
 /** Annotation that a proven cutover leaves on its node; see cutoverGeneration.ts. */
 export const cutoverAnnotation = "kube2iam-to-kiam/cutover";
+
+/** Label of the nodes that this program moves; gates find the workers by it. */
+export const workerLabel = "kube2iam-to-kiam/worker";

@@ -1,7 +1,7 @@
 import type { V1DaemonSet } from "@kubernetes/client-node";
 
 import { Cluster, isReady, nameOf } from "../cluster.js";
-import { removeRecord } from "../cutoverRecord.js";
+import { releaseWorker } from "../cutoverRecord.js";
 import type { CheckedInput, GateOutput, Probe, Target, Worker } from "../inputs.js";
 import { insertsItsRule } from "../kube2iamManifest.js";
 import { waitForKube2iamRule } from "../kube2iamRule.js";
@@ -71,7 +71,7 @@ async function bringBack(
     throw new GateError(`kiam's rule is not removed on ${worker.name}`, problems);
   }
   await proveLive(cluster, { target, worker, probe, system: "kube2iam" });
-  await removeRecord(cluster, worker.name);
+  await releaseWorker(cluster, worker.name);
   progress(`${worker.name}: served by kube2iam`);
   return moved;
 }

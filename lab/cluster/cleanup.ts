@@ -25,6 +25,9 @@ export async function claimDirectory(directory: string): Promise<void> {
         "The lab removes its directory at the end; set KIAM_LAB_DIR to one of its own.",
     );
   }
+  // A lab whose machine was switched off left its files, and nothing else.
+  await removeDirectory(directory);
+  await mkdir(directory, { recursive: true });
   await writeFile(
     join(directory, MARKER),
     "Removed with everything in it when the lab goes down.\n",

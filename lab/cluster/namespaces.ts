@@ -20,7 +20,7 @@ const NODE_ENVIRONMENT = {
  * @param namespace a full name: `kiamlab-operator`, `kiamlab-worker-1` …
  * @throws when the node is down, or (on await) when the command fails
  */
-export function runIn<T extends Options>(
+export function runIn<T extends Options = Record<never, never>>(
   namespace: string,
   command: string,
   args: readonly string[] = [],

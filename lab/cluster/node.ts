@@ -71,6 +71,10 @@ export async function prepareNetwork(node: ClusterNode): Promise<void> {
     // Without it a pod's answer to another on the same bridge would bypass the Service's NAT.
     "net.bridge.bridge-nf-call-iptables=1",
   ]);
+  // The CNI would make it with the first pod, but kube2iam does not start where its interface
+  // does not exist, and it is on the host network. On a node in use it is there.
+  await runIn(node.namespace, "ip", ["link", "add", "cni0", "type", "bridge"]);
+  await runIn(node.namespace, "ip", ["link", "set", "cni0", "up"]);
 }
 
 /** Starts containerd and sshd. They need no API. */

@@ -27,7 +27,8 @@ export interface RunningDaemon extends ProcessIdentity {
  * that was not told to. Daemons outlive the program that started them.
  */
 export class Supervisor {
-  private readonly dismissed = new Set<string>();
+  /** The present process of each name; a former one may still be on its way out. */
+  private readonly running = new Map<string, { mayEnd: boolean }>();
   private readonly onDeath = new Set<(error: Error) => void>();
   private death: Error | undefined;
 
@@ -42,7 +43,8 @@ export class Supervisor {
       ? environmentOf(daemon.namespace, this.paths.directory)
       : {};
     const [file = "", ...args] = [...prefix, daemon.file, ...(daemon.args ?? [])];
-    this.dismissed.delete(daemon.name);
+    const state = { mayEnd: false };
+    this.running.set(daemon.name, state);
     // Not execa: the daemon writes to its log itself, also when this program has ended.
     const child = spawn(file, args, {
       env: {
@@ -63,7 +65,7 @@ export class Supervisor {
     const record = join(this.paths.processes, `${daemon.name}.json`);
     writeFileSync(record, JSON.stringify({ name: daemon.name, ...identity }));
     child.on("exit", (status, signal) => {
-      if (this.dismissed.has(daemon.name)) return;
+      if (state.mayEnd) return;
       const how = signal ? `killed by ${signal}` : `exit status ${status}`;
       this.die(new Error(`${daemon.name} ended by itself (${how}).\n${this.tail(daemon.name)}`));
     });
@@ -72,8 +74,8 @@ export class Supervisor {
 
   /** From now on the end of these daemons is no failure. */
   dismiss(isExpected: (name: string) => boolean): void {
-    for (const name of this.recorded().filter(isExpected)) {
-      this.dismissed.add(name);
+    for (const [name, state] of this.running) if (isExpected(name)) state.mayEnd = true;
+    for (const { name } of recordedDaemons(this.paths).filter((each) => isExpected(each.name))) {
       rmSync(join(this.paths.processes, `${name}.json`), { force: true });
     }
   }
@@ -138,10 +140,6 @@ export class Supervisor {
       // It said nothing.
     }
     return end ? `The end of ${file}:\n${end}` : `${file} is empty.`;
-  }
-
-  private recorded(): string[] {
-    return recordedDaemons(this.paths).map((each) => each.name);
   }
 
   private die(error: Error): void {

@@ -199,6 +199,17 @@ describe("audit", () => {
     ]);
   });
 
+  it("does not let go of a worker that kiam serves", () => {
+    const nodes = exampleFacts().nodes.map((node) =>
+      node.name === "worker-3" ? { ...node, cutoverAnnotation: "{}" } : node,
+    );
+    const workers = { list: [{ name: "worker-1" }, { name: "worker-2" }], canaries: [] };
+    assert.deepEqual(codes(findings({ workers }, { nodes })), [
+      "blocks worker-left-out node/worker-3",
+    ]);
+    assert.deepEqual(codes(findings({ workers, stage: "server" }, { nodes })), []);
+  });
+
   it("refuses with every blocking finding at once, each with why and fix", () => {
     const list = findings({ namespaces: {}, kiam: { region: "eu-west-1", serverTolerations: [] } });
     assert.throws(

@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { claimDirectory } from "../../lab/cluster/cleanup";
+import { sshdConfig } from "../../lab/cluster/node-config";
+import { createPki, issueKubelet } from "../../lab/cluster/pki";
+import { identify, isAlive, killUntilGone, withDescendants } from "../../lab/cluster/processes";
+import { AWS_NAMES, MAX_WORKERS, masterNode, workerNode } from "../../lab/cluster/topology";
+import { cacheDirectory, labDirectory, labPaths } from "../../lab/paths";
+
+/*
+ * What the embedded cluster is made of, without starting one: addresses, certificates,
+ * bookkeeping of processes, the guard around its directory. That it works together is for
+ * clusterLive.test.ts.
+ */
+
+describe("embedded cluster", () => {
+  let directory: string;
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), "lab-cluster-"));
+  });
+  afterEach(() => rm(directory, { recursive: true }));
+
+  describe("addresses", () => {
+    it("gives every one of 50 workers and the master an address and a pod range of its own", () => {
+      const all = [
+        masterNode(),
+        ...Array.from({ length: MAX_WORKERS }, (_, i) => workerNode(i + 1)),
+      ];
+      assert.equal(new Set(all.map((node) => node.address)).size, 51);
+      assert.equal(new Set(all.map((node) => node.podCidr)).size, 51);
+      assert.deepEqual(workerNode(3), {
+        name: "worker-3",
+        role: "worker",
+        index: 3,
+        address: "10.99.0.13",
+        podCidr: "10.244.3.0/24",
+        namespace: "kiamlab-worker-3",
+      });
+    });
+
+    it("refuses a worker it has no address for", () => {
+      for (const index of [0, 51, 1.5]) assert.throws(() => workerNode(index), /room for workers/);
+    });
+  });
+
+  describe("certificates", () => {
+    const read = (name: string) => readFile(join(labPaths(directory).pki, name));
+
+    it("are issued by the cluster's authority, each with its own key", async () => {
+      await createPki(labPaths(directory));
+      const ca = new X509Certificate(await read("ca.crt"));
+      for (const name of ["apiserver", "admin", "proxy", "controller-manager", "scheduler"]) {
+        const certificate = new X509Certificate(await read(`${name}.crt`));
+        assert.ok(certificate.checkIssued(ca) && certificate.verify(ca.publicKey), name);
+        assert.ok(certificate.checkPrivateKey(createPrivateKey(await read(`${name}.key`))), name);
+      }
+      const apiserver = new X509Certificate(await read("apiserver.crt"));
+      assert.equal(apiserver.checkIP("10.99.0.10"), "10.99.0.10");
+      assert.equal(apiserver.checkIP("10.96.0.1"), "10.96.0.1");
+    });
+
+    it("of AWS answer to its names, by an authority that the cluster's is not", async () => {
+      const paths = labPaths(directory);
+      await createPki(paths);
+      const server = new X509Certificate(await readFile(paths.awsServer.certificate));
+      const ca = new X509Certificate(await readFile(paths.awsCa.certificate));
+      assert.ok(server.verify(ca.publicKey));
+      for (const name of AWS_NAMES) assert.equal(server.checkHost(name), name);
+      assert.notEqual((await read("ca.crt")).toString(), (await read("aws-ca.crt")).toString());
+    });
+
+    it("of a kubelet name its node, so that RBAC and NodeRestriction know it", async () => {
+      await createPki(labPaths(directory));
+      const pair = await issueKubelet(labPaths(directory), workerNode(2));
+      const kubelet = new X509Certificate(pair.certificate);
+      assert.match(kubelet.subject, /O=system:nodes/);
+      assert.match(kubelet.subject, /CN=system:node:worker-2/);
+      assert.equal(kubelet.checkIP("10.99.0.12"), "10.99.0.12");
+    });
+  });
+
+  describe("processes", () => {
+    it("are recognised by their start time, and gone with their descendants", async function () {
+      if (process.platform !== "linux") this.skip();
+      const parent = execa("sh", ["-c", "sleep 60 & sleep 60 & wait"], { reject: false });
+      const identity = identify(parent.pid as number);
+      assert.ok(isAlive(identity));
+      assert.ok(!isAlive({ ...identity, startTime: "1" }), "a later process with the same id");
+      await killUntilGone((all) => withDescendants(new Set([identity.pid]), all));
+      assert.ok(!isAlive(identity));
+      await parent;
+    });
+
+    it("never include the one that cleans up", async function () {
+      if (process.platform !== "linux") this.skip();
+      await killUntilGone((all) => all.filter((each) => each.pid === process.pid));
+    });
+  });
+
+  describe("directory", () => {
+    it("is refused when it holds something that is not a lab's", async () => {
+      await writeFile(join(directory, "thesis.txt"), "");
+      await assert.rejects(
+        claimDirectory(directory),
+        /no lab's: it holds thesis\.txt.*KIAM_LAB_DIR/,
+      );
+    });
+
+    it("loses what a lab left in it when the machine was switched off", async () => {
+      await claimDirectory(directory);
+      await writeFile(labPaths(directory).kubeconfig, "old");
+      await claimDirectory(directory);
+      assert.ok(!existsSync(labPaths(directory).kubeconfig));
+    });
+
+    it("is where the environment says", () => {
+      assert.equal(labDirectory({}), "/var/lib/kube2iam-to-kiam-lab");
+      assert.equal(labDirectory({ KIAM_LAB_DIR: "/x/" }), "/x");
+      assert.equal(cacheDirectory({ XDG_CACHE_HOME: "/c" }), "/c/kube2iam-to-kiam");
+      assert.equal(cacheDirectory({ KIAM_LAB_CACHE: "/k" }), "/k");
+    });
+  });
+
+  it("lets nobody in over ssh but by key, and never root", () => {
+    const config = sshdConfig(workerNode(1)).split("\n");
+    for (const line of ["PasswordAuthentication no", "PermitRootLogin no", "AllowUsers ubuntu"]) {
+      assert.ok(config.includes(line), line);
+    }
+    assert.ok(!config.some((line) => line.startsWith("AcceptEnv")));
+  });
+});
