@@ -1,7 +1,7 @@
 import type { V1Pod } from "@kubernetes/client-node";
 
 import { describePod, nameOf, type Cluster } from "./cluster.js";
-import type { Problem } from "./problem.js";
+import { messageOf, type Problem } from "./problem.js";
 import { analyseServerLog, type ServerLog } from "./serverLog.js";
 
 /** One kiam server pod: what its log says, and how its own health check ends. */
@@ -34,7 +34,13 @@ async function health(
   pod: V1Pod,
   serverPort: number,
 ): Promise<Problem | undefined> {
-  const result = await cluster.exec(pod, healthCommand(pod, serverPort), { timeoutSeconds: 30 });
+  let result;
+  try {
+    result = await cluster.exec(pod, healthCommand(pod, serverPort), { timeoutSeconds: 30 });
+  } catch (error) {
+    // The container may just be restarting: whoever waits will look again.
+    return { where: describePod(pod), what: messageOf(error) };
+  }
   if (result.exitCode === 0) return undefined;
   return {
     where: describePod(pod),

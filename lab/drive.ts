@@ -15,7 +15,7 @@ import { travel } from "./journey.js";
 import { labSettings, labStack, operatorEnvironment } from "./operator.js";
 import type { Parts } from "./parts/types.js";
 import { formatReport, shortcomings } from "./report.js";
-import { deployWorkload } from "./workload/applications.js";
+import { deployWorkload, modes } from "./workload/applications.js";
 import { deployKube2iam } from "./workload/kube2iam.js";
 import { readLabRecords } from "./workload/records.js";
 import { applicationRoles, roleArn, seedRoles } from "./workload/roles.js";
@@ -42,7 +42,7 @@ export async function drive(
   await progress.run("IAM roles as production has them", () => seedRoles(iam));
   await progress.run("kube2iam on every worker", () => deployKube2iam(kube, { workers }));
   await progress.run("applications that ask for credentials without pause", () =>
-    deployWorkload(kube, cluster.paths, { workers }),
+    deployWorkload(kube, cluster.paths, { workers, interval: intervalFor(workers) }),
   );
 
   const settings = await labSettings(cluster, to ?? "retire");
@@ -78,6 +78,12 @@ export async function drive(
     );
   }
   return problems.length === 0;
+}
+
+/** Milliseconds between a client's requests: 240 a second in all, however many workers there are. */
+function intervalFor(workers: number): number {
+  const clients = workers * applicationRoles.length * modes.length;
+  return Math.round((clients * 1000) / 240);
 }
 
 function indent(text: string): string {
