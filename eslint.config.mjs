@@ -9,14 +9,20 @@ export default tseslint.config(
   prettier,
   {
     languageOptions: {
-      parserOptions: { projectService: { allowDefaultProject: ["eslint.config.mjs"] }, tsconfigRootDir: import.meta.dirname },
+      parserOptions: {
+        projectService: { allowDefaultProject: ["eslint.config.mjs"] },
+        tsconfigRootDir: import.meta.dirname,
+      },
     },
     rules: {
       "@typescript-eslint/no-explicit-any": "error",
       "@typescript-eslint/no-floating-promises": "error",
       "@typescript-eslint/switch-exhaustiveness-check": "error",
       "@typescript-eslint/consistent-type-imports": "error",
-      "no-restricted-imports": ["error", { patterns: [{ group: ["**/lab/*", "**/lab"], message: "Nothing imports the lab." }] }],
+      "no-restricted-imports": [
+        "error",
+        { patterns: [{ group: ["**/lab/*", "**/lab"], message: "Nothing imports the lab." }] },
+      ],
       eqeqeq: "error",
     },
   },

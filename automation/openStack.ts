@@ -2,8 +2,8 @@ import * as automation from "@pulumi/pulumi/automation";
 
 import { program } from "../components/program.js";
 import { stackConfiguration } from "../components/stackConfiguration.js";
-import { secretSettings, type SettingsInput } from "../migration/settings.js";
-import { configPaths } from "./configPaths.js";
+import type { SettingsInput } from "../migration/settings.js";
+import { stackConfig } from "./stackConfig.js";
 
 export interface StackLocation {
   /** Name of the stack, such as `staging`. */
@@ -50,10 +50,13 @@ export async function openStack(
       projectSettings: projectSettings(location),
     },
   );
-  await stack.setAllConfig(
-    configPaths(settings, (path) => secretSettings.test(path)),
-    true,
-  );
+  const config = stackConfig(settings);
+  // What an earlier run set and this one does not is a default again.
+  const stale = Object.keys(await stack.getAllConfig())
+    .filter((key) => key.startsWith(`${projectName}:`))
+    .filter((key) => !(key.slice(projectName.length + 1) in config));
+  if (stale.length > 0) await stack.removeAllConfig(stale);
+  await stack.setAllConfig(config);
   return stack;
 }
 

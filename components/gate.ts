@@ -1,6 +1,8 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
+import type { GateVerb } from "../gates/inputs.js";
+
 /** Where `gates/` is found from the directory the engine runs in; see {@link gate}. */
 export interface ToolLocation {
   /** Path to this package from the directory that holds Pulumi.yaml; unset where they are the same. */
@@ -9,11 +11,11 @@ export interface ToolLocation {
 
 export interface GateArgs extends ToolLocation {
   /** Verb of gates/main.ts to run on creation and after every change of `input`. */
-  verb: string;
+  verb: GateVerb;
   /** What that verb reads, and the one of `undo`; may hold outputs. */
   input: object;
   /** Verb to run when the resource goes. */
-  undo?: string;
+  undo?: GateVerb;
   /** Whether the result is a secret: then it is neither logged nor shown. */
   secret?: boolean;
 }
@@ -44,6 +46,7 @@ export function gate(
   );
 }
 
-function gateCommand(verb: string): string {
-  return `node --import tsx gates/main.ts ${verb}`;
+function gateCommand(verb: GateVerb): string {
+  // tsx as a require hook starts in half the time that its import hook takes.
+  return `node --require tsx/cjs gates/main.ts ${verb}`;
 }

@@ -1,8 +1,8 @@
 /** The operator's access to the lab's IAM. */
 import { readFile } from "node:fs/promises";
 import { IAMClient } from "@aws-sdk/client-iam";
-import type { LabPaths } from "../paths";
-import { AWS_ENDPOINT, adminFile } from "./command";
+import type { LabPaths } from "../paths.js";
+import { AWS_ENDPOINT, adminFile } from "./command.js";
 
 export interface AccessKey {
   accessKeyId: string;

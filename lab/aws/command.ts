@@ -1,7 +1,7 @@
 /** How the lab's AWS (server.py) is started. */
 import path from "node:path";
-import { METADATA_ADDRESS, VPC_ADDRESS } from "../cluster/topology";
-import type { LabPaths } from "../paths";
+import { METADATA_ADDRESS, VPC_ADDRESS } from "../cluster/topology.js";
+import type { LabPaths } from "../paths.js";
 
 /** Plain http, for whoever can reach the VPC: what AWS_ENDPOINT_URL is set to. */
 export const AWS_ENDPOINT = `http://${VPC_ADDRESS}:4566`;

@@ -1,6 +1,6 @@
-import { enter } from "./namespaces";
-import { OPERATOR, SSH_USER } from "./topology";
-import type { Cluster } from "./cluster";
+import { enter } from "./namespaces.js";
+import { OPERATOR, SSH_USER } from "./topology.js";
+import type { Cluster } from "./cluster.js";
 
 /** For a person who keeps the lab: how to use kubectl and ssh with it, and where its logs are. */
 export function describeAccess(cluster: Cluster, kubectl = "kubectl"): string {

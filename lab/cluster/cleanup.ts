@@ -2,12 +2,12 @@ import { existsSync, readFileSync } from "node:fs";
 import { mkdir, readdir, rm, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
-import { labPaths } from "../paths";
-import { removeControlGroups } from "./cgroups";
-import { deleteMember, listNamespaces, networkIdentity } from "./namespaces";
-import { isAlive, killUntilGone, withDescendants } from "./processes";
-import { recordedDaemons } from "./supervisor";
-import { VPC } from "./topology";
+import { labPaths } from "../paths.js";
+import { removeControlGroups } from "./cgroups.js";
+import { deleteMember, listNamespaces, networkIdentity } from "./namespaces.js";
+import { isAlive, killUntilGone, withDescendants } from "./processes.js";
+import { recordedDaemons } from "./supervisor.js";
+import { VPC } from "./topology.js";
 
 /** Only a directory that has this file is ever removed. */
 const MARKER = "this-directory-is-a-lab";

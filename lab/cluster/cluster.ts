@@ -1,14 +1,14 @@
 import { rm } from "node:fs/promises";
-import { IMAGE_TAGS } from "../images/tags";
-import type { LabPaths } from "../paths";
-import { stopCluster } from "./start";
-import { keepLock } from "./lock";
-import { bootId, haltMachine, nodeDirectory } from "./machine";
-import { bootNode, type Description, writeDescription } from "./members";
-import { deleteMember, listNamespaces, replaceRoute, runIn } from "./namespaces";
-import * as nodes from "./node";
-import { Supervisor } from "./supervisor";
-import { type ClusterNode, OPERATOR, workerNode } from "./topology";
+import { IMAGE_TAGS } from "../images/tags.js";
+import type { LabPaths } from "../paths.js";
+import { stopCluster } from "./start.js";
+import { keepLock } from "./lock.js";
+import { bootId, haltMachine, nodeDirectory } from "./machine.js";
+import { bootNode, type Description, writeDescription } from "./members.js";
+import { deleteMember, listNamespaces, replaceRoute, runIn } from "./namespaces.js";
+import * as nodes from "./node.js";
+import { Supervisor } from "./supervisor.js";
+import { type ClusterNode, OPERATOR, workerNode } from "./topology.js";
 
 interface NodeList {
   items: {

@@ -1,11 +1,11 @@
 import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { LabPaths } from "../paths";
-import { kubeconfig } from "./kubeconfig";
-import { onNode } from "./machine";
-import { type ControlPlaneIdentity } from "./pki";
-import type { Supervisor } from "./supervisor";
-import { type ClusterNode, MASTER_ADDRESS, POD_CIDR, SERVICE_CIDR } from "./topology";
+import type { LabPaths } from "../paths.js";
+import { kubeconfig } from "./kubeconfig.js";
+import { onNode } from "./machine.js";
+import { type ControlPlaneIdentity } from "./pki.js";
+import type { Supervisor } from "./supervisor.js";
+import { type ClusterNode, MASTER_ADDRESS, POD_CIDR, SERVICE_CIDR } from "./topology.js";
 
 /** On the master, as everywhere: its part of the PKI. */
 const PKI = "/etc/kubernetes/pki";

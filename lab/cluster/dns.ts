@@ -1,4 +1,4 @@
-import { AWS_NAMES, CLUSTER_DOMAIN, DNS_ADDRESS, VPC_ADDRESS } from "./topology";
+import { AWS_NAMES, CLUSTER_DOMAIN, DNS_ADDRESS, VPC_ADDRESS } from "./topology.js";
 
 const LABELS = { "k8s-app": "kube-dns" };
 

@@ -1,6 +1,6 @@
 import { stringify } from "yaml";
-import type { KeyPair } from "./pki";
-import { API_URL } from "./topology";
+import type { KeyPair } from "./pki.js";
+import { API_URL } from "./topology.js";
 
 /** A kubeconfig with everything inside, so that it can be copied anywhere. */
 export function kubeconfig(user: string, ca: string, pair: KeyPair): string {

@@ -1,6 +1,6 @@
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { labDirectory } from "../paths";
-import { identify, isAlive, type ProcessIdentity } from "./processes";
+import { labDirectory } from "../paths.js";
+import { identify, isAlive, type ProcessIdentity } from "./processes.js";
 
 /** One lab a machine, whatever its directory: its namespaces have fixed names. */
 const LOCK = "/run/kube2iam-to-kiam-lab.lock";

@@ -3,17 +3,17 @@ import { chmod, copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promise
 import { randomBytes, randomUUID } from "node:crypto";
 import { join } from "node:path";
 import pWaitFor from "p-wait-for";
-import { labPaths, type LabPaths } from "../paths";
-import { createControlGroups, removeControlGroups } from "./cgroups";
+import { labPaths, type LabPaths } from "../paths.js";
+import { createControlGroups, removeControlGroups } from "./cgroups.js";
 import {
   isAlive,
   killUntilGone,
   listProcesses,
   type ProcessIdentity,
   withDescendants,
-} from "./processes";
-import type { Supervisor } from "./supervisor";
-import { type ClusterNode, DNS_ADDRESS, SSH_USER } from "./topology";
+} from "./processes.js";
+import type { Supervisor } from "./supervisor.js";
+import { type ClusterNode, DNS_ADDRESS, SSH_USER } from "./topology.js";
 
 /** No distribution gives this id to a user of its own. */
 const SSH_UID = 20000;

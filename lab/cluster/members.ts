@@ -1,11 +1,11 @@
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { LabPaths } from "../paths";
-import { bootMachine } from "./machine";
-import { createMember } from "./namespaces";
-import { hostKey, prepareNetwork, startRuntime } from "./node";
-import type { Supervisor } from "./supervisor";
-import type { ClusterNode } from "./topology";
+import type { LabPaths } from "../paths.js";
+import { bootMachine } from "./machine.js";
+import { createMember } from "./namespaces.js";
+import { hostKey, prepareNetwork, startRuntime } from "./node.js";
+import type { Supervisor } from "./supervisor.js";
+import type { ClusterNode } from "./topology.js";
 
 /** What a process must know to work with a cluster that another one started. */
 export interface Description {

@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { execa, type Options, type ResultPromise } from "execa";
-import { labDirectory } from "../paths";
-import { machineInit } from "./machine";
-import { METADATA_ADDRESS, NAMESPACE_PREFIX, VPC, VPC_ADDRESS } from "./topology";
+import { labDirectory } from "../paths.js";
+import { machineInit } from "./machine.js";
+import { METADATA_ADDRESS, NAMESPACE_PREFIX, VPC, VPC_ADDRESS } from "./topology.js";
 
 const NETNS_DIRECTORY = "/run/netns";
 

@@ -1,5 +1,5 @@
 import { stringify } from "yaml";
-import { CLUSTER_DOMAIN, type ClusterNode, DNS_ADDRESS, POD_CIDR, SSH_USER } from "./topology";
+import { CLUSTER_DOMAIN, type ClusterNode, DNS_ADDRESS, POD_CIDR, SSH_USER } from "./topology.js";
 
 export const CONTAINERD_SOCKET = "/run/containerd/containerd.sock";
 

@@ -1,15 +1,15 @@
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
-import type { LabPaths } from "../paths";
-import { kubeconfigOf } from "./control-plane";
-import { kubeconfig } from "./kubeconfig";
-import { installMachine, nodeDirectory, onNode, writeOnNode } from "./machine";
-import { runIn } from "./namespaces";
-import * as config from "./node-config";
-import { issueKubelet } from "./pki";
-import type { Supervisor } from "./supervisor";
-import { type ClusterNode, SSH_USER } from "./topology";
+import type { LabPaths } from "../paths.js";
+import { kubeconfigOf } from "./control-plane.js";
+import { kubeconfig } from "./kubeconfig.js";
+import { installMachine, nodeDirectory, onNode, writeOnNode } from "./machine.js";
+import { runIn } from "./namespaces.js";
+import * as config from "./node-config.js";
+import { issueKubelet } from "./pki.js";
+import type { Supervisor } from "./supervisor.js";
+import { type ClusterNode, SSH_USER } from "./topology.js";
 
 /** Everything on a node's disk, from its users to its kubelet's identity. */
 export async function installNode(

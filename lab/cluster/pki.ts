@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as x509 from "@peculiar/x509";
-import type { LabPaths } from "../paths";
+import type { LabPaths } from "../paths.js";
 import {
   AWS_NAMES,
   CLUSTER_DOMAIN,
@@ -13,7 +13,7 @@ import {
   KUBERNETES_SERVICE_ADDRESS,
   MASTER_ADDRESS,
   VPC_ADDRESS,
-} from "./topology";
+} from "./topology.js";
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 const DAY_MS = 86_400_000;

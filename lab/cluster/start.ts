@@ -3,20 +3,20 @@ import { mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { execa } from "execa";
 import pMap from "p-map";
-import { IMAGE_TAGS } from "../images/tags";
-import { labDirectory, labPaths, type LabPaths } from "../paths";
-import type { Parts } from "../parts/types";
+import { IMAGE_TAGS } from "../images/tags.js";
+import { labDirectory, labPaths, type LabPaths } from "../paths.js";
+import type { Parts } from "../parts/types.js";
 import type { Progress } from "../../automation/progress.js";
-import { claimDirectory, removeLab } from "./cleanup";
-import { Cluster } from "./cluster";
-import { installControlPlane, startApi, startControllers } from "./control-plane";
-import { dnsManifests } from "./dns";
-import { acquireLock, adoptLock, findAbandonedLab, findRunningLab, releaseLock } from "./lock";
-import { bootNode, type Description, writeDescription } from "./members";
-import { createMember, createVpc, listNamespaces } from "./namespaces";
-import * as nodes from "./node";
-import { createPki } from "./pki";
-import { type Daemon, Supervisor } from "./supervisor";
+import { claimDirectory, removeLab } from "./cleanup.js";
+import { Cluster } from "./cluster.js";
+import { installControlPlane, startApi, startControllers } from "./control-plane.js";
+import { dnsManifests } from "./dns.js";
+import { acquireLock, adoptLock, findAbandonedLab, findRunningLab, releaseLock } from "./lock.js";
+import { bootNode, type Description, writeDescription } from "./members.js";
+import { createMember, createVpc, listNamespaces } from "./namespaces.js";
+import * as nodes from "./node.js";
+import { createPki } from "./pki.js";
+import { type Daemon, Supervisor } from "./supervisor.js";
 import {
   type ClusterNode,
   masterNode,
@@ -24,7 +24,7 @@ import {
   OPERATOR_ADDRESS,
   VPC,
   workerNode,
-} from "./topology";
+} from "./topology.js";
 
 const API_TIMEOUT_MS = 60_000;
 const NODES_TIMEOUT_MS = 90_000;

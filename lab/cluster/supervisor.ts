@@ -3,9 +3,9 @@ import { closeSync, existsSync, mkdirSync, openSync, readdirSync } from "node:fs
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { LabPaths } from "../paths";
-import { environmentOf, enter } from "./namespaces";
-import { identify, type ProcessIdentity } from "./processes";
+import type { LabPaths } from "../paths.js";
+import { environmentOf, enter } from "./namespaces.js";
+import { identify, type ProcessIdentity } from "./processes.js";
 
 /** A process that runs as long as the lab does. Its output goes to `<lab>/log/<name>.log`. */
 export interface Daemon {

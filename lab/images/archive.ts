@@ -3,7 +3,7 @@ import { createReadStream, createWriteStream } from "node:fs";
 import { rm, stat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { type Header as TarHeader, type Pack, pack } from "tar-stream";
-import { sha256Of } from "../parts/network";
+import { sha256Of } from "../parts/network.js";
 
 /** One thing in an image. Paths have no leading slash. */
 export type Entry =

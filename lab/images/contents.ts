@@ -1,8 +1,8 @@
 import { execa } from "execa";
 import { readdir, realpath } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { programPath } from "../parts/tools";
-import type { Entry } from "./archive";
+import { programPath } from "../parts/tools.js";
+import type { Entry } from "./archive.js";
 
 /** Directories and files that programs expect everywhere. */
 const COMMON: readonly Entry[] = [

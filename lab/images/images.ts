@@ -1,13 +1,13 @@
 import { join } from "node:path";
-import { cacheDirectory } from "../paths";
-import { digest, publish } from "../parts/cache";
-import { sha256Of } from "../parts/network";
-import type { Parts } from "../parts/types";
+import { cacheDirectory } from "../paths.js";
+import { digest, publish } from "../parts/cache.js";
+import { sha256Of } from "../parts/network.js";
+import type { Parts } from "../parts/types.js";
 import type { Progress } from "../../automation/progress.js";
-import { type Entry, type Image, writeImage } from "./archive";
-import { baseSystem, combine, iptables } from "./contents";
-import { isImage, retagImage } from "./savedImage";
-import { IMAGE_TAGS, type ImageName } from "./tags";
+import { type Entry, type Image, writeImage } from "./archive.js";
+import { baseSystem, combine, iptables } from "./contents.js";
+import { isImage, retagImage } from "./savedImage.js";
+import { IMAGE_TAGS, type ImageName } from "./tags.js";
 
 /** An image as a node's containerd imports it. */
 export interface BuiltImage {

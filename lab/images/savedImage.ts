@@ -6,7 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { type Header, extract, pack } from "tar-stream";
 import { z } from "zod";
-import { add, header } from "./archive";
+import { add, header } from "./archive.js";
 
 const Manifest = z
   .array(

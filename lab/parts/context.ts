@@ -2,9 +2,9 @@ import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import type { Progress } from "../../automation/progress.js";
-import { type GivenPart, type GivenParts, howToGive } from "./given";
-import type { Network } from "./network";
-import { type Found, type Source, Unavailable } from "./search";
+import { type GivenPart, type GivenParts, howToGive } from "./given.js";
+import type { Network } from "./network.js";
+import { type Found, type Source, Unavailable } from "./search.js";
 
 /** What every search for a part is handed. */
 export interface Context {

@@ -2,11 +2,11 @@ import { execa } from "execa";
 import { mkdir, stat, symlink } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { digest, exists, publish } from "./cache";
-import { CHECKOUT, type Context, givenSource, packageVersion, partModule } from "./context";
-import { type GoBuild, buildGo, isBuilt } from "./goBuild";
-import { type Found, type Source, Unavailable } from "./search";
-import { reportedVersion } from "./version";
+import { digest, exists, publish } from "./cache.js";
+import { CHECKOUT, type Context, givenSource, packageVersion, partModule } from "./context.js";
+import { type GoBuild, buildGo, isBuilt } from "./goBuild.js";
+import { type Found, type Source, Unavailable } from "./search.js";
+import { reportedVersion } from "./version.js";
 
 /** Where Pulumi keeps engines and plugins. */
 export function pulumiHome(environment: NodeJS.ProcessEnv = process.env): string {

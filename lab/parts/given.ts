@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { exists } from "./cache";
+import { exists } from "./cache.js";
 
 /** The parts that a user may name, each by a flag or an environment variable. */
 export const GIVEN_PARTS = {

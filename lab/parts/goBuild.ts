@@ -2,7 +2,7 @@ import { execa } from "execa";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Progress } from "../../automation/progress.js";
-import { digest, exists, goSources, publish } from "./cache";
+import { digest, exists, goSources, publish } from "./cache.js";
 
 /** Programs of one Go module, built together. */
 export interface GoBuild {

@@ -1,12 +1,12 @@
 import { execa } from "execa";
 import { join } from "node:path";
-import { IMAGE_TAGS } from "../images/tags";
-import { exists, publish } from "./cache";
-import { CHECKOUT, type Context, givenSource, goArchitecture } from "./context";
-import { type GoBuild, buildGo } from "./goBuild";
-import { isImage, readImageTags } from "../images/savedImage";
-import type { Found, Source } from "./search";
-import { SKOPEO, ensureTools } from "./tools";
+import { IMAGE_TAGS } from "../images/tags.js";
+import { exists, publish } from "./cache.js";
+import { CHECKOUT, type Context, givenSource, goArchitecture } from "./context.js";
+import { type GoBuild, buildGo } from "./goBuild.js";
+import { isImage, readImageTags } from "../images/savedImage.js";
+import type { Found, Source } from "./search.js";
+import { SKOPEO, ensureTools } from "./tools.js";
 
 /** What the help of each program mentions, official or not: kiam has no --version to ask. */
 const HELP_MENTIONS = {

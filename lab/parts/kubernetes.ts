@@ -1,11 +1,17 @@
 import { chmod, mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { exists, publish } from "./cache";
-import { type Context, givenSource, goArchitecture, partModule, requiredVersion } from "./context";
-import { type GoBuild, buildGo, isBuilt } from "./goBuild";
-import { type Found, type Source, Unavailable } from "./search";
-import { KUBERNETES_PROGRAMS, type KubernetesProgram } from "./types";
-import { reportedVersion } from "./version";
+import { exists, publish } from "./cache.js";
+import {
+  type Context,
+  givenSource,
+  goArchitecture,
+  partModule,
+  requiredVersion,
+} from "./context.js";
+import { type GoBuild, buildGo, isBuilt } from "./goBuild.js";
+import { type Found, type Source, Unavailable } from "./search.js";
+import { KUBERNETES_PROGRAMS, type KubernetesProgram } from "./types.js";
+import { reportedVersion } from "./version.js";
 
 type Programs = Record<KubernetesProgram, string>;
 

@@ -7,7 +7,7 @@ import { pipeline } from "node:stream/promises";
 import type { ReadableStream } from "node:stream/web";
 import { z } from "zod";
 import type { Step } from "../../automation/progress.js";
-import { Unavailable } from "./search";
+import { Unavailable } from "./search.js";
 
 /** A host that has not answered by then is taken for unreachable. In milliseconds. */
 const PROBE_MS = 2_000;

@@ -1,12 +1,12 @@
 import { execa } from "execa";
 import { join } from "node:path";
-import { exists } from "./cache";
-import { CHECKOUT, type Context, givenSource, packageVersion } from "./context";
-import { PULUMI_DOWNLOADS, pulumiHome } from "./engine";
-import { pluginVersion } from "./pluginInfo";
-import type { Found, Source } from "./search";
-import type { Plugin } from "./types";
-import { isExecutable } from "./version";
+import { exists } from "./cache.js";
+import { CHECKOUT, type Context, givenSource, packageVersion } from "./context.js";
+import { PULUMI_DOWNLOADS, pulumiHome } from "./engine.js";
+import { pluginVersion } from "./pluginInfo.js";
+import type { Found, Source } from "./search.js";
+import type { Plugin } from "./types.js";
+import { isExecutable } from "./version.js";
 
 /**
  * Where to look for a provider plugin, of the version of its npm package: named; official (where

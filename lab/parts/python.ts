@@ -1,10 +1,10 @@
 import { execa } from "execa";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { digest, publish } from "./cache";
-import { CHECKOUT, type Context } from "./context";
-import type { Found } from "./search";
-import { reportedVersion } from "./version";
+import { digest, publish } from "./cache.js";
+import { CHECKOUT, type Context } from "./context.js";
+import type { Found } from "./search.js";
+import { reportedVersion } from "./version.js";
 
 const REQUIREMENTS = join(CHECKOUT, "lab", "aws", "requirements.txt");
 /** Prints the version; fails where the module is missing that puts pip into a new environment. */

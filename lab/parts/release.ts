@@ -1,11 +1,17 @@
 import { execa } from "execa";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { exists, publish } from "./cache";
-import { type Context, givenSource, goArchitecture, partModule, requiredVersion } from "./context";
-import { type GoBuild, buildGo, isBuilt } from "./goBuild";
-import { type Found, type Source, Unavailable } from "./search";
-import { reportedVersion } from "./version";
+import { exists, publish } from "./cache.js";
+import {
+  type Context,
+  givenSource,
+  goArchitecture,
+  partModule,
+  requiredVersion,
+} from "./context.js";
+import { type GoBuild, buildGo, isBuilt } from "./goBuild.js";
+import { type Found, type Source, Unavailable } from "./search.js";
+import { reportedVersion } from "./version.js";
 
 /** A single program, released on GitHub as a tar archive with a list of checksums. */
 interface Release {

@@ -1,19 +1,19 @@
 import { join } from "node:path";
-import { cacheDirectory } from "../paths";
+import { cacheDirectory } from "../paths.js";
 import type { Progress } from "../../automation/progress.js";
-import { buildClient } from "./client";
-import type { Context } from "./context";
-import { engineSources } from "./engine";
-import { type GivenParts, givenParts, requireGiven } from "./given";
-import { identitySources } from "./identity";
-import { kubernetesSources } from "./kubernetes";
-import { Network } from "./network";
-import { pluginSources } from "./plugins";
-import { pythonEnvironment } from "./python";
-import { corednsSources, etcdSources } from "./release";
-import { type Source, search } from "./search";
-import { SYSTEM_TOOLS, ensureTools, toolRows } from "./tools";
-import { PLUGINS, type Parts, type PartRow } from "./types";
+import { buildClient } from "./client.js";
+import type { Context } from "./context.js";
+import { engineSources } from "./engine.js";
+import { type GivenParts, givenParts, requireGiven } from "./given.js";
+import { identitySources } from "./identity.js";
+import { kubernetesSources } from "./kubernetes.js";
+import { Network } from "./network.js";
+import { pluginSources } from "./plugins.js";
+import { pythonEnvironment } from "./python.js";
+import { corednsSources, etcdSources } from "./release.js";
+import { type Source, search } from "./search.js";
+import { SYSTEM_TOOLS, ensureTools, toolRows } from "./tools.js";
+import { PLUGINS, type Parts, type PartRow } from "./types.js";
 
 export interface ResolveOptions {
   /** Where builds, downloads and the Python environment are kept; default {@link cacheDirectory}. */

@@ -1,4 +1,4 @@
-import type { Origin } from "./types";
+import type { Origin } from "./types.js";
 
 /** This source does not have the part, which is no error: the next one is asked. */
 export class Unavailable extends Error {}

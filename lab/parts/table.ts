@@ -1,5 +1,5 @@
 import Table from "cli-table3";
-import type { PartRow } from "./types";
+import type { PartRow } from "./types.js";
 
 /** The parts as a table for people: part, version, origin, and a note where one is needed. */
 export function formatPartTable(rows: readonly PartRow[]): string {

@@ -1,11 +1,11 @@
 import { execa } from "execa";
 import { delimiter, join } from "node:path";
 import { formatElapsed, type Progress } from "../../automation/progress.js";
-import { exists } from "./cache";
-import { basePython } from "./python";
-import { withoutStartingServices } from "./services";
-import type { PartRow } from "./types";
-import { isExecutable, reportedVersion } from "./version";
+import { exists } from "./cache.js";
+import { basePython } from "./python.js";
+import { withoutStartingServices } from "./services.js";
+import type { PartRow } from "./types.js";
+import { isExecutable, reportedVersion } from "./version.js";
 
 /** A program of the distribution that the lab uses. */
 export interface Tool {

@@ -7,11 +7,11 @@
  */
 import type { KubeConfig, KubernetesObject } from "@kubernetes/client-node";
 import pWaitFor from "p-wait-for";
-import { AWS_ENDPOINT } from "../aws/command";
-import { applyObjects, waitForDaemonSets, type DaemonSetName } from "./apply";
-import type { LabPaths } from "../paths";
-import { RECORDS_ON_NODE, readLabRecords, type RequestRecord } from "./records";
-import { applicationRoles, type ApplicationRole } from "./roles";
+import { AWS_ENDPOINT } from "../aws/command.js";
+import { applyObjects, waitForDaemonSets, type DaemonSetName } from "./apply.js";
+import type { LabPaths } from "../paths.js";
+import { RECORDS_ON_NODE, readLabRecords, type RequestRecord } from "./records.js";
+import { applicationRoles, type ApplicationRole } from "./roles.js";
 
 export const modes = ["fresh", "keepalive"] as const;
 

@@ -1,7 +1,7 @@
 /** kube2iam as production runs it before the migration. */
 import type { KubeConfig, KubernetesObject } from "@kubernetes/client-node";
-import { applyObjects, waitForDaemonSets } from "./apply";
-import { account } from "./roles";
+import { applyObjects, waitForDaemonSets } from "./apply.js";
+import { account } from "./roles.js";
 
 export interface Kube2iamOptions {
   /** Number of workers that have to run it. */

@@ -3,7 +3,7 @@ import { createReadStream, existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { createInterface } from "node:readline";
-import type { LabPaths } from "../paths";
+import type { LabPaths } from "../paths.js";
 
 /** Where a node keeps its pods' records: on its own disk, which outlives pods and reboots. */
 export const RECORDS_ON_NODE = "/var/lib/load-client";

@@ -1,5 +1,5 @@
 /** What the applications felt: requests, failures, wrong identities and gaps, from the records. */
-import type { RequestRecord } from "./records";
+import type { RequestRecord } from "./records.js";
 
 /** A stretch of time to report by itself, such as a stage; milliseconds since the epoch. */
 export interface Window {

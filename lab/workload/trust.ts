@@ -1,6 +1,6 @@
 /** The operator's step between the stages prepare and server: application roles trust kiam. */
 import { GetRoleCommand, UpdateAssumeRolePolicyCommand, type IAMClient } from "@aws-sdk/client-iam";
-import { gonePrincipals, withTrust, type TrustDocument } from "../../migration/trust";
+import { gonePrincipals, withTrust, type TrustDocument } from "../../migration/trust.js";
 
 /** What happened to one role. */
 export interface TrustChange {

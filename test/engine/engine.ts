@@ -8,6 +8,8 @@ import path from "node:path";
 
 import * as automation from "@pulumi/pulumi/automation";
 
+import { skipBecause } from "../support/requirements.js";
+
 const REPOSITORY = path.resolve(__dirname, "../..");
 const PLUGINS = path.join(REPOSITORY, "lab/standins/providers");
 const ENGINE_VERSION = "3.259.0";
@@ -27,10 +29,10 @@ export function findEngine(): string | undefined {
 export function requireEngine(context: Mocha.Context): string {
   const engine = findEngine();
   if (engine === undefined) {
-    console.log(
-      "      skipped: no Pulumi engine; set KIAM_LAB_ENGINE to a directory with bin/pulumi",
+    return skipBecause(
+      context,
+      "needs a Pulumi engine: KIAM_LAB_ENGINE, a directory with bin/pulumi",
     );
-    return context.skip();
   }
   return engine;
 }

@@ -19,9 +19,9 @@ import {
   type IAMClient,
 } from "@aws-sdk/client-iam";
 import { AssumeRoleCommand, GetCallerIdentityCommand } from "@aws-sdk/client-sts";
-import { applicationRoles, nodeRoles, roleArn, seedRoles } from "../../lab/workload/roles";
-import { addTrust, readTrust } from "../../lab/workload/trust";
-import { labPython, startAws, type AwsServer, type Credentials } from "./awsServer";
+import { applicationRoles, nodeRoles, roleArn, seedRoles } from "../../lab/workload/roles.js";
+import { addTrust, readTrust } from "../../lab/workload/trust.js";
+import { labPython, startAws, type AwsServer, type Credentials } from "./awsServer.js";
 
 const run = promisify(execFile);
 

@@ -11,8 +11,8 @@ import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 import { IAMClient } from "@aws-sdk/client-iam";
 import { STSClient } from "@aws-sdk/client-sts";
-import { awsServerCommand } from "../../lab/aws/command";
-import { cacheDirectory } from "../../lab/paths";
+import { awsServerCommand } from "../../lab/aws/command.js";
+import { cacheDirectory } from "../../lab/paths.js";
 
 export interface Credentials {
   accessKeyId: string;

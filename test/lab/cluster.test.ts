@@ -5,12 +5,12 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
-import { claimDirectory } from "../../lab/cluster/cleanup";
-import { sshdConfig } from "../../lab/cluster/node-config";
-import { createPki, issueKubelet } from "../../lab/cluster/pki";
-import { identify, isAlive, killUntilGone, withDescendants } from "../../lab/cluster/processes";
-import { AWS_NAMES, MAX_WORKERS, masterNode, workerNode } from "../../lab/cluster/topology";
-import { cacheDirectory, labDirectory, labPaths } from "../../lab/paths";
+import { claimDirectory } from "../../lab/cluster/cleanup.js";
+import { sshdConfig } from "../../lab/cluster/node-config.js";
+import { createPki, issueKubelet } from "../../lab/cluster/pki.js";
+import { identify, isAlive, killUntilGone, withDescendants } from "../../lab/cluster/processes.js";
+import { AWS_NAMES, MAX_WORKERS, masterNode, workerNode } from "../../lab/cluster/topology.js";
+import { cacheDirectory, labDirectory, labPaths } from "../../lab/paths.js";
 
 /*
  * What the embedded cluster is made of, without starting one: addresses, certificates,

@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { gzipSync } from "node:zlib";
 import { pack } from "tar-stream";
-import { type Image, writeImage } from "../../lab/images/archive";
-import { combine } from "../../lab/images/contents";
-import { isImage, readImageTags, retagImage } from "../../lab/images/savedImage";
+import { type Image, writeImage } from "../../lab/images/archive.js";
+import { combine } from "../../lab/images/contents.js";
+import { isImage, readImageTags, retagImage } from "../../lab/images/savedImage.js";
 
 // What these tests do not prove: that containerd imports what is written. Starting the lab does.
 

@@ -9,11 +9,11 @@ import os from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { readRecords } from "../../lab/workload/records";
-import { nodeRoles, seedRoles } from "../../lab/workload/roles";
-import { summarise } from "../../lab/workload/summary";
-import { waitForAnswers } from "../../lab/workload/applications";
-import { labPython, startAws } from "./awsServer";
+import { readRecords } from "../../lab/workload/records.js";
+import { nodeRoles, seedRoles } from "../../lab/workload/roles.js";
+import { summarise } from "../../lab/workload/summary.js";
+import { waitForAnswers } from "../../lab/workload/applications.js";
+import { labPython, startAws } from "./awsServer.js";
 
 const run = promisify(execFile);
 const source = path.join(__dirname, "../../lab/client");

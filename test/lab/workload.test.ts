@@ -4,11 +4,11 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import type { V1DaemonSet } from "@kubernetes/client-node";
-import { modes, workloadObjects } from "../../lab/workload/applications";
-import { rolledOut } from "../../lab/workload/apply";
-import { kube2iamObjects } from "../../lab/workload/kube2iam";
-import { readRecords, type RequestRecord } from "../../lab/workload/records";
-import { summarise } from "../../lab/workload/summary";
+import { modes, workloadObjects } from "../../lab/workload/applications.js";
+import { rolledOut } from "../../lab/workload/apply.js";
+import { kube2iamObjects } from "../../lab/workload/kube2iam.js";
+import { readRecords, type RequestRecord } from "../../lab/workload/records.js";
+import { summarise } from "../../lab/workload/summary.js";
 
 const start = Date.parse("2026-01-01T00:00:00Z");
 

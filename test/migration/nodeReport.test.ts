@@ -1,6 +1,6 @@
 /** Pure: reading the node script's document. That the script prints such ones: test/node. */
 import assert from "node:assert/strict";
-import { type NodeReport, parseNodeReport, reportProblems } from "../../migration/nodeReport";
+import { type NodeReport, parseNodeReport, reportProblems } from "../../migration/nodeReport.js";
 
 const state = { nft: [], legacy: [], kube2iam: [], kiam: [], inForce: "none" as const };
 const report: NodeReport = {

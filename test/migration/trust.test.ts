@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { gonePrincipals, trustSid, withTrust, type TrustDocument } from "../../migration/trust";
+import { gonePrincipals, trustSid, withTrust, type TrustDocument } from "../../migration/trust.js";
 
 const worker = "arn:aws:iam::123456789012:role/nodes.lab.k8s.local";
 const kiam = "arn:aws:iam::123456789012:role/kiam-server";

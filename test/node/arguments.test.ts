@@ -7,9 +7,9 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execaSync } from "execa";
-import { ruleArguments, ruleCommand, ruleScript } from "../../components/node/ruleScript";
-import { credentialRuleSpec } from "../../migration/natRule";
-import { findCommand, needsCommands } from "../support/requirements";
+import { ruleArguments, ruleCommand, ruleScript } from "../../components/node/ruleScript.js";
+import { credentialRuleSpec } from "../../migration/natRule.js";
+import { findCommand, needsCommands } from "../support/requirements.js";
 
 const worker = { hostIp: "10.0.0.1", kube2iamPort: 8181, kiamPort: 8881 };
 const spec = credentialRuleSpec({ interface: "!eth0", address: "10.0.0.1", port: 8181 });

@@ -7,9 +7,9 @@
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { ruleScript } from "../../components/node/ruleScript";
-import { needsCommands, needsRoot } from "../support/requirements";
-import { kiamRule, kube2iamRule, shells, TestWorker } from "./worker";
+import { ruleScript } from "../../components/node/ruleScript.js";
+import { needsCommands, needsRoot } from "../support/requirements.js";
+import { kiamRule, kube2iamRule, shells, TestWorker } from "./worker.js";
 
 const flags = "--host-ip 10.99.0.11 --kube2iam-port 8181 --kiam-port 8881".split(" ");
 const removal = ["-s", "--", "remove", ...flags, "--system", "kube2iam"];

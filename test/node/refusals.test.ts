@@ -7,10 +7,10 @@
 import assert from "node:assert/strict";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ruleScript } from "../../components/node/ruleScript";
-import type { Backend } from "../../migration/natRule";
-import type { Finding } from "../../migration/nodeReport";
-import { findCommand, needsCommands, needsRoot } from "../support/requirements";
+import { ruleScript } from "../../components/node/ruleScript.js";
+import type { Backend } from "../../migration/natRule.js";
+import type { Finding } from "../../migration/nodeReport.js";
+import { findCommand, needsCommands, needsRoot } from "../support/requirements.js";
 import {
   kiamRule,
   kube2iamRule,
@@ -19,7 +19,7 @@ import {
   ruleForAll,
   TestWorker,
   worker,
-} from "./worker";
+} from "./worker.js";
 
 type Chains = Partial<Record<Backend, readonly string[]>>;
 

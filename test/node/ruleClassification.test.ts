@@ -7,9 +7,9 @@
  */
 import assert from "node:assert/strict";
 import { execaSync } from "execa";
-import { ruleScript } from "../../components/node/ruleScript";
-import { interfaceCovers, systemOfRule } from "../../migration/natRule";
-import { findCommand } from "../support/requirements";
+import { ruleScript } from "../../components/node/ruleScript.js";
+import { interfaceCovers, systemOfRule } from "../../migration/natRule.js";
+import { findCommand } from "../support/requirements.js";
 
 const targets = { hostIp: "10.0.0.1", kube2iamPort: 8181, kiamPort: 8881 };
 const base =

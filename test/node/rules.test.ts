@@ -7,8 +7,8 @@
  * pods see meanwhile (traffic.test.ts).
  */
 import assert from "node:assert/strict";
-import { needsCommands, needsRoot } from "../support/requirements";
-import { kiamRule, kube2iamRule, rule, ruleForAll, shells, TestWorker, worker } from "./worker";
+import { needsCommands, needsRoot } from "../support/requirements.js";
+import { kiamRule, kube2iamRule, rule, ruleForAll, shells, TestWorker, worker } from "./worker.js";
 
 const kubeServices =
   '-A PREROUTING -p icmp -m comment --comment "kubernetes \\"service\\" portals \\\\ é" -j ACCEPT';

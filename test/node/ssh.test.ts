@@ -9,9 +9,9 @@ import assert from "node:assert/strict";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
-import { ruleCommand, ruleScript } from "../../components/node/ruleScript";
-import { needsCommands, needsRoot } from "../support/requirements";
-import { kiamRule, kube2iamRule, TestWorker, waitUntil, worker } from "./worker";
+import { ruleCommand, ruleScript } from "../../components/node/ruleScript.js";
+import { needsCommands, needsRoot } from "../support/requirements.js";
+import { kiamRule, kube2iamRule, TestWorker, waitUntil, worker } from "./worker.js";
 
 describe("node script over SSH", function () {
   let node: TestWorker;

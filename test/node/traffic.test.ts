@@ -6,8 +6,8 @@
  * were), the real kube2iam and kiam, more than one pod.
  */
 import assert from "node:assert/strict";
-import { needsCommands, needsRoot } from "../support/requirements";
-import { kiamRule, kube2iamRule, TestWorker } from "./worker";
+import { needsCommands, needsRoot } from "../support/requirements.js";
+import { kiamRule, kube2iamRule, TestWorker } from "./worker.js";
 
 describe("node script, seen from a pod", function () {
   let node: TestWorker;

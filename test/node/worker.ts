@@ -16,9 +16,9 @@ import {
   type RuleVerb,
   ruleArguments,
   ruleScript,
-} from "../../components/node/ruleScript";
-import { type Backend, credentialRuleSpec } from "../../migration/natRule";
-import { type NodeReport, parseNodeReport } from "../../migration/nodeReport";
+} from "../../components/node/ruleScript.js";
+import { type Backend, credentialRuleSpec } from "../../migration/natRule.js";
+import { type NodeReport, parseNodeReport } from "../../migration/nodeReport.js";
 
 /** Everything the tests' worker is: address and ports as kube2iam and kiam would have them. */
 export const worker = { hostIp: "10.99.0.11", kube2iamPort: 8181, kiamPort: 8881 } as const;

@@ -1,6 +1,6 @@
 import Mocha from "mocha";
 
-import { skipReasons } from "./requirements.js";
+import { skipReasons } from "./skips.js";
 
 /** Mocha's own spec reporter, then what was skipped and why, and the counts in one line. */
 class Reporter extends Mocha.reporters.Spec {

@@ -6,7 +6,7 @@ import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import type { Context } from "mocha";
 
-const skipped = new Map<string, string[]>();
+import { recordSkip } from "./skips.js";
 
 /** Skips the test or suite that `context` belongs to, and keeps the reason for the end of the run. */
 export function skipBecause(context: Context, reason: string): never {
@@ -14,7 +14,7 @@ export function skipBecause(context: Context, reason: string): never {
   // A hook before a whole suite skips all of it; Mocha titles it '"before all" hook …'.
   const isHook = runnable?.title.startsWith('"before all" hook') ?? false;
   const what = (isHook ? runnable?.parent?.fullTitle() : runnable?.fullTitle()) ?? "a test";
-  skipped.set(reason, [...(skipped.get(reason) ?? []), what]);
+  recordSkip(reason, what);
   return context.skip();
 }
 
@@ -45,9 +45,4 @@ export function findCommand(command: string): string | undefined {
         return false;
       }
     });
-}
-
-/** Reasons of everything skipped so far, each with the tests it concerns. */
-export function skipReasons(): ReadonlyMap<string, readonly string[]> {
-  return skipped;
 }

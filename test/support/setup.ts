@@ -1,5 +1,8 @@
+import { dirname } from "node:path";
+
 import { createProgress } from "../../automation/progress.js";
 import { resolveParts } from "../../lab/parts/resolve.js";
+import { collectSkips } from "./skips.js";
 
 /**
  * Before `npm test`: finds or builds what the tiers with real parts run (engine, Kubernetes,
@@ -7,8 +10,11 @@ import { resolveParts } from "../../lab/parts/resolve.js";
  * the end of the run says so.
  */
 export async function mochaGlobalSetup(): Promise<void> {
+  collectSkips();
   if (process.platform !== "linux" || process.getuid?.() !== 0) return;
   const parts = await resolveParts({}, createProgress());
   process.env.KIAM_LAB_ENGINE ??= parts.engine.root;
   process.env.KIAM_LAB_PYTHON ??= parts.python;
+  process.env.KIAM_LAB_ETCD ??= parts.etcd;
+  process.env.KIAM_LAB_KUBERNETES ??= dirname(parts.kubernetes["kube-apiserver"]);
 }

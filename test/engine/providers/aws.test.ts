@@ -15,7 +15,7 @@ import { IAM } from "@aws-sdk/client-iam";
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 
-import { createStack, requireEngine, type TestStack } from "../engine";
+import { createStack, requireEngine, type TestStack } from "../engine.js";
 
 const PYTHON = process.env.KIAM_LAB_PYTHON ?? "python3";
 const NOT_YET =

@@ -11,7 +11,7 @@ import path from "node:path";
 import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
-import { createStack, requireEngine, type TestStack } from "../engine";
+import { createStack, requireEngine, type TestStack } from "../engine.js";
 
 describe("stand-in: command, local", function () {
   this.timeout(60_000);

@@ -11,8 +11,8 @@ import path from "node:path";
 
 import { remote, type types } from "@pulumi/command";
 
-import { createStack, requireEngine, type TestStack } from "../engine";
-import { sshdUnavailable, startSshd, type Sshd } from "../sshd";
+import { createStack, requireEngine, type TestStack } from "../engine.js";
+import { sshdUnavailable, startSshd, type Sshd } from "../sshd.js";
 
 type Args = Partial<remote.CommandArgs>;
 

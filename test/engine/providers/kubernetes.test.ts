@@ -13,8 +13,8 @@ import { AppsV1Api, BatchV1Api, CoreV1Api } from "@kubernetes/client-node";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import { findApiServer, startApiServer, type ApiServer } from "../apiserver";
-import { createStack, requireEngine, type TestStack } from "../engine";
+import { findApiServer, startApiServer, type ApiServer } from "../apiserver.js";
+import { createStack, requireEngine, type TestStack } from "../engine.js";
 
 const MERGE = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
 const PERMITTED = "iam.amazonaws.com/permitted";

@@ -1,6 +1,6 @@
 /** What one IAM type has to say for itself; `resource.ts` makes a resource of it. */
-import { shown, type JsonMap, type PropertyMap } from "../plugin/values";
-import type { Settings } from "./settings";
+import { shown, type JsonMap, type PropertyMap } from "../plugin/values.js";
+import type { Settings } from "./settings.js";
 
 export interface Context {
   settings: Settings;

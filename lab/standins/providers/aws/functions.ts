@@ -1,7 +1,7 @@
 /** Functions that look something up: getRole, getCallerIdentity, getRegion, getPartition. */
-import { text, type PropertyMap } from "../plugin/values";
-import { role } from "./role";
-import type { Settings } from "./settings";
+import { text, type PropertyMap } from "../plugin/values.js";
+import { role } from "./role.js";
+import type { Settings } from "./settings.js";
 
 type Lookup = (settings: Settings, args: PropertyMap, signal: AbortSignal) => Promise<PropertyMap>;
 

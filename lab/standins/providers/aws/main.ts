@@ -2,14 +2,14 @@
  * Stand-in for the `aws` provider, for machines that cannot download the official plugin. It has the
  * IAM types and the look-ups that this project uses, and talks to the endpoint it is given.
  */
-import { packageVersion } from "../plugin/package-version";
-import type { Provider } from "../plugin/provider";
-import { serve } from "../plugin/serve";
-import { functions } from "./functions";
-import { policy, rolePolicy, rolePolicyAttachment } from "./policies";
-import { IamResource } from "./resource";
-import { role } from "./role";
-import { readSettings, type Settings } from "./settings";
+import { packageVersion } from "../plugin/package-version.js";
+import type { Provider } from "../plugin/provider.js";
+import { serve } from "../plugin/serve.js";
+import { functions } from "./functions.js";
+import { policy, rolePolicy, rolePolicyAttachment } from "./policies.js";
+import { IamResource } from "./resource.js";
+import { role } from "./role.js";
+import { readSettings, type Settings } from "./settings.js";
 
 let configured: Settings | undefined;
 function settings(): Settings {

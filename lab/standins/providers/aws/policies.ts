@@ -1,6 +1,6 @@
 /** aws:iam/rolePolicy:RolePolicy, aws:iam/policy:Policy, aws:iam/rolePolicyAttachment:RolePolicyAttachment */
-import { document, optional, required, tagList, tagMap, type Entity } from "./entity";
-import { isError, notFound, notSpreadYet, orMissing, retrying } from "./retry";
+import { document, optional, required, tagList, tagMap, type Entity } from "./entity.js";
+import { isError, notFound, notSpreadYet, orMissing, retrying } from "./retry.js";
 
 const MAX_VERSIONS = 5;
 

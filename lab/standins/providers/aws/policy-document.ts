@@ -1,5 +1,5 @@
 /** IAM policy documents: when two of them mean the same. */
-import { isJsonMap, shown, type Json, type JsonMap } from "../plugin/values";
+import { isJsonMap, shown, type Json, type JsonMap } from "../plugin/values.js";
 
 const LISTS = ["Action", "NotAction", "Resource", "NotResource"];
 const PRINCIPALS = ["Principal", "NotPrincipal"];

@@ -1,6 +1,6 @@
 /** The life of an IAM entity. */
-import { changes, withoutIgnored } from "../plugin/diff";
-import { seededHex } from "../plugin/names";
+import { changes, withoutIgnored } from "../plugin/diff.js";
+import { seededHex } from "../plugin/names.js";
 import type {
   CheckFailure,
   CheckRequest,
@@ -13,7 +13,7 @@ import type {
   ReadResult,
   Resource,
   UpdateRequest,
-} from "../plugin/provider";
+} from "../plugin/provider.js";
 import {
   hasUnknown,
   isMap,
@@ -24,11 +24,11 @@ import {
   UNKNOWN,
   type JsonMap,
   type PropertyMap,
-} from "../plugin/values";
-import type { Context, Entity } from "./entity";
-import { samePolicy } from "./policy-document";
-import { PROPAGATION_SECONDS } from "./retry";
-import type { Settings } from "./settings";
+} from "../plugin/values.js";
+import type { Context, Entity } from "./entity.js";
+import { samePolicy } from "./policy-document.js";
+import { PROPAGATION_SECONDS } from "./retry.js";
+import type { Settings } from "./settings.js";
 
 const AUTONAME_DIGITS = 7;
 /** Random digits after a `namePrefix`. */

@@ -1,7 +1,7 @@
 /** aws:iam/role:Role */
 import type { IAM } from "@aws-sdk/client-iam";
 
-import { isJsonMap, type JsonMap, type PropertyMap } from "../plugin/values";
+import { isJsonMap, type JsonMap, type PropertyMap } from "../plugin/values.js";
 import {
   document,
   optional,
@@ -11,8 +11,8 @@ import {
   tagMap,
   type Context,
   type Entity,
-} from "./entity";
-import { isError, notFound, notSpreadYet, orMissing, retrying } from "./retry";
+} from "./entity.js";
+import { isError, notFound, notSpreadYet, orMissing, retrying } from "./retry.js";
 
 export const role: Entity = {
   inputs: [

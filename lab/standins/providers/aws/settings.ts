@@ -2,7 +2,7 @@
 import type { IAM } from "@aws-sdk/client-iam";
 import type { STS } from "@aws-sdk/client-sts";
 
-import { isMap, reveal, text, type PropertyMap, type Value } from "../plugin/values";
+import { isMap, reveal, text, type PropertyMap, type Value } from "../plugin/values.js";
 
 export interface Settings {
   iam: IAM;

@@ -1,6 +1,6 @@
 /** Defaults and rules of a remote command's `connection`. */
-import type { CheckFailure } from "../plugin/provider";
-import { isMap, reveal, Secret, UNKNOWN, type PropertyMap, type Value } from "../plugin/values";
+import type { CheckFailure } from "../plugin/provider.js";
+import { isMap, reveal, Secret, UNKNOWN, type PropertyMap, type Value } from "../plugin/values.js";
 
 const DEFAULTS: PropertyMap = { user: "root", port: 22, dialErrorLimit: 10, perDialTimeout: 15 };
 const SECRETS = ["password", "privateKey", "privateKeyPassword"];

@@ -1,6 +1,6 @@
 /** What local and remote commands have in common: settings, output, the form of a failure. */
-import type { Log } from "../plugin/provider";
-import { reveal, text, type PropertyMap } from "../plugin/values";
+import type { Log } from "../plugin/provider.js";
+import { reveal, text, type PropertyMap } from "../plugin/values.js";
 
 /** What a command printed, without the last line break. */
 export interface Output {

@@ -2,8 +2,8 @@
 import { spawn, type SpawnOptions } from "node:child_process";
 import { constants } from "node:os";
 
-import type { InvokeRequest } from "../plugin/provider";
-import { reveal, text, type PropertyMap } from "../plugin/values";
+import type { InvokeRequest } from "../plugin/provider.js";
+import { reveal, text, type PropertyMap } from "../plugin/values.js";
 import {
   Capture,
   environment,
@@ -11,7 +11,7 @@ import {
   previousOutput,
   type Execution,
   type Output,
-} from "./execution";
+} from "./execution.js";
 
 /** Runs the command by the interpreter, `/bin/sh -c` unless another is given. */
 export async function runLocally(execution: Execution): Promise<Output> {

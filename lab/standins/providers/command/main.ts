@@ -3,11 +3,11 @@
  * It has local.Command, local.run and remote.Command with the semantics of version 1.2.1; copying of
  * files (remote.CopyFile, remote.CopyToRemote) and asset globs are not there and are refused.
  */
-import { packageVersion } from "../plugin/package-version";
-import { serve } from "../plugin/serve";
-import { CommandResource } from "./resource";
-import { runLocally, runInvoke } from "./local";
-import { runRemotely } from "./remote";
+import { packageVersion } from "../plugin/package-version.js";
+import { serve } from "../plugin/serve.js";
+import { CommandResource } from "./resource.js";
+import { runLocally, runInvoke } from "./local.js";
+import { runRemotely } from "./remote.js";
 
 const local = new CommandResource(runLocally);
 const remote = new CommandResource(runRemotely, { connection: true });

@@ -1,11 +1,11 @@
 /** Commands on another machine, over SSH. */
 import type { Client, ClientChannel } from "ssh2";
 
-import { connect } from "./ssh";
-import { Capture, environment, previousOutput, type Execution, type Output } from "./execution";
-import { connectionOf } from "./connection-inputs";
-import { text } from "../plugin/values";
-import { watchEnvironment } from "./ssh-environment";
+import { connect } from "./ssh.js";
+import { Capture, environment, previousOutput, type Execution, type Output } from "./execution.js";
+import { connectionOf } from "./connection-inputs.js";
+import { text } from "../plugin/values.js";
+import { watchEnvironment } from "./ssh-environment.js";
 
 const ACCEPT_ENV =
   "This only works if your SSH server is configured to accept these variables via AcceptEnv. " +

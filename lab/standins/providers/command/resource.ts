@@ -1,6 +1,6 @@
 /** The life of a Command resource, local or remote. */
-import { changes, withoutIgnored } from "../plugin/diff";
-import { randomHex } from "../plugin/names";
+import { changes, withoutIgnored } from "../plugin/diff.js";
+import { randomHex } from "../plugin/names.js";
 import type {
   CheckFailure,
   CheckRequest,
@@ -13,10 +13,10 @@ import type {
   ReadResult,
   Resource,
   UpdateRequest,
-} from "../plugin/provider";
-import { Secret, text, UNKNOWN, type PropertyMap } from "../plugin/values";
-import { checkConnection } from "./connection-inputs";
-import { NO_OUTPUT, type Output, type Runner } from "./execution";
+} from "../plugin/provider.js";
+import { Secret, text, UNKNOWN, type PropertyMap } from "../plugin/values.js";
+import { checkConnection } from "./connection-inputs.js";
+import { NO_OUTPUT, type Output, type Runner } from "./execution.js";
 
 const COMMON = [
   "create",

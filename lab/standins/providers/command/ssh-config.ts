@@ -4,7 +4,7 @@ import { createConnection } from "node:net";
 
 import { utils, type AuthenticationType, type ConnectConfig } from "ssh2";
 
-import { text, type PropertyMap } from "../plugin/values";
+import { text, type PropertyMap } from "../plugin/values.js";
 
 export interface ClientConfig extends ConnectConfig {
   /** Why the server's identity was not accepted; undefined as long as it was not refused. */

@@ -4,9 +4,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { Client, type ConnectConfig } from "ssh2";
 
-import type { Log } from "../plugin/provider";
-import { isMap, type PropertyMap } from "../plugin/values";
-import { clientConfig } from "./ssh-config";
+import type { Log } from "../plugin/provider.js";
+import { isMap, type PropertyMap } from "../plugin/values.js";
+import { clientConfig } from "./ssh-config.js";
 
 export interface Connection {
   client: Client;

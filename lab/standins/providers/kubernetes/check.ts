@@ -1,11 +1,18 @@
 /** Inputs made complete: name, namespace, nothing that only the API server sets. */
-import { seededHex } from "../plugin/names";
-import type { CheckRequest } from "../plugin/provider";
-import { isMap, markSecrets, reveal, revealMap, UNKNOWN, type PropertyMap } from "../plugin/values";
-import { isPatch, kindOfToken } from "./kinds";
-import { ANNOTATION, at, isTrue, stringAt, withValue } from "./objects";
-import type { Settings } from "./settings";
-import { withoutReadOnly } from "./state";
+import { seededHex } from "../plugin/names.js";
+import type { CheckRequest } from "../plugin/provider.js";
+import {
+  isMap,
+  markSecrets,
+  reveal,
+  revealMap,
+  UNKNOWN,
+  type PropertyMap,
+} from "../plugin/values.js";
+import { isPatch, kindOfToken } from "./kinds.js";
+import { ANNOTATION, at, isTrue, stringAt, withValue } from "./objects.js";
+import type { Settings } from "./settings.js";
+import { withoutReadOnly } from "./state.js";
 
 const AUTONAME_DIGITS = 8;
 

@@ -4,7 +4,7 @@ import { request as plainRequest, type RequestOptions } from "node:http";
 
 import type { KubeConfig } from "@kubernetes/client-node";
 
-import { isJsonMap, shown, type Json, type JsonMap } from "../plugin/values";
+import { isJsonMap, shown, type Json, type JsonMap } from "../plugin/values.js";
 
 /** A Kubernetes object as plain data. */
 export type KubernetesObject = JsonMap;

@@ -1,6 +1,6 @@
 /** Pulumi's type tokens for Kubernetes kinds, and what about a kind cannot be changed in place. */
-import { stringAt } from "./objects";
-import type { PropertyMap } from "../plugin/values";
+import { stringAt } from "./objects.js";
+import type { PropertyMap } from "../plugin/values.js";
 
 /** Types of the package that are programs over resources, or speak another protocol (Helm). */
 const NOT_KINDS = /^kubernetes:(helm\.sh|kustomize|yaml)/;

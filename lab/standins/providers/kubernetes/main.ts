@@ -3,12 +3,12 @@
  * It manages objects of any kind, and patches of them, by server-side apply, and waits for them as
  * the official one does. Helm, Kustomize and YAML rendering are not there.
  */
-import type { Provider } from "../plugin/provider";
-import { packageVersion } from "../plugin/package-version";
-import { serve } from "../plugin/serve";
-import { isKindToken } from "./kinds";
-import { KubernetesResource } from "./resource";
-import { readSettings, type Settings } from "./settings";
+import type { Provider } from "../plugin/provider.js";
+import { packageVersion } from "../plugin/package-version.js";
+import { serve } from "../plugin/serve.js";
+import { isKindToken } from "./kinds.js";
+import { KubernetesResource } from "./resource.js";
+import { readSettings, type Settings } from "./settings.js";
 
 let settings: Settings | undefined;
 const resource = new KubernetesResource(() => {

@@ -1,7 +1,7 @@
 /** Field managers: who set which field of an object, as the API server records it. */
-import { isMap, shown, type Json, type PropertyMap } from "../plugin/values";
-import { ApiError, type Identity, type KubernetesClient } from "./client";
-import { annotation, ANNOTATION, asJson, at, isTrue, mapsAt, stringAt } from "./objects";
+import { isMap, shown, type Json, type PropertyMap } from "../plugin/values.js";
+import { ApiError, type Identity, type KubernetesClient } from "./client.js";
+import { annotation, ANNOTATION, asJson, at, isTrue, mapsAt, stringAt } from "./objects.js";
 
 /** Manager of objects made by a plain create, until the first update applies them. */
 export const CREATE_MANAGER = "pulumi-kubernetes";

@@ -1,6 +1,6 @@
 /** Reading Kubernetes objects that are plain data. */
-import { isMap, type JsonMap, type PropertyMap, type Value } from "../plugin/values";
-import type { Identity } from "./client";
+import { isMap, type JsonMap, type PropertyMap, type Value } from "../plugin/values.js";
+import type { Identity } from "./client.js";
 
 export const ANNOTATION = {
   autonamed: "pulumi.com/autonamed",

@@ -1,7 +1,7 @@
 /** Why a workload does not get ready: what its pods and the events about them say. */
-import { isMap, shown, type PropertyMap } from "../plugin/values";
-import type { KubernetesClient } from "./client";
-import { at, mapsAt, stringAt } from "./objects";
+import { isMap, shown, type PropertyMap } from "../plugin/values.js";
+import type { KubernetesClient } from "./client.js";
+import { at, mapsAt, stringAt } from "./objects.js";
 
 /** Problems of the workload's pods, one line each; empty where none is known. */
 export async function podProblems(

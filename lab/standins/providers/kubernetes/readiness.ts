@@ -1,6 +1,6 @@
 /** When an object is what it should be, by kind, as the official provider decides it. */
-import { shown, type PropertyMap } from "../plugin/values";
-import { at, mapsAt, numberAt, stringAt } from "./objects";
+import { shown, type PropertyMap } from "../plugin/values.js";
+import { at, mapsAt, numberAt, stringAt } from "./objects.js";
 
 export type Readiness =
   | { state: "ready"; message: string }

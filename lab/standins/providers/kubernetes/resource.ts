@@ -1,6 +1,6 @@
 /** The life of a Kubernetes object, or of a patch of one. */
-import { changes, withoutIgnored, type Change } from "../plugin/diff";
-import { randomHex } from "../plugin/names";
+import { changes, withoutIgnored, type Change } from "../plugin/diff.js";
+import { randomHex } from "../plugin/names.js";
 import {
   PartialFailure,
   type CheckRequest,
@@ -13,12 +13,12 @@ import {
   type ReadResult,
   type Resource,
   type UpdateRequest,
-} from "../plugin/provider";
-import { hasUnknown, markSecrets, revealMap, type PropertyMap } from "../plugin/values";
-import { checkInputs } from "./check";
-import { ApiError, NoSuchKind } from "./client";
-import { immutablePaths, isPatch, kindOfToken, touches } from "./kinds";
-import { fieldManagerName, relinquish } from "./managers";
+} from "../plugin/provider.js";
+import { hasUnknown, markSecrets, revealMap, type PropertyMap } from "../plugin/values.js";
+import { checkInputs } from "./check.js";
+import { ApiError, NoSuchKind } from "./client.js";
+import { immutablePaths, isPatch, kindOfToken, touches } from "./kinds.js";
+import { fieldManagerName, relinquish } from "./managers.js";
 import {
   ANNOTATION,
   annotation,
@@ -28,13 +28,13 @@ import {
   parseId,
   stringAt,
   without,
-} from "./objects";
-import { readinessCheck } from "./readiness";
-import type { Settings } from "./settings";
-import { checkpoint, inputsFromLive, parseCheckpoint, prune } from "./state";
-import { readSecretInputs } from "./secrets";
-import { NotReady, untilGone, untilReady } from "./wait";
-import { createObject, described, previewCannotTell, updateObject } from "./write";
+} from "./objects.js";
+import { readinessCheck } from "./readiness.js";
+import type { Settings } from "./settings.js";
+import { checkpoint, inputsFromLive, parseCheckpoint, prune } from "./state.js";
+import { readSecretInputs } from "./secrets.js";
+import { NotReady, untilGone, untilReady } from "./wait.js";
+import { createObject, described, previewCannotTell, updateObject } from "./write.js";
 
 const MANAGER_DIGITS = 8;
 const REPLACE_UNREADY = `metadata.annotations["${ANNOTATION.replaceUnready}"]`;

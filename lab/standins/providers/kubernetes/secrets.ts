@@ -1,6 +1,6 @@
 /** A Secret's `stringData`, which the API server takes but never shows. */
-import { isMap, type PropertyMap } from "../plugin/values";
-import { isSecretKind } from "./state";
+import { isMap, type PropertyMap } from "../plugin/values.js";
+import { isSecretKind } from "./state.js";
 
 /** Adds to `inputs` what became of `wanted.stringData`, read back from the live `data`. */
 export function readSecretInputs(

@@ -1,8 +1,8 @@
 /** When a Service is ready: its endpoints have settled and none is pending. */
-import { isMap, type PropertyMap } from "../plugin/values";
-import type { KubernetesClient } from "./client";
-import { at, identityOf, mapsAt, stringAt } from "./objects";
-import type { Readiness } from "./readiness";
+import { isMap, type PropertyMap } from "../plugin/values.js";
+import type { KubernetesClient } from "./client.js";
+import { at, identityOf, mapsAt, stringAt } from "./objects.js";
+import type { Readiness } from "./readiness.js";
 
 /** The official provider gives endpoints this long to change again. */
 const SETTLE_MS = 10_000;

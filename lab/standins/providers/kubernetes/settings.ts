@@ -3,9 +3,9 @@ import { existsSync } from "node:fs";
 
 import { parse } from "yaml";
 
-import { shown, text, type PropertyMap } from "../plugin/values";
-import { KubernetesClient } from "./client";
-import type { Mutability } from "./kinds";
+import { shown, text, type PropertyMap } from "../plugin/values.js";
+import { KubernetesClient } from "./client.js";
+import type { Mutability } from "./kinds.js";
 
 export interface Settings {
   client: KubernetesClient;

@@ -10,8 +10,8 @@ import {
   Secret,
   type PropertyMap,
   type Value,
-} from "../plugin/values";
-import { at, stringAt, without } from "./objects";
+} from "../plugin/values.js";
+import { at, stringAt, without } from "./objects.js";
 
 const INPUTS = "__inputs";
 const FIELD_MANAGER = "__fieldManager";

@@ -1,13 +1,13 @@
 /** Waiting until an object is ready, or gone. */
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { Log } from "../plugin/provider";
-import type { PropertyMap } from "../plugin/values";
-import { ApiError, type KubernetesClient } from "./client";
-import { annotation, ANNOTATION, identityOf, isTrue, stringAt } from "./objects";
-import { podProblems } from "./pods";
-import { readinessCheck, type Readiness } from "./readiness";
-import { serviceReadiness } from "./service";
+import type { Log } from "../plugin/provider.js";
+import type { PropertyMap } from "../plugin/values.js";
+import { ApiError, type KubernetesClient } from "./client.js";
+import { annotation, ANNOTATION, identityOf, isTrue, stringAt } from "./objects.js";
+import { podProblems } from "./pods.js";
+import { readinessCheck, type Readiness } from "./readiness.js";
+import { serviceReadiness } from "./service.js";
 
 const POLL_MS = 500;
 const PROBLEMS_EVERY_MS = 5_000;

@@ -1,12 +1,12 @@
 /** Writing an object to the API server: creation and update. */
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { Log } from "../plugin/provider";
-import type { PropertyMap } from "../plugin/values";
-import { ApiError, NoSuchKind, type Identity } from "./client";
-import { CREATE_MANAGER, explainConflict, heldByOthers, mayForce, takeOver } from "./managers";
-import { asJson, at, identityOf, stringAt, without, withValue } from "./objects";
-import type { Settings } from "./settings";
+import type { Log } from "../plugin/provider.js";
+import type { PropertyMap } from "../plugin/values.js";
+import { ApiError, NoSuchKind, type Identity } from "./client.js";
+import { CREATE_MANAGER, explainConflict, heldByOthers, mayForce, takeOver } from "./managers.js";
+import { asJson, at, identityOf, stringAt, without, withValue } from "./objects.js";
+import type { Settings } from "./settings.js";
 
 const RETRIES = 5;
 const FIRST_DELAY_MS = 1_000;

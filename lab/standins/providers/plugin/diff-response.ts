@@ -1,8 +1,8 @@
 /** A difference in the engine's protocol. */
 import * as pb from "@pulumi/pulumi/proto/provider_pb.js";
 
-import type { ChangeKind } from "./diff";
-import type { DiffResult } from "./provider";
+import type { ChangeKind } from "./diff.js";
+import type { DiffResult } from "./provider.js";
 
 const { Kind } = pb.PropertyDiff;
 const IN_PLACE = { add: Kind.ADD, delete: Kind.DELETE, update: Kind.UPDATE } as const;

@@ -1,5 +1,5 @@
 /** Comparing old and new properties, in the form in which the engine shows differences. */
-import { isMap, reveal, UNKNOWN, type PropertyMap, type Value } from "./values";
+import { isMap, reveal, UNKNOWN, type PropertyMap, type Value } from "./values.js";
 
 export type ChangeKind = "add" | "delete" | "update";
 

@@ -3,7 +3,7 @@ import * as grpc from "@grpc/grpc-js";
 import * as enginerpc from "@pulumi/pulumi/proto/engine_grpc_pb.js";
 import * as enginepb from "@pulumi/pulumi/proto/engine_pb.js";
 
-import type { Log, Severity } from "./provider";
+import type { Log, Severity } from "./provider.js";
 
 const SEVERITIES = {
   debug: enginepb.LogSeverity.DEBUG,

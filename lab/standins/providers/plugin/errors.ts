@@ -4,8 +4,8 @@ import * as anypb from "google-protobuf/google/protobuf/any_pb";
 import * as pb from "@pulumi/pulumi/proto/provider_pb.js";
 import * as statuspb from "@pulumi/pulumi/proto/status_pb.js";
 
-import { PartialFailure } from "./provider";
-import { encode } from "./values";
+import { PartialFailure } from "./provider.js";
+import { encode } from "./values.js";
 
 /** An error as gRPC sends it; a `PartialFailure` carries the state the engine has to record. */
 export function toServiceError(error: unknown): Partial<grpc.StatusObject> {

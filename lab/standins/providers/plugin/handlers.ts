@@ -5,12 +5,12 @@ import * as emptypb from "google-protobuf/google/protobuf/empty_pb";
 import * as pluginpb from "@pulumi/pulumi/proto/plugin_pb.js";
 import * as pb from "@pulumi/pulumi/proto/provider_pb.js";
 
-import type { EngineLog } from "./engine-log";
-import { toServiceError } from "./errors";
-import type { Autonaming, Operation, Provider, Resource } from "./provider";
-import { changes } from "./diff";
-import { diffResponse } from "./diff-response";
-import { decode, encode, type PropertyMap } from "./values";
+import type { EngineLog } from "./engine-log.js";
+import { toServiceError } from "./errors.js";
+import type { Autonaming, Operation, Provider, Resource } from "./provider.js";
+import { changes } from "./diff.js";
+import { diffResponse } from "./diff-response.js";
+import { decode, encode, type PropertyMap } from "./values.js";
 
 type Unary<Q, R> = (request: Q) => Promise<R>;
 

@@ -1,6 +1,6 @@
 /** What a provider plugin implements; `serve.ts` speaks the engine's protocol for it. */
-import type { Change } from "./diff";
-import type { PropertyMap } from "./values";
+import type { Change } from "./diff.js";
+import type { PropertyMap } from "./values.js";
 
 export type Severity = "debug" | "info" | "warning" | "error";
 

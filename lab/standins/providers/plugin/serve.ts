@@ -8,9 +8,9 @@
 import * as grpc from "@grpc/grpc-js";
 import * as providerrpc from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 
-import { EngineLog } from "./engine-log";
-import { handlers } from "./handlers";
-import type { Provider } from "./provider";
+import { EngineLog } from "./engine-log.js";
+import { handlers } from "./handlers.js";
+import type { Provider } from "./provider.js";
 
 const MAX_MESSAGE = 400 * 1024 * 1024;
 

@@ -4,23 +4,23 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import pWaitFor from "p-wait-for";
-import { bootId } from "../../lab/cluster/machine";
-import type { Cluster } from "../../lab/cluster/cluster";
-import { findRunningLab } from "../../lab/cluster/lock";
-import { listNamespaces, runIn } from "../../lab/cluster/namespaces";
+import { bootId } from "../../lab/cluster/machine.js";
+import type { Cluster } from "../../lab/cluster/cluster.js";
+import { findRunningLab } from "../../lab/cluster/lock.js";
+import { listNamespaces, runIn } from "../../lab/cluster/namespaces.js";
 import {
   cleanLeftovers,
   type ClusterOptions,
   startCluster,
   stopCluster,
-} from "../../lab/cluster/start";
-import { METADATA_ADDRESS, OPERATOR, SSH_USER, VPC } from "../../lab/cluster/topology";
-import { buildImages } from "../../lab/images/images";
-import { IMAGE_TAGS } from "../../lab/images/tags";
-import { resolveParts } from "../../lab/parts/resolve";
-import { labDirectory } from "../../lab/paths";
-import { silentProgress } from "../../automation/progress";
-import { needsRoot, skipBecause } from "../support/requirements";
+} from "../../lab/cluster/start.js";
+import { METADATA_ADDRESS, OPERATOR, SSH_USER, VPC } from "../../lab/cluster/topology.js";
+import { buildImages } from "../../lab/images/images.js";
+import { IMAGE_TAGS } from "../../lab/images/tags.js";
+import { resolveParts } from "../../lab/parts/resolve.js";
+import { labDirectory } from "../../lab/paths.js";
+import { silentProgress } from "../../automation/progress.js";
+import { needsRoot, skipBecause } from "../support/requirements.js";
 
 /*
  * The embedded cluster for real: what kube2iam, kiam and an operator with ssh meet on a node, a
