@@ -27,8 +27,8 @@ export default tseslint.config(
     },
   },
   {
-    // The lab and its tests are the only ones that may import the lab.
-    files: ["lab/**", "test/lab/**"],
+    // The lab itself and tests are the only ones that may import the lab.
+    files: ["lab/**", "test/**"],
     rules: { "no-restricted-imports": "off" },
   },
   {
