@@ -1,7 +1,8 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import { audit, AuditError, describeFinding, refuseBlocking } from "../migration/audit.js";
+import { audit } from "../migration/audit.js";
+import { AuditError, describeFinding, refuseBlocking } from "../migration/audit/finding.js";
 import { makePlan, type Plan } from "../migration/plan.js";
 import { kubeConfig, readClusterFacts } from "../migration/readClusterFacts.js";
 import { parseSettings, SettingsError, type Settings } from "../migration/settings.js";

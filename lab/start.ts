@@ -85,6 +85,7 @@ function bootCluster(
     parts,
     images,
     progress,
+    signal: interruption.signal,
     awsCommand: (paths) => labAwsCommand(parts.python, paths),
   });
 }
@@ -100,6 +101,7 @@ async function driveCluster(cluster: Cluster, parts: Parts, { to }: LabOptions):
 }
 
 let interrupted = false;
+const interruption = new AbortController();
 let stopChild: () => void = () => {};
 
 // On a terminal the child gets Ctrl-C as well; otherwise this is how it hears of it.
@@ -107,6 +109,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => {
     if (interrupted) return;
     interrupted = true;
+    interruption.abort();
     console.error(`\n${signal}: stopping, then cleaning up.`);
     stopChild();
   });

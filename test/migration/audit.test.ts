@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 
-import { audit, AuditError, refuseBlocking, type Finding } from "../../migration/audit.js";
+import { audit } from "../../migration/audit.js";
+import { AuditError, refuseBlocking, type Finding } from "../../migration/audit/finding.js";
 import type { ClusterFacts } from "../../migration/clusterFacts.js";
 import { parseSettings, type SettingsInput } from "../../migration/settings.js";
 import {

@@ -1,0 +1,111 @@
+import type { ClusterFacts } from "../clusterFacts.js";
+import { effectiveKube2iam, effectiveRoleBaseArn } from "../effectiveKube2iam.js";
+import { flagValue } from "../kube2iamFlags.js";
+import { workerNodes } from "../nodeSelection.js";
+import type { Settings } from "../settings.js";
+import { reaches } from "../stages.js";
+import type { Finding } from "./finding.js";
+
+/** kube2iam itself: where it is, how it is set up, what of it can turn against kiam. */
+export function auditKube2iam(settings: Settings, facts: ClusterFacts): Finding[] {
+  const findings: Finding[] = [];
+  const kube2iam = effectiveKube2iam(settings, facts);
+  const object = `daemonset/${kube2iam.namespace}/${kube2iam.daemonSet}`;
+  const retired = settings.stage === "retire" && facts.recorded !== undefined;
+  if (facts.kube2iam === undefined && facts.recorded === undefined) {
+    findings.push({
+      code: "kube2iam-missing",
+      severity: "blocks",
+      object,
+      seen: "there is no such DaemonSet, and no earlier run recorded one",
+      why: "its port and interface make the rule that is to be deleted, and its DaemonSet is the way back",
+      fix: "set kube2iam.namespace and kube2iam.daemonSet to where kube2iam runs",
+    });
+    return findings;
+  }
+  if (facts.kube2iam === undefined && !retired) {
+    findings.push({
+      code: "kube2iam-missing",
+      // Going back from stage retire puts it there again, in the same update.
+      severity: "informs",
+      object,
+      seen: "there is no such DaemonSet now; an earlier run recorded its port and interface",
+      why: "before stage retire it is there; where this program retired it, this update puts it back",
+      fix: "nothing, where the stack is coming back from stage retire; otherwise apply kube2iam's DaemonSet again",
+    });
+  }
+  if (kube2iam.interface === undefined) {
+    findings.push({
+      code: "interface-unknown",
+      severity: "blocks",
+      object,
+      seen: "neither the settings nor the DaemonSet name an interface",
+      why: "kiam's rule must match the traffic that kube2iam's rule matches",
+      fix: "set kube2iam.interface",
+    });
+  }
+  if (effectiveRoleBaseArn(settings, kube2iam) === undefined) {
+    findings.push({
+      code: "role-base-arn-unknown",
+      severity: "blocks",
+      object,
+      seen: "kube2iam has no --base-role-arn, and kiam.roleBaseArn is not set",
+      why: "pods name roles without the account; kiam has to know it (its autodetection fails where IMDSv2 is required)",
+      fix: "set kiam.roleBaseArn, such as arn:aws:iam::123456789012:role/",
+    });
+  }
+  if (kube2iam.port === settings.kiam.agentPort) {
+    findings.push({
+      code: "port-clash",
+      severity: "blocks",
+      object,
+      seen: `kube2iam listens on port ${kube2iam.port}, and kiam's agent is to listen on the same`,
+      why: "both run on every worker for a while",
+      fix: "set kiam.agentPort to another port, such as 8881",
+    });
+  }
+  const live = facts.kube2iam;
+  if (live?.preStop !== undefined && reaches(settings.stage, "agent")) {
+    findings.push({
+      code: "prestop-hook",
+      severity: "blocks",
+      object,
+      seen: `its preStop hook runs: ${live.preStop.join(" ")}`,
+      why: "hooks of this kind delete every nat rule for 169.254.169.254, kiam's included: whenever a kube2iam pod goes, its worker's pods fall through to the node's own role",
+      fix: "remove the hook from kube2iam's DaemonSet (with updateStrategy OnDelete, so that no pod restarts with the old hook), then run again",
+    });
+  }
+  const defaultRole = flagValue(live?.commandLine ?? [], "default-role");
+  if (defaultRole !== undefined && reaches(settings.stage, "cutover")) {
+    const onWorkers = new Set(workerNodes(settings, facts.nodes).map((node) => node.name));
+    const pods = facts.pods.filter(
+      (pod) =>
+        pod.role === undefined &&
+        !pod.hostNetwork &&
+        pod.node !== undefined &&
+        onWorkers.has(pod.node),
+    );
+    const namespaces = [...new Set(pods.map((pod) => pod.namespace))].sort();
+    if (pods.length > 0) {
+      findings.push({
+        code: "default-role-lost",
+        severity: "warns",
+        object,
+        seen: `kube2iam gives ${pods.length} pods without a role annotation its default role ${defaultRole} (namespaces ${namespaces.join(", ")})`,
+        why: "kiam has no default role: these pods get none after the cutover",
+        fix: "annotate those of them that use AWS with iam.amazonaws.com/role",
+      });
+    }
+  }
+  if (live === undefined ? false : !settings.iam.trustWorkerRole) {
+    findings.push({
+      code: "worker-role-needed",
+      severity: "blocks",
+      object,
+      seen: "kube2iam still runs, and iam.trustWorkerRole is off",
+      why: "kube2iam assumes the application roles as the worker's role, and so does the way back",
+      fix: "leave iam.trustWorkerRole on until an update at stage retire has succeeded",
+    });
+  }
+  return findings;
+}

@@ -1,0 +1,106 @@
+import type { ClusterFacts } from "../clusterFacts.js";
+import { isMaster, workerNodes } from "../nodeSelection.js";
+import type { Settings } from "../settings.js";
+import { reaches } from "../stages.js";
+import type { Finding } from "./finding.js";
+
+/** The nodes that are to be moved. */
+export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[] {
+  const findings: Finding[] = [];
+  const workers = workerNodes(settings, facts.nodes);
+  if (workers.length === 0) {
+    findings.push({
+      code: "no-worker",
+      severity: "blocks",
+      object: "cluster",
+      seen: "no node matches as a worker",
+      why: "there is nothing to move",
+      fix: "set workers.selector or workers.list",
+    });
+  }
+  const names = new Set(workers.map((node) => node.name));
+  for (const node of facts.nodes) {
+    if (node.cutoverAnnotation === undefined || names.has(node.name)) continue;
+    if (!reaches(settings.stage, "agent")) continue;
+    findings.push({
+      code: "worker-left-out",
+      severity: "blocks",
+      object: `node/${node.name}`,
+      seen: "it was cut over to kiam, and the settings no longer count it among the workers",
+      why: "its agent would go while its pods depend on it",
+      fix: "let workers.selector or workers.list match it again; to take it out, move the stack back to stage server first",
+    });
+  }
+  for (const { name } of settings.workers.list ?? []) {
+    if (facts.nodes.some((node) => node.name === name)) continue;
+    findings.push({
+      code: "worker-not-listed-in-cluster",
+      severity: "informs",
+      object: `node/${name}`,
+      seen: "workers.list names it, and the cluster has no such node",
+      why: "it is passed over, as a worker that left the cluster is",
+      fix: "take it out of workers.list if it is gone for good",
+    });
+  }
+  for (const node of workers) {
+    const object = `node/${node.name}`;
+    const addresses = {
+      InternalIP: node.internalIp,
+      ExternalIP: node.externalIp,
+      Hostname: node.hostname,
+    };
+    const listed = settings.workers.list?.find((worker) => worker.name === node.name)?.address;
+    if (
+      node.internalIp === undefined ||
+      (listed ?? addresses[settings.workers.addressType]) === undefined
+    ) {
+      findings.push({
+        code: "worker-address-unknown",
+        severity: "blocks",
+        object,
+        seen: `it reports ${node.internalIp === undefined ? "no InternalIP" : `no ${settings.workers.addressType}`}`,
+        why: "the rules carry its internal IP, and SSH needs an address",
+        fix: "set workers.addressType, or name its address in workers.list",
+      });
+    }
+    if (!node.ready && reaches(settings.stage, "agent")) {
+      findings.push({
+        code: "worker-not-ready",
+        severity: "blocks",
+        object,
+        seen: "it is not Ready",
+        why: "its agent can't be proven, so it can't be moved safely",
+        fix: "mend it, remove it from the cluster, or leave it out by workers.selector or workers.list",
+      });
+    }
+    if (
+      reaches(settings.stage, "cutover") &&
+      settings.ssh.hostKeys[node.name] === undefined &&
+      !settings.ssh.acceptUnknownHosts
+    ) {
+      findings.push({
+        code: "host-key-unknown",
+        severity: "blocks",
+        object,
+        seen: "ssh.hostKeys has no key for it",
+        why: "without it anybody who answers at its address would be handed root commands",
+        fix: `add its public host key to ssh.hostKeys (from the instance's console output, or ssh-keyscan over a path you trust), or set ssh.acceptUnknownHosts`,
+      });
+    }
+    if (
+      isMaster(node) &&
+      settings.workers.selector !== undefined &&
+      reaches(settings.stage, "agent")
+    ) {
+      findings.push({
+        code: "server-and-agent-on-one-node",
+        severity: "warns",
+        object,
+        seen: "workers.selector matches this master",
+        why: "control-plane pods that use the node's own role would be cut off from it",
+        fix: "make workers.selector exclude the masters",
+      });
+    }
+  }
+  return findings;
+}
