@@ -1,7 +1,12 @@
 import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import { plannedWorkers, type Plan, type PlannedProbe } from "../migration/plan.js";
+import {
+  plannedWorkers,
+  type Plan,
+  type PlannedProbe,
+  type PlannedWorker,
+} from "../migration/plan.js";
 import type { Settings } from "../migration/settings.js";
 import { reaches } from "../migration/stages.js";
 import { Fallback } from "./fallback.js";
@@ -127,9 +132,7 @@ export class ClusterMigration extends pulumi.ComponentResource {
       // After the labels by which it finds the workers, so that it goes before them.
       { parent: this, dependsOn: [agent, ...agents.values()] },
     );
-    if (reaches(plan.stage, "cutover")) {
-      this.cutoverStage(fallback, (worker) => required(agents.get(worker)).anchor, probe);
-    }
+    this.cutoverStage(fallback, (worker) => required(agents.get(worker)).anchor, probe);
   }
 
   private cutoverStage(
@@ -141,7 +144,7 @@ export class ClusterMigration extends pulumi.ComponentResource {
     let before: pulumi.Resource[] = [fallback];
     for (const wave of plan.waves) {
       const dependsOn = before;
-      const moved = wave.workers.map(
+      const moved = wave.workers.filter(isCutOver).map(
         (worker) =>
           new WorkerCutover(
             `${worker.name}-cutover`,
@@ -158,7 +161,7 @@ export class ClusterMigration extends pulumi.ComponentResource {
             { parent: this, dependsOn },
           ),
       );
-      before = moved;
+      if (moved.length > 0) before = moved;
     }
     if (reaches(plan.stage, "retire")) {
       new Kube2iamRetirement(
@@ -168,6 +171,11 @@ export class ClusterMigration extends pulumi.ComponentResource {
       );
     }
   }
+}
+
+/** The plan's own word for it, so that what is printed is what is declared. */
+function isCutOver(worker: PlannedWorker): boolean {
+  return worker.steps.includes("remove-rule");
 }
 
 function required<T>(value: T | undefined): T {

@@ -16,10 +16,15 @@ export function describePlan(plan: Plan): string {
       (stage) => `${stage === plan.stage ? "→" : " "} ${stage.padEnd(8)} ${stageSummary[stage]}`,
     ),
     "",
-    "workers, in the order in which they move:",
+    `workers, in the order in which they move${stepsOf(plan)}:`,
     ...plan.waves.map(
       (wave) =>
         `  ${wave.name.padEnd(9)} ${wave.workers.map((worker) => `${worker.name} (${worker.hostIp})`).join(", ")}`,
     ),
   ].join("\n");
+}
+
+function stepsOf(plan: Plan): string {
+  const steps = plan.waves[0]?.workers[0]?.steps ?? [];
+  return steps.length === 0 ? "" : `, each ${steps.join(" → ")}`;
 }
