@@ -63,7 +63,7 @@ describe("migration on the embedded cluster", function () {
   after("take down", () => cluster?.stop());
 
   it("stops at once where a namespace permits nothing, naming pods' namespace and role", async () => {
-    const message = await call("move", programs, "retire", { namespaces: {} });
+    const { failure: message } = await call("move", programs, "retire", { namespaces: {} });
     for (const namespace of ["orders", "payments", "reports", "batch"]) {
       assert.match(message, new RegExp(`namespace/${namespace}: pods use arn:aws:iam::\\S+`));
     }
@@ -71,16 +71,18 @@ describe("migration on the embedded cluster", function () {
   });
 
   it("stops at once where the masters' taint is not tolerated, naming it", async () => {
-    const message = await call("move", programs, "retire", { kiam: { serverTolerations: [] } });
+    const { failure: message } = await call("move", programs, "retire", {
+      kiam: { serverTolerations: [] },
+    });
     assert.match(message, /node\/master-1.*node-role\.kubernetes\.io\/control-plane:NoSchedule/);
     await assertUnmoved();
   });
 
-  it("prepares", async () => assert.equal(await call("move", programs, "prepare"), ""));
+  it("prepares", async () => assert.equal((await call("move", programs, "prepare")).failure, ""));
 
   it("stops before the agents where an application role does not trust kiam's server, naming role and trust", async () => {
     await call("trust", "app-batch");
-    const message = await call("move", programs, "retire");
+    const { failure: message } = await call("move", programs, "retire");
     assert.match(message, /app-batch/);
     assert.match(message, /trust/);
     assert.doesNotMatch(message, /app-orders/);
@@ -89,7 +91,7 @@ describe("migration on the embedded cluster", function () {
   });
 
   it("stops before the agents where the CA directory is wrong, naming the setting", async () => {
-    const message = await call("move", programs, "retire", {
+    const { failure: message } = await call("move", programs, "retire", {
       kiam: { caHostPath: "/usr/share/ca-certificates" },
     });
     assert.match(message, /caHostPath/);
@@ -98,7 +100,7 @@ describe("migration on the embedded cluster", function () {
 
   it("stops before the agents where the server's role lacks sts:AssumeRole, naming it", async () => {
     const policy = await call("takeServerPolicy");
-    const message = await call("move", programs, "retire");
+    const { failure: message } = await call("move", programs, "retire");
     assert.match(message, /sts:AssumeRole/);
     assert.match(message, /kiam-server/);
     await assertUnmoved();
@@ -106,7 +108,27 @@ describe("migration on the embedded cluster", function () {
   });
 
   it("goes to the end when all is there, and declares exactly what is there", async () => {
-    assert.equal(await call("move", programs, "retire"), "");
+    const { failure, steps } = await call("move", programs, "retire");
+    assert.equal(failure, "");
+    const planned = [
+      "gate kiam-server-verified",
+      "DaemonSet kiam-agent",
+      "gate kiam-agent-verified",
+      "gate worker-2-shadow",
+      "gate fallback",
+      ...["worker-1", "worker-2"].flatMap((worker) => [
+        `over SSH: ${worker}-cutover-capture`,
+        `over SSH: ${worker}-cutover-removal`,
+        `gate ${worker}-cutover-live`,
+      ]),
+      "gate kube2iam-retirement-capture",
+      "gate kube2iam-retirement",
+    ];
+    assert.deepEqual(
+      steps.filter((step) => planned.includes(step)),
+      planned,
+      "what the engine did, in its order",
+    );
     assert.deepEqual(await call("rules"), { "worker-1": "kiam", "worker-2": "kiam" });
     assert.deepEqual(await call("preview", programs, "retire"), []);
   });

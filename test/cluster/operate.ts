@@ -10,6 +10,7 @@ import {
 
 import { destroyAll, moveTo, pendingChanges } from "../../automation/moveTo.js";
 import { silentProgress } from "../../automation/progress.js";
+import { UpdateFailedError, type CompletedStep } from "../../automation/updateWatcher.js";
 import { adminIam } from "../../lab/aws/admin.js";
 import { openCluster } from "../../lab/cluster/start.js";
 import { readNatRules, systemsInOrder } from "../../lab/natRules.js";
@@ -55,14 +56,20 @@ export async function production(): Promise<void> {
   await deployWorkload(kube, cluster.paths, { workers });
 }
 
-/** Moves to a stage. @returns why that failed; empty where it succeeded */
-export async function move(programs: Programs, stage: Stage, change: Change = {}): Promise<string> {
+/** Moves to a stage. @returns what was done, in order, and why it failed; empty where it did not */
+export async function move(
+  programs: Programs,
+  stage: Stage,
+  change: Change = {},
+): Promise<{ failure: string; steps: string[] }> {
   const { stack } = await open(programs, stage, change);
+  const describe = (steps: readonly CompletedStep[]) => steps.map((step) => step.what);
   try {
-    await moveTo(stack, stage, { progress: silentProgress, parallel: 4 });
-    return "";
+    const { steps } = await moveTo(stack, stage, { progress: silentProgress, parallel: 4 });
+    return { failure: "", steps: describe(steps) };
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    if (!(error instanceof UpdateFailedError)) throw error;
+    return { failure: error.message, steps: describe(error.steps) };
   }
 }
 

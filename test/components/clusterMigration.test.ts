@@ -54,6 +54,7 @@ const outputs: Record<string, MockOutputs> = {
   "kubernetes:core/v1:Service": () => ({}),
   "kubernetes:core/v1:ServiceAccount": () => ({}),
   "kubernetes:core/v1:Secret": () => ({}),
+  "kubernetes:cert-manager.io/v1:Certificate": () => ({}),
   "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole": () => ({}),
   "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding": () => ({}),
   [daemonSet]: (inputs) => ({ metadata: { ...(inputs.metadata as object), generation: 1 } }),
@@ -315,5 +316,23 @@ describe("ClusterMigration", () => {
       JSON.stringify(engine.get(daemonSet, "kiam-server").inputs),
       /"secretName":"mine"/,
     );
+  });
+
+  it("asks cert-manager for certificates that name the server, where told to", async () => {
+    const engine = await declare({
+      stage: "server",
+      kiam: {
+        region: "eu-west-1",
+        tls: { mode: "cert-manager", issuer: { name: "internal" } },
+      },
+    });
+    assert.deepEqual(engine.namesOf("kubernetes:core/v1:Secret"), []);
+    const { inputs } = engine.get("kubernetes:cert-manager.io/v1:Certificate", "kiam-tls-server");
+    const { spec } = inputs as {
+      spec: { secretName: string; dnsNames: string[]; issuerRef: object };
+    };
+    assert.equal(spec.secretName, "kiam-server-tls");
+    assert.deepEqual(spec.dnsNames, ["kiam-server", "kiam-server:443", "localhost"]);
+    assert.deepEqual(spec.issuerRef, { name: "internal", kind: "ClusterIssuer" });
   });
 });
