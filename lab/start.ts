@@ -39,10 +39,8 @@ async function main(): Promise<number> {
   } finally {
     if (options.keep && !interrupted) {
       cluster.keep();
-      progress.note(
-        `\nThe cluster keeps running.\n${describeAccess(cluster, parts.kubernetes.kubectl)}`,
-      );
-      progress.note(describeStackAccess(cluster, parts));
+      progress.note(`\nThe cluster keeps running.\n${describeStackAccess(cluster, parts)}`);
+      progress.note(describeAccess(cluster, parts.kubernetes.kubectl));
     } else {
       await progress.run("taking the cluster down", () => cluster.stop());
     }
