@@ -5,7 +5,8 @@ import { audit } from "../migration/audit.js";
 import { AuditError, describeFinding, refuseBlocking } from "../migration/audit/finding.js";
 import { makePlan, type Plan } from "../migration/plan.js";
 import { kubeConfig, readClusterFacts } from "../migration/readClusterFacts.js";
-import { parseSettings, SettingsError, type Settings } from "../migration/settings.js";
+import { parseSettings, SettingsError } from "../migration/parseSettings.js";
+import type { Settings } from "../migration/settings.js";
 import { ClusterMigration } from "./clusterMigration.js";
 import type { ToolLocation } from "./gate.js";
 

@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import { z } from "zod";
 
 import { permittedProblem } from "./permitted.js";
-import { reaches, stages } from "./stages.js";
+import { stages } from "./stages.js";
 
 /*
  * The settings of one stack, as they stand in stacks/Pulumi.<stack>.yaml. Every value that
@@ -315,89 +315,19 @@ const retirement = z.strictObject({
   then: z.enum(["stop", "proceed"]).default("stop"),
 });
 
-export const settingsSchema = z
-  .strictObject({
-    stage: z.enum(stages, { error: `must be one of ${stages.join(", ")}` }),
-    kubernetes: kubernetes.prefault({}),
-    kube2iam: kube2iam.prefault({}),
-    kiam,
-    /** Namespaces and the roles their pods may use. */
-    namespaces: z.record(kubernetesName, namespacePermission).default({}),
-    iam: iam.prefault({}),
-    ssh: ssh.prefault({}),
-    workers: workers.prefault({}),
-    probe: probe.prefault({}),
-    retirement: retirement.prefault({}),
-  })
-  .superRefine((settings, context) => {
-    const problem = (path: string[], message: string) =>
-      context.addIssue({ code: "custom", path, message });
-    if (settings.kube2iam.port === settings.kiam.agentPort) {
-      problem(
-        ["kiam", "agentPort"],
-        "must differ from kube2iam.port: both run on every worker for a while",
-      );
-    }
-    if (settings.workers.selector !== undefined && settings.workers.list !== undefined) {
-      problem(["workers"], "must have either selector or list, not both");
-    }
-    const listed = settings.workers.list?.map((worker) => worker.name);
-    for (const canary of settings.workers.canaries) {
-      if (listed !== undefined && !listed.includes(canary)) {
-        problem(["workers", "canaries"], `names ${canary}, which is not in workers.list`);
-      }
-    }
-    if (settings.iam.manage && settings.iam.masterRoleName === undefined) {
-      problem(
-        ["iam", "masterRoleName"],
-        "must name the masters' IAM role, or set iam.manage to false and see to it yourself that the masters may assume the kiam-server role",
-      );
-    }
-    if (settings.iam.manage !== (settings.iam.serverRoleArn === undefined)) {
-      problem(
-        ["iam", "serverRoleArn"],
-        settings.iam.manage
-          ? "is only used with iam.manage off; name the role to create by iam.serverRoleName"
-          : "must name the kiam-server role, since iam.manage is off",
-      );
-    }
-    if (settings.iam.applicationRoles.length > 0 && settings.iam.workerRoleName === undefined) {
-      problem(
-        ["iam", "workerRoleName"],
-        "must name the workers' IAM role: the application roles have to trust it until kube2iam is gone",
-      );
-    }
-    if (!settings.iam.trustWorkerRole && settings.stage !== "retire") {
-      problem(
-        ["iam", "trustWorkerRole"],
-        "must stay on until stage retire: kube2iam assumes the roles as the worker",
-      );
-    }
-    if (reaches(settings.stage, "agent") && settings.probe.role === undefined) {
-      problem(
-        ["probe", "role"],
-        "must name a role from stage agent on: every worker is proven with a pod that asks for it",
-      );
-    }
-    const seconds = durationSeconds(settings.kiam.sessionDuration);
-    if (seconds < 900 || seconds > 3600) {
-      problem(
-        ["kiam", "sessionDuration"],
-        "must be from 15m to 1h: STS gives chained roles at most one hour",
-      );
-    }
-    if (reaches(settings.stage, "cutover")) {
-      const keys = [settings.ssh.privateKey, settings.ssh.agentSocketPath].filter(
-        (key) => key !== undefined,
-      );
-      if (keys.length !== 1) {
-        problem(
-          ["ssh"],
-          "must have exactly one of privateKey (pulumi config set --secret --path ssh.privateKey) and agentSocketPath from stage cutover on",
-        );
-      }
-    }
-  });
+export const settingsSchema = z.strictObject({
+  stage: z.enum(stages, { error: `must be one of ${stages.join(", ")}` }),
+  kubernetes: kubernetes.prefault({}),
+  kube2iam: kube2iam.prefault({}),
+  kiam,
+  /** Namespaces and the roles their pods may use. */
+  namespaces: z.record(kubernetesName, namespacePermission).default({}),
+  iam: iam.prefault({}),
+  ssh: ssh.prefault({}),
+  workers: workers.prefault({}),
+  probe: probe.prefault({}),
+  retirement: retirement.prefault({}),
+});
 
 export type Settings = z.output<typeof settingsSchema>;
 
@@ -406,74 +336,8 @@ export type SettingsInput = z.input<typeof settingsSchema>;
 
 export type Toleration = z.output<typeof toleration>;
 
-export interface SettingsProblem {
-  /** Where, such as `kiam.agentPort`. */
-  property: string;
-  /** What stands there; undefined where nothing does or where it is a secret. */
-  value: unknown;
-  /** What must hold, and where it does not go without saying how to get there. */
-  rule: string;
-}
-
-/** Every problem in the settings, in one error. */
-export class SettingsError extends Error {
-  constructor(readonly problems: readonly SettingsProblem[]) {
-    const lines = problems.map(({ property, value, rule }) => {
-      const shown = value === undefined ? "" : ` (is ${JSON.stringify(value)})`;
-      return `  - ${property}${shown}: ${rule}`;
-    });
-    const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
-    super(`The settings have ${count}; nothing was touched:\n${lines.join("\n")}`);
-    this.name = "SettingsError";
-  }
-}
-
 /** Dotted paths of settings that are secrets. */
 export const secretSettings = /(^|\.)privateKey(Password)?$/;
-
-/**
- * Settings from what the stack's configuration holds, defaults filled in.
- *
- * @throws SettingsError naming every problem at once.
- */
-export function parseSettings(raw: unknown): Settings {
-  const result = settingsSchema.safeParse(raw);
-  if (result.success) return result.data;
-  throw new SettingsError(
-    result.error.issues.flatMap((issue) => {
-      const paths =
-        issue.code === "unrecognized_keys"
-          ? issue.keys.map((key) => [...issue.path, key])
-          : [issue.path];
-      return paths.map((path) => {
-        const property = path.map(String).join(".") || "settings";
-        const value = secretSettings.test(property) ? undefined : valueAt(raw, path);
-        return {
-          property,
-          value: typeof value === "object" ? undefined : value,
-          rule: ruleOf(issue, value),
-        };
-      });
-    }),
-  );
-}
-
-function ruleOf(issue: z.core.$ZodIssue, value: unknown): string {
-  if (issue.code === "unrecognized_keys")
-    return "is not a setting; see Pulumi.yaml for those there are";
-  if (issue.code === "invalid_type" && value === undefined) return "is required";
-  return issue.message;
-}
-
-function valueAt(raw: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>(
-    (value, key) =>
-      typeof value === "object" && value !== null
-        ? (value as Record<PropertyKey, unknown>)[key]
-        : undefined,
-    raw,
-  );
-}
 
 /** Seconds of a duration such as `30m`. */
 export function durationSeconds(text: string): number {

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 
 import { ClusterMigration } from "../../components/clusterMigration.js";
 import { makePlan } from "../../migration/plan.js";
-import { parseSettings, type SettingsInput } from "../../migration/settings.js";
+import { parseSettings } from "../../migration/parseSettings.js";
+import type { SettingsInput } from "../../migration/settings.js";
 import { stages, type Stage } from "../../migration/stages.js";
 import { exampleFacts, exampleSettings, roleBaseArn } from "../support/exampleCluster.js";
 import { MockEngine, type MockOutputs } from "../support/mockEngine.js";

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { audit } from "../../migration/audit.js";
 import { AuditError, refuseBlocking, type Finding } from "../../migration/audit/finding.js";
 import type { ClusterFacts } from "../../migration/clusterFacts.js";
-import { parseSettings, type SettingsInput } from "../../migration/settings.js";
+import { parseSettings } from "../../migration/parseSettings.js";
+import type { SettingsInput } from "../../migration/settings.js";
 import {
   exampleFacts,
   exampleMaster,

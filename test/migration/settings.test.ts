@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 
-import { durationSeconds, parseSettings, SettingsError } from "../../migration/settings.js";
+import { parseSettings, SettingsError } from "../../migration/parseSettings.js";
+import { durationSeconds } from "../../migration/settings.js";
 import { exampleSettings } from "../support/exampleCluster.js";
 
 /* Pure: what is a valid setting. Does not prove that a value fits a cluster; the audit does. */
@@ -44,6 +45,7 @@ describe("settings", () => {
       kube2iam: { port: 99999, interface: "cni0; reboot" },
       kiam: { region: "eu-west-1", sessionDuration: "soon", image: "kiam && true", agentport: 1 },
       namespaces: { orders: { permitted: "*.*" } },
+      workers: { selector: { a: "b" }, list: [{ name: "worker-1" }] },
     });
     assert.deepEqual(Object.keys(problems).sort(), [
       "kiam.agentport",
@@ -53,17 +55,16 @@ describe("settings", () => {
       "kube2iam.port",
       "namespaces.orders.permitted",
       "stage",
+      "workers",
     ]);
     assert.match(problems["kiam.agentport"] ?? "", /is not a setting/);
     assert.match(problems["namespaces.orders.permitted"] ?? "", /write \.\* for every role/);
     assert.match(problems.stage ?? "", /prepare, server, agent, cutover, retire/);
   });
 
-  it("says what is missing as soon as nothing at all is set", () => {
-    assert.deepEqual(problemsOf({}), {
-      stage: "must be one of prepare, server, agent, cutover, retire",
-      kiam: "is required",
-    });
+  it("says everything that is missing as soon as nothing at all is set", () => {
+    assert.deepEqual(Object.keys(problemsOf({})).sort(), ["iam.masterRoleName", "kiam", "stage"]);
+    assert.equal(problemsOf({}).kiam, "is required");
     assert.deepEqual(problemsOf({ stage: "prepare", kiam: {}, iam: { masterRoleName: "m" } }), {
       "kiam.region": "is required",
     });
