@@ -26,7 +26,7 @@ export class IamRoles extends pulumi.ComponentResource {
   readonly applicationRoleArns: Record<string, pulumi.Output<string>> = {};
 
   constructor(name: string, args: IamRolesArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("kube2iam-to-kiam:index:IamRoles", name, args, opts);
+    super("kube2iam-to-kiam:index:IamRoles", name, {}, opts);
     const { iam } = args;
     this.serverRoleArn = iam.manage
       ? this.serverRole(name, args)

@@ -29,7 +29,7 @@ export class KiamFoundation extends pulumi.ComponentResource {
   readonly namespace: k8s.core.v1.Namespace;
 
   constructor(name: string, args: KiamFoundationArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("kube2iam-to-kiam:index:KiamFoundation", name, args, opts);
+    super("kube2iam-to-kiam:index:KiamFoundation", name, {}, opts);
     const { kiam } = args;
     this.namespace = new k8s.core.v1.Namespace(
       name,

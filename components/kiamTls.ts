@@ -50,7 +50,9 @@ export class KiamTls extends pulumi.ComponentResource {
             secret: true,
             toolDirectory: args.toolDirectory,
           },
-          { parent: this },
+          // Once: new certificates under running agents and servers would cut them off from each
+          // other until all have read them. `pulumi up --replace` with this resource renews them.
+          { parent: this, ignoreChanges: ["create", "stdin", "dir"] },
         ).stdout.apply((text) => JSON.parse(text) as IssuedCertificates);
         const secret = (end: "server" | "agent", secretName: string) =>
           new k8s.core.v1.Secret(

@@ -23,7 +23,7 @@ export class Kube2iamRetirement extends pulumi.ComponentResource {
       `${name}-capture`,
       { verb: "capture-kube2iam", input: { target }, toolDirectory },
       // Taken once: afterwards there is nothing left to capture.
-      { parent: this, ignoreChanges: ["stdin", "create"] },
+      { parent: this, ignoreChanges: ["create", "stdin", "dir"] },
     );
     gate(
       name,

@@ -18,7 +18,7 @@ export class NamespacePermissions extends pulumi.ComponentResource {
     args: NamespacePermissionsArgs,
     opts?: pulumi.ComponentResourceOptions,
   ) {
-    super("kube2iam-to-kiam:index:NamespacePermissions", name, args, opts);
+    super("kube2iam-to-kiam:index:NamespacePermissions", name, {}, opts);
     for (const [namespace, { permitted, force }] of Object.entries(args.namespaces)) {
       new k8s.core.v1.NamespacePatch(
         `${name}-${namespace}`,

@@ -105,6 +105,7 @@ const tls = z.discriminatedUnion("mode", [
   z.strictObject({
     /** Certificates are made once by this program and kept as secrets in the stack's state. */
     mode: z.literal("issued"),
+    /** Of the certificates when they are made; a later change does not renew them. */
     validityDays: z
       .int()
       .min(30, "must be at least 30 days")

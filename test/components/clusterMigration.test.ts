@@ -304,6 +304,11 @@ describe("ClusterMigration", () => {
     );
   });
 
+  it("issues certificates once, whatever changes in the command that made them", async () => {
+    const engine = await declare({ stage: "server" });
+    assert.deepEqual(engine.options(local, "kiam-tls").ignoreChanges, ["create", "stdin", "dir"]);
+  });
+
   it("takes Secrets that exist instead of issuing certificates", async () => {
     const engine = await declare({
       stage: "server",

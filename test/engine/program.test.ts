@@ -163,6 +163,11 @@ describe("the program on the real engine", function () {
     assert.deepEqual(await pendingChanges(await open()), { count: 0, resources: [] });
   });
 
+  it("does not renew the certificates of running servers when their validity is changed", async () => {
+    const kiam = { region: "us-east-1", tls: { mode: "issued" as const, validityDays: 90 } };
+    assert.deepEqual(await pendingChanges(await open({ kiam })), { count: 0, resources: [] });
+  });
+
   it("keeps keys out of state and configuration but encrypted", async () => {
     const stack = await open();
     // Not by exportStack, which decrypts.
