@@ -69,7 +69,7 @@ export class WorkerCutover extends pulumi.ComponentResource {
         delete: rules.apply((captured) =>
           captured.length > 0
             ? become + ruleCommand("restore", { rules: captured, ...flags })
-            : becomeImpossible(worker.name),
+            : noWayBack(worker.name),
         ),
         logging: "stderr",
       },
@@ -97,6 +97,6 @@ export class WorkerCutover extends pulumi.ComponentResource {
 }
 
 /** Fails where it runs: a way back that does nothing must not pass for one. */
-function becomeImpossible(worker: string): string {
+function noWayBack(worker: string): string {
   return `echo 'no rule of kube2iam is known for ${worker}: restart its kube2iam pod there' >&2; exit 1`;
 }

@@ -9,7 +9,7 @@ import type {
 } from "@kubernetes/client-node";
 import pRetry from "p-retry";
 
-import { apiMessage, isNotFound, kubeConfig } from "../migration/readClusterFacts.js";
+import { apiMessage, isNotFound, kubeConfig, listAll } from "../migration/kubernetesApi.js";
 import { exec, type ExecOptions, type ExecResult } from "./exec.js";
 import { GateError, messageOf } from "./problem.js";
 
@@ -87,16 +87,9 @@ export class Cluster {
 
   /** Every pod of the cluster; `fieldSelector` such as `status.phase=Running`. */
   async allPods(fieldSelector?: string): Promise<V1Pod[]> {
-    const pods: V1Pod[] = [];
-    let _continue: string | undefined;
-    do {
-      const page = await call("listing pods", () =>
-        this.core.listPodForAllNamespaces({ limit: 500, fieldSelector, _continue }),
-      );
-      pods.push(...page.items);
-      _continue = page.metadata?._continue || undefined;
-    } while (_continue !== undefined);
-    return pods;
+    return listAll((page) =>
+      call("listing pods", () => this.core.listPodForAllNamespaces({ ...page, fieldSelector })),
+    );
   }
 
   async pod({ namespace, name }: ObjectName): Promise<V1Pod | undefined> {
@@ -127,7 +120,7 @@ export class Cluster {
   }
 
   async nodes(): Promise<V1Node[]> {
-    return (await call("listing nodes", () => this.core.listNode())).items;
+    return listAll((page) => call("listing nodes", () => this.core.listNode(page)));
   }
 
   /**

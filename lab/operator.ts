@@ -6,7 +6,7 @@ import { PulumiCommand, type Stack } from "@pulumi/pulumi/automation";
 import { openStack } from "../automation/openStack.js";
 import type { SettingsInput } from "../migration/settings.js";
 import { readAdminKey } from "./aws/admin.js";
-import { AWS_ENDPOINT } from "./aws/command.js";
+import { AWS_ENDPOINT, AWS_REGION } from "./aws/command.js";
 import type { Cluster } from "./cluster/cluster.js";
 import { enter } from "./cluster/namespaces.js";
 import { OPERATOR } from "./cluster/topology.js";
@@ -20,7 +20,7 @@ export async function operatorEnvironment(cluster: Cluster): Promise<Record<stri
   return {
     KUBECONFIG: cluster.paths.kubeconfig,
     AWS_ENDPOINT_URL: AWS_ENDPOINT,
-    AWS_REGION: region,
+    AWS_REGION,
     AWS_ACCESS_KEY_ID: admin.accessKeyId,
     AWS_SECRET_ACCESS_KEY: admin.secretAccessKey,
     PULUMI_CONFIG_PASSPHRASE: passphrase,
@@ -29,7 +29,6 @@ export async function operatorEnvironment(cluster: Cluster): Promise<Record<stri
   };
 }
 
-const region = "us-east-1";
 const passphrase = "nothing-secret-in-the-lab";
 
 /** Settings as an operator would write them for this cluster. */
@@ -42,7 +41,7 @@ export async function labSettings(
   );
   return {
     stage,
-    kiam: { region },
+    kiam: { region: AWS_REGION },
     namespaces: Object.fromEntries(
       applicationRoles.map((role) => [role.namespace, { permitted: roleArn(role) }]),
     ),

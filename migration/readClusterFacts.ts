@@ -21,29 +21,9 @@ import {
   type PodFacts,
   type RecordedKube2iam,
 } from "./clusterFacts.js";
+import { apiMessage, isNotFound, listAll } from "./kubernetesApi.js";
 import { permittedAnnotation, roleAnnotation } from "./permitted.js";
 import type { Settings } from "./settings.js";
-
-/** Objects per list call; the API server's own default for chunked lists. */
-const pageSize = 500;
-
-/** Kubernetes access by the usual rules: KUBECONFIG, ~/.kube/config, or in-cluster. */
-export async function kubeConfig(context?: string): Promise<KubeConfig> {
-  // Loaded only where it is used: the client takes longer to load than most of our programs run.
-  const { KubeConfig } = await import("@kubernetes/client-node");
-  const config = new KubeConfig();
-  config.loadFromDefault();
-  if (context !== undefined) {
-    if (config.getContextObject(context) === null) {
-      const known = config.getContexts().map((each) => each.name);
-      throw new Error(
-        `kubernetes.context: there is no context ${context} in the kubeconfig (it has: ${known.join(", ") || "none"})`,
-      );
-    }
-    config.setCurrentContext(context);
-  }
-  return config;
-}
 
 /**
  * Reads what the plan and the audit need. Changes nothing.
@@ -59,9 +39,18 @@ export async function readClusterFacts(
   const apps = config.makeApiClient(AppsV1Api);
   const { namespace, daemonSet } = settings.kube2iam;
   const [nodes, namespaces, pods, live, recorded] = await Promise.all([
-    listAll("nodes", (page) => core.listNode(page)),
-    listAll("namespaces", (page) => core.listNamespace(page)),
-    listAll("pods", (page) => core.listPodForAllNamespaces(page)),
+    named(
+      "listing nodes",
+      listAll((page) => core.listNode(page)),
+    ),
+    named(
+      "listing namespaces",
+      listAll((page) => core.listNamespace(page)),
+    ),
+    named(
+      "listing pods",
+      listAll((page) => core.listPodForAllNamespaces(page)),
+    ),
     readDaemonSet(apps, namespace, daemonSet),
     readRecord(core, settings.kiam.namespace),
   ]);
@@ -74,46 +63,12 @@ export async function readClusterFacts(
   };
 }
 
-interface Page {
-  limit: number;
-  _continue?: string;
-}
-
-async function listAll<Item>(
-  what: string,
-  list: (page: Page) => Promise<{ items: Item[]; metadata?: { _continue?: string } }>,
-): Promise<Item[]> {
-  const items: Item[] = [];
-  let next: string | undefined;
-  do {
-    const page = await named(`listing ${what}`, list({ limit: pageSize, _continue: next }));
-    items.push(...page.items);
-    next = page.metadata?._continue || undefined;
-  } while (next !== undefined);
-  return items;
-}
-
 async function named<T>(what: string, call: Promise<T>): Promise<T> {
   try {
     return await call;
   } catch (error) {
     throw new Error(`Could not read the cluster (${what}): ${apiMessage(error)}`, { cause: error });
   }
-}
-
-/** The API server's own message, where an error carries one. */
-export function apiMessage(error: unknown): string {
-  if (typeof error === "object" && error !== null && "body" in error) {
-    const body = typeof error.body === "string" ? error.body : JSON.stringify(error.body);
-    const message = /"message":\s*"((?:[^"\\]|\\.)*)"/.exec(body)?.[1];
-    if (message !== undefined) return JSON.parse(`"${message}"`) as string;
-  }
-  return error instanceof Error ? error.message : String(error);
-}
-
-/** Whether an error of the Kubernetes client says that the object is not there. */
-export function isNotFound(error: unknown): boolean {
-  return typeof error === "object" && error !== null && "code" in error && error.code === 404;
 }
 
 async function readDaemonSet(

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { IAMClient } from "@aws-sdk/client-iam";
 import type { LabPaths } from "../paths.js";
-import { AWS_ENDPOINT, adminFile } from "./command.js";
+import { AWS_ENDPOINT, AWS_REGION, adminFile } from "./command.js";
 
 export interface AccessKey {
   accessKeyId: string;
@@ -18,7 +18,7 @@ export async function readAdminKey(paths: LabPaths): Promise<AccessKey> {
 export async function adminIam(paths: LabPaths): Promise<IAMClient> {
   return new IAMClient({
     endpoint: AWS_ENDPOINT,
-    region: "us-east-1",
+    region: AWS_REGION,
     credentials: await readAdminKey(paths),
   });
 }

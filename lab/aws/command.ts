@@ -3,6 +3,9 @@ import path from "node:path";
 import { METADATA_ADDRESS, VPC_ADDRESS } from "../cluster/topology.js";
 import type { LabPaths } from "../paths.js";
 
+/** The one region of the lab's AWS. */
+export const AWS_REGION = "us-east-1";
+
 /** Plain http, for whoever can reach the VPC: what AWS_ENDPOINT_URL is set to. */
 export const AWS_ENDPOINT = `http://${VPC_ADDRESS}:4566`;
 /** Where faults are switched on and off, see lab_aws/control.py. */

@@ -1,5 +1,6 @@
 /** kube2iam as production runs it before the migration. */
 import type { KubeConfig, KubernetesObject } from "@kubernetes/client-node";
+import { AWS_REGION } from "../aws/command.js";
 import { applyObjects, waitForDaemonSets } from "./apply.js";
 import { account } from "./roles.js";
 
@@ -68,7 +69,7 @@ export function kube2iamObjects(options: Kube2iamOptions): KubernetesObject[] {
                 env: [
                   { name: "HOST_IP", ...field("status.podIP") },
                   { name: "NODE_NAME", ...field("spec.nodeName") },
-                  { name: "AWS_REGION", value: "us-east-1" },
+                  { name: "AWS_REGION", value: AWS_REGION },
                 ],
                 ports: [{ name: "http", containerPort: 8181 }],
                 securityContext: { privileged: true },

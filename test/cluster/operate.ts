@@ -22,7 +22,7 @@ import { readLabRecords } from "../../lab/workload/records.js";
 import { applicationRoles, roleArn, seedRoles } from "../../lab/workload/roles.js";
 import { summarise, type Summary } from "../../lab/workload/summary.js";
 import { addTrust } from "../../lab/workload/trust.js";
-import { kubeConfig } from "../../migration/readClusterFacts.js";
+import { kubeConfig } from "../../migration/kubernetesApi.js";
 import type { SettingsInput } from "../../migration/settings.js";
 import type { Stage } from "../../migration/stages.js";
 

@@ -22,6 +22,7 @@ import { AssumeRoleCommand, GetCallerIdentityCommand } from "@aws-sdk/client-sts
 import { applicationRoles, nodeRoles, roleArn, seedRoles } from "../../lab/workload/roles.js";
 import { addTrust, readTrust } from "../../lab/workload/trust.js";
 import { labPython, startAws, type AwsServer, type Credentials } from "./awsServer.js";
+import { skipBecause } from "../support/requirements.js";
 
 const run = promisify(execFile);
 
@@ -44,10 +45,7 @@ describe("the lab's AWS", function () {
 
   before(async function () {
     const found = labPython();
-    if ("missing" in found) {
-      console.log(`    skipped: ${found.missing}`);
-      return this.skip();
-    }
+    if ("missing" in found) return skipBecause(this, found.missing);
     python = found.python;
     aws = await startAws(python, {
       "127.0.0.1": { name: "worker-1", role: nodeRoles.workers },

@@ -11,6 +11,7 @@ import { createPki, issueKubelet } from "../../lab/cluster/pki.js";
 import { identify, isAlive, killUntilGone, withDescendants } from "../../lab/cluster/processes.js";
 import { AWS_NAMES, MAX_WORKERS, masterNode, workerNode } from "../../lab/cluster/topology.js";
 import { cacheDirectory, labDirectory, labPaths } from "../../lab/paths.js";
+import { skipBecause } from "../support/requirements.js";
 
 /*
  * What the embedded cluster is made of, without starting one: addresses, certificates,
@@ -86,7 +87,7 @@ describe("embedded cluster", () => {
 
   describe("processes", () => {
     it("are recognised by their start time, and gone with their descendants", async function () {
-      if (process.platform !== "linux") this.skip();
+      if (process.platform !== "linux") skipBecause(this, "needs Linux (/proc)");
       const parent = execa("sh", ["-c", "sleep 60 & sleep 60 & wait"], { reject: false });
       const identity = identify(parent.pid as number);
       assert.ok(isAlive(identity));
@@ -97,7 +98,7 @@ describe("embedded cluster", () => {
     });
 
     it("never include the one that cleans up", async function () {
-      if (process.platform !== "linux") this.skip();
+      if (process.platform !== "linux") skipBecause(this, "needs Linux (/proc)");
       await killUntilGone((all) => all.filter((each) => each.pid === process.pid));
     });
   });

@@ -18,8 +18,8 @@ import { type Source, Unavailable, search } from "../../lab/parts/search.js";
 import { withoutStartingServices } from "../../lab/parts/services.js";
 import { formatPartTable } from "../../lab/parts/table.js";
 import { type Tool, ensureTools, missingPackages } from "../../lab/parts/tools.js";
-import { isExecutable } from "../../lab/parts/version.js";
 import { silentProgress } from "../../automation/progress.js";
+import { needsCommands } from "../support/requirements.js";
 
 // What these tests do not prove: that the official downloads exist at their addresses, and that the
 // real modules build. Starting the lab does.
@@ -188,11 +188,8 @@ describe("lab/parts: builds from Go modules", function () {
     writeFile(join(directory, "src", name), text);
   const MAIN = 'package main\n\nvar version = "none"\n\nfunc main() { println(version) }\n';
 
-  before(async function () {
-    const onPath = (process.env.PATH ?? "")
-      .split(":")
-      .map((path) => isExecutable(join(path, "go")));
-    if (!(await Promise.all(onPath)).includes(true)) this.skip(); // no Go on this machine
+  before(function () {
+    needsCommands(this, ["go"]);
   });
   beforeEach(async () => {
     await mkdir(join(directory, "src"));

@@ -14,6 +14,7 @@ import { nodeRoles, seedRoles } from "../../lab/workload/roles.js";
 import { summarise } from "../../lab/workload/summary.js";
 import { waitForAnswers } from "../../lab/workload/applications.js";
 import { labPython, startAws } from "./awsServer.js";
+import { needsCommands, skipBecause } from "../support/requirements.js";
 
 const run = promisify(execFile);
 const source = path.join(__dirname, "../../lab/client");
@@ -24,12 +25,7 @@ describe("the load client", function () {
   let directory: string;
 
   before(async function () {
-    try {
-      await run("go", ["version"]);
-    } catch {
-      console.log("    skipped: no Go toolchain");
-      this.skip();
-    }
+    needsCommands(this, ["go"]);
     directory = await mkdtemp(path.join(os.tmpdir(), "client-"));
   });
   after(async () => {
@@ -42,10 +38,7 @@ describe("the load client", function () {
 
   it("records who it is, ends cleanly, and tells the node's own role apart", async function () {
     const found = labPython();
-    if ("missing" in found) {
-      console.log(`      skipped: ${found.missing}`);
-      return this.skip();
-    }
+    if ("missing" in found) return skipBecause(this, found.missing);
     const client = path.join(directory, "client");
     await run("go", ["build", "-o", client, "."], { cwd: source, env: environment });
     const aws = await startAws(found.python, {

@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { execaSync } from "execa";
 import { ruleScript } from "../../components/node/ruleScript.js";
 import { interfaceCovers, systemOfRule } from "../../migration/natRule.js";
-import { findCommand } from "../support/requirements.js";
+import { needsCommands } from "../support/requirements.js";
 
 const targets = { hostIp: "10.0.0.1", kube2iamPort: 8181, kiamPort: 8881 };
 const base =
@@ -89,7 +89,7 @@ function withFunctions(shell: readonly string[], tail: string): string[] {
 describe("node script and natRule agree", () => {
   for (const shell of [["dash"], ["bash"], ["busybox", "sh"]]) {
     it(`on what a rule is (${shell[0]})`, function () {
-      if (findCommand(shell[0] ?? "") === undefined) this.skip();
+      needsCommands(this, shell.slice(0, 1));
       const calls = rules.map(
         ([spec]) => `classify '${spec}'\nprintf '%s %s\\n' "$kind" "$iface"\n`,
       );
@@ -104,7 +104,7 @@ describe("node script and natRule agree", () => {
     });
 
     it(`on what an interface covers (${shell[0]})`, function () {
-      if (findCommand(shell[0] ?? "") === undefined) this.skip();
+      needsCommands(this, shell.slice(0, 1));
       const pairs = interfaces.flatMap((wide) =>
         interfaces.map((narrow) => [wide, narrow] as const),
       );

@@ -12,6 +12,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
+import { needsCommands, skipBecause } from "../support/requirements.js";
 
 const run = promisify(execFile);
 const source = path.join(__dirname, "../../lab/standins/go");
@@ -39,12 +40,7 @@ describe("the stand-ins for kiam and kube2iam", function () {
   let directory: string;
 
   before(async function () {
-    try {
-      await run("go", ["version"]);
-    } catch {
-      console.log("    skipped: no Go toolchain");
-      this.skip();
-    }
+    needsCommands(this, ["go"]);
     directory = await mkdtemp(path.join(os.tmpdir(), "standins-"));
     await run(
       "go",
@@ -108,8 +104,7 @@ describe("the stand-ins for kiam and kube2iam", function () {
       try {
         await run("ip", ["netns", "add", namespace]);
       } catch {
-        console.log("      skipped: network namespaces need root and iproute2");
-        this.skip();
+        skipBecause(this, "needs network namespaces (root and iproute2)");
       }
       await run("openssl", [
         ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=agent"],

@@ -16,6 +16,7 @@ import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 
 import { createStack, requireEngine, type TestStack } from "../engine.js";
+import { skipBecause } from "../../support/requirements.js";
 
 const PYTHON = process.env.KIAM_LAB_PYTHON ?? "python3";
 const NOT_YET =
@@ -34,8 +35,7 @@ describe("stand-in: aws", function () {
   before(async function () {
     const engine = requireEngine(this);
     if (spawnSync(PYTHON, ["-c", "import moto.server"]).status !== 0) {
-      console.log("      skipped: no moto for Python (KIAM_LAB_PYTHON)");
-      return this.skip();
+      return skipBecause(this, "needs moto for Python (KIAM_LAB_PYTHON)");
     }
     const port = await new Promise<number>((resolve) => {
       const probe = createServer().listen(0, "127.0.0.1", () => {

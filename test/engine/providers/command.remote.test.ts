@@ -13,6 +13,7 @@ import { remote, type types } from "@pulumi/command";
 
 import { createStack, requireEngine, type TestStack } from "../engine.js";
 import { sshdUnavailable, startSshd, type Sshd } from "../sshd.js";
+import { skipBecause } from "../../support/requirements.js";
 
 type Args = Partial<remote.CommandArgs>;
 
@@ -52,10 +53,7 @@ describe("stand-in: command, remote", function () {
   before(async function () {
     const engine = requireEngine(this);
     const reason = sshdUnavailable();
-    if (reason !== undefined) {
-      console.log(`      skipped: ${reason}`);
-      return this.skip();
-    }
+    if (reason !== undefined) return skipBecause(this, reason);
     [target, bastion, test] = await Promise.all([
       startSshd({ acceptEnv: "ALLOWED_*" }),
       startSshd(),

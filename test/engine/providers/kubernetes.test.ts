@@ -15,6 +15,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { findApiServer, startApiServer, type ApiServer } from "../apiserver.js";
 import { createStack, requireEngine, type TestStack } from "../engine.js";
+import { skipBecause } from "../../support/requirements.js";
 
 const MERGE = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
 const PERMITTED = "iam.amazonaws.com/permitted";
@@ -52,8 +53,10 @@ describe("stand-in: kubernetes", function () {
     const engine = requireEngine(this);
     const binaries = findApiServer();
     if (!binaries) {
-      console.log("      skipped: no kube-apiserver and etcd (KIAM_LAB_KUBERNETES, KIAM_LAB_ETCD)");
-      return this.skip();
+      return skipBecause(
+        this,
+        "needs kube-apiserver and etcd (KIAM_LAB_KUBERNETES, KIAM_LAB_ETCD)",
+      );
     }
     [api, test] = await Promise.all([startApiServer(binaries), createStack(engine)]);
     await test.stack.workspace.selectStack("unit");

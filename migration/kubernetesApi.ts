@@ -1,0 +1,58 @@
+import type { KubeConfig } from "@kubernetes/client-node";
+
+/* What everybody who reads the cluster needs of the Kubernetes client. */
+
+/** Objects per list call; the API server's own default for chunked lists. */
+const pageSize = 500;
+
+/** Kubernetes access by the usual rules: KUBECONFIG, ~/.kube/config, or in-cluster. */
+export async function kubeConfig(context?: string): Promise<KubeConfig> {
+  // Loaded only where it is used: the client takes longer to load than most of our programs run.
+  const { KubeConfig } = await import("@kubernetes/client-node");
+  const config = new KubeConfig();
+  config.loadFromDefault();
+  if (context !== undefined) {
+    if (config.getContextObject(context) === null) {
+      const known = config.getContexts().map((each) => each.name);
+      throw new Error(
+        `kubernetes.context: there is no context ${context} in the kubeconfig (it has: ${known.join(", ") || "none"})`,
+      );
+    }
+    config.setCurrentContext(context);
+  }
+  return config;
+}
+
+interface Page {
+  limit: number;
+  _continue?: string;
+}
+
+/** Every object that a list call has, page by page. */
+export async function listAll<Item>(
+  list: (page: Page) => Promise<{ items: Item[]; metadata?: { _continue?: string } }>,
+): Promise<Item[]> {
+  const items: Item[] = [];
+  let next: string | undefined;
+  do {
+    const page = await list({ limit: pageSize, _continue: next });
+    items.push(...page.items);
+    next = page.metadata?._continue || undefined;
+  } while (next !== undefined);
+  return items;
+}
+
+/** The API server's own message, where an error carries one. */
+export function apiMessage(error: unknown): string {
+  if (typeof error === "object" && error !== null && "body" in error) {
+    const body = typeof error.body === "string" ? error.body : JSON.stringify(error.body);
+    const message = /"message":\s*"((?:[^"\\]|\\.)*)"/.exec(body)?.[1];
+    if (message !== undefined) return JSON.parse(`"${message}"`) as string;
+  }
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Whether an error of the Kubernetes client says that the object is not there. */
+export function isNotFound(error: unknown): boolean {
+  return typeof error === "object" && error !== null && "code" in error && error.code === 404;
+}
