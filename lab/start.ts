@@ -6,7 +6,7 @@ import { describeAccess } from "./cluster/access.js";
 import type { Cluster } from "./cluster/cluster.js";
 import { describeRunning, findRunningLab } from "./cluster/lock.js";
 import { cleanLeftovers, startCluster, stopCluster } from "./cluster/start.js";
-import { buildImages } from "./images/images.js";
+import { buildImages, type BuiltImage } from "./images/images.js";
 import { inOperatorNetwork } from "./inOperatorNetwork.js";
 import { describeStackAccess } from "./operator.js";
 import { parseLabOptions, type LabOptions } from "./options.js";
@@ -27,12 +27,7 @@ async function main(): Promise<number> {
   const parts = await resolveParts({ given: options.given, install: options.install }, progress);
   const images = await buildImages(parts, progress);
   progress.note(`\nEverything is there after ${formatElapsed(Date.now() - began)}.\n`);
-  const cluster = await bootCluster(
-    options,
-    parts,
-    images.map((image) => image.tar),
-    progress,
-  );
+  const cluster = await bootCluster(options, parts, images, progress);
   let good = false;
   try {
     good = await driveCluster(cluster, parts, options);
@@ -75,7 +70,7 @@ async function takeDown(progress: Progress): Promise<number> {
 function bootCluster(
   options: LabOptions,
   parts: Parts,
-  images: string[],
+  images: BuiltImage[],
   progress: Progress,
 ): Promise<Cluster> {
   return startCluster({

@@ -3,7 +3,7 @@ import { IMAGE_TAGS } from "../images/tags.js";
 import type { LabPaths } from "../paths.js";
 import { stopCluster } from "./start.js";
 import { keepLock } from "./lock.js";
-import { bootId, haltMachine, nodeDirectory } from "./machine.js";
+import { bootId, haltMachine, installBootScript, nodeDirectory } from "./machine.js";
 import { bootNode, type Description, writeDescription } from "./members.js";
 import { deleteMember, listNamespaces, replaceRoute, runIn } from "./namespaces.js";
 import * as nodes from "./node.js";
@@ -81,20 +81,29 @@ export class Cluster {
     return this.supervisor.guard(work);
   }
 
-  /** Adds the next worker and waits until it is Ready. */
-  async addNode(): Promise<ClusterNode> {
+  /**
+   * Adds the next worker and waits until it is Ready.
+   *
+   * @param options what it registers with, and what it runs at every boot (see machine-init.sh)
+   */
+  async addNode(
+    options: nodes.Registration & { bootScripts?: Record<string, string> } = {},
+  ): Promise<ClusterNode> {
     const used = new Set(this.nodes.map((node) => node.index));
     let index = 1;
     while (used.has(index)) index++;
     const node = workerNode(index);
     await nodes.installNode(this.paths, node, IMAGE_TAGS.pause);
+    for (const [name, script] of Object.entries(options.bootScripts ?? {})) {
+      await installBootScript(this.paths, node, name, script);
+    }
     this.description.nodes.push(node);
     await writeDescription(this.paths, this.description);
     const up = new Set(listNamespaces());
     for (const other of this.nodes.filter((each) => each !== node && up.has(each.namespace))) {
       await replaceRoute(other.namespace, node.podCidr, node.address);
     }
-    await this.apply([nodes.nodeManifest(node)]);
+    await this.apply([nodes.nodeManifest(node, options)]);
     await this.boot(node);
     await nodes.importImages(node, this.description.images);
     nodes.startKubelet(node, this.supervisor);

@@ -3,7 +3,9 @@
 # every process of the node. Runs in new network, mount, host name and process namespaces.
 #   machine-init.sh <name> <node's directory> <name=path of a binary>...
 # /run, /etc, /var/lib, /var/log and some of /proc are the node's own afterwards; the rest is
-# the machine's. Nothing is written outside the node's directory.
+# the machine's. Nothing is written outside the node's directory. Executable files of the node's
+# own /etc/boot.d run last, as units before the kubelet would; the node has its address by then,
+# and not yet its bridge. One that fails keeps the node from booting.
 set -eu
 name=$1 home=$2
 shift 2
@@ -48,6 +50,9 @@ for binary in "$@"; do
   mount --bind "${binary#*=}" "$home/run/bin/${binary%%=*}"
 done
 
+# Listed now: the machine's own files would be among them later.
+boot_scripts=$(find "$home/etc" -path "$home/etc/boot.d/*.sh" -perm -100 | sort)
+
 mount -t overlay -o "lowerdir=/etc,upperdir=$home/etc,workdir=$home/etc-work" etc /etc
 mount --bind "$home/var-log" /var/log
 mount --rbind "$home/run" /run
@@ -55,6 +60,10 @@ mount --rbind "$home/run" /run
 mount --bind "$home/var-lib" /var/lib
 # Containers with mountPropagation expect a shared tree, as on any systemd machine.
 mount --make-rshared /
+
+for script in $boot_scripts; do
+  "/etc/boot.d/${script##*/}" >&2
+done
 
 : >/run/machine-ready
 # A child that never ends keeps this shell waiting, and waiting is what reaps orphans.

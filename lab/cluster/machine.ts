@@ -72,6 +72,16 @@ export async function writeOnNode(
   await chmod(file, mode);
 }
 
+/** Has a node run a shell script at each of its boots from the next on, before its daemons start. */
+export async function installBootScript(
+  paths: LabPaths,
+  node: ClusterNode,
+  name: string,
+  script: string,
+): Promise<void> {
+  await writeOnNode(paths, node, `/etc/boot.d/${name}.sh`, script, 0o755);
+}
+
 /**
  * What a new node's disk holds: users, resolver, CA certificates, identity. A reboot keeps it.
  */

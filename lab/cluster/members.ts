@@ -1,5 +1,6 @@
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import type { BuiltImage } from "../images/images.js";
 import type { LabPaths } from "../paths.js";
 import { bootMachine } from "./machine.js";
 import { createMember } from "./namespaces.js";
@@ -12,8 +13,8 @@ export interface Description {
   nodes: ClusterNode[];
   /** name → path on the machine; nodes have them as /run/bin/<name>. */
   binaries: Record<string, string>;
-  /** docker-archive files that every node gets. */
-  images: readonly string[];
+  /** What nodes have on their disks from the start. */
+  images: readonly BuiltImage[];
 }
 
 /** The roles of the nodes' instance profiles, as kops names them. */

@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
+import type { BuiltImage } from "../images/images.js";
 import type { LabPaths } from "../paths.js";
 import { kubeconfigOf } from "./control-plane.js";
 import { kubeconfig } from "./kubeconfig.js";
@@ -103,10 +104,16 @@ export async function waitForRuntime(node: ClusterNode, supervisor: Supervisor):
   );
 }
 
-/** Hands a node its images (docker-archive files); they stay on its disk. */
-export async function importImages(node: ClusterNode, images: readonly string[]): Promise<void> {
+/** Hands a node its images; they stay on its disk. */
+export async function importImages(
+  node: ClusterNode,
+  images: readonly BuiltImage[],
+): Promise<void> {
   const args = ["--namespace", "k8s.io", "images", "import", "-"];
-  for (const image of images) await runIn(node.namespace, "ctr", args, { inputFile: image });
+  for (const { tar, mastersOnly } of images) {
+    if (mastersOnly && node.role !== "master") continue;
+    await runIn(node.namespace, "ctr", args, { inputFile: tar });
+  }
 }
 
 /** Starts kubelet and kube-proxy; the Node object should be there already. */
@@ -132,9 +139,19 @@ export function startKubelet(node: ClusterNode, supervisor: Supervisor): void {
   });
 }
 
+/** What a node registers with, beside what every node of its kind has. */
+export interface Registration {
+  labels?: Record<string, string>;
+  taints?: { key: string; value?: string; effect: string }[];
+}
+
 /** The Node object as kops would have labelled and tainted it. */
-export function nodeManifest(node: ClusterNode): object {
+export function nodeManifest(node: ClusterNode, { labels, taints }: Registration = {}): object {
   const master = node.role === "master";
+  const allTaints = [
+    ...(master ? [{ key: "node-role.kubernetes.io/control-plane", effect: "NoSchedule" }] : []),
+    ...(taints ?? []),
+  ];
   return {
     apiVersion: "v1",
     kind: "Node",
@@ -146,14 +163,13 @@ export function nodeManifest(node: ClusterNode): object {
         ...(master
           ? { "node-role.kubernetes.io/control-plane": "", "node-role.kubernetes.io/master": "" }
           : { "node-role.kubernetes.io/node": "" }),
+        ...labels,
       },
     },
     spec: {
       podCIDR: node.podCidr,
       podCIDRs: [node.podCidr],
-      ...(master
-        ? { taints: [{ key: "node-role.kubernetes.io/control-plane", effect: "NoSchedule" }] }
-        : {}),
+      ...(allTaints.length > 0 ? { taints: allTaints } : {}),
     },
   };
 }

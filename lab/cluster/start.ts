@@ -3,6 +3,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { execa } from "execa";
 import pMap from "p-map";
+import type { BuiltImage } from "../images/images.js";
 import { IMAGE_TAGS } from "../images/tags.js";
 import { labDirectory, labPaths, type LabPaths } from "../paths.js";
 import type { Parts } from "../parts/types.js";
@@ -33,8 +34,8 @@ export interface ClusterOptions {
   /** 1 to 50; one master comes on top. */
   readonly workers: number;
   readonly parts: Pick<Parts, "kubernetes" | "etcd">;
-  /** docker-archive files for every node; those of pause and CoreDNS must be among them. */
-  readonly images: readonly string[];
+  /** For the nodes' disks; those of pause and CoreDNS must be among them. */
+  readonly images: readonly BuiltImage[];
   /**
    * What to run as AWS in the VPC's namespace, started as soon as the PKI is there. It must
    * print a line of JSON once it listens. None: nothing answers at AWS's addresses.
@@ -204,7 +205,10 @@ async function waitForApi(cluster: Cluster, members: readonly ClusterNode[]): Pr
     },
     { timeoutMs: API_TIMEOUT_MS, intervalMs: 300, blame: "kube-apiserver" },
   );
-  await cluster.apply([...members.map(nodes.nodeManifest), ...dnsManifests(IMAGE_TAGS.coredns)]);
+  await cluster.apply([
+    ...members.map((node) => nodes.nodeManifest(node)),
+    ...dnsManifests(IMAGE_TAGS.coredns),
+  ]);
 }
 
 async function waitForDns(cluster: Cluster): Promise<void> {

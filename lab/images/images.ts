@@ -14,6 +14,8 @@ export interface BuiltImage {
   tag: string;
   /** Absolute path of a docker-archive. */
   tar: string;
+  /** Whether only masters get it; the others go to every node. */
+  mastersOnly?: boolean;
 }
 
 /**
@@ -25,7 +27,7 @@ export interface BuiltImage {
  * @param cache default: the lab's cache directory
  */
 export async function buildImages(
-  parts: Pick<Parts, "coredns" | "client" | "kiam" | "kube2iam">,
+  parts: Pick<Parts, "coredns" | "client" | "kiam" | "kube2iam" | "kubernetes">,
   progress: Progress,
   cache: string = cacheDirectory(),
 ): Promise<BuiltImage[]> {
@@ -54,6 +56,14 @@ export async function buildImages(
       await image("pause", base, ["/bin/sleep", "infinity"]),
       await image("coredns", combine(base, [program("coredns", parts.coredns)]), ["/coredns"]),
       await image("client", combine(base, [program("client", parts.client)]), ["/client"]),
+      {
+        // A shell and kubectl, for what runs beside kiam's server; too large to give to everybody.
+        ...(await image(
+          "kubectl",
+          combine(base, [program("bin/kubectl", parts.kubernetes.kubectl)]),
+        )),
+        mastersOnly: true,
+      },
       // As in the official images: kiam's has no entrypoint, kube2iam's has.
       await identity("kiam", "kiam"),
       await identity("kube2iam", "bin/kube2iam", ["kube2iam"]),

@@ -37,7 +37,7 @@ describe("embedded cluster, running", function () {
     needsRoot(this);
     if (findRunningLab()) skipBecause(this, "needs the machine's one embedded cluster, which runs");
     const parts = await resolveParts({}, silentProgress);
-    const images = (await buildImages(parts, silentProgress)).map((image) => image.tar);
+    const images = await buildImages(parts, silentProgress);
     options = { workers: 2, parts, images, progress: silentProgress };
     cluster = await startCluster(options);
     await cluster.apply([daemonSet("pods", false), daemonSet("host", true)]);

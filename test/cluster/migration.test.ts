@@ -53,7 +53,7 @@ describe("migration on the embedded cluster", function () {
     cluster = await startCluster({
       workers: 2,
       parts,
-      images: images.map((image) => image.tar),
+      images,
       progress: silentProgress,
       awsCommand: (paths) => labAwsCommand(parts.python, paths),
     });
