@@ -1,0 +1,68 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { credentialRuleSpec } from "../../migration/natRule.js";
+
+/**
+ * What makes a node write kiam's rule at every boot, before its kubelet starts. Pure: the same
+ * arguments give the same text.
+ */
+export interface BootGuardArgs {
+  /** Interface of the agent's rule, its --host-interface. */
+  interface: string;
+  /** The agent's --port. */
+  agentPort: number;
+}
+
+const scriptPath = "/etc/kiam/boot-guard.sh";
+const unitName = "kiam-boot-guard.service";
+
+/** components/newNodes/bootGuard.sh with its argument in it: what runs at boot, by any shell. */
+export function bootGuardScript({ interface: hostInterface, agentPort }: BootGuardArgs): string {
+  const rule = credentialRuleSpec({
+    interface: hostInterface,
+    address: "HOST_IP",
+    port: agentPort,
+  });
+  const text = readFileSync(join(__dirname, "bootGuard.sh"), "utf8");
+  const end = text.indexOf("\n") + 1;
+  return `${text.slice(0, end)}set -- '${rule}'\n${text.slice(end)}`;
+}
+
+/**
+ * The systemd unit that runs it. Where it fails the kubelet does not start: a node that does not
+ * join is seen and replaced, one whose pods read its own role is not.
+ */
+export function bootGuardUnit(): string {
+  return `[Unit]
+Description=kiam's rule for 169.254.169.254, before any pod starts
+Wants=network-online.target
+After=network-online.target
+Before=kubelet.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh ${scriptPath}
+TimeoutStartSec=120
+
+[Install]
+WantedBy=multi-user.target
+RequiredBy=kubelet.service
+`;
+}
+
+/** A shell script for a node's user data (cloud-init, text/x-shellscript) that installs both. */
+export function bootGuardUserData(args: BootGuardArgs): string {
+  return `#!/bin/sh
+set -eu
+mkdir -p /etc/kiam
+cat >${scriptPath} <<'BOOT_GUARD'
+${bootGuardScript(args)}BOOT_GUARD
+cat >/etc/systemd/system/${unitName} <<'UNIT'
+${bootGuardUnit()}UNIT
+systemctl daemon-reload
+systemctl enable ${unitName}
+systemctl start ${unitName}
+`;
+}
