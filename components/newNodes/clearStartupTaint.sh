@@ -70,8 +70,10 @@ watch() {
     if problem=$(round 2>&1 >&3 3>&-); then
       mark ready
       said=''
-    elif [ "$problem" != "$said" ]; then
-      printf '%s\n' "$problem" >&2
+    else
+      # kubectl's verdict is its last line; those before it carry the time and never repeat.
+      problem=${problem##*"$NEWLINE"}
+      [ "$problem" = "$said" ] || printf '%s\n' "$problem" >&2
       said=$problem
     fi
     sleep "$INTERVAL"
