@@ -8,6 +8,12 @@ import type { Target, Worker } from "./inputs.js";
 import { GateError, type Problem } from "./problem.js";
 
 /**
+ * Directory, in the containers of kube2iam, that keeps links to the real iptables tools where
+ * those in the search path were replaced by ones that do nothing.
+ */
+export const keptToolsDirectory = "/run/kube2iam-to-kiam/bin";
+
+/**
  * The rules of a worker, seen and changed without SSH: components/node/rules.sh runs in a pod
  * that is on the worker's network and may use iptables, kiam's agent or kube2iam.
  */
@@ -50,6 +56,18 @@ export class NodeRules {
     return this.run("restore", worker, "kube2iam", { ...this.arguments(worker), rules });
   }
 
+  /**
+   * kiam's rule is on the worker, or is appended provided that kiam is healthy. Through kiam's
+   * agent where there is one.
+   */
+  async ensure(worker: Worker): Promise<NodeReport> {
+    return this.run("ensure", worker, "kiam", {
+      ...this.arguments(worker),
+      kiamInterface: this.target.kiam.interface,
+      system: "kiam",
+    });
+  }
+
   private arguments(worker: Worker): RuleArguments["inspect"] {
     return {
       hostIp: worker.hostIp,
@@ -81,10 +99,11 @@ export class NodeRules {
     const result = await this.cluster.exec(
       pod,
       // head ends with the last byte of the script, and that is what ends the shell's input.
+      // Where there are no kept tools, their directory does not exist and does no harm.
       [
         "sh",
         "-c",
-        'head -c "$0" | "$@"',
+        `PATH=${keptToolsDirectory}:$PATH; export PATH; head -c "$0" | "$@"`,
         String(Buffer.byteLength(script)),
         ...ruleArguments(verb, args),
       ],
@@ -107,7 +126,8 @@ export function reportProblemsOf(worker: Worker, report: NodeReport): Problem[] 
   if (report.outcome === "ok") return [];
   const said = report.findings.filter((finding) => finding.severity === "problem");
   const outcome = {
-    refused: "Nothing was touched.",
+    refused:
+      report.closed.length === 0 ? "Nothing was touched." : "No more connections were closed.",
     undone: "What had been changed was put back.",
     broken: "What had been changed could NOT be put back: look at this worker now.",
   }[report.outcome];

@@ -16,12 +16,16 @@ export const findingCodes = [
   "backend-absent",
   /** The rule that must take over is not there. */
   "rule-absent",
+  /** kube2iam's rule is still there, or again, where it must not be. */
+  "rule-present",
   /** A rule leads to kube2iam or kiam but has not the form that they write. */
   "unexpected-form",
   /** Somebody else's rule for the same traffic stands where it would take over. */
   "competing-rule",
   /** The rule that must take over does not see all traffic of the one to be removed. */
   "interface-not-covered",
+  /** kiam's rule is to be appended, and nothing tells for which interface. */
+  "interface-unknown",
   /** The system that must answer does not. */
   "unhealthy",
   /** A rule was there again, or gone, right after the change. */
@@ -36,6 +40,12 @@ export const findingCodes = [
   "order-unknown",
   /** The rule does not stand in the tables it was captured from. */
   "other-backend",
+  /** `ss`, which lists and closes connections, is not installed here or fails. */
+  "no-ss",
+  /** The kernel does not close connections: an idle one withstood. */
+  "not-closed",
+  /** `drain` has waited as long as it was to, and some connections are left. */
+  "connections-left",
 ] as const;
 
 const findingSchema = z.object({
@@ -75,15 +85,16 @@ export type NatState = z.infer<typeof natStateSchema>;
 export const nodeReportSchema = z.object({
   /** Version of this document's form. */
   version: z.literal(1),
-  verb: z.enum(["inspect", "remove", "restore"]),
-  /** Whose rule `remove` was to remove; null for the other verbs. */
+  verb: z.enum(["inspect", "remove", "restore", "ensure", "drain"]),
+  /** Whose rule `remove` was to remove, or `ensure` to see to; null for the other verbs. */
   system: systemSchema.nullable(),
   hostIp: z.string(),
   /** The kernel's boot id: a new one means that every rule is new, too. */
   bootId: z.string(),
   /**
-   * ok: as asked for, changed or not. refused: nothing was touched. undone: changed, and put back.
-   * broken: changed, and could not be put back.
+   * ok: as asked for, changed or not. refused: nothing was touched (a `drain` that had to stop in
+   * the middle: nothing but what `closed` holds). undone: changed, and put back. broken: changed,
+   * and could not be put back.
    */
   outcome: z.enum(["ok", "refused", "undone", "broken"]),
   /** Whether the worker's rules differ from before. */
@@ -105,7 +116,9 @@ export const nodeReportSchema = z.object({
   after: natStateSchema,
   /** Rules deleted, with the positions that they had; put back again where outcome is undone. */
   removed: z.array(placedRuleSchema),
-  /** Rules put in by `restore`, with the positions that they got; gone again where undone. */
+  /**
+   * Rules put in by `restore` or `ensure`, with the positions that they got; gone again where undone.
+   */
   inserted: z.array(placedRuleSchema),
   /**
    * The rule that the way back to kube2iam needs: the live one as it stood before, else one
@@ -128,9 +141,19 @@ export const nodeReportSchema = z.object({
   ),
   /**
    * Established connections to kube2iam's port, from /proc/net/tcp and tcp6. Deleting a nat rule
-   * does not touch them: these clients stay with kube2iam until they reconnect.
+   * does not touch them: these clients stay with kube2iam until they reconnect. After a `drain`
+   * that is ok: those left, the worker's own not counted.
    */
   kube2iamConnections: z.array(z.object({ address: z.string(), port: portNumber() })),
+  /** Connections that `drain` closed, with the peer's address and port; empty for the other verbs. */
+  closed: z.array(
+    z.object({
+      address: z.string(),
+      port: portNumber(),
+      /** Whole seconds since the last data in either direction. */
+      idleSeconds: z.number().int().min(0),
+    }),
+  ),
   findings: z.array(findingSchema),
 });
 export type NodeReport = z.infer<typeof nodeReportSchema>;

@@ -29,9 +29,14 @@ const workerSchema = z.object({
   kiamPort: portSchema,
   /** kube2iam's `--host-interface`: completes the way back where no live rule is found. */
   interface: hostInterfaceSchema.optional(),
+  /** kiam's `--host-interface`; that of kube2iam when unset. */
+  kiamInterface: hostInterfaceSchema.optional(),
   /** Tries of a health check before it counts as failed, a second apart; default 3. */
   attempts: z.number().int().min(1).max(60).optional(),
 });
+
+/** Seconds, up to a day. */
+const secondsSchema = z.number().int().min(0).max(86_400);
 
 const argumentSchemas = {
   inspect: workerSchema,
@@ -44,6 +49,16 @@ const argumentSchemas = {
     rules: z
       .array(capturedRuleSchema.extend({ backend: capturedRuleSchema.shape.backend.optional() }))
       .min(1),
+  }),
+  ensure: workerSchema.extend({
+    /** Whose rule has to be there, or is appended. kube2iam's comes back by `restore`. */
+    system: systemSchema.extract(["kiam"]),
+  }),
+  drain: workerSchema.extend({
+    /** Seconds without data in either direction that make a connection idle; 1 at least. */
+    idle: secondsSchema.min(1),
+    /** Seconds to go on closing what becomes idle, looking once a second; 0 looks once. */
+    wait: secondsSchema,
   }),
 };
 
@@ -74,6 +89,8 @@ export function ruleArguments<Verb extends RuleVerb>(
   const values: z.output<typeof workerSchema> & {
     system?: string;
     rules?: { backend?: "nft" | "legacy"; spec: string }[];
+    idle?: number;
+    wait?: number;
   } = checked.data;
   if (values.kube2iamPort === values.kiamPort) {
     throw new Error(
@@ -91,11 +108,14 @@ export function ruleArguments<Verb extends RuleVerb>(
   words.push("--kube2iam-port", String(values.kube2iamPort));
   words.push("--kiam-port", String(values.kiamPort));
   if (values.interface !== undefined) words.push("--interface", values.interface);
+  if (values.kiamInterface !== undefined) words.push("--kiam-interface", values.kiamInterface);
   if (values.attempts !== undefined) words.push("--attempts", String(values.attempts));
   for (const rule of values.rules ?? []) {
     words.push("--rule", rule.spec);
     if (rule.backend !== undefined) words.push("--backend", rule.backend);
   }
+  if (values.idle !== undefined) words.push("--idle", String(values.idle));
+  if (values.wait !== undefined) words.push("--wait", String(values.wait));
   return words;
 }
 

@@ -1,16 +1,23 @@
 #!/bin/sh
-# Looks at, removes and puts back the nat rules of kube2iam and kiam on one worker.
+# Looks at, removes and puts back the nat rules of kube2iam and kiam on one worker, and closes idle
+# connections to kube2iam.
 #
 #   rules.sh inspect  FLAGS
 #   rules.sh remove   FLAGS --system kube2iam|kiam
 #   rules.sh restore  FLAGS --rule SPEC [--backend nft|legacy] [--rule SPEC …]
-#   FLAGS: --host-ip IP --kube2iam-port N --kiam-port N [--interface NAME] [--attempts N]
+#   rules.sh ensure   FLAGS --system kiam            kiam's rule is there, or is appended
+#   rules.sh drain    FLAGS --idle SECONDS --wait SECONDS
+#   FLAGS: --host-ip IP --kube2iam-port N --kiam-port N [--interface NAME] [--kiam-interface NAME]
+#          [--attempts N]
+#   --interface is kube2iam's host interface, --kiam-interface kiam's where that is another one.
 #
 # Runs as root on the worker (SSH) or in a privileged hostNetwork pod there, by dash, bash or
 # busybox, usually from standard input. One JSON document on stdout (its form, with what every
 # field means: migration/nodeReport.ts), words for people on stderr, and the exit status:
 #   0 as asked for          1 refused, nothing touched     2 arguments refused, no document
 #   3 changed, put back     4 changed, could NOT be put back
+#
+# A drain that has to stop in the middle is refused, too; what it had closed by then is in its document.
 #
 # What it holds to:
 # - Rules are recognised, deleted and put back by their full specification, never by number.
@@ -22,6 +29,8 @@
 # - Everything is a function and the last line starts it: half a script does nothing.
 # - Nothing is written to the worker's disk (no temporary files, so no here-documents either): it
 #   works with a full disk and a read-only root.
+# - drain changes no rule, so it can be interrupted at any time, and it ends by itself: a few seconds
+#   after --wait at the latest.
 
 METADATA=169.254.169.254
 CHAIN=PREROUTING
@@ -36,8 +45,9 @@ say() { printf '%s\n' "rules.sh ${host_ip:-}: $*" >&2 2>/dev/null || :; }
 
 usage() {
   say "$*. Nothing was touched."
-  say "usage: inspect|remove|restore --host-ip IP --kube2iam-port N --kiam-port N" \
-    "[--interface NAME] [--attempts N] [--system kube2iam|kiam] [--rule SPEC [--backend nft|legacy]]..."
+  say "usage: inspect|remove|restore|ensure|drain --host-ip IP --kube2iam-port N --kiam-port N" \
+    "[--interface NAME] [--kiam-interface NAME] [--attempts N] [--system kube2iam|kiam]" \
+    "[--rule SPEC [--backend nft|legacy]]... [--idle SECONDS --wait SECONDS]"
   exit 2
 }
 
@@ -96,13 +106,14 @@ report() {
   if [ "$before_chains" = "nft:$chain_nft legacy:$chain_legacy" ]; then changed=false; else changed=true; fi
   system_json=null
   [ -z "$system" ] || system_json="\"$system\""
-  printf '{"version":1,"verb":"%s","system":%s,"hostIp":"%s","bootId":%s,"outcome":"%s","changed":%s,"backends":[%s,%s],"before":%s,"after":%s,"removed":%s,"inserted":%s,"kube2iamRule":%s,"kube2iamRules":%s,"health":[%s],"kube2iamConnections":%s,"findings":[%s]}\n' \
+  printf '{"version":1,"verb":"%s","system":%s,"hostIp":"%s","bootId":%s,"outcome":"%s","changed":%s,"backends":[%s,%s],"before":%s,"after":%s,"removed":%s,"inserted":%s,"kube2iamRule":%s,"kube2iamRules":%s,"health":[%s],"kube2iamConnections":%s,"closed":%s,"findings":[%s]}\n' \
     "$verb" "$system_json" "$host_ip" "$(json_string "$(boot_id)")" "$1" "$changed" \
     "$(json_backend nft "$tool_nft" "$state_nft" "$detail_nft")" \
     "$(json_backend legacy "$tool_legacy" "$state_legacy" "$detail_legacy")" \
     "$before_json" "$(json_state)" "$(json_places "$removed")" "$(json_places "$inserted")" \
     "$way_back_json" "$way_back_all_json" "$health" \
-    "$(json_array "$(connections)" 's/^\(.*\) \([0-9]*\)$/{"address":"\1","port":\2}/')" \
+    "$(json_array "${left-$(connections)}" 's/^\(.*\) \([0-9]*\)$/{"address":"\1","port":\2}/')" \
+    "$(json_array "$closed" 's/^\(.*\) \([0-9]*\) \([0-9]*\)$/{"address":"\1","port":\2,"idleSeconds":\3}/')" \
     "$findings" 2>/dev/null || :
   case $1 in
   ok) exit 0 ;;
@@ -117,7 +128,7 @@ report() {
 # number NAME VALUE LEAST MOST
 number() {
   case $2 in
-  '' | *[!0-9]* | 0* | ??????*) usage "$1 must be a number from $3 to $4, not '$2'" ;;
+  '' | *[!0-9]* | 0?* | ??????*) usage "$1 must be a number from $3 to $4, not '$2'" ;;
   esac
   { [ "$2" -ge "$3" ] && [ "$2" -le "$4" ]; } || usage "$1 must be a number from $3 to $4, not '$2'"
 }
@@ -150,13 +161,20 @@ is_interface() {
   esac
 }
 
+# interface_flag NAME VALUE
+interface_flag() {
+  [ -z "$2" ] || is_interface "$2" ||
+    usage "$1 must be an interface as --host-interface takes it (cni0, cali+, !eth0), not '$2'"
+}
+
 once() { [ -z "$2" ] || usage "$1 was given twice"; }
 
 arguments() {
-  verb='' system='' host_ip='' kube2iam_port='' kiam_port='' interface='' attempts='' wanted=''
+  verb='' system='' host_ip='' kube2iam_port='' kiam_port='' interface='' kiam_interface=''
+  attempts='' wanted='' idle_seconds='' wait_seconds=''
   case ${1-} in
-  inspect | remove | restore) verb=$1 ;;
-  *) usage "the first argument must be inspect, remove or restore, not '${1-}'" ;;
+  inspect | remove | restore | ensure | drain) verb=$1 ;;
+  *) usage "the first argument must be inspect, remove, restore, ensure or drain, not '${1-}'" ;;
   esac
   shift
   while [ $# -gt 0 ]; do
@@ -168,7 +186,10 @@ arguments() {
     --kube2iam-port) once "$1" "$kube2iam_port" && kube2iam_port=$2 ;;
     --kiam-port) once "$1" "$kiam_port" && kiam_port=$2 ;;
     --interface) once "$1" "$interface" && interface=$2 ;;
+    --kiam-interface) once "$1" "$kiam_interface" && kiam_interface=$2 ;;
     --attempts) once "$1" "$attempts" && attempts=$2 ;;
+    --idle) once "$1" "$idle_seconds" && idle_seconds=$2 ;;
+    --wait) once "$1" "$wait_seconds" && wait_seconds=$2 ;;
     --rule) wanted="$wanted${wanted:+$NEWLINE}- $2" ;;
     --backend)
       # Belongs to the --rule before it.
@@ -189,19 +210,26 @@ arguments() {
   number --kiam-port "$kiam_port" 1 65535
   [ "$kube2iam_port" != "$kiam_port" ] ||
     usage "--kube2iam-port and --kiam-port must differ: two systems cannot share port $kiam_port"
-  [ -z "$interface" ] || is_interface "$interface" ||
-    usage "--interface must be an interface as --host-interface takes it (cni0, cali+, !eth0), not '$interface'"
+  interface_flag --interface "$interface"
+  interface_flag --kiam-interface "$kiam_interface"
   if [ -n "$attempts" ]; then number --attempts "$attempts" 1 60; else attempts=3; fi
   case $verb:$system in
-  remove:kube2iam | remove:kiam | inspect: | restore:) ;;
+  remove:kube2iam | remove:kiam | ensure:kiam | inspect: | restore: | drain:) ;;
   remove:*) usage "remove needs --system kube2iam or --system kiam, not '$system'" ;;
-  *) usage "--system is for remove only" ;;
+  ensure:*) usage "ensure needs --system kiam, not '$system' (kube2iam's rule comes back by restore)" ;;
+  *) usage "--system is for remove and ensure only" ;;
   esac
   case $verb:$wanted in
   restore:) usage "restore needs --rule" ;;
-  restore:* | inspect: | remove:) ;;
+  restore:* | inspect: | remove: | ensure: | drain:) ;;
   *) usage "--rule is for restore only" ;;
   esac
+  if [ "$verb" = drain ]; then
+    number --idle "$idle_seconds" 1 86400
+    number --wait "$wait_seconds" 0 86400
+  elif [ -n "$idle_seconds$wait_seconds" ]; then
+    usage "--idle and --wait are for drain only"
+  fi
   for row in $wanted; do
     classify "${row#* }"
     [ "$kind" = kube2iam ] ||
@@ -325,6 +353,16 @@ classify() {
     ;;
   esac
   [ "$exact" = yes ] || kind=unexpected
+}
+
+# rule_spec INTERFACE PORT: the rule that both systems write, as -S prints it.
+rule_spec() {
+  case $1 in
+  -) incoming='' ;;
+  !*) incoming=" ! -i ${1#!}" ;;
+  *) incoming=" -i $1" ;;
+  esac
+  printf %s "-A $CHAIN -d $METADATA/32$incoming -p tcp -m tcp --dport 80 -j DNAT --to-destination $host_ip:$2"
 }
 
 # Whether a rule for interface $1 sees all that a rule for $2 sees; "cannot tell" is no.
@@ -489,6 +527,26 @@ places_of() {
   done
 }
 
+# serves SYSTEM INTERFACE: one of SYSTEM's rules takes all of INTERFACE's traffic; where INTERFACE is
+# not known (empty), any rule of SYSTEM's will do.
+serves() {
+  for row in $(rows_with "$1"); do
+    split_row "$row"
+    if [ -z "$2" ] || covers "$iface" "$2"; then return 0; fi
+  done
+  return 1
+}
+
+# shielded BACKEND POSITION SYSTEM INTERFACE: a rule of SYSTEM's comes before that position and takes
+# all of INTERFACE's traffic. In the other set of tables none does: their order cannot be read.
+shielded() {
+  for row in $(rows_with "$3" "$1"); do
+    split_row "$row"
+    if [ "$place" -lt "$2" ] && covers "$iface" "$4"; then return 0; fi
+  done
+  return 1
+}
+
 # Whose rule comes first. Where both systems' rules stand in both sets of tables, or one here and
 # one there, the order is that in which the tables were registered with the kernel, which cannot be
 # read: known only if the same system comes first in each set that has any.
@@ -513,17 +571,22 @@ in_force() {
 
 boot_id() { cat /proc/sys/kernel/random/boot_id 2>/dev/null || :; }
 
+# IPv4 addresses of this machine, one a line.
+own_addresses() { sed -n -e '/|-- /{s/.*|-- //;h;}' -e '/host LOCAL/{g;p;}' /proc/net/fib_trie; }
+
 # Is --host-ip one of this machine's addresses? Rules for another node's address would be written
 # to the wrong machine otherwise.
 check_node() {
   if [ "$(id -u)" != 0 ]; then
     problem not-root "runs as $(id -un 2>/dev/null || id -u), but reading nat rules takes root. Over SSH: give the user sudo without a password."
   fi
-  pattern=$(printf '%s' "$host_ip" | sed -e 's/[.]/\\./g')
   if [ ! -r /proc/net/fib_trie ]; then
     problem wrong-node "/proc/net/fib_trie cannot be read, so whether $host_ip is this machine's address is not known."
-  elif [ -z "$(sed -n -e "/|-- $pattern\$/{" -e n -e '/host LOCAL/p' -e '}' /proc/net/fib_trie)" ]; then
-    problem wrong-node "$host_ip is not an address of this machine ($(uname -n)): this is another node than the one meant. Check the worker's address, the SSH host and its pinned key."
+  else
+    case "$NEWLINE$(own_addresses)$NEWLINE" in
+    *"$NEWLINE$host_ip$NEWLINE"*) ;;
+    *) problem wrong-node "$host_ip is not an address of this machine ($(uname -n)): this is another node than the one meant. Check the worker's address, the SSH host and its pinned key." ;;
+    esac
   fi
 }
 
@@ -711,12 +774,7 @@ note_way_back() {
       iface=${interface:-$iface}
       break
     done
-    case $iface in
-    '') ;;
-    -) unique="$backend -A $CHAIN -d $METADATA/32 -p tcp -m tcp --dport 80 -j DNAT --to-destination $host_ip:$kube2iam_port" ;;
-    !*) unique="$backend -A $CHAIN -d $METADATA/32 ! -i ${iface#!} -p tcp -m tcp --dport 80 -j DNAT --to-destination $host_ip:$kube2iam_port" ;;
-    *) unique="$backend -A $CHAIN -d $METADATA/32 -i $iface -p tcp -m tcp --dport 80 -j DNAT --to-destination $host_ip:$kube2iam_port" ;;
-    esac
+    [ -z "$iface" ] || unique="$backend $(rule_spec "$iface" "$kube2iam_port")"
   fi
   way_back_all_json=$(json_captured "$unique")
   for entry in $unique; do
@@ -778,12 +836,7 @@ check_takeover() {
   for goes in $(rows_with "$1"); do
     split_row "$goes"
     goes_backend=$backend goes_place=$place goes_iface=$iface
-    covered=no
-    for row in $(rows_with "$2"); do
-      split_row "$row"
-      if covers "$iface" "$goes_iface"; then covered=yes; fi
-    done
-    if [ "$covered" = no ]; then
+    if ! serves "$2" "$goes_iface"; then
       problem interface-not-covered "$1's rule is for interface $goes_iface, but none of $2's rules is: $(places_of "$2" | tr '\n' ';') Pods behind $goes_iface would get the node's own role. Give $2 the same --host-interface."
     fi
     for rival in $(rows_with competing); do
@@ -791,12 +844,7 @@ check_takeover() {
       rival_backend=$backend rival_place=$place rival_spec=$spec
       overlap "$iface" "$goes_iface" || continue
       if [ "$rival_backend" = "$goes_backend" ] && [ "$rival_place" -lt "$goes_place" ]; then continue; fi
-      behind=no
-      for row in $(rows_with "$2" "$rival_backend"); do
-        split_row "$row"
-        if [ "$place" -lt "$rival_place" ] && covers "$iface" "$goes_iface"; then behind=yes; fi
-      done
-      [ "$behind" = yes ] ||
+      shielded "$rival_backend" "$rival_place" "$2" "$goes_iface" ||
         problem competing-rule "in the $rival_backend tables somebody else's rule for $METADATA would come next instead of $2's: $rival_spec. It is not touched. Move it behind $2's rule or remove it, then run again."
     done
   done
@@ -1024,13 +1072,321 @@ undo_restore() {
     problem undo-failed "kiam does not answer either ($http_detail), so kube2iam's rule stays first. Look at both systems' pods on this worker now."
     report broken
   fi
+  undo_all "kiam serves this worker as before"
+}
+
+# undo_all WORDS: takes back every change. What it means is said by WORDS.
+undo_all() {
   take_back
   if ! snapshot || [ -n "$stuck" ] || [ "$before_chains" != "nft:$chain_nft legacy:$chain_legacy" ]; then
     problem undo-failed "the rules could NOT be brought back to what they were:$stuck. First in force is now: $(in_force). Look at this worker now."
     report broken
   fi
-  notice undone "the rules are what they were; kiam serves this worker as before."
+  notice undone "the rules are what they were; $1."
   report undone
+}
+
+# check_rivals SEVERITY INTERFACE: somebody else's rule must not take INTERFACE's traffic before a
+# rule of kiam's does.
+check_rivals() {
+  for rival in $(rows_with competing); do
+    split_row "$rival"
+    rival_backend=$backend rival_place=$place rival_spec=$spec
+    overlap "$iface" "$2" || continue
+    shielded "$rival_backend" "$rival_place" kiam "$2" ||
+      "$1" competing-rule "in the $rival_backend tables somebody else's rule for $METADATA comes before kiam's: $rival_spec. It is not touched. Move it behind kiam's rule or remove it, then run again."
+  done
+}
+
+ensure() {
+  if healthy kiam before "$attempts"; then kiam_answers=yes; else kiam_answers=no; fi
+  unhealthy_detail=$http_detail
+  look
+  if [ "$problems" -gt 0 ]; then
+    say "nothing was touched."
+    report refused
+  fi
+  iface_wanted=${kiam_interface:-$interface}
+  if serves kiam "$iface_wanted"; then
+    # It serves what nobody else takes before it. Whether that is enough is for the reader to judge.
+    check_rivals notice "${iface_wanted:-$iface}"
+    say "kiam's rule is there. Nothing to do."
+    report ok
+  fi
+
+  if [ "$kiam_answers" = no ]; then
+    problem unhealthy "kiam does not answer on this worker: $unhealthy_detail. Its rule would send pods nowhere. See the log of kiam's agent here."
+  fi
+  seen_interfaces=$(
+    for row in $(rows_with kube2iam); do
+      split_row "$row"
+      printf '%s\n' "$iface"
+    done | sort -u
+  )
+  case $iface_wanted:$seen_interfaces in
+  :) problem interface-unknown "kiam's rule is not here, and for which interface it has to be is not known: kube2iam has no rule here to tell. Name it with --kiam-interface or --interface, as kiam's agent has it in --host-interface." ;;
+  :*"$NEWLINE"*) problem interface-unknown "kiam's rule is not here, and for which interface it has to be is not known: kube2iam has rules for several ($(printf '%s' "$seen_interfaces" | tr '\n' ' ')). Name it with --kiam-interface or --interface." ;;
+  :*) iface_wanted=$seen_interfaces ;;
+  esac
+  [ -z "$iface_wanted" ] || check_rivals problem "$iface_wanted"
+  if [ "$problems" -gt 0 ]; then
+    say "nothing was touched."
+    report refused
+  fi
+
+  home=$default_backend
+  if [ -z "$(rows_with kube2iam "$home")" ]; then
+    for row in $(rows_with kube2iam); do
+      split_row "$row"
+      home=$backend
+    done
+  fi
+  begin_change
+  append_rule "$home" "$(rule_spec "$iface_wanted" "$kiam_port")"
+  [ "$problems" -gt 0 ] || verify_ensure
+  [ "$problems" -eq 0 ] || undo_all "kiam's rule is not here, as before"
+  say "kiam's rule is there again, in the $home tables, and kiam answers. First in force is: $(in_force)."
+  report ok
+}
+
+# append_rule BACKEND SPEC: at the end, as the agent itself does.
+append_rule() {
+  end=$(($(chain_of "$1" | grep -c '^-A ') + 1))
+  if change "$1" -A "$2"; then
+    inserted="$1 $end $2"
+    noted "-I $1 $end $2"
+  else
+    problem change-failed "kiam's rule could not be appended in the $1 tables: $change_detail"
+  fi
+}
+
+verify_ensure() {
+  if ! snapshot; then
+    problem backend-unreadable "after the change the tables could not be read: $detail_nft $detail_legacy"
+    return
+  fi
+  if ! serves kiam "$iface_wanted"; then
+    problem not-verified "kiam's rule is not there, right after it was appended. Does something on this worker delete it (a preStop hook, a script)?"
+  elif ! healthy kiam after 1; then
+    problem unhealthy "kiam stopped answering right after its rule was appended: $http_detail. See the log of kiam's agent here."
+  fi
+}
+
+# ---------------------------------------------------------------------------- connections to kube2iam
+
+# Whole seconds since boot: no clock that somebody sets.
+uptime_seconds() {
+  read -r uptime </proc/uptime
+  uptime=${uptime%%.*}
+  printf %s "${uptime:-0}"
+}
+
+# socket_address TEXT sets address and port from what ss prints (1.2.3.4:80, [::ffff:1.2.3.4]:80;
+# before iproute2 4.15 without brackets). A Go server's IPv4 peers are IPv6 sockets.
+socket_address() {
+  port=${1##*:} address=${1%:*}
+  address=${address#"["} address=${address%"]"}
+  case $address in ::ffff:*.*) address=${address#::ffff:} ;; esac
+}
+
+# milliseconds NAME RECORD: sets value to what ss says of NAME. It leaves out what is 0, so not there
+# means that it happened just now.
+milliseconds() {
+  value=0
+  case "$2 " in *" $1:"*) value=${2#*" $1:"} value=${value%% *} ;; esac
+  case $value in '' | *[!0-9]*) value=0 ;; esac
+}
+
+# list_clients: who holds an established connection to kube2iam's port, the worker itself not
+# counted, as rows "STATE SECONDS LOCAL ADDRESS PORT" in $clients. SECONDS: since the last data in
+# either direction. STATE:
+#   idle      may be closed
+#   recent    data went to and fro less than --idle seconds ago
+#   waiting   the client spoke last: its answer is still to come
+#   queued    data is not yet read or not yet acknowledged
+#   unknown   ss gives no times, or no address that it would take
+list_clients() {
+  clients='' record=''
+  if ! sockets=$(ss -tni state established "sport = :$kube2iam_port" 2>&1 </dev/null); then
+    problem no-ss "connections could not be listed, so none is known to be idle: ss -tni: $sockets"
+    return 1
+  fi
+  # A connection is a line with the addresses and one or more indented ones with the details.
+  for line in $(printf '%s\n' "$sockets" | sed -e 's/[[:space:]][[:space:]]*/ /g') end; do
+    case $line in
+    ' '*) record=$record$line ;;
+    *)
+      add_client "$record"
+      record=$line
+      ;;
+    esac
+  done
+}
+
+# add_client RECORD: one connection, all its lines in one.
+add_client() {
+  details=$1
+  split_words "$1" ' '
+  # shellcheck disable=SC2086 # one word a line
+  set -- $words
+  [ $# -ge 4 ] || return 0
+  case $1$2 in *[!0-9]*) return 0 ;; esac # the heading, a warning
+  socket_address "$3"
+  to=$address
+  socket_address "$4"
+  case $address in 127.* | ::1) return 0 ;; esac
+  case "$NEWLINE$own$NEWLINE" in *"$NEWLINE$address$NEWLINE"*) return 0 ;; esac
+  milliseconds lastsnd "$details"
+  sent=$value
+  milliseconds lastrcv "$details"
+  since=$sent
+  if [ "$value" -lt "$since" ]; then since=$value; fi
+  state=idle
+  case $to$address$port in *[!0-9A-Fa-f:.]*) state=unknown ;; esac
+  case $details in *' rto:'*) ;; *) state=unknown ;; esac
+  # A server that answered has sent its last data after the client did. Equal: within one tick.
+  if [ "$value" -lt "$sent" ]; then state=waiting; fi
+  if [ "$1$2" != 00 ]; then state=queued; fi
+  if [ "$state" = idle ] && [ "$since" -lt $((idle_seconds * 1000)) ]; then state=recent; fi
+  clients="$clients${clients:+$NEWLINE}$state $((since / 1000)) $to $address $port"
+}
+
+# split_client ROW sets state seconds to address port.
+split_client() {
+  state=${1%% *} port=${1##* }
+  address=${1% *} address=${address##* }
+  seconds=${1#* } to=${seconds#* }
+  seconds=${seconds%% *} to=${to%% *}
+}
+
+bracketed() { case $1 in *:*) printf '[%s]' "$1" ;; *) printf %s "$1" ;; esac; }
+
+# Closes every idle one. What ss did not say to have closed is in $withstood: rows "ADDRESS PORT".
+close_idle() {
+  withstood='' withstood_detail=''
+  for client in $clients; do
+    split_client "$client"
+    [ "$state" = idle ] || continue
+    answer=$(ss -tnK state established "src $(bracketed "$to") and dst $(bracketed "$address") and sport = :$kube2iam_port and dport = :$port" 2>&1 </dev/null)
+    case "$NEWLINE$answer" in
+    *"$NEWLINE"[0-9]*) # ss lists what it has closed
+      closed="$closed${closed:+$NEWLINE}$address $port $seconds"
+      say "closed the connection of $address:$port to kube2iam, idle for $seconds s."
+      ;;
+    *)
+      withstood="$withstood${withstood:+$NEWLINE}$address $port"
+      withstood_detail=$answer
+      ;;
+    esac
+  done
+}
+
+# What was idle, was to be closed and is there as before.
+check_withstood() {
+  for client in $clients; do
+    split_client "$client"
+    case "$state:$NEWLINE$withstood$NEWLINE" in
+    "idle:"*"$NEWLINE$address $port$NEWLINE"*)
+      problem not-closed "the connection of $address:$port to kube2iam is idle for $seconds s and could not be closed: ss -K closed nothing ($withstood_detail). The kernel needs CONFIG_INET_DIAG_DESTROY for that. Leave retirement.closeIdleSeconds unset, or restart the pod with that address."
+      return
+      ;;
+    esac
+  done
+}
+
+# Whoever is closed connects again at once: that must lead to kiam, and nowhere else.
+check_kiam_alone() {
+  if [ -n "$(rows_with kube2iam)" ]; then
+    problem rule-present "kube2iam's rule is (still, or again) here: $(places_of kube2iam | tr '\n' ';') A client whose connection is closed could come back to kube2iam. Cut this worker over first."
+  fi
+  if [ -z "$(rows_with kiam)" ]; then
+    problem rule-absent "kiam's rule (to $host_ip) is on none of the tables here. A client whose connection is closed would get the node's own role. See that kiam's rule is put back (ensure), then run again."
+  elif ! serves kiam "$interface"; then
+    problem interface-not-covered "kube2iam's rule was for interface $interface, but none of kiam's rules is: $(places_of kiam | tr '\n' ';') A client behind $interface whose connection is closed would get the node's own role."
+  elif [ -n "$interface" ]; then
+    check_rivals problem "$interface"
+  else
+    for kiams in $(rows_with kiam); do
+      split_row "$kiams"
+      check_rivals problem "$iface"
+    done
+  fi
+}
+
+drain() {
+  # It must end soon after --wait, and reads only.
+  LOCK_WAIT=5
+  if ! healthy kiam before "$attempts"; then
+    problem unhealthy "kiam does not answer on this worker: $http_detail. Clients whose connection is closed would be left without credentials. See the log of kiam's agent here."
+  fi
+  look
+  check_forms
+  check_kiam_alone
+  if ! command -v ss >/dev/null 2>&1; then
+    problem no-ss "ss is not installed here: which connections are idle cannot be told, and none can be closed. Install iproute2 on this worker, or leave retirement.closeIdleSeconds unset."
+  fi
+  if [ "$problems" -gt 0 ]; then
+    say "nothing was touched."
+    report refused
+  fi
+
+  HTTP_TIME=2
+  own=$(own_addresses) kiam_failed=''
+  deadline=$(($(uptime_seconds) + wait_seconds))
+  while list_clients; do
+    case "$NEWLINE$clients" in *"${NEWLINE}idle "*) drain_once ;; esac
+    if [ "$problems" -gt 0 ] || [ -z "$clients" ] || [ "$(uptime_seconds)" -ge "$deadline" ]; then break; fi
+    sleep 1
+  done
+  if [ -n "$clients" ] && [ -n "$kiam_failed" ]; then
+    problem unhealthy "kiam stopped answering on this worker: $kiam_failed. No more connections were closed. See the log of kiam's agent here."
+  fi
+  [ "$problems" -eq 0 ] || report refused
+  left=$(
+    for client in $clients; do
+      split_client "$client"
+      printf '%s\n' "$address $port"
+    done
+  )
+  if [ -n "$clients" ]; then
+    notice connections-left "$(words_for_clients)"
+  else
+    say "no connection to kube2iam is left."
+  fi
+  report ok
+}
+
+# Closes what is idle if that is safe at this very moment, and looks again. That kiam does not answer
+# just now only puts it off.
+drain_once() {
+  if ! snapshot; then
+    problem backend-unreadable "the tables could not be read (any more): $detail_nft $detail_legacy"
+  else
+    check_kiam_alone
+  fi
+  [ "$problems" -eq 0 ] || return 0
+  kiam_failed=''
+  if ! ask kiam; then
+    kiam_failed=$http_detail
+    return 0
+  fi
+  close_idle
+  list_clients && check_withstood
+}
+
+words_for_clients() {
+  printf '%s' "after $wait_seconds s connections to kube2iam's port $kube2iam_port are left:"
+  for client in $clients; do
+    split_client "$client"
+    printf ' %s' "$address:$port"
+    case $state in
+    waiting) printf ' %s' "(waiting for an answer, idle for $seconds s);" ;;
+    queued) printf ' %s' "(data in flight, idle for $seconds s);" ;;
+    unknown) printf ' %s' "(idle time not known: ss gives no details, is the kernel's tcp_diag there?);" ;;
+    *) printf ' %s' "(idle for $seconds s);" ;;
+    esac
+  done
+  printf ' %s' "restart these pods, wait longer, or accept that they are reset when kube2iam goes."
 }
 
 main() {
@@ -1039,13 +1395,16 @@ main() {
   LC_ALL=C
   PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
   export LC_ALL PATH
-  problems=0 findings='' health='' removed='' inserted='' journal=''
+  problems=0 findings='' health='' removed='' inserted='' journal='' closed=''
+  unset left # the connections that a drain left, once it has looked
   arguments "$@"
   find_http_client
   case $verb in
   inspect) inspect ;;
   remove) remove ;;
   restore) restore ;;
+  ensure) ensure ;;
+  drain) drain ;;
   esac
 }
 

@@ -20,6 +20,7 @@ const report: NodeReport = {
   kube2iamRules: [],
   health: [],
   kube2iamConnections: [],
+  closed: [],
   findings: [
     { severity: "problem", code: "rule-absent", message: "kiam's rule is not here" },
     { severity: "notice", code: "backend-absent", message: "no nft" },

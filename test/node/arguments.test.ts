@@ -23,7 +23,7 @@ describe("node script, arguments", () => {
   const without = (flag: string) =>
     good.filter((_, at) => at !== good.indexOf(flag) && at !== good.indexOf(flag) + 1);
   const refused: [string, string[], RegExp][] = [
-    ["no verb", [], /first argument must be inspect, remove or restore/],
+    ["no verb", [], /first argument must be inspect, remove, restore, ensure or/],
     ["another verb", ["destroy", ...good], /not 'destroy'/],
     ["no address", ["inspect", ...without("--host-ip")], /--host-ip must be an IPv4 address/],
     ["a flag without value", ["inspect", ...good, "--interface"], /--interface .* lacks its value/],
@@ -32,7 +32,36 @@ describe("node script, arguments", () => {
     ["one port for both", ["inspect", ...without("--kiam-port"), "--kiam-port", "8181"], /differ/],
     ["no system", ["remove", ...good], /remove needs --system/],
     ["another system", ["remove", ...good, "--system", "irsa"], /not 'irsa'/],
-    ["a system to inspect", ["inspect", ...good, "--system", "kiam"], /for remove only/],
+    ["a system to inspect", ["inspect", ...good, "--system", "kiam"], /for remove and ensure only/],
+    ["nothing to ensure", ["ensure", ...good], /ensure needs --system kiam, not ''/],
+    [
+      "kube2iam to ensure",
+      ["ensure", ...good, "--system", "kube2iam"],
+      /not 'kube2iam' .*comes back by restore/,
+    ],
+    [
+      "a system to drain",
+      ["drain", ...good, "--idle", "5", "--wait", "0", "--system", "kiam"],
+      /--system is for remove and ensure only/,
+    ],
+    ["no idle time", ["drain", ...good, "--wait", "0"], /--idle must be a number from 1 to 86400/],
+    ["no wait", ["drain", ...good, "--idle", "5"], /--wait must be a number from 0 to 86400/],
+    ["idle for no time", ["drain", ...good, "--idle", "0", "--wait", "0"], /--idle .* not '0'/],
+    [
+      "to wait for ever",
+      ["drain", ...good, "--idle", "5", "--wait", "86401"],
+      /--wait .* not '86401'/,
+    ],
+    [
+      "an idle time to inspect",
+      ["inspect", ...good, "--idle", "5"],
+      /--idle and --wait are for drain only/,
+    ],
+    [
+      "another interface of kiam's",
+      ["ensure", ...good, "--system", "kiam", "--kiam-interface", "a b"],
+      /--kiam-interface must be an interface/,
+    ],
     ["no rule", ["restore", ...good], /restore needs --rule/],
     ["a rule to remove", ["remove", ...good, "--system", "kiam", "--rule", spec], /restore only/],
     ["a backend first", ["restore", ...good, "--backend", "nft", "--rule", spec], /must follow/],
@@ -113,6 +142,14 @@ describe("node script, arguments", () => {
     assert.deepEqual(ruleArguments("restore", { ...worker, rules }).slice(-4), [
       ...["--rule", spec, "--backend", "legacy"],
     ]);
+    const interfaces = { interface: "cni0", kiamInterface: "!eth0" };
+    assert.deepEqual(ruleArguments("ensure", { ...worker, ...interfaces, system: "kiam" }), [
+      ...["sh", "-s", "--", "ensure", "--system", "kiam", ...good],
+      ...["--interface", "cni0", "--kiam-interface", "!eth0"],
+    ]);
+    assert.deepEqual(ruleArguments("drain", { ...worker, idle: 5, wait: 0 }), [
+      ...["sh", "-s", "--", "drain", ...good, "--idle", "5", "--wait", "0"],
+    ]);
     const command = ruleCommand("restore", { ...worker, interface: "!eth0", rules });
     const echoed = execaSync("sh", ["-c", command.replace("sh -s --", "printf '%s\\n'")]).stdout;
     assert.deepEqual(
@@ -130,6 +167,8 @@ describe("node script, arguments", () => {
     assert.throws(() => ruleCommand("inspect", { ...worker, kiamPort: 8181 }), /cannot share port/);
     assert.throws(() => ruleCommand("inspect", { ...worker, interface: "a;b" }), /interface/);
     assert.throws(() => ruleCommand("restore", { ...worker, rules: [] }), /rules/);
+    assert.throws(() => ruleCommand("drain", { ...worker, idle: 0, wait: 0 }), /idle/);
+    assert.throws(() => ruleCommand("drain", { ...worker, idle: 1, wait: 0.5 }), /wait/);
     assert.throws(
       () => ruleCommand("restore", { ...worker, rules: [{ spec: `${spec}; touch /x` }] }),
       /spec/,

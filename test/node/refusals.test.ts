@@ -5,16 +5,14 @@
  * fail; a tool that fails is put in the place of the real one for that.
  */
 import assert from "node:assert/strict";
-import { chmodSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { ruleScript } from "../../components/node/ruleScript.js";
 import type { Backend } from "../../migration/natRule.js";
 import type { Finding } from "../../migration/nodeReport.js";
 import { findCommand, needsCommands, needsRoot } from "../support/requirements.js";
 import {
+  assertRefused,
   kiamRule,
   kube2iamRule,
-  type Outcome,
   rule,
   ruleForAll,
   TestWorker,
@@ -38,16 +36,6 @@ describe("node script refuses and touches nothing", function () {
 
   async function rulesNow(): Promise<Record<Backend, string[]>> {
     return { nft: await node.rules("nft"), legacy: await node.rules("legacy") };
-  }
-
-  function assertRefused(outcome: Outcome, code: Finding["code"], message: RegExp): void {
-    assert.equal(outcome.exitCode, 1, `${outcome.stdout}\n${outcome.stderr}`);
-    assert.equal(outcome.report.outcome, "refused");
-    assert.equal(outcome.report.changed, false);
-    const found = outcome.report.findings.find((finding) => finding.code === code);
-    assert.ok(found, `no ${code} in ${JSON.stringify(outcome.report.findings)}`);
-    assert.match(found.message, message);
-    assert.match(outcome.stderr, message);
   }
 
   const cases: { what: string; chains: Chains; code: Finding["code"]; message: RegExp }[] = [
@@ -217,24 +205,11 @@ describe("node script refuses and touches nothing", function () {
     assertRefused(looked, "wrong-node", /another node/);
   });
 
-  /** Puts a file over a tool of the worker, in its mount namespace only. */
-  async function instead(tool: string, file: string): Promise<() => Promise<string>> {
-    const path = findCommand(tool) ?? tool;
-    const real = await node.run("readlink", "-f", path);
-    await node.run("mount", "--bind", file, real);
-    return () => node.run("umount", real);
-  }
-
-  function failingTool(text: string): string {
-    const file = join(node.directory, "tool");
-    writeFileSync(file, `#!/bin/sh\necho '${text}' >&2\nexit 4\n`);
-    chmodSync(file, 0o755);
-    return file;
-  }
+  const failingTool = (text: string) => node.tool("tool", `echo '${text}' >&2`, "exit 4");
 
   it("because a set of tables cannot be read", async () => {
     await node.reset({ nft: [kube2iamRule, kiamRule] });
-    const undo = await instead("iptables-legacy", failingTool("Permission denied"));
+    const undo = await node.instead("iptables-legacy", failingTool("Permission denied"));
     try {
       const outcome = await node.script("remove", { system: "kube2iam" });
       assertRefused(outcome, "backend-unreadable", /legacy tables could not be read.*Permission/);
@@ -247,7 +222,7 @@ describe("node script refuses and touches nothing", function () {
 
   it("because there is a legacy table and no tool to read it", async () => {
     await node.reset({ nft: [kube2iamRule, kiamRule] });
-    const undo = await instead("iptables-legacy", "/dev/null");
+    const undo = await node.instead("iptables-legacy", "/dev/null");
     try {
       const outcome = await node.script("remove", { system: "kube2iam" });
       assertRefused(outcome, "backend-unreadable", /no iptables-legacy here/);
@@ -258,7 +233,7 @@ describe("node script refuses and touches nothing", function () {
 
   it("but not because the nft tools are absent: it says what was not looked at", async () => {
     await node.reset({ legacy: [kube2iamRule, kiamRule] });
-    const undo = await instead("iptables-nft", "/dev/null");
+    const undo = await node.instead("iptables-nft", "/dev/null");
     try {
       const outcome = await node.script("remove", { system: "kube2iam" });
       assert.equal(outcome.exitCode, 0, outcome.stderr);
@@ -273,7 +248,7 @@ describe("node script refuses and touches nothing", function () {
   it("but not because the kernel has no nf_tables", async () => {
     await node.reset({ legacy: [kube2iamRule, kiamRule] });
     const message = "iptables v1.8.9 (nf_tables): Failed to initialize nft: Protocol not supported";
-    const undo = await instead("iptables-nft", failingTool(message));
+    const undo = await node.instead("iptables-nft", failingTool(message));
     try {
       const outcome = await node.script("remove", { system: "kube2iam" });
       assert.equal(outcome.exitCode, 0, outcome.stderr);
@@ -285,7 +260,7 @@ describe("node script refuses and touches nothing", function () {
 
   it("because nothing is there to ask the agent with", async () => {
     await node.reset({ nft: [kube2iamRule, kiamRule] });
-    const undoCurl = await instead("curl", "/dev/null");
+    const undoCurl = await node.instead("curl", "/dev/null");
     try {
       if (findCommand("wget") !== undefined) {
         const gnu = await node.script("inspect", {});
@@ -294,7 +269,7 @@ describe("node script refuses and touches nothing", function () {
           true,
           "GNU wget was to be used",
         );
-        const undoWget = await instead("wget", "/dev/null");
+        const undoWget = await node.instead("wget", "/dev/null");
         try {
           const outcome = await node.script("remove", { system: "kube2iam" });
           assertRefused(outcome, "unhealthy", /neither curl nor wget/);
@@ -309,25 +284,28 @@ describe("node script refuses and touches nothing", function () {
 
   it("and asks with busybox wget where that is all there is", async () => {
     await node.reset({ nft: [kube2iamRule, kiamRule] });
-    const undoCurl = await instead("curl", "/dev/null");
+    const undoCurl = await node.instead("curl", "/dev/null");
     const undoWget =
-      findCommand("wget") === undefined ? undefined : await instead("wget", "/dev/null");
+      findCommand("wget") === undefined ? undefined : await node.instead("wget", "/dev/null");
     try {
-      writeFileSync(join(node.directory, "wget"), '#!/bin/sh\nexec busybox wget "$@"\n');
-      chmodSync(join(node.directory, "wget"), 0o755);
-      const PATH = `${node.directory}:${process.env.PATH}`;
+      const environment = node.first(node.tool("wget", 'exec busybox wget "$@"'));
       await node.order("hang kiam");
-      const hanging = await node.script("inspect", {}, ["busybox", "sh"], { PATH });
+      const hanging = await node.script("inspect", {}, ["busybox", "sh"], environment);
       assert.equal(hanging.exitCode, 0, hanging.stderr);
       assert.deepEqual(
         hanging.report.health.map((one) => one.ok),
         [true, false],
       );
       await node.order("unhealthy kiam");
-      const bad = await node.script("inspect", {}, ["busybox", "sh"], { PATH });
+      const bad = await node.script("inspect", {}, ["busybox", "sh"], environment);
       assert.match(bad.report.health[1]?.detail ?? "", /503/);
       await node.order("healthy kiam");
-      const good = await node.script("remove", { system: "kube2iam" }, ["busybox", "sh"], { PATH });
+      const good = await node.script(
+        "remove",
+        { system: "kube2iam" },
+        ["busybox", "sh"],
+        environment,
+      );
       assert.equal(good.exitCode, 0, good.stderr);
     } finally {
       await undoCurl();

@@ -6,10 +6,10 @@
  * Not proven here: that iptables prints rules in this form (rules.test.ts does).
  */
 import assert from "node:assert/strict";
-import { execaSync } from "execa";
-import { ruleScript } from "../../components/node/ruleScript.js";
 import { interfaceCovers, systemOfRule } from "../../migration/natRule.js";
 import { needsCommands } from "../support/requirements.js";
+import { withFunctions } from "./scriptFunctions.js";
+import { shells } from "./worker.js";
 
 const targets = { hostIp: "10.0.0.1", kube2iamPort: 8181, kiamPort: 8881 };
 const base =
@@ -78,16 +78,8 @@ const interfaces = [
   "eth+",
 ];
 
-/** The script without its last lines, which would start it, and then this. */
-function withFunctions(shell: readonly string[], tail: string): string[] {
-  const functions = ruleScript().replace(/\n\{\n {2}main [^]*$/, "\n");
-  const setup = "set -f; IFS=$NEWLINE; host_ip=10.0.0.1 kube2iam_port=8181 kiam_port=8881\n";
-  const [command = "sh", ...rest] = shell;
-  return execaSync(command, rest, { input: `${functions}${setup}${tail}` }).stdout.split("\n");
-}
-
 describe("node script and natRule agree", () => {
-  for (const shell of [["dash"], ["bash"], ["busybox", "sh"]]) {
+  for (const shell of shells) {
     it(`on what a rule is (${shell[0]})`, function () {
       needsCommands(this, shell.slice(0, 1));
       const calls = rules.map(

@@ -109,6 +109,34 @@ describe("node script over SSH", function () {
     assert.deepEqual(await node.rules("nft"), [kube2iamRule, kiamRule]);
   });
 
+  /** Whether that verb of the script runs on the worker. */
+  const running = async (verb: string) =>
+    (await node.commandLines()).some((line) => line.includes(`-s -- ${verb}`));
+
+  it("drains, and ends at the deadline when the connection is cut", async function () {
+    needsCommands(this, ["ss"]);
+    await node.reset({ nft: [kube2iamRule, kiamRule] });
+    const client = node.keepAliveClient("pod", "169.254.169.254:80");
+    assert.equal(await client.say("get /"), "kube2iam");
+    await node.reset({ nft: [kiamRule] });
+    const drain = (idle: number) =>
+      ssh(`sudo -n ${ruleCommand("drain", { ...worker, idle, wait: 3 })}`);
+
+    const asked = node.asked();
+    const cut = node.startOnWorker(...drain(60));
+    cut.child.stdin.end(ruleScript());
+    await asked;
+    cut.child.kill("SIGKILL");
+    assert.equal(await running("drain"), true, "it ended before the cut: nothing proven");
+    await waitUntil(async () => !(await running("drain")));
+    assert.equal(await client.say("get /"), "kube2iam");
+
+    const drained = await node.raw(drain(1), ruleScript());
+    assert.equal(drained.exitCode, 0, drained.stderr);
+    assert.equal(drained.report.closed.length, 1);
+    assert.equal(await client.line(), "closed");
+  });
+
   for (const [what, orders, chain] of [
     ["finishes", [], [kiamRule]],
     ["undoes", ["then kiam unhealthy 2"], [kube2iamRule, kiamRule]],
@@ -121,10 +149,12 @@ describe("node script over SSH", function () {
       client.child.stdin.end(ruleScript());
       await node.waitForRule("nft", kube2iamRule, false);
       client.child.kill("SIGKILL");
-      const running = async () =>
-        (await node.commandLines()).some((line) => line.includes("-s -- remove"));
-      assert.equal(await running(), true, "it ended before the connection was cut: nothing proven");
-      await waitUntil(async () => !(await running()));
+      assert.equal(
+        await running("remove"),
+        true,
+        "it ended before the connection was cut: nothing proven",
+      );
+      await waitUntil(async () => !(await running("remove")));
       assert.deepEqual(await node.rules("nft"), chain);
     });
   }

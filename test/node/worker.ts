@@ -3,12 +3,13 @@
  * kernel's real nat tables, and a private mount namespace, so that the xtables lock, /etc and the
  * tools that a test hides are this worker's own. Nothing of the machine changes.
  */
+import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { execa } from "execa";
 import waitFor from "p-wait-for";
 import {
@@ -18,7 +19,8 @@ import {
   ruleScript,
 } from "../../components/node/ruleScript.js";
 import { type Backend, credentialRuleSpec } from "../../migration/natRule.js";
-import { type NodeReport, parseNodeReport } from "../../migration/nodeReport.js";
+import { type Finding, type NodeReport, parseNodeReport } from "../../migration/nodeReport.js";
+import { findCommand } from "../support/requirements.js";
 
 /** Everything the tests' worker is: address and ports as kube2iam and kiam would have them. */
 export const worker = { hostIp: "10.99.0.11", kube2iamPort: 8181, kiamPort: 8881 } as const;
@@ -150,6 +152,17 @@ export class TestWorker {
     ]);
   }
 
+  /**
+   * Starts a client that keeps its connections, in the pod or on the worker itself; see
+   * instruments/client.mjs.
+   */
+  keepAliveClient(where: "pod" | "worker", address: string): Instrument {
+    const command = [process.execPath, instrument("client.mjs"), address];
+    return where === "worker"
+      ? this.startOnWorker(...command)
+      : this.start("nsenter", [`--net=/run/netns/${this.name}-p`, ...command]);
+  }
+
   /** One request from the pod to 169.254.169.254: who answers? */
   async whoAnswers(): Promise<string> {
     const { stdout } = await execa("nsenter", [
@@ -175,6 +188,25 @@ export class TestWorker {
   async rules(backend: Backend): Promise<string[]> {
     const printed = await this.run(`iptables-${backend}`, "-t", "nat", "-S", "PREROUTING");
     return printed.split("\n").filter((line) => line.startsWith("-A"));
+  }
+
+  /** Writes an executable shell script into a directory of its own and gives its path. */
+  tool(name: string, ...lines: string[]): string {
+    const file = join(mkdtempSync(join(this.directory, "tool-")), name);
+    writeFileSync(file, ["#!/bin/sh", ...lines, ""].join("\n"), { mode: 0o755 });
+    return file;
+  }
+
+  /** Puts a file over a tool of the worker, in its mount namespace only; what it gives ends that. */
+  async instead(tool: string, file: string): Promise<() => Promise<unknown>> {
+    const real = await this.run("readlink", "-f", findCommand(tool) ?? tool);
+    await this.run("mount", "--bind", file, real);
+    return () => this.run("umount", real);
+  }
+
+  /** The environment in which these tools are found before the worker's own. */
+  first(...files: string[]): Record<string, string> {
+    return { PATH: [...files.map((file) => dirname(file)), process.env.PATH].join(delimiter) };
   }
 
   /** Runs the script on the worker, by `shell`, from stdin as both transports do. */
@@ -294,11 +326,22 @@ export class Instrument {
     await waitUntil(() => Promise.resolve(this.stderr.includes(text)));
   }
 
-  /** Tells it something and waits until it is done. */
-  async say(order: string): Promise<void> {
+  /** Tells it something and gives what it answers. */
+  async say(order: string): Promise<string> {
     this.child.stdin.write(`${order}\n`);
-    await this.line();
+    return await this.line();
   }
+}
+
+/** The script refused and touched nothing, for that reason in those words, in both its outputs. */
+export function assertRefused(outcome: Outcome, code: Finding["code"], message: RegExp): void {
+  assert.equal(outcome.exitCode, 1, `${outcome.stdout}\n${outcome.stderr}`);
+  assert.equal(outcome.report.outcome, "refused");
+  assert.equal(outcome.report.changed, false);
+  const found = outcome.report.findings.find((finding) => finding.code === code);
+  assert.ok(found, `no ${code} in ${JSON.stringify(outcome.report.findings)}`);
+  assert.match(found.message, message);
+  assert.match(outcome.stderr, message);
 }
 
 /** Asks every few milliseconds until the answer is yes; gives up after ten seconds. */

@@ -7,6 +7,9 @@
 //   then SYSTEM STATE N   SYSTEM goes over to STATE after N more health requests
 //   slow SYSTEM MS        health answers take that long
 //   asked SYSTEM          answered at the next health request
+//
+// A request for /wait/MS is answered after that time. Connections are kept as long as the client
+// wants; kube2iam listens as a Go server does, so that its IPv4 peers are IPv6 sockets.
 import console from "node:console";
 import http from "node:http";
 import process from "node:process";
@@ -22,7 +25,7 @@ function serve(name, address, port) {
   const server = http.createServer((request, response) => {
     const isHealth = /^\/(ping|health)/.test(request.url);
     if (!isHealth) {
-      response.end(name);
+      setTimeout(() => response.end(name), Number(/^\/wait\/(\d+)$/.exec(request.url)?.[1] ?? 0));
       return;
     }
     const { state } = system;
@@ -35,10 +38,11 @@ function serve(name, address, port) {
     response.statusCode = state === "healthy" ? 200 : 503;
     setTimeout(() => response.end(`${name} is ${state}`), system.slow);
   });
+  server.keepAliveTimeout = 0;
   return new Promise((resolve) => server.listen(Number(port), address, resolve));
 }
 
-await serve("kube2iam", hostIp, kube2iamPort);
+await serve("kube2iam", "::", kube2iamPort);
 await serve("kiam", hostIp, kiamPort);
 await serve("node", "169.254.169.254", 80);
 console.log("ready");

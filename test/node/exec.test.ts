@@ -1,0 +1,90 @@
+/**
+ * The node script as gates start it, through the Kubernetes API: the words that NodeRules hands to
+ * exec, on a worker whose iptables was replaced by tools that do nothing.
+ *
+ * Real: the shell, iptables and the kernel's tables. Not proven here: exec through an API server, and
+ * who replaces the tools.
+ */
+import assert from "node:assert/strict";
+import type { V1Pod } from "@kubernetes/client-node";
+import type { Cluster } from "../../gates/cluster.js";
+import type { Target } from "../../gates/inputs.js";
+import { keptToolsDirectory, NodeRules, reportProblemsOf } from "../../gates/nodeRules.js";
+import { findCommand, needsCommands, needsRoot } from "../support/requirements.js";
+import { kiamRule, kube2iamRule, rule, TestWorker, worker } from "./worker.js";
+
+const target: Target = {
+  kubernetes: {},
+  kube2iam: { namespace: "kube-system", daemonSet: "kube2iam", port: 8181, interface: "cni0" },
+  kiam: {
+    namespace: "kiam",
+    serverDaemonSet: "kiam-server",
+    agentDaemonSet: "kiam-agent",
+    agentPort: 8881,
+    serverPort: 443,
+  },
+  timeoutSeconds: 20,
+};
+const here = { name: "worker-1", hostIp: worker.hostIp };
+const tools = ["iptables", "iptables-nft", "iptables-legacy"];
+
+describe("node script through exec", function () {
+  let node: TestWorker;
+  before(async function () {
+    needsRoot(this);
+    needsCommands(this, ["ip", "nsenter", "unshare", "iptables-nft", "iptables-legacy", "curl"]);
+    needsCommands(this, ["sh", "head"]);
+    node = await TestWorker.create("exec");
+  });
+  after(() => node?.remove());
+
+  /** A cluster with kiam's agent and kube2iam on that worker, where exec runs on the test's worker. */
+  function cluster(environment: Record<string, string> = {}): { api: Cluster; pods: string[] } {
+    const pods: string[] = [];
+    const api = {
+      daemonSet: ({ name }: { name: string }) => Promise.resolve({ metadata: { name } }),
+      podsOf: ({ metadata }: { metadata: { name: string } }): Promise<V1Pod[]> =>
+        Promise.resolve([
+          {
+            metadata: { name: `${metadata.name}-1`, namespace: "default" },
+            spec: { nodeName: here.name, containers: [] },
+            status: { phase: "Running" },
+          },
+        ]),
+      exec: (pod: V1Pod, command: string[], { stdin }: { stdin: string }) => {
+        pods.push(pod.metadata?.name ?? "");
+        return node.raw(command, stdin, environment);
+      },
+    };
+    return { api: api as unknown as Cluster, pods };
+  }
+
+  it("sees to kiam's rule, through kiam's agent", async () => {
+    await node.reset({ legacy: [kube2iamRule] });
+    const { api, pods } = cluster();
+    const report = await (await NodeRules.read(api, target)).ensure(here);
+    assert.deepEqual(reportProblemsOf(here, report), []);
+    assert.deepEqual(await node.rules("legacy"), [kube2iamRule, kiamRule]);
+    assert.deepEqual(pods, ["kiam-agent-1"]);
+  });
+
+  it("gives kiam's rule the interface of kiam's", async () => {
+    await node.reset({ legacy: [kube2iamRule] });
+    const other = { ...target, kiam: { ...target.kiam, interface: "!eth0" } };
+    await (await NodeRules.read(cluster().api, other)).ensure(here);
+    assert.deepEqual(await node.rules("legacy"), [kube2iamRule, rule(8881, "!eth0")]);
+  });
+
+  it("prefers the kept tools to those in the search path", async () => {
+    await node.reset({ nft: [kube2iamRule, kiamRule] });
+    const { api } = cluster(node.first(...tools.map((tool) => node.tool(tool, "exit 0"))));
+    const seen = async () => (await (await NodeRules.read(api, target)).inspect(here)).before.nft;
+    assert.deepEqual(await seen(), [], "the tools that do nothing were to be used: nothing proven");
+
+    await node.run("mkdir", "-p", keptToolsDirectory);
+    for (const tool of tools) {
+      await node.run("ln", "-s", findCommand(tool) ?? "", `${keptToolsDirectory}/${tool}`);
+    }
+    assert.deepEqual(await seen(), [kube2iamRule, kiamRule]);
+  });
+});
