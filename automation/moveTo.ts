@@ -1,13 +1,17 @@
-import type { EngineEvent, OpMap, Stack } from "@pulumi/pulumi/automation";
+import { ConcurrentUpdateError, type OpMap, type Stack } from "@pulumi/pulumi/automation";
 
 import type { Stage } from "../migration/stages.js";
-import { formatElapsed, type Progress, type Step } from "./progress.js";
 import {
-  describeUrn,
-  UpdateFailedError,
-  UpdateWatcher,
-  type CompletedStep,
-} from "./updateWatcher.js";
+  recoverInterrupted,
+  refuseInterrupted,
+  unlessLocked,
+  type RecoverOptions,
+} from "./interruptedUpdate.js";
+import { formatElapsed } from "./progress.js";
+import { takeOver } from "./takeOver.js";
+import { UpdateLockedError } from "./updateLock.js";
+import { describeUrn, type CompletedStep } from "./updateWatcher.js";
+import { watchedUpdate, type UpdateControl, type WatchOptions } from "./watchedUpdate.js";
 
 /** What one update did. */
 export interface Move {
@@ -20,30 +24,28 @@ export interface Move {
   steps: CompletedStep[];
 }
 
-/** How many resources the engine works on at the same time. */
-const defaultParallel = 10;
-
-export interface MoveOptions {
-  progress: Progress;
-  parallel?: number;
+export interface MoveOptions extends WatchOptions {
+  /** Recovers a stack whose last update was cut short; unset: such a stack is refused. */
+  recover?: Pick<RecoverOptions, "look" | "leftoverSeconds">;
 }
 
 /**
  * Moves a cluster to a stage, forward or back, through a real `pulumi up`.
  *
  * @throws UpdateFailedError with what failed, where, and what had been done before
+ * @throws UpdateLockedError while somebody else is changing the stack; nothing was touched
+ * @throws InterruptedUpdateError where the last update was cut short; nothing was touched
  */
 export async function moveTo(stack: Stack, stage: Stage, options: MoveOptions): Promise<Move> {
-  await stack.setConfig("stage", { value: stage });
-  return run(stage, options, (onEvent, parallel) =>
-    stack.up({ onEvent, parallel, suppressProgress: true }),
+  return exclusively(stack, options, () =>
+    withStage(stack, stage, () => run(stage, options, (control) => stack.up(control))),
   );
 }
 
-/** Takes everything away again, the way back included (`pulumi destroy`). */
+/** Takes everything away again, the way back included (`pulumi destroy`). Throws as moveTo does. */
 export async function destroyAll(stack: Stack, options: MoveOptions): Promise<Move> {
-  return run(undefined, options, (onEvent, parallel) =>
-    stack.destroy({ onEvent, parallel, suppressProgress: true }),
+  return exclusively(stack, options, () =>
+    run(undefined, options, (control) => stack.destroy(control)),
   );
 }
 
@@ -66,27 +68,62 @@ export async function pendingChanges(
   return { count, resources };
 }
 
+/** Runs an update where nobody else is at it and nothing is left of one that was cut short. */
+async function exclusively<T>(
+  stack: Stack,
+  options: MoveOptions,
+  update: () => Promise<T>,
+): Promise<T> {
+  const begin = async (refusal?: UpdateLockedError): Promise<T> => {
+    if (options.recover === undefined) {
+      await refuseInterrupted(stack, refusal);
+      return unlessLocked(stack, update);
+    }
+    const { progress, recover } = options;
+    const left = await recoverInterrupted(stack, { ...recover, progress }, refusal);
+    return unlessLocked(stack, async () => {
+      await takeOver(stack, left?.operations ?? [], options);
+      return update();
+    });
+  };
+  try {
+    return await begin();
+  } catch (error) {
+    // A dead engine's lock, where locks can't be listed: it is known from here on.
+    if (error instanceof UpdateLockedError && error.onlyLeft) return begin(error);
+    throw error;
+  }
+}
+
+/** Sets the stage for an update; one that never began leaves the former. */
+async function withStage<T>(stack: Stack, stage: Stage, update: () => Promise<T>): Promise<T> {
+  const former = (await stack.getAllConfig())[`${await projectOf(stack)}:stage`];
+  await stack.setConfig("stage", { value: stage });
+  try {
+    return await update();
+  } catch (error) {
+    if (error instanceof ConcurrentUpdateError) {
+      if (former === undefined) await stack.removeConfig("stage");
+      else await stack.setConfig("stage", former);
+    }
+    throw error;
+  }
+}
+
+async function projectOf(stack: Stack): Promise<string> {
+  return (await stack.workspace.projectSettings()).name;
+}
+
 async function run(
   to: Stage | undefined,
-  { progress, parallel = defaultParallel }: MoveOptions,
-  update: (onEvent: (event: EngineEvent) => void, parallel: number) => Promise<unknown>,
+  options: MoveOptions,
+  update: (control: UpdateControl) => Promise<unknown>,
 ): Promise<Move> {
-  const open = new Map<string, Step>();
-  const watcher = new UpdateWatcher({
-    started: (urn, what) => open.set(urn, progress.step(what)),
-    finished: (urn) => open.get(urn)?.done(),
-    failed: (urn) => open.get(urn)?.fail(),
-  });
   const began = Date.now();
-  try {
-    await update((event) => watcher.see(event), parallel);
-  } catch (error) {
-    for (const step of open.values()) step.fail();
-    throw new UpdateFailedError(watcher, error);
-  }
+  const { changes, steps } = await watchedUpdate(options, update);
   const milliseconds = Date.now() - began;
-  progress.note(
+  options.progress.note(
     `${to === undefined ? "destroyed" : `at stage ${to}`} after ${formatElapsed(milliseconds)}`,
   );
-  return { to, milliseconds, changes: watcher.changes, steps: watcher.steps };
+  return { to, milliseconds, changes, steps };
 }

@@ -32,6 +32,8 @@ export class UpdateWatcher {
   /** The engine's and the gates' own words on what failed. */
   readonly errors: { what: string; message: string }[] = [];
   changes: OpMap = {};
+  /** Whether the engine has been asked to stop, and knows. */
+  stopping = false;
   private readonly began = new Map<string, number>();
 
   constructor(private readonly listener: UpdateListener) {}
@@ -42,6 +44,8 @@ export class UpdateWatcher {
     if (event.resOpFailedEvent !== undefined)
       this.listener.failed(event.resOpFailedEvent.metadata.urn);
     if (event.summaryEvent !== undefined) this.changes = event.summaryEvent.resourceChanges;
+    // The engine says so in its own words only.
+    if (event.stdoutEvent?.message.includes("received; cancelling")) this.stopping = true;
     const diagnostic = event.diagnosticEvent;
     if (diagnostic?.severity === "error") {
       const message = withoutColour(diagnostic.message).trim();
@@ -104,10 +108,12 @@ export class UpdateFailedError extends Error {
       reasons.length > 0
         ? reasons.join("\n")
         : String(cause instanceof Error ? cause.message : cause);
-    super(
-      `The update failed. What had moved keeps working; nothing after it was started.\n${reason}`,
-      { cause },
-    );
+    const what = watcher.stopping
+      ? "The update was stopped, as asked. Gates that were under way were ended; the next update runs them again."
+      : "The update failed.";
+    super(`${what} What had moved keeps working; nothing after it was started.\n${reason}`, {
+      cause,
+    });
     this.name = "UpdateFailedError";
     this.steps = watcher.steps;
   }

@@ -17,8 +17,11 @@ import { KiamAgent } from "./kiamAgent.js";
 import { KiamFoundation } from "./kiamFoundation.js";
 import { KiamServer } from "./kiamServer.js";
 import { KiamTls } from "./kiamTls.js";
+import { Kube2iamPreStop } from "./kube2iamPreStop.js";
 import { Kube2iamRetirement } from "./kube2iamRetirement.js";
 import { NamespacePermissions } from "./namespacePermissions.js";
+import { NewNodes } from "./newNodes.js";
+import { StartupTaint } from "./startupTaint.js";
 import { WorkerAgent } from "./workerAgent.js";
 import { WorkerCutover } from "./workerCutover.js";
 
@@ -32,8 +35,9 @@ export interface ClusterMigrationArgs extends ToolLocation {
  * the one before, every wave on the one before, so that an update runs them in this order, a
  * failed gate stops what follows, and removal goes the same way back.
  *
- *     permissions, IAM, TLS, namespace → server → agent → shadow probes → fallback
- *       → canaries one by one → waves → retirement
+ *     permissions, IAM, TLS, namespace → server → kube2iam's preStop hook → agent
+ *       → shadow probes → fallback → canaries one by one → waves → kube2iam kept off new nodes
+ *       → retirement
  */
 export class ClusterMigration extends pulumi.ComponentResource {
   /** ARN of the role that kiam's server assumes; application roles have to trust it. */
@@ -49,7 +53,7 @@ export class ClusterMigration extends pulumi.ComponentResource {
     const { settings, plan } = args;
     this.settings = settings;
     this.plan = plan;
-    this.target = gateTarget(settings, plan);
+    this.target = gateTarget(settings, plan.kube2iam);
     this.tool = { toolDirectory: args.toolDirectory };
     const parent = { parent: this };
 
@@ -103,6 +107,11 @@ export class ClusterMigration extends pulumi.ComponentResource {
   private agentStage(server: KiamServer, tlsSecretName: pulumi.Input<string>): void {
     const { settings, plan, target, tool } = this;
     const probe = required(plan.probe);
+    const preStop = new Kube2iamPreStop(
+      "kube2iam-prestop",
+      { target, token: plan.preStopToken, ...tool },
+      { parent: this, dependsOn: [server] },
+    );
     const agent = new KiamAgent(
       "kiam-agent",
       {
@@ -113,8 +122,15 @@ export class ClusterMigration extends pulumi.ComponentResource {
         target,
         ...tool,
       },
-      { parent: this, dependsOn: [server] },
+      { parent: this, dependsOn: [server, preStop] },
     );
+    if (settings.newNodes.startupTaint) {
+      new StartupTaint(
+        "startup-taint",
+        { kiam: settings.kiam, kubectlImage: settings.newNodes.kubectlImage },
+        { parent: this, dependsOn: [agent] },
+      );
+    }
     const agents = new Map(
       plannedWorkers(plan).map((worker) => [
         worker.name,
@@ -163,10 +179,34 @@ export class ClusterMigration extends pulumi.ComponentResource {
       );
       if (moved.length > 0) before = moved;
     }
+    const { keepKube2iamOff } = settings.newNodes;
+    if (reaches(plan.stage, "cutover") && keepKube2iamOff !== "none") {
+      const newNodes = new NewNodes(
+        "new-nodes",
+        { keepKube2iamOff, target, ...tool },
+        { parent: this, dependsOn: before },
+      );
+      before = [newNodes];
+    }
     if (reaches(plan.stage, "retire")) {
       new Kube2iamRetirement(
         "kube2iam-retirement",
-        { probe, retirement: settings.retirement, target, ...tool },
+        {
+          probe,
+          retirement: settings.retirement,
+          target,
+          workers: plannedWorkers(plan)
+            .filter((worker) => worker.steps.includes("remove-rule"))
+            .map((worker) => ({
+              worker,
+              kube2iam: plan.kube2iam,
+              agentPort: settings.kiam.agentPort,
+              ssh: settings.ssh,
+              anchor: anchorOf(worker.name),
+            })),
+          drainAttempt: plan.drainAttempt,
+          ...tool,
+        },
         { parent: this, dependsOn: before },
       );
     }
@@ -175,7 +215,7 @@ export class ClusterMigration extends pulumi.ComponentResource {
 
 /** The plan's own word for it, so that what is printed is what is declared. */
 function isCutOver(worker: PlannedWorker): boolean {
-  return worker.steps.includes("remove-rule");
+  return worker.steps.includes("live-probe");
 }
 
 function required<T>(value: T | undefined): T {

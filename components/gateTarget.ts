@@ -1,4 +1,4 @@
-import type { Plan } from "../migration/plan.js";
+import { agentInterface, type Plan } from "../migration/plan.js";
 import type { Settings } from "../migration/settings.js";
 import { kiamNames } from "./kiamNames.js";
 
@@ -11,26 +11,25 @@ export interface GateTarget {
     serverDaemonSet: string;
     agentDaemonSet: string;
     agentPort: number;
+    interface: string;
     serverPort: number;
   };
   timeoutSeconds: number;
 }
 
-/** Seconds a gate waits for its condition before it fails. */
-const gateTimeoutSeconds = 180;
-
-export function gateTarget(settings: Settings, plan: Plan): GateTarget {
-  const { namespace, daemonSet, port } = plan.kube2iam;
+export function gateTarget(settings: Settings, kube2iam: Plan["kube2iam"]): GateTarget {
+  const { namespace, daemonSet, port } = kube2iam;
   return {
     kubernetes: settings.kubernetes,
-    kube2iam: { namespace, daemonSet, port, interface: plan.kube2iam.interface },
+    kube2iam: { namespace, daemonSet, port, interface: kube2iam.interface },
     kiam: {
       namespace: settings.kiam.namespace,
       serverDaemonSet: kiamNames.server,
       agentDaemonSet: kiamNames.agent,
       agentPort: settings.kiam.agentPort,
+      interface: agentInterface(settings, kube2iam),
       serverPort: settings.kiam.serverPort,
     },
-    timeoutSeconds: gateTimeoutSeconds,
+    timeoutSeconds: settings.probe.timeoutSeconds,
   };
 }

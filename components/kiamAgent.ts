@@ -5,7 +5,7 @@ import { masterLabels } from "../migration/nodeSelection.js";
 import type { Settings } from "../migration/settings.js";
 import { gate, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
-import { tlsFlags, tlsVolume, tlsVolumeMount } from "./kiamContainer.js";
+import { gateAwaits, tlsFlags, tlsVolume, tlsVolumeMount } from "./kiamContainer.js";
 import { agentLabels, kiamNames } from "./kiamNames.js";
 
 export interface KiamAgentArgs extends ToolLocation {
@@ -31,17 +31,36 @@ export class KiamAgent extends pulumi.ComponentResource {
 
   constructor(name: string, args: KiamAgentArgs, opts?: pulumi.ComponentResourceOptions) {
     super("kube2iam-to-kiam:index:KiamAgent", name, {}, opts);
+    const cleared = gate(
+      `${name}-cleared`,
+      {
+        verb: "await-deletion",
+        // It goes after the DaemonSet, whose own deletion nobody waits for.
+        undo: "await-deletion",
+        input: {
+          target: args.target,
+          daemonSet: { namespace: args.kiam.namespace, name: kiamNames.agent },
+        },
+        toolDirectory: args.toolDirectory,
+      },
+      { parent: this },
+    );
     this.daemonSet = new k8s.apps.v1.DaemonSet(
       name,
       {
-        metadata: { name: kiamNames.agent, namespace: args.kiam.namespace, labels: agentLabels },
+        metadata: {
+          name: kiamNames.agent,
+          namespace: args.kiam.namespace,
+          labels: agentLabels,
+          annotations: gateAwaits,
+        },
         spec: {
           selector: { matchLabels: agentLabels },
           updateStrategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 1 } },
           template: { metadata: { labels: agentLabels }, spec: agentPodSpec(args) },
         },
       },
-      { parent: this },
+      { parent: this, dependsOn: [cleared] },
     );
     gate(
       `${name}-verified`,

@@ -4,6 +4,7 @@ export const kiamNames = {
   agent: "kiam-agent",
   serverSecret: "kiam-server-tls",
   agentSecret: "kiam-agent-tls",
+  startupTaint: "kiam-startup-taint",
 } as const;
 
 export const serverLabels = {
@@ -14,4 +15,9 @@ export const serverLabels = {
 export const agentLabels = {
   "app.kubernetes.io/name": "kiam",
   "app.kubernetes.io/component": "agent",
+} as const;
+
+export const startupTaintLabels = {
+  "app.kubernetes.io/name": "kiam",
+  "app.kubernetes.io/component": "startup-taint",
 } as const;

@@ -5,7 +5,7 @@ import { masterLabels } from "../migration/nodeSelection.js";
 import type { Settings } from "../migration/settings.js";
 import { gate, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
-import { tlsFlags, tlsVolume, tlsVolumeMount } from "./kiamContainer.js";
+import { gateAwaits, tlsFlags, tlsVolume, tlsVolumeMount } from "./kiamContainer.js";
 import { kiamNames, serverLabels } from "./kiamNames.js";
 
 export interface KiamServerArgs extends ToolLocation {
@@ -30,17 +30,36 @@ export class KiamServer extends pulumi.ComponentResource {
 
   constructor(name: string, args: KiamServerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("kube2iam-to-kiam:index:KiamServer", name, {}, opts);
+    const cleared = gate(
+      `${name}-cleared`,
+      {
+        verb: "await-deletion",
+        // It goes after the DaemonSet, whose own deletion nobody waits for.
+        undo: "await-deletion",
+        input: {
+          target: args.target,
+          daemonSet: { namespace: args.kiam.namespace, name: kiamNames.server },
+        },
+        toolDirectory: args.toolDirectory,
+      },
+      { parent: this },
+    );
     this.daemonSet = new k8s.apps.v1.DaemonSet(
       name,
       {
-        metadata: { name: kiamNames.server, namespace: args.kiam.namespace, labels: serverLabels },
+        metadata: {
+          name: kiamNames.server,
+          namespace: args.kiam.namespace,
+          labels: serverLabels,
+          annotations: gateAwaits,
+        },
         spec: {
           selector: { matchLabels: serverLabels },
           updateStrategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 1 } },
           template: { metadata: { labels: serverLabels }, spec: serverPodSpec(args) },
         },
       },
-      { parent: this },
+      { parent: this, dependsOn: [cleared] },
     );
     gate(
       `${name}-verified`,
@@ -125,7 +144,8 @@ function serverPodSpec(args: KiamServerArgs): k8s.types.input.core.v1.PodSpec {
   };
 }
 
-function serverPlacement(kiam: Settings["kiam"]): Partial<k8s.types.input.core.v1.PodSpec> {
+/** The nodes that migration/nodeSelection.ts calls servers. */
+export function serverPlacement(kiam: Settings["kiam"]): Partial<k8s.types.input.core.v1.PodSpec> {
   if (kiam.serverNodeSelector !== undefined) return { nodeSelector: kiam.serverNodeSelector };
   return {
     affinity: {

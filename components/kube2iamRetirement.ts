@@ -1,30 +1,48 @@
+import * as command from "@pulumi/command";
+import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
+import type { GateOutput } from "../gates/inputs.js";
 import type { PlannedProbe } from "../migration/plan.js";
 import type { Settings } from "../migration/settings.js";
 import { gate, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
+import { scriptCommand, scriptOverSsh, type WorkerScript } from "./workerScript.js";
 
 export interface Kube2iamRetirementArgs extends ToolLocation {
   probe: PlannedProbe;
   retirement: Settings["retirement"];
   target: GateTarget;
+  /** Workers that were moved from kube2iam, each with what stands for its node. */
+  workers: (WorkerScript & { anchor: k8s.core.v1.NodePatch })[];
+  /** A new one runs the closing of idle connections again. */
+  drainAttempt: string;
 }
 
 /**
- * The end of kube2iam: its DaemonSet is captured, and removed once no connection to it is left;
- * every worker is proven again. Removing this component applies the captured DaemonSet again.
+ * The end of kube2iam: captured with its service account and that account's rights; idle
+ * connections to it closed, where the settings say so, on all workers at the same time; removed
+ * once no connection is left, and every worker proven again. Removing this component creates what
+ * is missing of kube2iam again.
  */
 export class Kube2iamRetirement extends pulumi.ComponentResource {
   constructor(name: string, args: Kube2iamRetirementArgs, opts?: pulumi.ComponentResourceOptions) {
     super("kube2iam-to-kiam:index:Kube2iamRetirement", name, {}, opts);
     const { target, probe, retirement, toolDirectory } = args;
+    const { waitSeconds, then, pace, closeIdleSeconds } = retirement;
     const capture = gate(
       `${name}-capture`,
       { verb: "capture-kube2iam", input: { target }, toolDirectory },
       // Taken once: afterwards there is nothing left to capture.
       { parent: this, ignoreChanges: ["create", "stdin", "dir"] },
     );
+    const captured = capture.stdout.apply(
+      (text) => JSON.parse(text) as GateOutput<"capture-kube2iam">,
+    );
+    const drains =
+      closeIdleSeconds === undefined
+        ? []
+        : args.workers.map((worker) => this.drain(worker, closeIdleSeconds, args));
     gate(
       name,
       {
@@ -33,15 +51,44 @@ export class Kube2iamRetirement extends pulumi.ComponentResource {
         input: {
           target,
           probe,
-          connections: retirement,
-          manifest: capture.stdout.apply(
-            (text) => (JSON.parse(text) as { manifest: unknown }).manifest,
-          ),
+          pace,
+          connections: { waitSeconds, then },
+          manifest: captured.manifest,
+          companions: captured.companions,
         },
         toolDirectory,
       },
-      { parent: this, dependsOn: [capture], customTimeouts: { create: "25h", delete: "2h" } },
+      {
+        parent: this,
+        dependsOn: [capture, ...drains],
+        // Worker after worker, and each may be waited for.
+        customTimeouts: { create: "168h", update: "168h", delete: "2h" },
+      },
     );
     this.registerOutputs({});
+  }
+
+  private drain(
+    { anchor, ...worker }: Kube2iamRetirementArgs["workers"][number],
+    idle: number,
+    { retirement, drainAttempt }: Kube2iamRetirementArgs,
+  ): command.remote.Command {
+    const wait = retirement.waitSeconds;
+    return new command.remote.Command(
+      `${worker.worker.name}-retirement-drain`,
+      {
+        ...scriptOverSsh(worker),
+        // The attempt is a comment to the shell.
+        create: `${scriptCommand(worker, "drain", { idle, wait })} # attempt ${drainAttempt}`,
+        logging: "stderr",
+      },
+      {
+        parent: this,
+        // A worker that has left the cluster can't be reached.
+        deletedWith: anchor,
+        // Above the longest wait.
+        customTimeouts: { create: "25h", update: "25h" },
+      },
+    );
   }
 }

@@ -3,13 +3,22 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { audit } from "../migration/audit.js";
 import { AuditError, describeFinding, refuseBlocking } from "../migration/audit/finding.js";
+import { describeNewNodes, newNodesNotice } from "../migration/newNodeRecipes.js";
 import { makePlan, type Plan } from "../migration/plan.js";
-import { kubeConfig } from "../migration/kubernetesApi.js";
-import { readClusterFacts } from "../migration/readClusterFacts.js";
 import { parseSettings, SettingsError } from "../migration/parseSettings.js";
 import type { Settings } from "../migration/settings.js";
 import { ClusterMigration } from "./clusterMigration.js";
 import type { ToolLocation } from "./gate.js";
+import { bootGuardUserData } from "./newNodes/bootGuard.js";
+import { observe } from "./observe.js";
+
+/** Outputs of the stack. */
+export interface ProgramOutputs {
+  /** ARN of the role that application roles have to trust. */
+  serverRoleArn: pulumi.Output<string>;
+  /** What goes into the descriptions of node groups, as text. */
+  newNodes: string;
+}
 
 /**
  * The whole Pulumi program: settings → facts → audit → plan → resources. Nothing is registered
@@ -18,10 +27,7 @@ import type { ToolLocation } from "./gate.js";
  * @param raw the stack's configuration, one property per key
  * @throws pulumi.RunError with every problem of the settings, or every blocking finding
  */
-export async function program(
-  raw: unknown,
-  tool: ToolLocation = {},
-): Promise<{ serverRoleArn: pulumi.Output<string> }> {
+export async function program(raw: unknown, tool: ToolLocation = {}): Promise<ProgramOutputs> {
   const { settings, plan } = await decide(raw);
   const provider = new k8s.Provider("cluster", {
     context: settings.kubernetes.context,
@@ -32,14 +38,22 @@ export async function program(
     { settings, plan, ...tool },
     { providers: [provider] },
   );
-  return { serverRoleArn: migration.serverRoleArn };
+  const notice = newNodesNotice(settings);
+  if (notice !== undefined) await pulumi.log.info(notice);
+  const bootGuard = bootGuardUserData({
+    interface: plan.agentInterface,
+    agentPort: settings.kiam.agentPort,
+  });
+  return {
+    serverRoleArn: migration.serverRoleArn,
+    newNodes: describeNewNodes(settings.newNodes, bootGuard),
+  };
 }
 
 async function decide(raw: unknown): Promise<{ settings: Settings; plan: Plan }> {
   try {
     const settings = parseSettings(raw);
-    const config = await kubeConfig(settings.kubernetes.context);
-    const facts = await readClusterFacts(config, settings);
+    const facts = await observe(settings);
     const findings = audit(settings, facts);
     refuseBlocking(findings);
     for (const finding of findings) await pulumi.log.warn(describeFinding(finding).trim());

@@ -2,12 +2,13 @@ import * as command from "@pulumi/command";
 import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
+import type { CapturedRule } from "../migration/natRule.js";
 import { parseNodeReport } from "../migration/nodeReport.js";
 import type { Plan, PlannedProbe, PlannedWorker } from "../migration/plan.js";
 import type { Settings } from "../migration/settings.js";
-import { gate, type ToolLocation } from "./gate.js";
+import { gate, type GateArgs, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
-import { ruleCommand, ruleScript } from "./node/ruleScript.js";
+import { ruleCommand, ruleScript, type RuleArguments, type RuleVerb } from "./node/ruleScript.js";
 import { sshConnection } from "./sshConnection.js";
 
 export interface WorkerCutoverArgs extends ToolLocation {
@@ -22,78 +23,164 @@ export interface WorkerCutoverArgs extends ToolLocation {
 }
 
 /**
- * One worker's cutover: capture kube2iam's rule → delete it over SSH → prove through
- * 169.254.169.254 that kiam supplies the role. Removing this component goes the same way back:
- * the captured rule returns to position 1.
+ * One worker's cutover: capture kube2iam's rule → look once more that kiam's is there and the
+ * agent supplies the role → delete kube2iam's over SSH → on the first canary, undo and redo that
+ * once → prove through 169.254.169.254 that kiam supplies the role. Removing this component goes
+ * the same way back: the captured rule returns to position 1.
  *
  * A probe that fails puts the rule back by itself and fails the update.
  */
 export class WorkerCutover extends pulumi.ComponentResource {
+  private readonly args: WorkerCutoverArgs;
+  private readonly childName: string;
+  private readonly options: pulumi.CustomResourceOptions;
+
   constructor(name: string, args: WorkerCutoverArgs, opts?: pulumi.ComponentResourceOptions) {
     super("kube2iam-to-kiam:index:WorkerCutover", name, {}, opts);
-    const { worker, kube2iam } = args;
-    const flags = {
-      hostIp: worker.hostIp,
-      kube2iamPort: kube2iam.port,
-      kiamPort: args.agentPort,
-      interface: kube2iam.interface,
-    };
-    const become = args.ssh.sudo ? "sudo -n " : "";
-    const overSsh = {
-      connection: sshConnection(args.ssh, worker),
-      stdin: ruleScript(),
-      // Environment variables reach a worker only where its sshd accepts them.
-      addPreviousOutputInEnv: false,
-    };
+    this.args = args;
+    this.childName = name;
     // A worker that has left the cluster can't be reached and needs no way back.
-    const onThisNode = { parent: this, deletedWith: args.anchor };
+    this.options = { parent: this, deletedWith: args.anchor };
+    const { steps } = args.worker;
 
-    const capture = new command.remote.Command(
-      `${name}-capture`,
-      { ...overSsh, create: become + ruleCommand("inspect", flags), logging: "none" },
-      // Taken once: after the cutover a newer script would find nothing left to capture.
-      { ...onThisNode, ignoreChanges: ["stdin"] },
+    const capture = steps.includes("capture") ? this.capture() : undefined;
+    const rules = capture?.stdout.apply(capturedRules) ?? pulumi.output<CapturedRule[]>([]);
+    let last: pulumi.Resource = this.step(
+      "recheck",
+      { verb: "recheck-worker", input: { rules, generation: args.worker.generation } },
+      capture === undefined ? [] : [capture],
     );
-    const rules = capture.stdout.apply((text) => {
-      const { kube2iamRules, kube2iamRule } = parseNodeReport(text);
-      return kube2iamRules.length > 0 || kube2iamRule === null ? kube2iamRules : [kube2iamRule];
-    });
-
-    const removal = new command.remote.Command(
-      `${name}-removal`,
-      {
-        ...overSsh,
-        // The generation is a comment to the shell. A new one runs the removal again, in place;
-        // as a trigger it would replace the command and put the old rule back after the removal.
-        create: `${become}${ruleCommand("remove", { system: "kube2iam", ...flags })} # generation ${worker.generation}`,
-        delete: rules.apply((captured) =>
-          captured.length > 0
-            ? become + ruleCommand("restore", { rules: captured, ...flags })
-            : noWayBack(worker.name),
-        ),
-        logging: "stderr",
-      },
-      { ...onThisNode, dependsOn: [capture] },
-    );
-
-    gate(
-      `${name}-live`,
+    if (steps.includes("remove-rule")) last = this.removal(rules, last);
+    if (steps.includes("rehearse-undo")) last = this.rehearsal(rules, last);
+    this.step(
+      "live",
       {
         verb: "probe-live",
         undo: "forget-worker",
         input: {
-          target: args.target,
-          worker: { name: worker.name, hostIp: worker.hostIp },
-          probe: args.probe,
-          generation: worker.generation,
           rules,
+          generation: args.worker.generation,
+          kiamOnly: !steps.includes("remove-rule"),
         },
-        toolDirectory: args.toolDirectory,
       },
-      { ...onThisNode, dependsOn: [removal] },
+      [last],
     );
     this.registerOutputs({});
   }
+
+  private capture(): command.remote.Command {
+    return new command.remote.Command(
+      `${this.childName}-capture`,
+      { ...this.overSsh(), create: this.script("inspect", {}), logging: "none" },
+      // Taken once: after the cutover a newer script would find nothing left to capture.
+      { ...this.options, ignoreChanges: ["stdin"] },
+    );
+  }
+
+  private removal(
+    rules: pulumi.Output<CapturedRule[]>,
+    after: pulumi.Resource,
+  ): command.remote.Command {
+    const { worker } = this.args;
+    return new command.remote.Command(
+      `${this.childName}-removal`,
+      {
+        ...this.overSsh(),
+        // The generation is a comment to the shell. A new one runs the removal again, in place;
+        // as a trigger it would replace the command and put the old rule back after the removal.
+        create: `${this.script("remove", { system: "kube2iam" })} # generation ${worker.generation}`,
+        delete: rules.apply((captured) =>
+          captured.length > 0
+            ? this.script("restore", { rules: captured })
+            : noWayBack(worker.name),
+        ),
+        logging: "stderr",
+      },
+      { ...this.options, dependsOn: [after] },
+    );
+  }
+
+  /**
+   * Nothing of it ever runs a second time: a later version of the script, say, must not take a
+   * worker that is in service back to kube2iam, not even for a second.
+   */
+  private rehearsal(
+    rules: pulumi.Output<CapturedRule[]>,
+    after: pulumi.Resource,
+  ): command.remote.Command {
+    const once = {
+      ...this.options,
+      ignoreChanges: ["create", "stdin", "connection", "dir"],
+    };
+    const restore = new command.remote.Command(
+      `${this.childName}-rehearsal-restore`,
+      {
+        ...this.overSsh(),
+        create: rules.apply((captured) => this.script("restore", { rules: captured })),
+        logging: "stderr",
+      },
+      { ...once, dependsOn: [after] },
+    );
+    const proof = this.step(
+      "rehearsal-proof",
+      { verb: "rehearse-undo", input: { rules } },
+      [restore],
+      once,
+    );
+    return new command.remote.Command(
+      `${this.childName}-rehearsal-removal`,
+      {
+        ...this.overSsh(),
+        create: this.script("remove", { system: "kube2iam" }),
+        logging: "stderr",
+      },
+      { ...once, dependsOn: [proof] },
+    );
+  }
+
+  private step(
+    step: string,
+    { verb, undo, input }: Pick<GateArgs, "verb" | "undo" | "input">,
+    dependsOn: pulumi.Resource[],
+    options = this.options,
+  ): command.local.Command {
+    const { target, worker, probe, toolDirectory } = this.args;
+    const known = { target, worker: { name: worker.name, hostIp: worker.hostIp }, probe };
+    return gate(
+      `${this.childName}-${step}`,
+      { verb, undo, input: { ...known, ...input }, toolDirectory },
+      { ...options, dependsOn },
+    );
+  }
+
+  private script<Verb extends RuleVerb>(
+    verb: Verb,
+    args: Omit<RuleArguments[Verb], keyof RuleArguments["inspect"]>,
+  ): string {
+    const { worker, kube2iam, agentPort, ssh } = this.args;
+    const flags = {
+      hostIp: worker.hostIp,
+      kube2iamPort: kube2iam.port,
+      kiamPort: agentPort,
+      interface: kube2iam.interface,
+    };
+    const command = ruleCommand(verb, { ...args, ...flags } as RuleArguments[Verb]);
+    return (ssh.sudo ? "sudo -n " : "") + command;
+  }
+
+  private overSsh() {
+    return {
+      connection: sshConnection(this.args.ssh, this.args.worker),
+      stdin: ruleScript(),
+      // Environment variables reach a worker only where its sshd accepts them.
+      addPreviousOutputInEnv: false,
+    };
+  }
+}
+
+function capturedRules(report: string): CapturedRule[] {
+  const { kube2iamRules, kube2iamRule } = parseNodeReport(report);
+  return kube2iamRules.length > 0 || kube2iamRule === null ? kube2iamRules : [kube2iamRule];
 }
 
 /** Fails where it runs: a way back that does nothing must not pass for one. */

@@ -3,12 +3,16 @@ import type {
   CoreV1Api,
   CoreV1Event,
   KubeConfig,
+  KubernetesObject,
+  KubernetesObjectApi,
   V1DaemonSet,
+  V1LabelSelector,
   V1Node,
   V1Pod,
 } from "@kubernetes/client-node";
 import pRetry from "p-retry";
 
+import { ownedLabel, ownedValue } from "../migration/clusterFacts.js";
 import { apiMessage, isNotFound, kubeConfig, listAll } from "../migration/kubernetesApi.js";
 import { exec, type ExecOptions, type ExecResult } from "./exec.js";
 import { GateError, messageOf } from "./problem.js";
@@ -19,6 +23,13 @@ export interface ObjectName {
   name: string;
 }
 
+/** Operations of RFC 6902. */
+export type JsonPatch = {
+  op: "add" | "remove" | "replace" | "test";
+  path: string;
+  value?: unknown;
+}[];
+
 /**
  * The few calls to the Kubernetes API that gates make. Each names itself in its error and is
  * repeated where the API server was only briefly away; "not found" is an answer, not an error.
@@ -28,18 +39,68 @@ export class Cluster {
     private readonly config: KubeConfig,
     readonly core: CoreV1Api,
     readonly apps: AppsV1Api,
+    private readonly objects: KubernetesObjectApi,
   ) {}
 
   /** By KUBECONFIG, ~/.kube/config or in-cluster; `context` picks another than the current one. */
   static async connect({ context }: { context?: string }): Promise<Cluster> {
-    const { AppsV1Api, CoreV1Api } = await import("@kubernetes/client-node");
+    const { AppsV1Api, CoreV1Api, KubernetesObjectApi } = await import("@kubernetes/client-node");
     let config: KubeConfig;
     try {
       config = await kubeConfig(context);
     } catch (error) {
       throw new GateError(messageOf(error));
     }
-    return new Cluster(config, config.makeApiClient(CoreV1Api), config.makeApiClient(AppsV1Api));
+    return new Cluster(
+      config,
+      config.makeApiClient(CoreV1Api),
+      config.makeApiClient(AppsV1Api),
+      KubernetesObjectApi.makeApiClient(config),
+    );
+  }
+
+  /** An object of any kind. */
+  async object<T extends KubernetesObject>(
+    kind: Pick<T, "apiVersion" | "kind">,
+    name: { namespace?: string; name: string },
+  ): Promise<T | undefined> {
+    return orUndefined(
+      call(`reading ${kind.kind} ${pathOf(name)}`, () =>
+        this.objects.read<T>({ ...kind, metadata: name }),
+      ),
+    );
+  }
+
+  /** Every object of a kind, in all namespaces where it has any. */
+  async objectsOf<T extends KubernetesObject>(apiVersion: string, kind: string): Promise<T[]> {
+    const items = await listAll(({ limit, _continue }) =>
+      call(`listing ${kind}s`, () =>
+        this.objects.list<T>(
+          ...([apiVersion, kind, undefined, undefined, undefined, undefined] as const),
+          ...([undefined, undefined, limit, _continue] as const),
+        ),
+      ),
+    );
+    // The server leaves these out in lists.
+    return items.map((item) => ({ ...item, apiVersion, kind }));
+  }
+
+  /** @returns false where there is one of that name already; it is left as it is */
+  async createIfMissing(object: KubernetesObject): Promise<boolean> {
+    const { namespace, name = "" } = object.metadata ?? {};
+    if ((await this.object(object, { namespace, name })) !== undefined) return false;
+    try {
+      await call(`creating ${object.kind} ${pathOf({ namespace, name })}`, () =>
+        this.objects.create(object),
+      );
+      return true;
+    } catch (error) {
+      if (codeOf(error) === 409) return false;
+      if (!isNotFound(error)) throw error;
+      throw new GateError(`There is no namespace ${namespace} for ${object.kind} ${name}`, [], {
+        cause: error,
+      });
+    }
   }
 
   async daemonSet({ namespace, name }: ObjectName): Promise<V1DaemonSet | undefined> {
@@ -50,29 +111,48 @@ export class Cluster {
     );
   }
 
-  async createDaemonSet(namespace: string, body: V1DaemonSet): Promise<void> {
-    await call(`creating DaemonSet ${namespace}/${body.metadata?.name}`, () =>
-      this.apps.createNamespacedDaemonSet({ namespace, body }),
+  /** All of the operations are applied in one request, or none of them. */
+  async patchDaemonSet({ namespace, name }: ObjectName, body: JsonPatch): Promise<V1DaemonSet> {
+    const { PatchStrategy, setHeaderOptions } = await import("@kubernetes/client-node");
+    return call(`patching DaemonSet ${namespace}/${name}`, () =>
+      this.apps.patchNamespacedDaemonSet(
+        { namespace, name, body },
+        setHeaderOptions("Content-Type", PatchStrategy.JsonPatch),
+      ),
     );
   }
 
-  /** Its pods follow in the background; one that is gone already is fine. */
+  /** Its pods go on running, without an owner. One that is gone already is fine. */
   async deleteDaemonSet({ namespace, name }: ObjectName): Promise<void> {
     await orUndefined(
       call(`deleting DaemonSet ${namespace}/${name}`, () =>
-        this.apps.deleteNamespacedDaemonSet({ namespace, name, propagationPolicy: "Background" }),
+        this.apps.deleteNamespacedDaemonSet({ namespace, name, propagationPolicy: "Orphan" }),
       ),
     );
+  }
+
+  /** Deletes the revisions that a DaemonSet without its pods left behind. */
+  async deleteOwnerlessRevisions(daemonSet: ObjectName, labelSelector: string): Promise<void> {
+    const { namespace } = daemonSet;
+    const { items } = await call(`listing ControllerRevisions in ${namespace}`, () =>
+      this.apps.listNamespacedControllerRevision({ namespace, labelSelector }),
+    );
+    for (const { metadata } of items) {
+      const name = metadata?.name ?? "";
+      if (metadata?.ownerReferences !== undefined || !name.startsWith(`${daemonSet.name}-`))
+        continue;
+      await orUndefined(
+        call(`deleting ControllerRevision ${namespace}/${name}`, () =>
+          this.apps.deleteNamespacedControllerRevision({ namespace, name }),
+        ),
+      );
+    }
   }
 
   /** The pods that a DaemonSet controls, those that are being deleted included. */
   async podsOf(daemonSet: V1DaemonSet): Promise<V1Pod[]> {
     const namespace = daemonSet.metadata?.namespace ?? "";
-    const { matchLabels = {} } = daemonSet.spec?.selector ?? {};
-    const labelSelector = Object.entries(matchLabels)
-      .map(([label, value]) => `${label}=${value}`)
-      .join(",");
-    const pods = await this.pods(namespace, labelSelector);
+    const pods = await this.pods(namespace, selectorText(daemonSet.spec?.selector));
     return pods.filter((pod) =>
       pod.metadata?.ownerReferences?.some((owner) => owner.uid === daemonSet.metadata?.uid),
     );
@@ -115,8 +195,41 @@ export class Cluster {
     );
   }
 
+  /** Creates a ConfigMap, or sets these keys of the one that is there. */
+  async writeConfigMap(
+    { namespace, name }: ObjectName,
+    data: Record<string, string>,
+  ): Promise<void> {
+    const { PatchStrategy, setHeaderOptions } = await import("@kubernetes/client-node");
+    const what = `writing ConfigMap ${namespace}/${name}`;
+    const patched = await orUndefined(
+      call(what, () =>
+        this.core.patchNamespacedConfigMap(
+          { namespace, name, body: { data } },
+          setHeaderOptions("Content-Type", PatchStrategy.MergePatch),
+        ),
+      ),
+    );
+    if (patched !== undefined) return;
+    const metadata = { name, labels: { [ownedLabel]: ownedValue } };
+    await call(what, () =>
+      this.core.createNamespacedConfigMap({ namespace, body: { metadata, data } }),
+    );
+  }
+
   async node(name: string): Promise<V1Node | undefined> {
     return orUndefined(call(`reading node ${name}`, () => this.core.readNode({ name })));
+  }
+
+  /** All of the operations are applied in one request, or none of them. */
+  async patchNode(name: string, body: JsonPatch): Promise<void> {
+    const { PatchStrategy, setHeaderOptions } = await import("@kubernetes/client-node");
+    await call(`patching node ${name}`, () =>
+      this.core.patchNode(
+        { name, body },
+        setHeaderOptions("Content-Type", PatchStrategy.JsonPatch),
+      ),
+    );
   }
 
   async nodes(): Promise<V1Node[]> {
@@ -176,7 +289,7 @@ export class Cluster {
     }
   }
 
-  /** Runs a command in the first container of a pod. */
+  /** Runs a command in a container of a pod. */
   async exec(pod: V1Pod, command: string[], options: ExecOptions): Promise<ExecResult> {
     return exec(this.config, pod, command, options);
   }
@@ -196,10 +309,35 @@ export function isReady(pod: V1Pod): boolean {
   );
 }
 
+/** A label selector as list calls take it. */
+export function selectorText({
+  matchLabels = {},
+  matchExpressions = [],
+}: V1LabelSelector = {}): string {
+  const expressions = matchExpressions.map(({ key, operator, values = [] }) => {
+    switch (operator) {
+      case "Exists":
+        return key;
+      case "DoesNotExist":
+        return `!${key}`;
+      default:
+        return `${key} ${operator.toLowerCase()} (${values.join(",")})`;
+    }
+  });
+  return [
+    ...Object.entries(matchLabels).map(([label, value]) => `${label}=${value}`),
+    ...expressions,
+  ].join(",");
+}
+
 /** Pod, with the node it is on, for messages. */
 export function describePod(pod: V1Pod): string {
   const { namespace, name } = nameOf(pod);
   return `pod ${namespace}/${name}${pod.spec?.nodeName ? ` on ${pod.spec.nodeName}` : ""}`;
+}
+
+function pathOf({ namespace, name }: { namespace?: string; name: string }): string {
+  return namespace === undefined ? name : `${namespace}/${name}`;
 }
 
 async function call<T>(what: string, request: () => Promise<T>): Promise<T> {

@@ -1,7 +1,14 @@
 import type { Cluster } from "./cluster.js";
 import { describePod } from "./cluster.js";
-import type { Worker } from "./inputs.js";
-import type { NodeRules } from "./nodeRules.js";
+import type { Target, Worker } from "./inputs.js";
+import { NodeRules } from "./nodeRules.js";
+import { GateError } from "./problem.js";
+import { progress } from "./progress.js";
+import { Deadline, waitFor } from "./wait.js";
+import { onEachWorker } from "./workers.js";
+
+/** Milliseconds between two looks at connections. */
+const interval = 2000;
 
 /** Whoever still holds an established connection to kube2iam on a worker. */
 export interface LingeringClient {
@@ -11,24 +18,83 @@ export interface LingeringClient {
   connections: number;
 }
 
+/** How long to wait for the last connection, and what to do when some are left then. */
+export interface ConnectionLimit {
+  waitSeconds: number;
+  then: "stop" | "proceed";
+}
+
+/**
+ * Waits until nobody holds a connection to kube2iam on these workers any more. A worker that is
+ * free of them is not looked at again: without a rule to kube2iam none comes anew.
+ *
+ * @returns who still holds some, where the limit says to proceed then
+ * @throws GateError that names them, where it says to stop
+ */
+export async function waitForConnections(
+  cluster: Cluster,
+  target: Target,
+  workers: readonly Worker[],
+  { waitSeconds, then }: ConnectionLimit,
+): Promise<LingeringClient[]> {
+  const rules = await NodeRules.read(cluster, target);
+  let watched = workers;
+  let said = "";
+  const look = await waitFor<true, LingeringClient[]>(
+    Deadline.after(waitSeconds),
+    async () => {
+      const left = await lingeringClients(cluster, rules, watched);
+      if (left.length === 0) return { done: true };
+      watched = watched.filter(({ name }) => left.some(({ worker }) => worker === name));
+      const names = left.map(({ client }) => client).join(", ");
+      if (names !== said) progress(`connections to kube2iam are still held by ${names}`);
+      said = names;
+      return { pending: left };
+    },
+    interval,
+  );
+  if ("done" in look) return [];
+  if (then === "proceed") return look.pending;
+  throw new GateError(
+    `Connections to kube2iam are left after ${waitSeconds} s; it was not deleted`,
+    look.pending.map((each) => ({
+      where: `node ${each.worker}`,
+      what: describeClient(each),
+      why: "deleting a nat rule does not touch connections: they would be reset when kube2iam goes",
+      fix: "restart that pod, wait longer (retirement.waitSeconds), let idle ones be closed (retirement.closeIdleSeconds), or accept one reset each (retirement.then: proceed)",
+    })),
+  );
+}
+
+export function describeClient({ client, connections }: LingeringClient): string {
+  return `${client} holds ${connections} established ${connections === 1 ? "connection" : "connections"} to kube2iam`;
+}
+
 /**
  * Established connections to kube2iam's port on each worker, by client. Deleting a nat rule does
  * not touch them. The worker's own (health checks) do not count.
  */
-export async function lingeringClients(
+async function lingeringClients(
   cluster: Cluster,
   rules: NodeRules,
   workers: readonly Worker[],
 ): Promise<LingeringClient[]> {
+  const held = await onEachWorker(
+    workers,
+    "Connections to kube2iam cannot be counted",
+    async (worker) => {
+      const report = await rules.inspect(worker);
+      return report.kube2iamConnections
+        .map(({ address }) => address)
+        .filter((address) => address !== worker.hostIp && !address.startsWith("127."))
+        .map((address) => ({ worker: worker.name, address }));
+    },
+  );
   const counts = new Map<string, { worker: string; address: string; connections: number }>();
-  for (const worker of workers) {
-    const report = await rules.inspect(worker);
-    for (const { address } of report.kube2iamConnections) {
-      if (address === worker.hostIp || address.startsWith("127.")) continue;
-      const key = `${worker.name} ${address}`;
-      const known = counts.get(key) ?? { worker: worker.name, address, connections: 0 };
-      counts.set(key, { ...known, connections: known.connections + 1 });
-    }
+  for (const { worker, address } of held.flat()) {
+    const key = `${worker} ${address}`;
+    const known = counts.get(key) ?? { worker, address, connections: 0 };
+    counts.set(key, { ...known, connections: known.connections + 1 });
   }
   if (counts.size === 0) return [];
   const pods = new Map(

@@ -1,6 +1,8 @@
-import { parseCutoverRecord, type CutoverRecord } from "../migration/cutoverGeneration.js";
 import { cutoverAnnotation, workerLabel } from "../migration/clusterFacts.js";
+import { parseCutoverRecord, type CutoverRecord } from "../migration/cutoverRecord.js";
 import type { Cluster } from "./cluster.js";
+import type { Target, Worker } from "./inputs.js";
+import { NodeRules } from "./nodeRules.js";
 
 /** What a node's annotation says about its cutover; undefined where it says nothing. */
 export async function readRecord(
@@ -18,6 +20,27 @@ export async function writeRecord(
   record: CutoverRecord,
 ): Promise<boolean> {
   return cluster.markNode(worker, { annotations: { [cutoverAnnotation]: JSON.stringify(record) } });
+}
+
+/** Records how far a worker's cutover is, with what would make it necessary again. */
+export async function recordCutover(
+  cluster: Cluster,
+  target: Target,
+  worker: Pick<Worker, "name">,
+  cutover: { generation: string; proven: boolean; kiamOnly?: boolean },
+): Promise<void> {
+  const [rules, node] = await Promise.all([
+    NodeRules.read(cluster, target),
+    cluster.node(worker.name),
+  ]);
+  const last = parseCutoverRecord(node?.metadata?.annotations?.[cutoverAnnotation]);
+  await writeRecord(cluster, worker.name, {
+    ...cutover,
+    // As Kubernetes reports it, since that is what the next plan will compare it with.
+    bootId: node?.status?.nodeInfo?.bootID ?? "",
+    kube2iamPod: rules.pod("kube2iam", worker)?.metadata?.uid ?? "",
+    ...(last?.rehearsed === true ? { rehearsed: true } : {}),
+  });
 }
 
 /** @returns whether the node exists */

@@ -8,6 +8,8 @@ export interface ExecOptions {
   timeoutSeconds: number;
   /** Sent to the command, whose standard input then stays open; see {@link exec}. */
   stdin?: string;
+  /** Name of the container; the pod's first one when unset. */
+  container?: string;
 }
 
 export interface ExecResult {
@@ -17,25 +19,25 @@ export interface ExecResult {
 }
 
 /**
- * Runs a command in the first container of a running pod and waits for its end.
+ * Runs a command in a container of a running pod and waits for its end.
  *
  * The command never sees the end of its standard input: only version 5 of the exec protocol
  * (Kubernetes 1.30) can say that without hanging up. A command must know by itself how much to
  * read, such as `head -c`.
  *
  * @returns also when the exit code is not 0
- * @throws GateError when the command could not be run, its end was not seen, or time is up
+ * @throws ExecRefusedError when the command was not started; GateError when its end was not seen,
+ *   or time is up
  */
 export async function exec(
   config: KubeConfig,
   pod: V1Pod,
   command: string[],
-  { timeoutSeconds, stdin }: ExecOptions,
+  { timeoutSeconds, stdin, container = pod.spec?.containers[0]?.name ?? "" }: ExecOptions,
 ): Promise<ExecResult> {
   const { Exec } = await import("@kubernetes/client-node");
   const namespace = pod.metadata?.namespace ?? "";
   const name = pod.metadata?.name ?? "";
-  const container = pod.spec?.containers[0]?.name ?? "";
   const node = pod.spec?.nodeName ?? "unknown node";
   const shown = command.join(" ").slice(0, 120);
   const failure = (what: string, cause?: unknown) =>
@@ -58,7 +60,8 @@ export async function exec(
       .exec(namespace, name, container, command, stdout, stderr, input, false, (status) => {
         settle(() => {
           const exitCode = exitCodeOf(status);
-          if (exitCode === undefined) reject(failure(status.message ?? JSON.stringify(status)));
+          if (exitCode === undefined)
+            reject(refusedOr(failure(status.message ?? JSON.stringify(status))));
           else resolve({ exitCode, stdout: stdout.text(), stderr: stderr.text() });
         });
       })
@@ -71,12 +74,26 @@ export async function exec(
         input?.write(stdin);
       })
       .catch((error: unknown) => {
-        settle(() => reject(failure(connectMessage(error), error)));
+        settle(() => reject(new ExecRefusedError(failure(connectMessage(error), error))));
       });
   });
 }
 
-/** undefined where the command was not run. */
+/** The command was not even started: the container does not run, say, or nobody may exec there. */
+export class ExecRefusedError extends GateError {
+  constructor(failure: GateError) {
+    super(failure.finding, failure.problems, { cause: failure.cause });
+  }
+}
+
+/** The kubelet's refusal comes by way of the API server, after the connection was made. */
+function refusedOr(failed: GateError): GateError {
+  return /unable to upgrade connection|container not found/.test(failed.message)
+    ? new ExecRefusedError(failed)
+    : failed;
+}
+
+/** undefined where the command's end is not known. */
 function exitCodeOf(status: V1Status): number | undefined {
   if (status.status === "Success") return 0;
   const cause = status.details?.causes?.find((each) => each.reason === "ExitCode");

@@ -47,6 +47,8 @@ const target = z.object({
     agentDaemonSet: name,
     /** The agent's --port. */
     agentPort: portSchema,
+    /** Its --host-interface; kube2iam's when unset. */
+    interface: hostInterfaceSchema.optional(),
     serverPort: portSchema,
   }),
   /** Limit for each thing that a gate waits for (a roll-out, a probe, one worker's turn). */
@@ -81,11 +83,31 @@ const probe = z.object({
 });
 export type Probe = z.output<typeof probe>;
 
+/** One worker's cutover. */
+const cutover = z.object({
+  target,
+  worker,
+  probe,
+  /** kube2iam's rules as captured before their removal, for the undo. */
+  rules: z.array(capturedRuleSchema),
+});
+
+/** Recorded on the node; see migration/cutoverGeneration.ts. */
+const generation = z.string().min(1);
+
 const onWorkers = z.object({
   target,
   /** Which workers; unset: every node with the worker label of migration/clusterFacts.ts. */
   workers: z.array(worker).optional(),
 });
+
+/** An object of the Kubernetes API as it could be applied. */
+const manifest = z.looseObject({
+  apiVersion: z.string(),
+  kind: z.string(),
+  metadata: z.looseObject({ name, namespace: name.optional() }),
+});
+export type Manifest = z.output<typeof manifest>;
 
 /** Wall-clock milliseconds and tries of a probe that succeeded. */
 const probeResult = z.object({
@@ -122,6 +144,11 @@ export const gateSchemas = {
       /** ISO time. */
       notAfter: z.string(),
     }),
+  },
+  "await-deletion": {
+    description: "no DaemonSet of that name is on its way out",
+    input: z.object({ target, daemonSet: z.object({ namespace: name, name }) }),
+    output: z.object({}),
   },
   "verify-server": {
     description: "kiam's server runs on every master, is healthy and fetched the roles",
@@ -176,16 +203,22 @@ export const gateSchemas = {
     }),
     output: probeResult,
   },
+  "recheck-worker": {
+    description: "right before the cutover: kiam's rule is there, and a pod gets its role from it",
+    input: cutover.extend({ generation }),
+    output: probeResult,
+  },
+  "rehearse-undo": {
+    description: "with kube2iam's rule back in front, a pod gets its role from kube2iam",
+    input: cutover,
+    output: probeResult,
+  },
   "probe-live": {
     description: "a pod on that worker gets its role through 169.254.169.254, from kiam; else undo",
-    input: z.object({
-      target,
-      worker,
-      probe,
-      /** Recorded on the node; see migration/cutoverGeneration.ts. */
-      generation: z.string().min(1),
-      /** kube2iam's rules as captured before their removal, for the undo. */
-      rules: z.array(capturedRuleSchema).min(1),
+    input: cutover.extend({
+      generation,
+      /** Whether the worker never had kube2iam: then there are no rules and no way back. */
+      kiamOnly: z.boolean().default(false),
     }),
     output: probeResult,
   },
@@ -194,15 +227,59 @@ export const gateSchemas = {
     input: z.object({ target, worker }),
     output: z.object({ worker: z.string(), forgotten: z.boolean() }),
   },
-  "capture-kube2iam": {
-    description: "print kube2iam's DaemonSet as it could be applied again",
+  "neutralise-prestop": {
+    description: "take kube2iam's preStop hook off, and disarm it in the pods that still have it",
+    input: z.object({
+      target,
+      /** Noted in kiam's namespace; see migration/preStopToken.ts. */
+      token: z.string().min(1),
+    }),
+    output: z.object({
+      /** Hooks that were taken off the DaemonSet, as text. */
+      removed: z.array(z.string()),
+      /** Nodes on which a running pod's hook was disarmed. */
+      disarmed: z.array(z.string()),
+    }),
+  },
+  "keep-kube2iam-off": {
+    description: "kube2iam comes to no node with the kiam-only taint or label from here on",
+    input: z.object({ target, by: z.enum(["taint", "label"]) }),
+    output: z.object({
+      /** Whether its DaemonSet had to be changed. */
+      changed: z.boolean(),
+      /** Nodes that lost the label because kube2iam runs there. */
+      unmarked: z.array(z.string()),
+    }),
+  },
+  "let-kube2iam-on": {
+    description: "kube2iam may run on every node again, and does",
     input: z.object({ target }),
-    output: z.object({ manifest: z.record(z.string(), z.unknown()) }),
+    output: z.object({
+      /** Whether its DaemonSet had to be changed. */
+      changed: z.boolean(),
+      /** Nodes that lost the taint. */
+      untainted: z.array(z.string()),
+    }),
+  },
+  "capture-kube2iam": {
+    description: "print kube2iam's DaemonSet, and its rights, as they could be applied again",
+    input: z.object({ target }),
+    output: z.object({
+      manifest,
+      /** Its service account, and that account's roles and bindings; in the order to create them. */
+      companions: z.array(manifest),
+      /** What else it refers to, and would need. */
+      notes: z.array(z.string()),
+    }),
   },
   "retire-kube2iam": {
-    description: "delete kube2iam's DaemonSet once no connection to it is left",
+    description: "delete kube2iam, once no connection to it is left, and prove every worker",
     input: onWorkers.extend({
       probe,
+      /** kube2iam's DaemonSet as it was captured: tells its pods when it is gone itself. */
+      manifest,
+      /** One pod of kube2iam's after the other, each worker proven before the next; or all. */
+      pace: z.enum(["worker", "at-once"]),
       connections: z.object({
         waitSeconds: z.number().min(0).max(86_400),
         /** What to do when some are left then. */
@@ -216,9 +293,14 @@ export const gateSchemas = {
     }),
   },
   "restore-kube2iam": {
-    description: "apply kube2iam's captured DaemonSet again, its rule not in use",
-    input: onWorkers.extend({ probe, manifest: z.record(z.string(), z.unknown()) }),
-    output: z.object({ workers: z.array(z.string()), skipped: z.array(z.string()) }),
+    description: "create what is missing of kube2iam as it was captured, its rule not in use",
+    input: onWorkers.extend({ probe, manifest, companions: z.array(manifest) }),
+    output: z.object({
+      /** Objects that were missing, such as `ServiceAccount kube-system/kube2iam`. */
+      created: z.array(z.string()),
+      workers: z.array(z.string()),
+      skipped: z.array(z.string()),
+    }),
   },
   fallback: {
     description: "bring every worker back to kube2iam, without SSH",

@@ -4,6 +4,7 @@ import { ruleArguments, ruleScript, type RuleArguments } from "../components/nod
 import type { CapturedRule, System } from "../migration/natRule.js";
 import { parseNodeReport, type NodeReport } from "../migration/nodeReport.js";
 import { describePod, isReady, type Cluster } from "./cluster.js";
+import { ExecRefusedError } from "./exec.js";
 import type { Target, Worker } from "./inputs.js";
 import { GateError, type Problem } from "./problem.js";
 
@@ -84,17 +85,36 @@ export class NodeRules {
     args: RuleArguments[Verb],
   ): Promise<NodeReport> {
     const other = through === "kiam" ? "kube2iam" : "kiam";
-    const pod = this.pod(through, worker) ?? this.pod(other, worker);
-    if (pod === undefined) {
-      throw new GateError(`The rules of ${worker.name} cannot be reached`, [
-        {
-          where: `node ${worker.name}`,
-          what: "neither kiam's agent nor kube2iam runs on it",
-          why: "its nat rules are read and changed through one of their pods",
-          fix: "see why neither DaemonSet has a running pod there",
-        },
-      ]);
+    const pods = [this.pod(through, worker), this.pod(other, worker)].filter(
+      (pod) => pod !== undefined,
+    );
+    let refusal: unknown;
+    for (const pod of pods) {
+      try {
+        return await this.runIn(pod, verb, worker, args);
+      } catch (error) {
+        // Its container is down: nothing was begun there, so the other system's pod can do it.
+        if (!(error instanceof ExecRefusedError)) throw error;
+        refusal ??= error;
+      }
     }
+    if (refusal !== undefined) throw refusal;
+    throw new GateError(`The rules of ${worker.name} cannot be reached`, [
+      {
+        where: `node ${worker.name}`,
+        what: "neither kiam's agent nor kube2iam runs on it",
+        why: "its nat rules are read and changed through one of their pods",
+        fix: "see why neither DaemonSet has a running pod there",
+      },
+    ]);
+  }
+
+  private async runIn<Verb extends keyof RuleArguments>(
+    pod: V1Pod,
+    verb: Verb,
+    worker: Worker,
+    args: RuleArguments[Verb],
+  ): Promise<NodeReport> {
     const script = ruleScript();
     const result = await this.cluster.exec(
       pod,

@@ -1,7 +1,11 @@
 import type { V1Node, V1NodeSelectorTerm, V1PodSpec } from "@kubernetes/client-node";
 
+import type { Taint } from "../migration/clusterFacts.js";
+import { isKeptOff } from "../migration/kiamOnly.js";
+import { avoidsKiamOnly } from "../migration/kiamOnlyAffinity.js";
 import { untolerated } from "../migration/nodeSelection.js";
 import type { Toleration } from "../migration/settings.js";
+import type { Cluster, ObjectName } from "./cluster.js";
 
 /** Why a DaemonSet's pods are not meant for a node; undefined where they are. */
 export function notMeantFor(
@@ -27,10 +31,7 @@ export function notMeantFor(
       fix: "label the node, or correct the affinity",
     };
   }
-  const taints = untolerated(
-    { taints: (node.spec?.taints ?? []).map(({ key, value, effect }) => ({ key, value, effect })) },
-    (spec.tolerations ?? []) as Toleration[],
-  );
+  const taints = untolerated({ taints: taintsOf(node) }, (spec.tolerations ?? []) as Toleration[]);
   if (taints.length > 0) {
     const named = taints.map(
       ({ key, value, effect }) => `${key}${value ? `=${value}` : ""}:${effect}`,
@@ -41,6 +42,29 @@ export function notMeantFor(
     };
   }
   return undefined;
+}
+
+/** Names of the nodes that the kiam-only label or taint keeps free of that DaemonSet; none without it. */
+export async function kiamOnlyNodes(cluster: Cluster, name: ObjectName): Promise<Set<string>> {
+  const spec = (await cluster.daemonSet(name))?.spec?.template.spec;
+  if (spec === undefined) return new Set();
+  const nodes = (await cluster.nodes()).filter((node) => isKiamOnlyFor(spec, node));
+  return new Set(nodes.map((node) => node.metadata?.name ?? ""));
+}
+
+/** Whether the kiam-only label or taint of a node keeps a DaemonSet's pods off it. */
+export function isKiamOnlyFor(spec: V1PodSpec, node: V1Node): boolean {
+  return isKeptOff(
+    {
+      tolerations: (spec.tolerations ?? []) as Toleration[],
+      avoidsKiamOnly: avoidsKiamOnly(spec.affinity),
+    },
+    { labels: node.metadata?.labels ?? {}, taints: taintsOf(node) },
+  );
+}
+
+function taintsOf(node: V1Node): Taint[] {
+  return (node.spec?.taints ?? []).map(({ key, value, effect }) => ({ key, value, effect }));
 }
 
 /** Terms are alternatives; within one, everything must hold. */

@@ -57,6 +57,30 @@ export async function lookAtRollout(
     : { pending: { daemonSet, pods, unready, missing } };
 }
 
+/**
+ * Looks at a DaemonSet until it is rolled out, for as long as it goes forward: an update that
+ * takes one node after the other takes its time on a thousand. The deadline begins anew with each
+ * node.
+ */
+export async function whileRollingOut(
+  cluster: Cluster,
+  name: ObjectName,
+  { seconds, deadline }: { seconds: number; deadline: Deadline },
+  nodes: readonly string[] = [],
+): Promise<Look<Rollout, UnfinishedRollout>> {
+  let furthest = 0;
+  return waitFor(deadline, async () => {
+    const look = await lookAtRollout(cluster, name, nodes);
+    if ("pending" in look) {
+      const { daemonSet, pods } = look.pending;
+      const far = (daemonSet.status?.updatedNumberScheduled ?? 0) + pods.size;
+      if (far > furthest) deadline.renew(seconds);
+      furthest = Math.max(furthest, far);
+    }
+    return look;
+  });
+}
+
 /** Waits for {@link lookAtRollout}; a passed deadline is a GateError that says what is missing. */
 export async function waitForRollout(
   cluster: Cluster,

@@ -5,10 +5,15 @@ const interval = 400;
 
 /** A moment in time after which waiting ends. */
 export class Deadline {
-  private constructor(private readonly at: number) {}
+  private constructor(private at: number) {}
 
   static after(seconds: number): Deadline {
     return new Deadline(Date.now() + seconds * 1000);
+  }
+
+  /** Begins anew: something went forward. */
+  renew(seconds: number): void {
+    this.at = Date.now() + seconds * 1000;
   }
 
   get passed(): boolean {

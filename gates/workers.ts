@@ -50,10 +50,10 @@ export async function readWorkers(
  *
  * @param finding first line of that error, without the count
  */
-export async function onEachWorker<T>(
-  workers: readonly Worker[],
+export async function onEachWorker<T, Each extends Pick<Worker, "name"> = Worker>(
+  workers: readonly Each[],
   finding: string,
-  work: (worker: Worker) => Promise<T>,
+  work: (worker: Each) => Promise<T>,
 ): Promise<T[]> {
   const problems: Problem[] = [];
   const failed: string[] = [];

@@ -3,11 +3,11 @@
  * production, moves it, and reports.
  */
 import { createProgress } from "../automation/progress.js";
+import { observe } from "../components/observe.js";
 import { audit } from "../migration/audit.js";
 import { describePlan } from "../migration/describePlan.js";
 import { makePlan } from "../migration/plan.js";
 import { kubeConfig } from "../migration/kubernetesApi.js";
-import { readClusterFacts } from "../migration/readClusterFacts.js";
 import { parseSettings } from "../migration/parseSettings.js";
 import type { Stage } from "../migration/stages.js";
 import { adminIam } from "./aws/admin.js";
@@ -48,7 +48,7 @@ export async function drive(
 
   const settings = await labSettings(cluster, to ?? "retire");
   const checked = parseSettings(settings);
-  const facts = await readClusterFacts(kube, checked);
+  const facts = await observe(checked);
   progress.note(`\nThe plan:\n\n${indent(describePlan(makePlan(checked, facts)))}`);
   for (const finding of audit(checked, facts)) {
     progress.note(`  audit ${finding.severity}: ${finding.object}: ${finding.seen}`);

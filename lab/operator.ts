@@ -10,6 +10,7 @@ import { AWS_ENDPOINT, AWS_REGION } from "./aws/command.js";
 import type { Cluster } from "./cluster/cluster.js";
 import { enter } from "./cluster/namespaces.js";
 import { OPERATOR } from "./cluster/topology.js";
+import { IMAGE_TAGS } from "./images/tags.js";
 import { CHECKOUT } from "./parts/context.js";
 import type { Parts } from "./parts/types.js";
 import { applicationRoles, nodeRoles, roleArn } from "./workload/roles.js";
@@ -58,6 +59,8 @@ export async function labSettings(
     },
     workers: { canaries: ["worker-1"], waveSize: "50%" },
     probe: { role: "kiam-probe" },
+    // Only used where a change to these settings asks for it.
+    newNodes: { kubectlImage: IMAGE_TAGS.kubectl },
     // The keep-alive clients never let go by themselves; each reconnects once.
     retirement: { waitSeconds: 2, then: "proceed" },
   };

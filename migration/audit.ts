@@ -1,7 +1,10 @@
 import type { Finding } from "./audit/finding.js";
 import { auditKube2iam } from "./audit/kube2iam.js";
+import { auditGroups } from "./audit/groups.js";
 import { auditNamespaces } from "./audit/namespaces.js";
+import { auditNewNodes } from "./audit/newNodes.js";
 import { auditRoles } from "./audit/roles.js";
+import { auditRules } from "./audit/rules.js";
 import { auditServers } from "./audit/servers.js";
 import { auditWorkers } from "./audit/workers.js";
 import type { ClusterFacts } from "./clusterFacts.js";
@@ -10,9 +13,12 @@ import type { Settings } from "./settings.js";
 /** Judges the cluster against the settings. Pure; sorted by severity, code and object. */
 export function audit(settings: Settings, facts: ClusterFacts): Finding[] {
   const findings = [
+    ...auditGroups(settings, facts),
     ...auditKube2iam(settings, facts),
     ...auditNamespaces(settings, facts),
+    ...auditNewNodes(settings, facts),
     ...auditRoles(settings, facts),
+    ...auditRules(settings, facts),
     ...auditServers(settings, facts),
     ...auditWorkers(settings, facts),
   ];

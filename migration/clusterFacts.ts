@@ -3,6 +3,11 @@
  * readClusterFacts.ts, the decisions in plan.ts and audit.ts.
  */
 
+import type { GateNotes } from "./gateNotes.js";
+import type { PreStopHook } from "./kube2iamPreStop.js";
+import type { RuleState } from "./ruleState.js";
+import type { Toleration } from "./settings.js";
+
 export interface ClusterFacts {
   nodes: NodeFacts[];
   namespaces: NamespaceFacts[];
@@ -11,6 +16,10 @@ export interface ClusterFacts {
   kube2iam: Kube2iamFacts | undefined;
   /** What an earlier run saw of kube2iam, kept in kiam's namespace; undefined before stage prepare. */
   recorded: RecordedKube2iam | undefined;
+  /** What gates of earlier updates noted in kiam's namespace. */
+  notes: GateNotes;
+  /** Rules of the workers that have been given an agent, by node name; empty where nobody looked. */
+  rules: Record<string, RuleState>;
 }
 
 export interface NodeFacts {
@@ -24,7 +33,7 @@ export interface NodeFacts {
   /** Changes with every boot; a rebooted worker has kube2iam's rule again. */
   bootId: string;
   osImage: string;
-  /** The annotation that a proven cutover leaves on its node, as it stands there. */
+  /** The node's record of its cutover, as it stands there; see cutoverRecord.ts. */
   cutoverAnnotation: string | undefined;
 }
 
@@ -59,8 +68,12 @@ export interface Kube2iamFacts {
   daemonSet: string;
   /** The container's command line: command and args. */
   commandLine: string[];
-  /** A preStop hook's command, where there is one: it may delete kiam's rule too. */
-  preStop: string[] | undefined;
+  /** Its preStop hooks that may delete kiam's rule, too; see kube2iamPreStop.ts. */
+  preStop: PreStopHook[];
+  /** Taints that its pods tolerate. */
+  tolerations: Toleration[];
+  /** Whether its node affinity keeps it off nodes with the label {@link kiamOnlyKey}. */
+  avoidsKiamOnly: boolean;
   /** kube2iam's pod on each node it runs on: node name → pod. */
   pods: Record<string, { uid: string; ready: boolean }>;
 }
@@ -83,8 +96,19 @@ export const recordKey = "kube2iam.json";
 export const ownedLabel = "app.kubernetes.io/managed-by";
 export const ownedValue = "kube2iam-to-kiam";
 
-/** Annotation that a proven cutover leaves on its node; see cutoverGeneration.ts. */
+/** Annotation in which a node keeps the record of its cutover; see cutoverRecord.ts. */
 export const cutoverAnnotation = "kube2iam-to-kiam/cutover";
 
 /** Label of the nodes that this program moves; gates find the workers by it. */
 export const workerLabel = "kube2iam-to-kiam/worker";
+
+/** Label or taint of nodes that are born without kube2iam; see the setting newNodes.keepKube2iamOff. */
+export const kiamOnlyKey = "kube2iam-to-kiam/kiam-only";
+export const kiamOnlyTaint = { key: kiamOnlyKey, value: "true", effect: "NoSchedule" };
+
+/** Taint with which nodes register until kiam's agent is ready there; see newNodes.startupTaint. */
+export const agentNotReadyTaint = {
+  key: "kube2iam-to-kiam/agent-not-ready",
+  value: "true",
+  effect: "NoSchedule",
+};

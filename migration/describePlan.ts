@@ -1,4 +1,4 @@
-import type { Plan } from "./plan.js";
+import type { Plan, PlannedWorker } from "./plan.js";
 import { stages, stageSummary } from "./stages.js";
 
 /** The plan for people: what every stage does to this cluster, and in which order workers move. */
@@ -19,12 +19,23 @@ export function describePlan(plan: Plan): string {
     `workers, in the order in which they move${stepsOf(plan)}:`,
     ...plan.waves.map(
       (wave) =>
-        `  ${wave.name.padEnd(9)} ${wave.workers.map((worker) => `${worker.name} (${worker.hostIp})`).join(", ")}`,
+        `  ${wave.name.padEnd(9)} ${wave.workers.map((worker) => `${worker.name} (${worker.hostIp})${rehearses(worker)}`).join(", ")}`,
     ),
+    ...(plan.staying.length === 0
+      ? []
+      : [
+          `  ${"stay".padEnd(9)} on kube2iam, being of other node groups: ${plan.staying.map(({ name }) => name).join(", ")}`,
+        ]),
   ].join("\n");
 }
 
 function stepsOf(plan: Plan): string {
-  const steps = plan.waves[0]?.workers[0]?.steps ?? [];
+  const workers = plan.waves.flatMap((wave) => wave.workers);
+  const usual = workers.find((worker) => rehearses(worker) === "") ?? workers[0];
+  const steps = (usual?.steps ?? []).filter((step) => step !== "rehearse-undo");
   return steps.length === 0 ? "" : `, each ${steps.join(" → ")}`;
+}
+
+function rehearses(worker: PlannedWorker): string {
+  return worker.steps.includes("rehearse-undo") ? ", where the way back is rehearsed" : "";
 }

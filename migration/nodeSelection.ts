@@ -7,6 +7,26 @@ export const masterLabels = [
   "node-role.kubernetes.io/control-plane",
 ] as const;
 
+/** Labels by which kops, EKS, eksctl and Karpenter say which group a node belongs to. */
+export const nodeGroupLabels = [
+  "kops.k8s.io/instancegroup",
+  "eks.amazonaws.com/nodegroup",
+  "alpha.eksctl.io/nodegroup-name",
+  "karpenter.sh/nodepool",
+] as const;
+
+/** Names of the groups that a node belongs to, as whoever made it calls them. */
+export function nodeGroups(node: Pick<NodeFacts, "labels">): string[] {
+  const names = nodeGroupLabels.map((label) => node.labels[label]);
+  return [...new Set(names.filter((name) => name !== undefined))];
+}
+
+/** Whether the settings let this worker be cut over; those of other groups stay on kube2iam. */
+export function mayMove(settings: Settings, node: Pick<NodeFacts, "labels">): boolean {
+  const { groups } = settings.workers;
+  return groups === undefined || nodeGroups(node).some((name) => groups.includes(name));
+}
+
 /** The nodes that are to run kiam's server. */
 export function serverNodes(settings: Settings, nodes: readonly NodeFacts[]): NodeFacts[] {
   const selector = settings.kiam.serverNodeSelector;

@@ -1,12 +1,16 @@
 import type { ClusterFacts, NodeFacts, RecordedKube2iam } from "./clusterFacts.js";
 import { cutoverGeneration } from "./cutoverGeneration.js";
+import { hasFailed, isProven, parseCutoverRecord } from "./cutoverRecord.js";
 import {
   effectiveKube2iam,
   effectiveRoleBaseArn,
   type EffectiveKube2iam,
 } from "./effectiveKube2iam.js";
-import { serverNodes, workerNodes } from "./nodeSelection.js";
+import { isKiamOnly } from "./kiamOnly.js";
+import { mayMove, serverNodes, workerNodes } from "./nodeSelection.js";
+import { digest } from "./digest.js";
 import { resolveRoleArn } from "./permitted.js";
+import { preStopToken } from "./preStopToken.js";
 import type { Settings } from "./settings.js";
 import { reaches, type Stage } from "./stages.js";
 
@@ -20,6 +24,10 @@ export interface Plan {
   kube2iam: EffectiveKube2iam & { interface: string };
   /** What is recorded in the cluster so that it outlives kube2iam. */
   record: RecordedKube2iam;
+  /** See preStopToken.ts. */
+  preStopToken: string;
+  /** Another one each time a retirement stopped because of connections; a safe word for a shell. */
+  drainAttempt: string;
   roleBaseArn: string;
   /** ARN patterns that the kiam-server role may assume. */
   assumableRoles: string[];
@@ -27,13 +35,15 @@ export interface Plan {
   agentInterface: string;
   /** Names of the nodes that run kiam's server. */
   servers: string[];
-  /** All workers in the order in which they move. */
+  /** The workers that move, in the order in which they do. */
   waves: Wave[];
+  /** Workers of node groups that the settings leave on kube2iam, by name. */
+  staying: PlannedWorker[];
   probe: PlannedProbe | undefined;
 }
 
 export interface Wave {
-  /** `canary-1`, `canary-2`, …, `wave-1`, … */
+  /** `retry-1`, …, `canary-1`, `canary-2`, …, `wave-1`, … */
   name: string;
   /** Moved at the same time; the next wave waits for all of them. */
   workers: PlannedWorker[];
@@ -56,10 +66,13 @@ export interface PlannedWorker {
 /**
  * shadow-probe: a pod on the worker gets its role from the agent directly, needing no rule.
  * capture: kube2iam's rule is read, for the way back.
+ * recheck: kiam's rule is there, and the shadow probe passes again, right before the removal.
  * remove-rule: kube2iam's rule is deleted over SSH.
+ * rehearse-undo: the rule is put back, a pod gets its role from kube2iam, the rule is deleted again.
  * live-probe: a pod on the worker gets its role through 169.254.169.254.
  */
-export type WorkerStep = "shadow-probe" | "capture" | "remove-rule" | "live-probe";
+export type WorkerStep =
+  "shadow-probe" | "capture" | "recheck" | "remove-rule" | "rehearse-undo" | "live-probe";
 
 export interface PlannedProbe {
   /** The role as the probe pod's annotation names it. */
@@ -82,9 +95,19 @@ export function makePlan(settings: Settings, facts: ClusterFacts): Plan {
       "The plan needs kube2iam's interface and the role base ARN; the audit says how to supply them.",
     );
   }
-  const workers = workerNodes(settings, facts.nodes).map((node) =>
-    planWorker(settings, facts, node),
+  const nodes = workerNodes(settings, facts.nodes);
+  const moving = nodes.filter((node) => mayMove(settings, node));
+  const waves = makeWaves(
+    moving.map((node) => planWorker(settings, facts, node)),
+    {
+      failed: moving.filter((node) => hasFailed(recordOf(node))).map((node) => node.name),
+      canaries: settings.workers.canaries,
+      waveSize: settings.workers.waveSize,
+    },
   );
+  const staying = nodes
+    .filter((node) => !mayMove(settings, node))
+    .map((node) => planWorker(settings, facts, node));
   return {
     stage: settings.stage,
     kube2iam: { ...kube2iam, interface: kube2iam.interface },
@@ -93,13 +116,21 @@ export function makePlan(settings: Settings, facts: ClusterFacts): Plan {
       interface: kube2iam.interface,
       baseRoleArn: kube2iam.baseRoleArn,
     },
+    preStopToken: preStopToken(facts),
+    drainAttempt: digest([facts.notes.connectionsLeft ?? ""]),
     roleBaseArn,
     assumableRoles: settings.iam.assumableRoles ?? [`${roleBaseArn}*`],
-    agentInterface: settings.kiam.hostInterface ?? kube2iam.interface,
+    agentInterface: agentInterface(settings, { interface: kube2iam.interface }),
     servers: serverNodes(settings, facts.nodes).map((node) => node.name),
-    waves: makeWaves(workers, settings.workers.canaries, settings.workers.waveSize),
+    waves: withRehearsal(waves, rehearsalWorker(settings, moving, waves)),
+    staying,
     probe: planProbe(settings, roleBaseArn),
   };
+}
+
+/** Interface of the kiam agent's rule: that of kube2iam unless the settings say otherwise. */
+export function agentInterface(settings: Settings, kube2iam: { interface: string }): string {
+  return settings.kiam.hostInterface ?? kube2iam.interface;
 }
 
 function planWorker(settings: Settings, facts: ClusterFacts, node: NodeFacts): PlannedWorker {
@@ -119,35 +150,89 @@ function planWorker(settings: Settings, facts: ClusterFacts, node: NodeFacts): P
     hostIp: node.internalIp,
     address,
     hostKey: settings.ssh.hostKeys[node.name],
-    generation: cutoverGeneration(node, facts.kube2iam?.pods[node.name]?.uid),
+    generation: cutoverGeneration(
+      node,
+      facts.kube2iam?.pods[node.name]?.uid,
+      facts.rules[node.name],
+    ),
     steps: [
       ...(reaches(settings.stage, "agent") ? (["shadow-probe"] as const) : []),
-      ...(reaches(settings.stage, "cutover")
-        ? (["capture", "remove-rule", "live-probe"] as const)
+      ...(reaches(settings.stage, "cutover") && mayMove(settings, node)
+        ? cutoverSteps(isKiamOnly(facts, node))
         : []),
     ],
   };
 }
 
+/** Where kube2iam never was there is no rule to capture or to remove, and no need for SSH. */
+function cutoverSteps(kiamOnly: boolean): WorkerStep[] {
+  return kiamOnly ? ["recheck", "live-probe"] : ["capture", "recheck", "remove-rule", "live-probe"];
+}
+
+function recordOf(node: NodeFacts) {
+  return parseCutoverRecord(node.cutoverAnnotation);
+}
+
 /**
- * Canaries one by one in the order given, then the others by name in waves. A canary that is no
- * worker (any more) is passed over.
+ * The worker on which the way back is rehearsed: the first to move, and never one that pods
+ * depend on already. Whoever was it stays it, so that nothing changes afterwards.
  */
+function rehearsalWorker(
+  settings: Settings,
+  moving: readonly NodeFacts[],
+  waves: readonly Wave[],
+): string | undefined {
+  if (!settings.workers.canaryRehearsal || !reaches(settings.stage, "cutover")) return undefined;
+  const rehearsed = moving.find((node) => recordOf(node)?.rehearsed === true);
+  if (rehearsed !== undefined) return rehearsed.name;
+  if (moving.some((node) => isProven(recordOf(node)))) return undefined;
+  return waves[0]?.workers[0]?.name;
+}
+
+function withRehearsal(waves: readonly Wave[], name: string | undefined): Wave[] {
+  return waves.map((wave) => ({
+    ...wave,
+    workers: wave.workers.map((worker) =>
+      worker.name === name && worker.steps.includes("remove-rule")
+        ? {
+            ...worker,
+            steps: worker.steps.flatMap((step): WorkerStep[] =>
+              step === "live-probe" ? ["rehearse-undo", "live-probe"] : [step],
+            ),
+          }
+        : worker,
+    ),
+  }));
+}
+
+export interface WaveOrder {
+  /** Workers whose last cutover did not end well: they go first, one by one. */
+  failed: readonly string[];
+  /** Then these, one by one, in this order; the first of the others by name when empty. */
+  canaries: readonly string[];
+  /** Then the others by name, so many at a time: a number, or a percentage of them. */
+  waveSize: number | string;
+}
+
+/** The workers in the order in which they move. Names that are no worker's (any more) are passed over. */
 export function makeWaves(
   workers: readonly PlannedWorker[],
-  canaries: readonly string[],
-  waveSize: number | string,
+  { failed, canaries, waveSize }: WaveOrder,
 ): Wave[] {
-  const first = canaries.flatMap((name) => workers.filter((worker) => worker.name === name));
-  const rest = workers.filter((worker) => !canaries.includes(worker.name));
+  const retried = workers.filter((worker) => failed.includes(worker.name));
+  const others = workers.filter((worker) => !failed.includes(worker.name));
+  const named = canaries.flatMap((name) => others.filter((worker) => worker.name === name));
+  // Somebody has to be first, and alone.
+  const alone = canaries.length === 0 && retried.length === 0 ? others.slice(0, 1) : named;
+  const rest = others.filter((worker) => !alone.includes(worker));
   const size =
     typeof waveSize === "number"
       ? waveSize
       : Math.max(1, Math.ceil((rest.length * Number.parseInt(waveSize, 10)) / 100));
-  const waves: Wave[] = first.map((worker, index) => ({
-    name: `canary-${index + 1}`,
-    workers: [worker],
-  }));
+  const waves: Wave[] = [
+    ...retried.map((worker, index) => ({ name: `retry-${index + 1}`, workers: [worker] })),
+    ...alone.map((worker, index) => ({ name: `canary-${index + 1}`, workers: [worker] })),
+  ];
   for (let start = 0; start < rest.length; start += size) {
     waves.push({ name: `wave-${start / size + 1}`, workers: rest.slice(start, start + size) });
   }
@@ -165,7 +250,7 @@ function planProbe(settings: Settings, roleBaseArn: string): PlannedProbe | unde
   };
 }
 
-/** All workers of a plan, in the order in which they move. */
+/** All workers of a plan: those that move, in their order, then those that stay. */
 export function plannedWorkers(plan: Plan): PlannedWorker[] {
-  return plan.waves.flatMap((wave) => wave.workers);
+  return [...plan.waves.flatMap((wave) => wave.workers), ...plan.staying];
 }

@@ -21,12 +21,17 @@ import {
   type PodFacts,
   type RecordedKube2iam,
 } from "./clusterFacts.js";
+import { gateNotesName } from "./gateNotes.js";
+import { kube2iamCommandLine } from "./kube2iamFlags.js";
+import { dangerousHooks } from "./kube2iamPreStop.js";
+import { avoidsKiamOnly } from "./kiamOnlyAffinity.js";
 import { apiMessage, isNotFound, listAll } from "./kubernetesApi.js";
 import { permittedAnnotation, roleAnnotation } from "./permitted.js";
-import type { Settings } from "./settings.js";
+import type { Settings, Toleration } from "./settings.js";
 
 /**
- * Reads what the plan and the audit need. Changes nothing.
+ * Reads what the plan and the audit need, but for the workers' rules, which take more than the
+ * API (gates/ruleStates.ts). Changes nothing.
  *
  * @throws Error that names the call where the API refuses or cannot be reached
  */
@@ -38,7 +43,7 @@ export async function readClusterFacts(
   const core = config.makeApiClient(CoreV1Api);
   const apps = config.makeApiClient(AppsV1Api);
   const { namespace, daemonSet } = settings.kube2iam;
-  const [nodes, namespaces, pods, live, recorded] = await Promise.all([
+  const [nodes, namespaces, pods, live, record, notes] = await Promise.all([
     named(
       "listing nodes",
       listAll((page) => core.listNode(page)),
@@ -52,14 +57,20 @@ export async function readClusterFacts(
       listAll((page) => core.listPodForAllNamespaces(page)),
     ),
     readDaemonSet(apps, namespace, daemonSet),
-    readRecord(core, settings.kiam.namespace),
+    readConfigMap(core, settings.kiam.namespace, recordName),
+    readConfigMap(core, settings.kiam.namespace, gateNotesName),
   ]);
   return {
     nodes: nodes.map(nodeFacts),
     namespaces: namespaces.map(namespaceFacts),
     pods: pods.filter((pod) => !isFinished(pod)).map(podFacts),
     kube2iam: live === undefined ? undefined : kube2iamFacts(live, pods),
-    recorded,
+    recorded:
+      record[recordKey] === undefined
+        ? undefined
+        : (JSON.parse(record[recordKey]) as RecordedKube2iam),
+    notes,
+    rules: {},
   };
 }
 
@@ -86,17 +97,17 @@ async function readDaemonSet(
   }
 }
 
-async function readRecord(
+/** What a ConfigMap holds; nothing where it does not exist (yet). */
+async function readConfigMap(
   core: CoreV1Api,
   namespace: string,
-): Promise<RecordedKube2iam | undefined> {
+  name: string,
+): Promise<Partial<Record<string, string>>> {
   try {
-    const record = await core.readNamespacedConfigMap({ namespace, name: recordName });
-    const text = record.data?.[recordKey];
-    return text === undefined ? undefined : (JSON.parse(text) as RecordedKube2iam);
+    return (await core.readNamespacedConfigMap({ namespace, name })).data ?? {};
   } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw new Error(`Could not read ConfigMap ${namespace}/${recordName}: ${apiMessage(error)}`, {
+    if (isNotFound(error)) return {};
+    throw new Error(`Could not read ConfigMap ${namespace}/${name}: ${apiMessage(error)}`, {
       cause: error,
     });
   }
@@ -150,7 +161,7 @@ function podFacts(pod: V1Pod): PodFacts {
 }
 
 function kube2iamFacts(daemonSet: V1DaemonSet, pods: V1Pod[]): Kube2iamFacts {
-  const container = daemonSet.spec?.template.spec?.containers[0];
+  const spec = daemonSet.spec?.template.spec;
   const own = pods.filter(
     (pod) =>
       pod.metadata?.deletionTimestamp === undefined &&
@@ -159,8 +170,10 @@ function kube2iamFacts(daemonSet: V1DaemonSet, pods: V1Pod[]): Kube2iamFacts {
   return {
     namespace: daemonSet.metadata?.namespace ?? "",
     daemonSet: daemonSet.metadata?.name ?? "",
-    commandLine: [...(container?.command ?? []), ...(container?.args ?? [])],
-    preStop: container?.lifecycle?.preStop?.exec?.command,
+    commandLine: kube2iamCommandLine(spec),
+    preStop: dangerousHooks(spec),
+    tolerations: (spec?.tolerations ?? []) as Toleration[],
+    avoidsKiamOnly: avoidsKiamOnly(spec?.affinity),
     pods: Object.fromEntries(
       own.flatMap((pod) => {
         const ready = pod.status?.conditions?.some(

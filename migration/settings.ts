@@ -278,8 +278,18 @@ const workers = z.strictObject({
     .array(z.strictObject({ name: kubernetesName, address: hostAddress.optional() }))
     .min(1, "must name at least one worker")
     .optional(),
-  /** Names of the workers to move first, one by one; low-risk ones. */
+  /**
+   * Node groups whose workers are cut over, by the name that kops, EKS, eksctl or Karpenter gives
+   * them; the others keep kube2iam. Every group when unset. Taking a group out puts its workers back.
+   */
+  groups: z.array(z.string().min(1)).min(1, "must name at least one node group").optional(),
+  /** Names of the workers to move first, one by one: low-risk ones. The first by name when empty. */
   canaries: z.array(kubernetesName).default([]),
+  /**
+   * Undo and redo the removal once on the first worker, so that the way back is proven before
+   * anybody else depends on it.
+   */
+  canaryRehearsal: z.boolean().default(true),
   /** How many workers to move at a time after the canaries: a number, or a percentage of them. */
   waveSize: z
     .union([
@@ -303,6 +313,12 @@ const probe = z.strictObject({
   image: image.optional(),
   /** Namespace of the probe pods; kiam's when unset. */
   namespace: kubernetesName.optional(),
+  /** Seconds that a probe, and whatever else is waited for, may take before it counts as failed. */
+  timeoutSeconds: z
+    .int()
+    .min(10, "must be at least 10")
+    .max(3600, "must be at most 3600")
+    .default(180),
 });
 
 const retirement = z.strictObject({
@@ -314,6 +330,41 @@ const retirement = z.strictObject({
     .default(300),
   /** What to do then: stop, or let clients that still hold one reconnect (one reset each). */
   then: z.enum(["stop", "proceed"]).default("stop"),
+  /**
+   * Seconds without data after which a connection to kube2iam is idle and is closed, over SSH, on
+   * the worker; its client notices nothing but a new connection. Never closed when unset.
+   */
+  closeIdleSeconds: z
+    .int()
+    .min(1, "must be at least 1")
+    .max(3600, "must be at most 3600")
+    .optional(),
+  /**
+   * Whether kube2iam goes worker by worker, each proven before the next, or at once. Either way
+   * only after no worker needs it.
+   */
+  pace: z
+    .enum(["worker", "at-once"], { error: "must be one of worker, at-once" })
+    .default("worker"),
+});
+
+const newNodes = z.strictObject({
+  /**
+   * What keeps kube2iam off nodes that are born from stage cutover on. `taint`: they register with
+   * kube2iam-to-kiam/kiam-only=true:NoSchedule, which kube2iam must not tolerate and everything
+   * else that runs there has to. `label`: they register with kube2iam-to-kiam/kiam-only=true, and
+   * kube2iam's DaemonSet gets a node affinity against it.
+   */
+  keepKube2iamOff: z
+    .enum(["none", "taint", "label"], { error: "must be one of none, taint, label" })
+    .default("none"),
+  /**
+   * From stage agent on, take the taint kube2iam-to-kiam/agent-not-ready=true:NoSchedule off each
+   * node once kiam's agent is ready there. Nodes have to register with it.
+   */
+  startupTaint: z.boolean().default(false),
+  /** Image with a POSIX shell and kubectl, for `startupTaint`. */
+  kubectlImage: image.default("docker.io/alpine/k8s:1.34.2"),
 });
 
 export const settingsSchema = z.strictObject({
@@ -328,6 +379,7 @@ export const settingsSchema = z.strictObject({
   workers: workers.prefault({}),
   probe: probe.prefault({}),
   retirement: retirement.prefault({}),
+  newNodes: newNodes.prefault({}),
 });
 
 export type Settings = z.output<typeof settingsSchema>;

@@ -1197,7 +1197,7 @@ milliseconds() {
   case $value in '' | *[!0-9]*) value=0 ;; esac
 }
 
-# list_clients: who holds an established connection to kube2iam's port, the worker itself not
+# list_clients FILTER: who holds an established connection that fits it, the worker itself not
 # counted, as rows "STATE SECONDS LOCAL ADDRESS PORT" in $clients. SECONDS: since the last data in
 # either direction. STATE:
 #   idle      may be closed
@@ -1207,7 +1207,7 @@ milliseconds() {
 #   unknown   ss gives no times, or no address that it would take
 list_clients() {
   clients='' record=''
-  if ! sockets=$(ss -tni state established "sport = :$kube2iam_port" 2>&1 </dev/null); then
+  if ! sockets=$(ss -tni state established "$1" 2>&1 </dev/null); then
     problem no-ss "connections could not be listed, so none is known to be idle: ss -tni: $sockets"
     return 1
   fi
@@ -1261,13 +1261,17 @@ split_client() {
 
 bracketed() { case $1 in *:*) printf '[%s]' "$1" ;; *) printf %s "$1" ;; esac; }
 
-# Closes every idle one. What ss did not say to have closed is in $withstood: rows "ADDRESS PORT".
+# Closes every idle one. Each is looked at once more right before: what a client sends between the
+# look and the closing is lost, so as little time as can be must pass. What ss did not say to have closed is in $withstood: rows "ADDRESS PORT".
 close_idle() {
   withstood='' withstood_detail=''
   for client in $clients; do
     split_client "$client"
     [ "$state" = idle ] || continue
-    answer=$(ss -tnK state established "src $(bracketed "$to") and dst $(bracketed "$address") and sport = :$kube2iam_port and dport = :$port" 2>&1 </dev/null)
+    this_one="src $(bracketed "$to") and dst $(bracketed "$address") and sport = :$kube2iam_port and dport = :$port"
+    list_clients "$this_one" || return 0
+    case $clients in 'idle '*) ;; *) continue ;; esac
+    answer=$(ss -tnK state established "$this_one" 2>&1 </dev/null)
     case "$NEWLINE$answer" in
     *"$NEWLINE"[0-9]*) # ss lists what it has closed
       closed="$closed${closed:+$NEWLINE}$address $port $seconds"
@@ -1333,7 +1337,8 @@ drain() {
   HTTP_TIME=2
   own=$(own_addresses) kiam_failed=''
   deadline=$(($(uptime_seconds) + wait_seconds))
-  while list_clients; do
+  all_clients="sport = :$kube2iam_port"
+  while list_clients "$all_clients"; do
     case "$NEWLINE$clients" in *"${NEWLINE}idle "*) drain_once ;; esac
     if [ "$problems" -gt 0 ] || [ -z "$clients" ] || [ "$(uptime_seconds)" -ge "$deadline" ]; then break; fi
     sleep 1
@@ -1371,7 +1376,7 @@ drain_once() {
     return 0
   fi
   close_idle
-  list_clients && check_withstood
+  list_clients "$all_clients" && check_withstood
 }
 
 words_for_clients() {

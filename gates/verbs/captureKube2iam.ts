@@ -1,9 +1,11 @@
 import { Cluster } from "../cluster.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
+import { captureCompanions, otherReferences } from "../kube2iamCompanions.js";
 import { applicableManifest } from "../kube2iamManifest.js";
 import { GateError } from "../problem.js";
+import { progress } from "../progress.js";
 
-/** kube2iam's DaemonSet as it could be applied again, for the way back from its retirement. */
+/** kube2iam as it could be applied again, for the way back from its retirement. */
 export async function captureKube2iam({
   target,
 }: CheckedInput<"capture-kube2iam">): Promise<GateOutput<"capture-kube2iam">> {
@@ -20,5 +22,11 @@ export async function captureKube2iam({
       },
     ]);
   }
-  return { manifest: applicableManifest(live) };
+  const { companions, account } = await captureCompanions(cluster, live);
+  const notes = otherReferences(live, account).map(
+    (reference) =>
+      `kube2iam uses ${reference}, which is not captured: the way back needs it to be there`,
+  );
+  for (const note of notes) progress(note);
+  return { manifest: applicableManifest(live, ["spec"]), companions, notes };
 }

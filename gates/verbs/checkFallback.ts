@@ -1,14 +1,16 @@
 import { Cluster } from "../cluster.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
 import { NodeRules } from "../nodeRules.js";
+import { kiamOnlyNodes } from "../placement.js";
 import { GateError } from "../problem.js";
 import { waitForRollout } from "../rollout.js";
 import { Deadline } from "../wait.js";
 import { onEachWorker, readWorkers } from "../workers.js";
 
 /**
- * Sees before the cutover that the way back is open: kube2iam runs on every worker, and rules can
- * be reached there through its pods and through kiam's agents.
+ * Sees before the cutover that the way back is open: kube2iam runs on every worker that it is not
+ * kept off by the kiam-only label or taint, and rules can be reached there through its pods and
+ * through kiam's agents.
  */
 export async function checkFallback({
   target,
@@ -16,15 +18,19 @@ export async function checkFallback({
 }: CheckedInput<"check-fallback">): Promise<GateOutput<"check-fallback">> {
   const cluster = await Cluster.connect(target.kubernetes);
   const { present: workers } = await readWorkers(cluster, given);
+  const name = { namespace: target.kube2iam.namespace, name: target.kube2iam.daemonSet };
+  const kiamOnly = await kiamOnlyNodes(cluster, name);
   await waitForRollout(
     cluster,
-    { namespace: target.kube2iam.namespace, name: target.kube2iam.daemonSet },
+    name,
     Deadline.after(target.timeoutSeconds),
-    workers.map((worker) => worker.name),
+    workers.map((worker) => worker.name).filter((worker) => !kiamOnly.has(worker)),
   );
   const rules = await NodeRules.read(cluster, target);
   await onEachWorker(workers, "The way back to kube2iam is not open", async (worker) => {
     for (const system of ["kiam", "kube2iam"] as const) {
+      // It comes there once the label or taint is without effect, before the fallback needs it.
+      if (system === "kube2iam" && kiamOnly.has(worker.name)) continue;
       const report = await rules.inspect(worker, system);
       const failed = report.backends.filter((backend) => backend.state === "failed");
       if (failed.length > 0) {

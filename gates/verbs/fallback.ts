@@ -1,16 +1,16 @@
 import type { V1DaemonSet } from "@kubernetes/client-node";
 
-import { Cluster, isReady, nameOf } from "../cluster.js";
+import { insertsItsRule, kube2iamCommandLine } from "../../migration/kube2iamFlags.js";
+import { Cluster } from "../cluster.js";
 import { releaseWorker } from "../cutoverRecord.js";
 import type { CheckedInput, GateOutput, Probe, Target, Worker } from "../inputs.js";
-import { insertsItsRule } from "../kube2iamManifest.js";
+import { restartKube2iam } from "../kube2iamPod.js";
 import { waitForKube2iamRule } from "../kube2iamRule.js";
 import { proveLive } from "../live.js";
 import { NodeRules, reportProblemsOf } from "../nodeRules.js";
 import { runProbe } from "../probe.js";
 import { GateError } from "../problem.js";
 import { progress } from "../progress.js";
-import { Deadline, waitFor } from "../wait.js";
 import { onEachWorker, readWorkers } from "../workers.js";
 
 /**
@@ -87,7 +87,7 @@ async function bringRuleBack(
   worker: Worker,
 ): Promise<void> {
   const rules = await NodeRules.read(cluster, target);
-  if (!insertsItsRule(daemonSet)) {
+  if (!insertsItsRule(kube2iamCommandLine(daemonSet.spec?.template.spec))) {
     const { kube2iamRule } = await rules.inspect(worker);
     if (kube2iamRule === null) {
       throw new GateError(`kube2iam's rule for ${worker.name} is not known`, [
@@ -105,26 +105,6 @@ async function bringRuleBack(
     return;
   }
   const old = rules.pod("kube2iam", worker);
-  if (old !== undefined) await cluster.deletePod(nameOf(old));
-  const look = await waitFor(Deadline.after(target.timeoutSeconds), async () => {
-    const pods = await cluster.podsOf(daemonSet);
-    const fresh = pods.find(
-      (pod) =>
-        pod.spec?.nodeName === worker.name &&
-        pod.metadata?.uid !== old?.metadata?.uid &&
-        isReady(pod),
-    );
-    return fresh === undefined ? { pending: undefined } : { done: fresh };
-  });
-  if (!("done" in look)) {
-    throw new GateError(`kube2iam does not run on ${worker.name}`, [
-      {
-        where: `node ${worker.name}`,
-        what: `no ready pod of kube2iam ${target.timeoutSeconds} s after its restart`,
-        why: "kiam goes on supplying this worker; nothing was removed",
-        fix: "see why kube2iam does not start there",
-      },
-    ]);
-  }
+  await restartKube2iam(cluster, daemonSet, { target, worker, old });
   await waitForKube2iamRule(cluster, target, worker);
 }

@@ -1,68 +1,90 @@
-import type { V1DaemonSet } from "@kubernetes/client-node";
+import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 
 import { Cluster, nameOf } from "../cluster.js";
 import { readRecord, writeRecord } from "../cutoverRecord.js";
-import type { CheckedInput, GateOutput, Target, Worker } from "../inputs.js";
-import { insertsItsRule } from "../kube2iamManifest.js";
+import type { CheckedInput, GateOutput, Worker } from "../inputs.js";
+import { removeNewRule, removeRule } from "../kube2iamRule.js";
 import { proveLive } from "../live.js";
-import { NodeRules, reportProblemsOf } from "../nodeRules.js";
-import { GateError } from "../problem.js";
+import { kiamOnlyNodes } from "../placement.js";
 import { progress } from "../progress.js";
 import { waitForRollout } from "../rollout.js";
-import { waitForKube2iamRule } from "../kube2iamRule.js";
 import { Deadline } from "../wait.js";
 import { onEachWorker, readWorkers } from "../workers.js";
+import { awaitDeletion } from "./awaitDeletion.js";
 
 /**
- * Undoes the retirement: kube2iam runs again as it did, and its rule, which each pod inserts when
- * it starts and which lands behind kiam's, is removed again. That is the state of stage cutover.
+ * Undoes the retirement, also where somebody uninstalled more of kube2iam meanwhile: what is
+ * missing of it is created, and what is there is left as it is. Pods that a retirement worker by
+ * worker had not come to yet are taken over. kube2iam's rule, which each new pod inserts behind
+ * kiam's when it starts, is removed again. That is the state of stage cutover.
  */
 export async function restoreKube2iam({
   target,
   workers: given,
   manifest,
+  companions,
   probe,
 }: CheckedInput<"restore-kube2iam">): Promise<GateOutput<"restore-kube2iam">> {
   const cluster = await Cluster.connect(target.kubernetes);
   const { present: workers, gone } = await readWorkers(cluster, given);
   for (const name of gone) progress(`${name} is no longer in the cluster; skipped`);
-  const wanted = manifest as unknown as V1DaemonSet;
-  const name = nameOf(wanted);
-  if ((await cluster.daemonSet(name)) === undefined) {
-    await cluster.createDaemonSet(name.namespace, wanted);
-    progress(`DaemonSet ${name.namespace}/${name.name} applied as it was captured`);
-  } else {
-    progress(`DaemonSet ${name.namespace}/${name.name} is there already`);
+  const name = nameOf(manifest);
+  // Where the retirement was interrupted just now.
+  await awaitDeletion({ target, daemonSet: name });
+  const created: string[] = [];
+  for (const object of [...companions, manifest]) {
+    const named = `${object.kind} ${[object.metadata.namespace, object.metadata.name].filter(Boolean).join("/")}`;
+    const wasMissing = await cluster.createIfMissing(object);
+    if (wasMissing) created.push(named);
+    progress(`${named} ${wasMissing ? "created as it was captured" : "is there already"}`);
   }
-  await waitForRollout(
+  const without = await kiamOnlyNodes(cluster, name);
+  const { daemonSet, pods } = await waitForRollout(
     cluster,
     name,
     Deadline.after(target.timeoutSeconds),
-    workers.map((worker) => worker.name),
+    workers.map((worker) => worker.name).filter((worker) => !without.has(worker)),
   );
-  const ruleComes = insertsItsRule(wanted);
   await onEachWorker(workers, "kube2iam is back, but not as it was before", async (worker) => {
-    if (ruleComes) await waitForKube2iamRule(cluster, target, worker);
-    await removeSleepingRule(cluster, target, worker);
+    const pod = pods.get(worker.name);
+    if (pod !== undefined && (await isNew(cluster, daemonSet, pod, worker))) {
+      await removeNewRule(cluster, daemonSet, target, worker);
+    } else {
+      await removeRule(cluster, target, worker);
+    }
     await proveLive(cluster, { target, worker, probe, system: "kiam" });
-    await recordNewPod(cluster, target, worker);
+    if (pod !== undefined) await recordNewPod(cluster, pod, worker);
   });
-  return { workers: workers.map((worker) => worker.name), skipped: gone };
+  return { created, workers: workers.map((worker) => worker.name), skipped: gone };
 }
 
-async function removeSleepingRule(cluster: Cluster, target: Target, worker: Worker): Promise<void> {
-  const rules = await NodeRules.read(cluster, target);
-  const problems = reportProblemsOf(worker, await rules.remove(worker, "kube2iam"));
-  if (problems.length > 0) {
-    throw new GateError(`kube2iam's rule is not removed again on ${worker.name}`, problems);
-  }
+/**
+ * Whether a pod can still be about to insert its rule: not one that was taken over, and not one
+ * whose rule an earlier run removed already.
+ */
+async function isNew(
+  cluster: Cluster,
+  daemonSet: V1DaemonSet,
+  pod: V1Pod,
+  worker: Worker,
+): Promise<boolean> {
+  if (createdAt(pod) < createdAt(daemonSet)) return false;
+  const record = await readRecord(cluster, worker.name);
+  return !(
+    record !== undefined &&
+    "generation" in record &&
+    record.kube2iamPod === pod.metadata?.uid
+  );
+}
+
+function createdAt(object: V1DaemonSet | V1Pod): number {
+  return new Date(object.metadata?.creationTimestamp ?? 0).getTime();
 }
 
 /** The pod is another than the one the cutover was recorded with; the cutover is the same. */
-async function recordNewPod(cluster: Cluster, target: Target, worker: Worker): Promise<void> {
+async function recordNewPod(cluster: Cluster, pod: V1Pod, worker: Worker): Promise<void> {
   const record = await readRecord(cluster, worker.name);
-  const rules = await NodeRules.read(cluster, target);
-  const pod = rules.pod("kube2iam", worker)?.metadata?.uid;
-  if (record === undefined || "undone" in record || pod === undefined) return;
-  await writeRecord(cluster, worker.name, { ...record, kube2iamPod: pod });
+  const uid = pod.metadata?.uid;
+  if (record === undefined || "undone" in record || uid === undefined) return;
+  await writeRecord(cluster, worker.name, { ...record, kube2iamPod: uid });
 }

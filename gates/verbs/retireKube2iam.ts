@@ -1,12 +1,15 @@
 import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 
-import { Cluster, nameOf } from "../cluster.js";
-import { lingeringClients, type LingeringClient } from "../connections.js";
-import type { CheckedInput, GateOutput, Target, Worker } from "../inputs.js";
-import { dangerousPreStop } from "../kube2iamManifest.js";
+import { dangerousHooks } from "../../migration/kube2iamPreStop.js";
+import { Cluster, ClusterError, nameOf, selectorText } from "../cluster.js";
+import { describeClient, waitForConnections, type LingeringClient } from "../connections.js";
+import { noteForNextPlan } from "../gateNotes.js";
+import type { CheckedInput, GateOutput, ProbeResult, Worker } from "../inputs.js";
+import { requireKiamRule } from "../kiamRule.js";
+import { deletePods, kube2iamPods } from "../kube2iamPods.js";
 import { notInForce, proveLive } from "../live.js";
 import { NodeRules } from "../nodeRules.js";
-import { GateError } from "../problem.js";
+import { GateError, problemsOf } from "../problem.js";
 import { progress } from "../progress.js";
 import { Deadline, waitFor } from "../wait.js";
 import { onEachWorker, readWorkers } from "../workers.js";
@@ -14,47 +17,84 @@ import { onEachWorker, readWorkers } from "../workers.js";
 type Input = CheckedInput<"retire-kube2iam">;
 
 /**
- * Deletes kube2iam's DaemonSet, once nothing depends on it any more, and proves every worker
- * again. Where it is gone already, only the proof is left to do.
+ * Ends kube2iam once nothing depends on it any more, and proves every worker again. Its DaemonSet
+ * goes first and leaves the pods running, so that each can be deleted and its worker proven before
+ * the next; a failure leaves kube2iam's other pods where they are. A rerun finds those that an
+ * interrupted run left, and goes on with them.
  */
 export async function retireKube2iam(input: Input): Promise<GateOutput<"retire-kube2iam">> {
-  const { target, probe } = input;
+  const { target } = input;
   const cluster = await Cluster.connect(target.kubernetes);
   const { present: workers, gone } = await readWorkers(cluster, input.workers);
   const notes = gone.map((name) => `${name} is no longer in the cluster`);
-  const name = { namespace: target.kube2iam.namespace, name: target.kube2iam.daemonSet };
+  const manifest = input.manifest as unknown as V1DaemonSet;
+  const name = nameOf(manifest);
   const daemonSet = await cluster.daemonSet(name);
+  const isThere = daemonSet !== undefined || (await kube2iamPods(cluster, manifest)).length > 0;
+  if (!isThere) progress(`DaemonSet ${name.namespace}/${name.name} is gone already`);
+  const left = isThere ? await withdraw(cluster, input, workers, daemonSet) : [];
+  notes.push(...left.map((each) => `${describeClient(each)} (${each.worker})`));
 
-  if (daemonSet === undefined) {
-    progress(`DaemonSet ${name.namespace}/${name.name} is gone already`);
-  } else {
-    refusePreStop(daemonSet);
-    await onEachWorker(workers, "kube2iam is still in use", async (worker) => {
-      await requireKiamAlone(await NodeRules.read(cluster, target), worker);
-    });
-    notes.push(...(await waitForConnections(cluster, workers, input)));
-    await deleteDaemonSet(cluster, daemonSet, target);
-    progress(`DaemonSet ${name.namespace}/${name.name} and its pods are gone`);
-  }
+  const pods = await kube2iamPods(cluster, manifest);
+  const own = workers.map((worker) => ({
+    worker,
+    pods: pods.filter(({ spec }) => spec?.nodeName === worker.name),
+    // Whoever was waited for in vain is not waited for again.
+    waitSeconds: left.some((each) => each.worker === worker.name)
+      ? 0
+      : input.connections.waitSeconds,
+  }));
+  const waiting = input.pace === "worker" ? own.filter((each) => each.pods.length > 0) : [];
+  const free = own.filter((each) => !waiting.includes(each));
+  const going = free.flatMap((each) => each.pods);
+  await deletePods(cluster, going, target.timeoutSeconds);
   const probes = await onEachWorker(
-    workers,
+    free.map((each) => each.worker),
     "kube2iam is gone, and not every worker is proven to be served by kiam",
-    async (worker) => (await proveLive(cluster, { target, worker, probe, system: "kiam" })).result,
+    (worker) => prove(cluster, input, worker),
   );
+  probes.push(...(await oneByOne(cluster, input, waiting)));
+  notes.push(...(await retireElsewhere(cluster, input, workers, pods)));
+  if (isThere) {
+    progress(`DaemonSet ${name.namespace}/${name.name} and its pods are gone`);
+    notes.push(...(await tidyUp(cluster, manifest)));
+  }
   for (const note of notes) progress(note);
-  return { deleted: daemonSet !== undefined, probes, notes };
+  return { deleted: isThere, probes, notes };
+}
+
+/**
+ * Sees that nothing depends on kube2iam any more, and takes its DaemonSet away from its pods.
+ *
+ * @returns who still holds a connection, where the settings say to proceed all the same
+ */
+async function withdraw(
+  cluster: Cluster,
+  input: Input,
+  workers: readonly Worker[],
+  daemonSet: V1DaemonSet | undefined,
+): Promise<LingeringClient[]> {
+  const { target, connections } = input;
+  if (daemonSet !== undefined) refusePreStop(daemonSet);
+  const rules = await NodeRules.read(cluster, target);
+  await onEachWorker(workers, "kube2iam is still in use", (worker) =>
+    requireKiamAlone(rules, worker),
+  );
+  const left = await waitOrNote(cluster, input, workers, connections.waitSeconds);
+  if (daemonSet !== undefined) await deleteDaemonSet(cluster, daemonSet, target.timeoutSeconds);
+  return left;
 }
 
 function refusePreStop(daemonSet: V1DaemonSet): void {
-  const hook = dangerousPreStop(daemonSet);
+  const [hook] = dangerousHooks(daemonSet.spec?.template.spec);
   if (hook === undefined) return;
   const { namespace, name } = nameOf(daemonSet);
   throw new GateError("kube2iam's preStop hook forbids to delete it; nothing was touched", [
     {
       where: `DaemonSet ${namespace}/${name}`,
-      what: `its preStop hook runs: ${hook}`,
+      what: `it has its preStop hook again: ${hook.command.join(" ")}`,
       why: "hooks of this kind delete every nat rule for 169.254.169.254, kiam's included: pods would be given the node's own role",
-      fix: "remove the hook, with updateStrategy OnDelete so that no pod restarts with the old one, then run again",
+      fix: "take the hook out of what kube2iam is deployed from, and run the update again, which neutralises it",
     },
   ]);
 }
@@ -77,60 +117,100 @@ async function requireKiamAlone(rules: NodeRules, worker: Worker): Promise<void>
   }
 }
 
-/** @returns what was left when the operator's choice is to proceed */
-async function waitForConnections(
+/** Where the wait is in vain, the next update's commands that close idle connections run again. */
+async function waitOrNote(
   cluster: Cluster,
-  workers: readonly Worker[],
   { target, connections }: Input,
-): Promise<string[]> {
-  const rules = await NodeRules.read(cluster, target);
-  let said = "";
-  const look = await waitFor<true, LingeringClient[]>(
-    Deadline.after(connections.waitSeconds),
-    async () => {
-      const left = await lingeringClients(cluster, rules, workers);
-      if (left.length === 0) return { done: true };
-      const names = left.map(({ client }) => client).join(", ");
-      if (names !== said) progress(`connections to kube2iam are still held by ${names}`);
-      said = names;
-      return { pending: left };
-    },
-    2000,
-  );
-  if ("done" in look) return [];
-  const clients = look.pending.map(
-    ({ worker, client, connections: count }) =>
-      `${client} holds ${count} ${count === 1 ? "connection" : "connections"} to kube2iam (${worker})`,
-  );
-  if (connections.then === "proceed") return clients;
-  throw new GateError(
-    `Connections to kube2iam are left after ${connections.waitSeconds} s; it was not deleted`,
-    look.pending.map(({ worker, client, connections: count }) => ({
-      where: `node ${worker}`,
-      what: `${client} holds ${count} established ${count === 1 ? "connection" : "connections"} to kube2iam`,
-      why: "deleting a nat rule does not touch connections: they would be reset when kube2iam goes",
-      fix: "restart that pod, wait longer (retirement.waitSeconds), or accept one reset each (retirement.then: proceed)",
-    })),
-  );
+  workers: readonly Worker[],
+  waitSeconds: number,
+): Promise<LingeringClient[]> {
+  try {
+    return await waitForConnections(cluster, target, workers, { ...connections, waitSeconds });
+  } catch (error) {
+    await noteForNextPlan(cluster, target, { connectionsLeft: new Date().toISOString() });
+    throw error;
+  }
 }
 
+/** The pods stay. Waited for, since its controller would replace a pod that is deleted meanwhile. */
 async function deleteDaemonSet(
   cluster: Cluster,
   daemonSet: V1DaemonSet,
-  target: Target,
+  timeoutSeconds: number,
 ): Promise<void> {
-  await cluster.deleteDaemonSet(nameOf(daemonSet));
-  const look = await waitFor<true, V1Pod[]>(Deadline.after(target.timeoutSeconds), async () => {
-    const pods = await cluster.podsOf(daemonSet);
-    return pods.length === 0 ? { done: true } : { pending: pods };
-  });
-  if ("pending" in look) {
-    throw new GateError("kube2iam's pods do not go", [
-      {
-        where: look.pending.map((pod) => nameOf(pod).name).join(", "),
-        what: `still there ${target.timeoutSeconds} s after their DaemonSet was deleted`,
-        fix: "see why their nodes do not stop them (a node that is not ready keeps its pods)",
-      },
-    ]);
+  const name = nameOf(daemonSet);
+  await cluster.deleteDaemonSet(name);
+  const look = await waitFor<true, undefined>(Deadline.after(timeoutSeconds), async () =>
+    (await cluster.daemonSet(name)) === undefined ? { done: true } : { pending: undefined },
+  );
+  if ("done" in look) return;
+  throw new GateError("kube2iam's DaemonSet does not go; its pods go on running", [
+    {
+      where: `DaemonSet ${name.namespace}/${name.name}`,
+      what: `still there ${timeoutSeconds} s after it was deleted`,
+      fix: "see its finalizers: `orphan` is taken off by the cluster's garbage collector (kube-controller-manager)",
+    },
+  ]);
+}
+
+async function oneByOne(
+  cluster: Cluster,
+  input: Input,
+  workers: readonly { worker: Worker; pods: V1Pod[]; waitSeconds: number }[],
+): Promise<ProbeResult[]> {
+  const { target } = input;
+  const sorted = [...workers].sort((a, b) => (a.worker.name < b.worker.name ? -1 : 1));
+  const probes: ProbeResult[] = [];
+  for (const [index, { worker, pods, waitSeconds }] of sorted.entries()) {
+    try {
+      await requireKiamAlone(await NodeRules.read(cluster, target), worker);
+      await waitOrNote(cluster, input, [worker], waitSeconds);
+      await deletePods(cluster, pods, target.timeoutSeconds);
+      probes.push(await prove(cluster, input, worker));
+    } catch (error) {
+      const rest = sorted.slice(index + 1).map((each) => each.worker.name);
+      throw new GateError(
+        `kube2iam's retirement stops at ${worker.name}; kube2iam goes on running on ${rest.join(", ") || "no further worker"}`,
+        problemsOf(error, `node ${worker.name}`),
+        { cause: error },
+      );
+    }
+    progress(`${worker.name}: kube2iam's pod is gone (${index + 1} of ${sorted.length})`);
+  }
+  return probes;
+}
+
+async function prove(
+  cluster: Cluster,
+  { target, probe }: Input,
+  worker: Worker,
+): Promise<ProbeResult> {
+  await requireKiamRule(cluster, target, worker);
+  return (await proveLive(cluster, { target, worker, probe, system: "kiam" })).result;
+}
+
+/** Nodes that were never among the workers, such as masters. Nobody serves their pods after this. */
+async function retireElsewhere(
+  cluster: Cluster,
+  { target }: Input,
+  workers: readonly Worker[],
+  pods: readonly V1Pod[],
+): Promise<string[]> {
+  const elsewhere = pods.filter(({ spec }) => !workers.some(({ name }) => name === spec?.nodeName));
+  await deletePods(cluster, elsewhere, target.timeoutSeconds);
+  return elsewhere.map(
+    ({ spec }) =>
+      `${spec?.nodeName} is not among the workers: kube2iam's pod there is gone, and its rule for 169.254.169.254 leads nowhere until that node reboots or somebody deletes it`,
+  );
+}
+
+/** What the DaemonSet's controller kept for itself. It harms nobody where it stays. */
+async function tidyUp(cluster: Cluster, manifest: V1DaemonSet): Promise<string[]> {
+  try {
+    await cluster.deleteOwnerlessRevisions(nameOf(manifest), selectorText(manifest.spec?.selector));
+    return [];
+  } catch (error) {
+    if (!(error instanceof ClusterError)) throw error;
+    return [`its ControllerRevisions are left over: ${error.message}`];
   }
 }

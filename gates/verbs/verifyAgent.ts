@@ -7,7 +7,7 @@ import { agentLogProblems } from "../agentLog.js";
 import { NodeRules } from "../nodeRules.js";
 import { distinctProblems, GateError, problemsOf, type Problem } from "../problem.js";
 import { progress } from "../progress.js";
-import { explainRollout, lookAtRollout, unplaced } from "../rollout.js";
+import { explainRollout, unplaced, whileRollingOut } from "../rollout.js";
 import { Deadline, waitFor } from "../wait.js";
 
 type InForce = GateOutput<"verify-agent">["workers"][number]["inForce"];
@@ -25,7 +25,8 @@ export async function verifyAgent({
   const wanted = given?.map((worker) => worker.name) ?? [];
   const deadline = Deadline.after(target.timeoutSeconds);
 
-  const rollout = await waitFor(deadline, () => lookAtRollout(cluster, name, wanted));
+  const seconds = target.timeoutSeconds;
+  const rollout = await whileRollingOut(cluster, name, { seconds, deadline }, wanted);
   if (!("done" in rollout)) {
     const { daemonSet, missing, unready } = rollout.pending;
     const logs = await Promise.all(unready.map((pod) => logProblems(cluster, pod)));

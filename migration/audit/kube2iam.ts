@@ -1,6 +1,7 @@
 import type { ClusterFacts } from "../clusterFacts.js";
 import { effectiveKube2iam, effectiveRoleBaseArn } from "../effectiveKube2iam.js";
 import { flagValue } from "../kube2iamFlags.js";
+import { disarmByHand, whyNotDisarmed } from "../kube2iamPreStop.js";
 import { workerNodes } from "../nodeSelection.js";
 import type { Settings } from "../settings.js";
 import { reaches } from "../stages.js";
@@ -65,14 +66,18 @@ export function auditKube2iam(settings: Settings, facts: ClusterFacts): Finding[
     });
   }
   const live = facts.kube2iam;
-  if (live?.preStop !== undefined && reaches(settings.stage, "agent")) {
+  for (const hook of reaches(settings.stage, "agent") ? (live?.preStop ?? []) : []) {
+    const refusal = whyNotDisarmed(hook);
     findings.push({
       code: "prestop-hook",
-      severity: "blocks",
+      severity: refusal === undefined ? "informs" : "blocks",
       object,
-      seen: `its preStop hook runs: ${live.preStop.join(" ")}`,
+      seen: `the preStop hook of its container ${hook.container} runs: ${hook.command.join(" ")}`,
       why: "hooks of this kind delete every nat rule for 169.254.169.254, kiam's included: whenever a kube2iam pod goes, its worker's pods fall through to the node's own role",
-      fix: "remove the hook from kube2iam's DaemonSet (with updateStrategy OnDelete, so that no pod restarts with the old hook), then run again",
+      fix:
+        refusal === undefined
+          ? "nothing now: this update takes the hook off the DaemonSet (with updateStrategy OnDelete, so that no pod restarts) and disarms it in the running pods; it stays off. Take it out of what kube2iam is deployed from, too, or the next deployment brings it back"
+          : `the hook cannot be disarmed in the running pods, since ${refusal}: ${disarmByHand}; then run again`,
     });
   }
   const defaultRole = flagValue(live?.commandLine ?? [], "default-role");

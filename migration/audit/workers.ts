@@ -1,5 +1,6 @@
 import type { ClusterFacts } from "../clusterFacts.js";
-import { isMaster, workerNodes } from "../nodeSelection.js";
+import { isKiamOnly } from "../kiamOnly.js";
+import { isMaster, mayMove, workerNodes } from "../nodeSelection.js";
 import type { Settings } from "../settings.js";
 import { reaches } from "../stages.js";
 import type { Finding } from "./finding.js";
@@ -75,6 +76,9 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[]
     }
     if (
       reaches(settings.stage, "cutover") &&
+      // Nobody connects to the others.
+      mayMove(settings, node) &&
+      !isKiamOnly(facts, node) &&
       settings.ssh.hostKeys[node.name] === undefined &&
       !settings.ssh.acceptUnknownHosts
     ) {

@@ -40,6 +40,7 @@ function nodeReport(hostIp: string): string {
     kube2iamRules: [{ backend: "nft", spec }],
     health: [],
     kube2iamConnections: [],
+    closed: [],
     findings: [],
   });
 }
@@ -58,6 +59,9 @@ const outputs: Record<string, MockOutputs> = {
   "kubernetes:cert-manager.io/v1:Certificate": () => ({}),
   "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole": () => ({}),
   "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding": () => ({}),
+  "kubernetes:rbac.authorization.k8s.io/v1:Role": () => ({}),
+  "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding": () => ({}),
+  "kubernetes:apps/v1:Deployment": () => ({}),
   [daemonSet]: (inputs) => ({ metadata: { ...(inputs.metadata as object), generation: 1 } }),
   [local]: (_inputs, name) => ({
     stdout:
@@ -86,40 +90,57 @@ async function declare(change: Partial<SettingsInput>): Promise<MockEngine> {
 
 const gatesAt: Record<Stage, string[]> = {
   prepare: ["kiam-tls"],
-  server: ["kiam-server-verified", "kiam-tls"],
+  server: ["kiam-server-cleared", "kiam-server-verified", "kiam-tls"],
   agent: [
     "fallback",
+    "kiam-agent-cleared",
     "kiam-agent-verified",
+    "kiam-server-cleared",
     "kiam-server-verified",
     "kiam-tls",
+    "kube2iam-prestop",
     "worker-1-shadow",
     "worker-2-shadow",
     "worker-3-shadow",
   ],
   cutover: [
     "fallback",
+    "kiam-agent-cleared",
     "kiam-agent-verified",
+    "kiam-server-cleared",
     "kiam-server-verified",
     "kiam-tls",
+    "kube2iam-prestop",
     "worker-1-cutover-live",
+    "worker-1-cutover-recheck",
     "worker-1-shadow",
     "worker-2-cutover-live",
+    "worker-2-cutover-recheck",
+    "worker-2-cutover-rehearsal-proof",
     "worker-2-shadow",
     "worker-3-cutover-live",
+    "worker-3-cutover-recheck",
     "worker-3-shadow",
   ],
   retire: [
     "fallback",
+    "kiam-agent-cleared",
     "kiam-agent-verified",
+    "kiam-server-cleared",
     "kiam-server-verified",
     "kiam-tls",
+    "kube2iam-prestop",
     "kube2iam-retirement",
     "kube2iam-retirement-capture",
     "worker-1-cutover-live",
+    "worker-1-cutover-recheck",
     "worker-1-shadow",
     "worker-2-cutover-live",
+    "worker-2-cutover-recheck",
+    "worker-2-cutover-rehearsal-proof",
     "worker-2-shadow",
     "worker-3-cutover-live",
+    "worker-3-cutover-recheck",
     "worker-3-shadow",
   ],
 };
@@ -144,7 +165,17 @@ describe("ClusterMigration", () => {
         engine.namesOf(remote),
         stages.indexOf(stage) < 3
           ? []
-          : workers.flatMap((name) => [`${name}-cutover-capture`, `${name}-cutover-removal`]),
+          : workers
+              .flatMap((name) => [
+                `${name}-cutover-capture`,
+                ...(name === "worker-2"
+                  ? ["rehearsal-removal", "rehearsal-restore"].map(
+                      (each) => `${name}-cutover-${each}`,
+                    )
+                  : []),
+                `${name}-cutover-removal`,
+              ])
+              .sort(),
       );
       assert.deepEqual(
         engine.namesOf("kubernetes:core/v1:NodePatch"),
@@ -159,14 +190,20 @@ describe("ClusterMigration", () => {
       "kubernetes:core/v1:NamespacePatch permitted-orders",
       `${daemonSet} kiam-server`,
       `${local} kiam-server-verified`,
+      `${local} kube2iam-prestop`,
       `${daemonSet} kiam-agent`,
       `${local} kiam-agent-verified`,
       `${local} worker-3-shadow`,
       `${local} fallback`,
       // worker-2 is the canary.
       `${remote} worker-2-cutover-capture`,
+      `${local} worker-2-cutover-recheck`,
       `${remote} worker-2-cutover-removal`,
+      `${remote} worker-2-cutover-rehearsal-restore`,
+      `${local} worker-2-cutover-rehearsal-proof`,
+      `${remote} worker-2-cutover-rehearsal-removal`,
       `${local} worker-2-cutover-live`,
+      `${local} worker-1-cutover-recheck`,
       `${remote} worker-1-cutover-removal`,
       `${local} worker-1-cutover-live`,
       `${remote} worker-3-cutover-removal`,
@@ -216,6 +253,73 @@ describe("ClusterMigration", () => {
     );
     const options = engine.options(remote, "worker-2-cutover-removal");
     assert.ok(options.deletedWith !== undefined, "a worker that left must not block");
+  });
+
+  it("never rehearses again: no change of script, rules or connection runs it a second time", async () => {
+    const engine = await declare({});
+    for (const [type, name] of [
+      [remote, "worker-2-cutover-rehearsal-restore"],
+      [local, "worker-2-cutover-rehearsal-proof"],
+      [remote, "worker-2-cutover-rehearsal-removal"],
+    ] as const) {
+      assert.deepEqual(engine.options(type, name).ignoreChanges, [
+        "create",
+        "stdin",
+        "connection",
+        "dir",
+      ]);
+      assert.equal(engine.get(type, name).inputs.delete, undefined);
+    }
+  });
+
+  it("keeps kube2iam off new nodes after the last wave and before its retirement, where asked to", async () => {
+    for (const by of ["taint", "label"] as const) {
+      const engine = await declare({ newNodes: { keepKube2iamOff: by } });
+      const { inputs } = engine.get(local, "new-nodes");
+      assert.match(String(inputs.create), / keep-kube2iam-off$/);
+      assert.match(String(inputs.delete), / let-kube2iam-on$/);
+      assert.equal((JSON.parse(String(inputs.stdin)) as { by: string }).by, by);
+      assert.ok(engine.comesAfter(`${local} new-nodes`, `${local} worker-3-cutover-live`));
+      assert.ok(engine.comesAfter(`${local} kube2iam-retirement`, `${local} new-nodes`));
+      assert.ok(engine.comesAfter(`${local} kube2iam-retirement-capture`, `${local} new-nodes`));
+    }
+    const early = await declare({ stage: "agent", newNodes: { keepKube2iamOff: "label" } });
+    assert.ok(!early.namesOf(local).includes("new-nodes"));
+  });
+
+  it("clears the startup taint beside kiam's server, from stage agent on, where asked to", async () => {
+    const deployment = "kubernetes:apps/v1:Deployment";
+    const newNodes = { startupTaint: true, kubectlImage: "registry.example/kubectl:1" };
+    assert.deepEqual((await declare({})).namesOf(deployment), []);
+    assert.deepEqual((await declare({ stage: "server", newNodes })).namesOf(deployment), []);
+    const engine = await declare({ stage: "agent", newNodes });
+    assert.ok(engine.comesAfter(`${deployment} startup-taint`, `${local} kiam-agent-verified`));
+    assert.ok(!engine.comesAfter(`${local} worker-1-shadow`, `${deployment} startup-taint`));
+    const template = (type: string, name: string) =>
+      (
+        engine.get(type, name).inputs as {
+          spec: { template: { spec: Record<string, unknown>; metadata: unknown } };
+        }
+      ).spec.template;
+    const { spec, metadata } = template(deployment, "startup-taint");
+    const server = template(daemonSet, "kiam-server").spec;
+    assert.deepEqual([spec.affinity, spec.tolerations], [server.affinity, server.tolerations]);
+    const [container] = spec.containers as { image: string; command: string[] }[];
+    assert.equal(container?.image, "registry.example/kubectl:1");
+    assert.deepEqual(container.command.slice(2), [
+      "watch",
+      "kiam",
+      "app.kubernetes.io/name=kiam,app.kubernetes.io/component=agent",
+      "kube2iam-to-kiam/agent-not-ready",
+    ]);
+    assert.match(JSON.stringify(metadata), /"kube2iam-to-kiam\/script":"[0-9a-f]{16}"/);
+    const rules = (kind: string) =>
+      engine.get(`kubernetes:rbac.authorization.k8s.io/v1:${kind}`, "startup-taint").inputs.rules;
+    const only = (resource: string, ...verbs: string[]) => [
+      { apiGroups: [""], resources: [resource], verbs },
+    ];
+    assert.deepEqual(rules("ClusterRole"), only("nodes", "get", "list", "patch"));
+    assert.deepEqual(rules("Role"), only("pods", "get", "list"));
   });
 
   it("pins the host key and bounds every attempt", async () => {

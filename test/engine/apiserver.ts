@@ -1,6 +1,6 @@
 /**
  * A real kube-apiserver with a real etcd on loopback. There are no nodes, and no controllers but the
- * two that finish deletions (namespaces, garbage collection).
+ * two that finish deletions (namespaces, garbage collection) and those that a test asks for.
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
@@ -43,8 +43,15 @@ export function findApiServer(): Binaries | undefined {
     : undefined;
 }
 
-/** Starts both and waits until the API answers. `stop` ends them and removes their data. */
-export async function startApiServer(binaries: Binaries): Promise<ApiServer> {
+/**
+ * Starts both and waits until the API answers. `stop` ends them and removes their data.
+ *
+ * @param controllers more of kube-controller-manager's, such as `daemonset-controller`
+ */
+export async function startApiServer(
+  binaries: Binaries,
+  controllers: readonly string[] = [],
+): Promise<ApiServer> {
   const directory = await mkdtemp(path.join(tmpdir(), "kiam-apiserver-test-"));
   const file = (name: string) => path.join(directory, name);
   const [client, peer, port] = [await freePort(), await freePort(), await freePort()];
@@ -106,7 +113,7 @@ export async function startApiServer(binaries: Binaries): Promise<ApiServer> {
       await symlink(binaries.controllerManager, file("kube-controller-manager"));
       start(file("kube-controller-manager"), [
         `--kubeconfig=${file("kubeconfig")}`,
-        "--controllers=namespace-controller,garbage-collector-controller",
+        `--controllers=${["namespace-controller", "garbage-collector-controller", ...controllers].join(",")}`,
         "--leader-elect=false",
         "--secure-port=0",
         "--use-service-account-credentials=false",

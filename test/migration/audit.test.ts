@@ -5,6 +5,7 @@ import { AuditError, refuseBlocking, type Finding } from "../../migration/audit/
 import type { ClusterFacts } from "../../migration/clusterFacts.js";
 import { parseSettings } from "../../migration/parseSettings.js";
 import type { SettingsInput } from "../../migration/settings.js";
+import type { Stage } from "../../migration/stages.js";
 import {
   exampleFacts,
   exampleMaster,
@@ -119,12 +120,6 @@ describe("audit", () => {
     assert.ok(kube2iam !== undefined);
     const changed = (change: Partial<typeof kube2iam>) =>
       codes(findings({}, { kube2iam: { ...kube2iam, ...change } }));
-    assert.deepEqual(
-      changed({
-        preStop: ["sh", "-c", "iptables-save | grep -v 169.254.169.254 | iptables-restore"],
-      }),
-      ["blocks prestop-hook daemonset/kube-system/kube2iam"],
-    );
     assert.deepEqual(changed({ commandLine: ["--host-interface=cni0"] }), [
       "blocks role-base-arn-unknown daemonset/kube-system/kube2iam",
     ]);
@@ -133,6 +128,28 @@ describe("audit", () => {
     ]);
     const pods = { ...kube2iam.pods, "master-1": { uid: "u", ready: true } };
     assert.deepEqual(changed({ pods }), ["blocks kube2iam-on-server-node node/master-1"]);
+  });
+
+  it("announces what becomes of a dangerous preStop hook, and blocks where it could not be disarmed", () => {
+    const { kube2iam } = exampleFacts();
+    assert.ok(kube2iam !== undefined);
+    const hook = {
+      container: "kube2iam",
+      command: ["sh", "-c", "iptables-save | grep -v 169.254.169.254 | iptables-restore"],
+      readOnlyRoot: false,
+    };
+    const having = (change: Partial<typeof hook>, stage: Stage = "agent") =>
+      findings({ stage }, { kube2iam: { ...kube2iam, preStop: [{ ...hook, ...change }] } });
+    const object = "prestop-hook daemonset/kube-system/kube2iam";
+    assert.deepEqual(codes(having({}, "server")), []);
+    assert.deepEqual(codes(having({})), [`informs ${object}`]);
+    assert.match(having({})[0]?.fix ?? "", /OnDelete.*disarms it.*deployed from/);
+    assert.deepEqual(codes(having({ readOnlyRoot: true })), [`blocks ${object}`]);
+    const outside = having({
+      command: ["nsenter", "-t", "1", "-n", "iptables", "-t", "nat", "-F"],
+    });
+    assert.deepEqual(codes(outside), [`blocks ${object}`]);
+    assert.match(outside[0]?.fix ?? "", /nsenter.*one by one/);
   });
 
   it("warns of pods that live on kube2iam's default role", () => {

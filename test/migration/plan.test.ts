@@ -28,6 +28,13 @@ function worker(name: string): PlannedWorker {
 const names = (count: number) =>
   Array.from({ length: count }, (_, index) => worker(`w${String(index).padStart(4, "0")}`));
 
+const order = (
+  workers: PlannedWorker[],
+  canaries: string[],
+  waveSize: number | string,
+  failed: string[] = [],
+) => makeWaves(workers, { failed, canaries, waveSize });
+
 describe("plan", () => {
   it("is the same for the same input", () => {
     const settings = parseSettings(exampleSettings());
@@ -35,7 +42,7 @@ describe("plan", () => {
   });
 
   it("moves canaries one by one, then the rest by name in waves", () => {
-    const waves = makeWaves(names(10), ["w0007", "w0003"], "30%");
+    const waves = order(names(10), ["w0007", "w0003"], "30%");
     assert.deepEqual(
       waves.map((wave) => [wave.name, ...wave.workers.map((each) => each.name)].join(" ")),
       [
@@ -50,7 +57,7 @@ describe("plan", () => {
 
   it("covers every worker exactly once, whatever the size of a wave", () => {
     for (const size of [1, 7, 1000, 5000, "1%", "33%", "100%"]) {
-      const all = makeWaves(names(1000), ["w0500", "gone"], size).flatMap((wave) =>
+      const all = order(names(1000), ["w0500", "gone"], size).flatMap((wave) =>
         wave.workers.map((each) => each.name),
       );
       assert.equal(all.length, 1000);
@@ -58,7 +65,22 @@ describe("plan", () => {
     }
   });
 
-  it("has no waves without workers", () => assert.deepEqual(makeWaves([], ["w1"], "25%"), []));
+  it("moves one worker alone first where no canary is named", () => {
+    assert.deepEqual(
+      order(names(3), [], "100%").map((wave) => wave.workers.length),
+      [1, 2],
+    );
+  });
+
+  it("starts with the workers whose last cutover did not end well, one by one", () => {
+    const waves = order(names(4), ["w0001"], "100%", ["w0003", "w0001"]);
+    assert.deepEqual(
+      waves.map((wave) => [wave.name, ...wave.workers.map((each) => each.name)].join(" ")),
+      ["retry-1 w0001", "retry-2 w0003", "wave-1 w0000 w0002"],
+    );
+  });
+
+  it("has no waves without workers", () => assert.deepEqual(order([], ["w1"], "25%"), []));
 
   it("reads kube2iam's port, interface and base ARN from the live DaemonSet", () => {
     const plan = makePlan(parseSettings(exampleSettings()), exampleFacts());
@@ -78,6 +100,7 @@ describe("plan", () => {
           plannedWorkers(before).find((each) => each.name === node.name)?.generation ?? "-",
         bootId: node.bootId,
         kube2iamPod: `kube2iam-on-${node.name}`,
+        ...(node.name === "worker-2" ? { rehearsed: true } : {}),
       }),
     }));
     const after = makePlan(
@@ -118,6 +141,92 @@ describe("plan", () => {
     );
   });
 
+  describe("with records of earlier runs", () => {
+    const settings = parseSettings(exampleSettings());
+    const withRecords = (records: Record<string, object>) =>
+      exampleFacts({
+        nodes: exampleFacts().nodes.map((node) => ({
+          ...node,
+          cutoverAnnotation: records[node.name] && JSON.stringify(records[node.name]),
+        })),
+      });
+    const proven = (name: string, more: object = {}) => ({
+      generation: "g",
+      bootId: `boot-of-${name}`,
+      kube2iamPod: `kube2iam-on-${name}`,
+      ...more,
+    });
+    const rehearsing = (records: Record<string, object>) =>
+      plannedWorkers(makePlan(settings, withRecords(records)))
+        .filter((each) => each.steps.includes("rehearse-undo"))
+        .map((each) => each.name);
+
+    it("rehearses the way back on the first worker, and there only", () => {
+      assert.deepEqual(rehearsing({}), ["worker-2"]);
+    });
+
+    it("never rehearses on, or instead of, a worker that pods depend on already", () => {
+      assert.deepEqual(rehearsing({ "worker-1": proven("worker-1") }), []);
+      const moved = { "worker-1": proven("worker-1", { rehearsed: true }) };
+      assert.deepEqual(rehearsing(moved), ["worker-1"], "nothing changes afterwards");
+    });
+
+    it("rehearses nowhere where told not to", () => {
+      const workers = { canaryRehearsal: false };
+      const plan = makePlan(parseSettings(exampleSettings({ workers })), exampleFacts());
+      assert.ok(plannedWorkers(plan).every((each) => !each.steps.includes("rehearse-undo")));
+    });
+
+    it("puts first whoever failed: undone, or begun and never proven", () => {
+      const plan = makePlan(
+        settings,
+        withRecords({
+          "worker-3": { undone: "2026-01-01T00:00:00Z" },
+          "worker-2": proven("worker-2", { rehearsed: true }),
+        }),
+      );
+      assert.deepEqual(
+        plan.waves.map((wave) => wave.name + " " + wave.workers.map((each) => each.name).join()),
+        ["retry-1 worker-3", "canary-1 worker-2", "wave-1 worker-1"],
+      );
+      const begun = makePlan(
+        settings,
+        withRecords({ "worker-3": proven("worker-3", { proven: false }) }),
+      );
+      assert.equal(begun.waves[0]?.workers[0]?.name, "worker-3");
+    });
+
+    it("neither captures nor removes a rule, and needs no SSH, where kube2iam never was", () => {
+      const born = makePlan(
+        settings,
+        exampleFacts({ kube2iam: undefined, recorded: makePlan(settings, exampleFacts()).record }),
+      );
+      for (const worker of plannedWorkers(born)) {
+        assert.deepEqual(worker.steps, ["shadow-probe", "recheck", "live-probe"]);
+      }
+    });
+  });
+
+  it("moves the node groups that are named, and leaves the others on kube2iam", () => {
+    const facts = exampleFacts();
+    for (const node of facts.nodes) {
+      const group = node.name === "worker-3" ? "gpu" : "general";
+      node.labels = { ...node.labels, "kops.k8s.io/instancegroup": group };
+    }
+    const workers = { groups: ["general"] };
+    const settings = parseSettings(exampleSettings({ stage: "cutover", workers }));
+    const plan = makePlan(settings, facts);
+    assert.deepEqual(
+      plan.waves.flatMap((wave) => wave.workers.map((each) => each.name)),
+      ["worker-1", "worker-2"],
+    );
+    assert.deepEqual(
+      plan.staying.map((each) => [each.name, each.steps]),
+      [["worker-3", ["shadow-probe"]]],
+    );
+    assert.match(describePlan(plan), /stay .*worker-3/);
+  });
+
   it("knows the way between stages", () => {
     assert.deepEqual(stagesBetween("prepare", "cutover"), ["server", "agent", "cutover"]);
     assert.deepEqual(stagesBetween("retire", "agent"), ["cutover", "agent"]);
@@ -138,6 +247,38 @@ describe("cutover generation", () => {
       cutoverGeneration(recorded({ undone: "2026-01-02T00:00:00Z" }), "pod-a"),
     ];
     assert.equal(new Set(all).size, all.length);
+  });
+
+  it("changes when the rules are not as the cutover left them, and stands when they are", () => {
+    const proven = recorded({ generation: "g1", bootId: node.bootId, kube2iamPod: "pod-a" });
+    const good = { inForce: "kiam", kube2iam: 0, kiamHealthy: true } as const;
+    assert.equal(cutoverGeneration(proven, "pod-a", good), "g1");
+    const bad = [
+      { ...good, inForce: "none" as const },
+      { ...good, inForce: "kube2iam" as const, kube2iam: 1 },
+      { ...good, kube2iam: 1 },
+      { ...good, kiamHealthy: false },
+      { unread: "no pod runs there", forbidden: false },
+    ].map((rules) => cutoverGeneration(proven, "pod-a", rules));
+    assert.equal(new Set([...bad, "g1"]).size, 6);
+    const again = cutoverGeneration(proven, "pod-a", { ...good, inForce: "none" });
+    assert.equal(again, bad[0], "preview and update come to the same");
+  });
+
+  it("does not change where the operator may not look: running anew would not be allowed either", () => {
+    const proven = recorded({ generation: "g1", bootId: node.bootId, kube2iamPod: "pod-a" });
+    assert.equal(cutoverGeneration(proven, "pod-a", { unread: "403", forbidden: true }), "g1");
+  });
+
+  it("stands while a cutover is under way, so that a rerun goes on where it was", () => {
+    const begun = recorded({
+      generation: "g1",
+      bootId: node.bootId,
+      kube2iamPod: "pod-a",
+      proven: false,
+    });
+    const rules = { inForce: "kube2iam", kube2iam: 1, kiamHealthy: true } as const;
+    assert.equal(cutoverGeneration(begun, "pod-a", rules), "g1");
   });
 
   it("stands as long as its record describes the node, even when kube2iam's pod is gone", () => {

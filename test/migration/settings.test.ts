@@ -102,6 +102,17 @@ describe("settings", () => {
     }
   });
 
+  it("bounds what becomes of connections to kube2iam, and how fast it goes", () => {
+    const retirement = { waitSeconds: -1, closeIdleSeconds: 0, pace: "slowly" } as never;
+    assert.deepEqual(problemsOf(exampleSettings({ retirement })), {
+      "retirement.waitSeconds": "must not be negative",
+      "retirement.closeIdleSeconds": "must be at least 1",
+      "retirement.pace": "must be one of worker, at-once",
+    });
+    const settings = parseSettings(exampleSettings());
+    assert.deepEqual(settings.retirement, { waitSeconds: 300, then: "stop", pace: "worker" });
+  });
+
   it("bounds session durations by what STS gives chained roles", () => {
     const withDuration = (sessionDuration: string) =>
       problemsOf({ ...exampleSettings(), kiam: { region: "eu-west-1", sessionDuration } });

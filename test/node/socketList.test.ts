@@ -109,7 +109,7 @@ describe("node script, list of connections", () => {
           [
             `ss() { printf '%s\\n' ${printed.map((line) => `'${line}'`).join(" ")}; }`,
             `own='10.0.0.1${"\n"}10.244.1.1' idle_seconds=2`,
-            "list_clients",
+            "list_clients all",
             "for client in $clients; do",
             // Taken apart and put together again: what closing one goes by.
             '  split_client "$client"',
@@ -123,5 +123,27 @@ describe("node script, list of connections", () => {
         );
       });
     }
+
+    it(`looks once more right before it closes one (${shell[0]})`, function () {
+      needsCommands(this, shell.slice(0, 1));
+      // By then the first has sent a request; the second is as it was.
+      const lines = withFunctions(
+        shell,
+        [
+          "ss() {",
+          "  case $1,$4 in",
+          "  -tnK,*) printf '%s\\n' 'Recv-Q Send-Q' '0 0 closed' ;;",
+          "  *,*' dport = :1') printf '%s\\n' '0 0 10.0.0.1:8181 10.244.1.5:1' ' rto:204 lastsnd:2900' ;;",
+          "  *) printf '%s\\n' '0 0 10.0.0.1:8181 10.244.1.5:2' ' rto:204 lastsnd:2900 lastrcv:2900' ;;",
+          "  esac",
+          "}",
+          "own=10.0.0.1 idle_seconds=2 closed=''",
+          'clients="idle 2 10.0.0.1 10.244.1.5 1${NEWLINE}idle 2 10.0.0.1 10.244.1.5 2"',
+          "close_idle 2>/dev/null",
+          'echo "$closed"',
+        ].join("\n"),
+      );
+      assert.deepEqual(lines, ["10.244.1.5 2 2"]);
+    });
   }
 });

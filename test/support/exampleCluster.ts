@@ -76,12 +76,16 @@ export function exampleFacts(change: Partial<ClusterFacts> = {}): ClusterFacts {
         "--app-port=8181",
         "--iptables=true",
       ],
-      preStop: undefined,
+      preStop: [],
+      tolerations: [],
+      avoidsKiamOnly: false,
       pods: Object.fromEntries(
         workers.map((name) => [name, { uid: `kube2iam-on-${name}`, ready: true }]),
       ),
     },
     recorded: undefined,
+    notes: {},
+    rules: {},
     ...change,
   };
 }

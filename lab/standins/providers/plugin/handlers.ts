@@ -14,10 +14,16 @@ import { decode, encode, type PropertyMap } from "./values.js";
 
 type Unary<Q, R> = (request: Q) => Promise<R>;
 
-/** The implementation of the gRPC service for this provider. */
-export function handlers(provider: Provider, log: EngineLog): grpc.UntypedServiceImplementation {
-  const cancelled = new AbortController();
-
+/**
+ * The implementation of the gRPC service for this provider.
+ *
+ * @param cancelled aborted by the engine's request to cancel, and by whoever calls this
+ */
+export function handlers(
+  provider: Provider,
+  log: EngineLog,
+  cancelled: AbortController,
+): grpc.UntypedServiceImplementation {
   const operation = (urn: string): Operation => {
     const [qualifiedType = "", name = ""] = urn.split("::").slice(2);
     const type = qualifiedType.split("$").at(-1) ?? "";

@@ -1,0 +1,38 @@
+import { observe } from "../components/observe.js";
+import type { RuleState } from "../migration/ruleState.js";
+import type { Settings } from "../migration/settings.js";
+import type { LookAtWorkers } from "./interruptedUpdate.js";
+
+/**
+ * The look that a recovery takes: each worker's rules, read through the Kubernetes API, have to
+ * be in one of the two states that the node script can end in.
+ */
+export function lookAtWorkers(settings: Settings): LookAtWorkers {
+  return async (workers) => {
+    const { nodes, rules } = await observe(settings);
+    return workers.flatMap((name) => {
+      // One that has left the cluster has nothing that could be half-way.
+      if (!nodes.some((node) => node.name === name)) return [];
+      const finding = inNoKnownState(rules[name]);
+      return finding === undefined ? [] : [`${name}: ${finding}`];
+    });
+  };
+}
+
+function inNoKnownState(state: RuleState | undefined): string | undefined {
+  // Before stage agent nothing of this program has ever been on the worker.
+  if (state === undefined) return undefined;
+  if ("unread" in state) return `its rules can't be read: ${state.unread}`;
+  switch (state.inForce) {
+    case "kube2iam":
+      return undefined;
+    case "kiam":
+      return state.kiamHealthy
+        ? undefined
+        : "kiam's rule comes first, and its agent does not answer: see its pod there";
+    case "none":
+      return "neither system's rule is there, so pods read the node's own role: restart kube2iam's pod there, which writes its rule again";
+    case "unknown":
+      return "its rules stand in both nft and legacy tables, so that nobody can tell which comes first";
+  }
+}

@@ -1,0 +1,22 @@
+import { readRuleStates } from "../gates/ruleStates.js";
+import type { ClusterFacts } from "../migration/clusterFacts.js";
+import { effectiveKube2iam } from "../migration/effectiveKube2iam.js";
+import { kubeConfig } from "../migration/kubernetesApi.js";
+import { readClusterFacts } from "../migration/readClusterFacts.js";
+import type { Settings } from "../migration/settings.js";
+import { gateTarget } from "./gateTarget.js";
+
+/**
+ * Everything that plan and audit need to know of the cluster, the workers' rules included.
+ * Changes nothing.
+ *
+ * @throws Error that names the call where the API refuses or cannot be reached
+ */
+export async function observe(settings: Settings): Promise<ClusterFacts> {
+  const facts = await readClusterFacts(await kubeConfig(settings.kubernetes.context), settings);
+  const kube2iam = effectiveKube2iam(settings, facts);
+  // Without the interface there is no plan: the audit says so.
+  if (kube2iam.interface === undefined) return facts;
+  const target = gateTarget(settings, { ...kube2iam, interface: kube2iam.interface });
+  return { ...facts, rules: await readRuleStates(facts, { ...target, timeoutSeconds: 30 }) };
+}

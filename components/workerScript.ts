@@ -1,0 +1,39 @@
+import type { Plan, PlannedWorker } from "../migration/plan.js";
+import type { Settings } from "../migration/settings.js";
+import { ruleCommand, ruleScript, type RuleArguments, type RuleVerb } from "./node/ruleScript.js";
+import { sshConnection } from "./sshConnection.js";
+
+/** What components/node/rules.sh has to know of a worker, and how to reach it there. */
+export interface WorkerScript {
+  worker: PlannedWorker;
+  kube2iam: Plan["kube2iam"];
+  /** The agent's port. */
+  agentPort: number;
+  ssh: Settings["ssh"];
+}
+
+/** The command line for a verb of the script, the worker's own flags included. */
+export function scriptCommand<Verb extends RuleVerb>(
+  { worker, kube2iam, agentPort, ssh }: WorkerScript,
+  verb: Verb,
+  args: Omit<RuleArguments[Verb], keyof RuleArguments["inspect"]>,
+): string {
+  const flags = {
+    hostIp: worker.hostIp,
+    kube2iamPort: kube2iam.port,
+    kiamPort: agentPort,
+    interface: kube2iam.interface,
+  };
+  const command = ruleCommand(verb, { ...args, ...flags } as RuleArguments[Verb]);
+  return (ssh.sudo ? "sudo -n " : "") + command;
+}
+
+/** The part that every `command.remote.Command` which runs the script has in common. */
+export function scriptOverSsh({ ssh, worker }: WorkerScript) {
+  return {
+    connection: sshConnection(ssh, worker),
+    stdin: ruleScript(),
+    // Environment variables reach a worker only where its sshd accepts them.
+    addPreviousOutputInEnv: false,
+  };
+}

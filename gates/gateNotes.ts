@@ -1,0 +1,13 @@
+import { gateNotesName, type GateNotes } from "../migration/gateNotes.js";
+import type { Cluster } from "./cluster.js";
+import type { Target } from "./inputs.js";
+
+/** Sets these notes; others that are there stay. */
+export async function noteForNextPlan(
+  cluster: Cluster,
+  target: Target,
+  notes: GateNotes,
+): Promise<void> {
+  const name = { namespace: target.kiam.namespace, name: gateNotesName };
+  await cluster.writeConfigMap(name, { ...notes });
+}

@@ -1,0 +1,59 @@
+import type { V1DaemonSet, V1DaemonSetSpec, V1Pod } from "@kubernetes/client-node";
+
+import { describePod, nameOf, selectorText, type Cluster } from "./cluster.js";
+import { disarmPod } from "./disarm.js";
+import { GateError } from "./problem.js";
+import { Deadline, waitFor } from "./wait.js";
+import { onEachWorker } from "./workers.js";
+
+/**
+ * kube2iam's pods, those included that outlived their DaemonSet: they have its labels, and no
+ * controller or one of its name.
+ */
+export async function kube2iamPods(
+  cluster: Cluster,
+  manifest: Pick<V1DaemonSet, "metadata"> & { spec?: Pick<V1DaemonSetSpec, "selector"> },
+): Promise<V1Pod[]> {
+  const { namespace, name } = nameOf(manifest);
+  const selector = selectorText(manifest.spec?.selector);
+  if (selector === "") throw new Error(`DaemonSet ${namespace}/${name} has an empty selector`);
+  const pods = await cluster.pods(namespace, selector);
+  return pods.filter((pod) => {
+    const controller = pod.metadata?.ownerReferences?.find((owner) => owner.controller);
+    return (
+      controller === undefined || (controller.kind === "DaemonSet" && controller.name === name)
+    );
+  });
+}
+
+/** Disarms the preStop hooks of those that still have one, deletes all, and waits until they are gone. */
+export async function deletePods(
+  cluster: Cluster,
+  pods: readonly V1Pod[],
+  timeoutSeconds: number,
+): Promise<void> {
+  await onEachWorker(
+    pods.map((pod) => ({ name: pod.spec?.nodeName ?? "", pod })),
+    "kube2iam's pods do not go",
+    async ({ pod }) => {
+      await disarmPod(cluster, pod);
+      await cluster.deletePod(nameOf(pod));
+      await waitUntilGone(cluster, pod, timeoutSeconds);
+    },
+  );
+}
+
+async function waitUntilGone(cluster: Cluster, pod: V1Pod, timeoutSeconds: number): Promise<void> {
+  const look = await waitFor<true, undefined>(Deadline.after(timeoutSeconds), async () => {
+    const now = await cluster.pod(nameOf(pod));
+    return now?.metadata?.uid === pod.metadata?.uid ? { pending: undefined } : { done: true };
+  });
+  if ("done" in look) return;
+  throw new GateError("", [
+    {
+      where: describePod(pod),
+      what: `still there ${timeoutSeconds} s after it was deleted`,
+      fix: "see why its node does not stop it (a node that is not ready keeps its pods)",
+    },
+  ]);
+}

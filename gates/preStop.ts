@@ -1,0 +1,44 @@
+import type { V1Pod } from "@kubernetes/client-node";
+
+import { dangerousHooks } from "../migration/kube2iamPreStop.js";
+import type { Cluster } from "./cluster.js";
+import type { Target, Worker } from "./inputs.js";
+import { requireKiamRule } from "./kiamRule.js";
+import { restartKube2iam } from "./kube2iamPod.js";
+import { removeNewRule } from "./kube2iamRule.js";
+import { NodeRules } from "./nodeRules.js";
+import { GateError } from "./problem.js";
+
+/**
+ * For a worker that is proven to be served by kiam: replaces a pod of kube2iam's that was made
+ * with a dangerous preStop hook by one without. A disarmed hook is armed again when its container
+ * restarts; from here on there is none. Leaves every other pod alone.
+ *
+ * @returns the new pod; undefined where there was nothing to replace
+ */
+export async function replaceHookedPod(
+  cluster: Cluster,
+  target: Target,
+  worker: Worker,
+): Promise<V1Pod | undefined> {
+  const old = (await NodeRules.read(cluster, target)).pod("kube2iam", worker);
+  if (old === undefined || dangerousHooks(old.spec).length === 0) return undefined;
+  const name = { namespace: target.kube2iam.namespace, name: target.kube2iam.daemonSet };
+  const daemonSet = await cluster.daemonSet(name);
+  if (daemonSet === undefined) return undefined;
+  const [hook] = dangerousHooks(daemonSet.spec?.template.spec);
+  if (hook !== undefined) {
+    throw new GateError(`kube2iam's pod on ${worker.name} is not replaced`, [
+      {
+        where: `DaemonSet ${name.namespace}/${name.name}`,
+        what: `it has its preStop hook again: ${hook.command.join(" ")}`,
+        why: "the next pod would be made with it as well, and delete kiam's rule when it goes",
+        fix: "take the hook out of what kube2iam is deployed from, and run the update again, which neutralises it",
+      },
+    ]);
+  }
+  const fresh = await restartKube2iam(cluster, daemonSet, { target, worker, old });
+  await requireKiamRule(cluster, target, worker);
+  await removeNewRule(cluster, daemonSet, target, worker);
+  return fresh;
+}

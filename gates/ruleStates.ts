@@ -1,0 +1,63 @@
+import pMap from "p-map";
+
+import { workerLabel, type ClusterFacts } from "../migration/clusterFacts.js";
+import type { RuleState } from "../migration/ruleState.js";
+import { Cluster } from "./cluster.js";
+import type { Target } from "./inputs.js";
+import { NodeRules } from "./nodeRules.js";
+import { GateError, messageOf } from "./problem.js";
+
+/** Workers looked at at the same time. */
+const concurrency = 20;
+
+/**
+ * Reads the rules of every worker that the migration has given an agent, through a pod there.
+ * Changes nothing. What cannot be read is said in its place and stops nobody: it is for the plan
+ * and the audit to judge.
+ */
+export async function readRuleStates(
+  facts: Pick<ClusterFacts, "nodes">,
+  target: Target,
+): Promise<Record<string, RuleState>> {
+  const workers = facts.nodes.flatMap((node) =>
+    workerLabel in node.labels && node.internalIp !== undefined
+      ? [{ name: node.name, hostIp: node.internalIp, ready: node.ready }]
+      : [],
+  );
+  if (workers.length === 0) return {};
+  const cluster = await Cluster.connect(target.kubernetes);
+  const rules = await NodeRules.read(cluster, target);
+  const states = await pMap(
+    workers,
+    async ({ name, hostIp, ready }): Promise<[string, RuleState]> => {
+      if (!ready) return [name, { unread: "the node is not Ready", forbidden: false }];
+      try {
+        const report = await rules.inspect({ name, hostIp });
+        const failed = report.backends.find((backend) => backend.state === "failed");
+        if (failed !== undefined) return [name, { unread: failed.detail, forbidden: false }];
+        return [
+          name,
+          {
+            inForce: report.after.inForce,
+            kube2iam: report.after.kube2iam.length,
+            kiamHealthy: report.health.some((each) => each.system === "kiam" && each.ok),
+          },
+        ];
+      } catch (error) {
+        return [name, { unread: reasonOf(error), forbidden: isForbidden(error) }];
+      }
+    },
+    { concurrency },
+  );
+  return Object.fromEntries(states);
+}
+
+function reasonOf(error: unknown): string {
+  const [problem] = error instanceof GateError ? error.problems : [];
+  return problem?.what ?? messageOf(error);
+}
+
+/** The exec request is a web socket: its refusal is known by the answer's status alone. */
+function isForbidden(error: unknown): boolean {
+  return /\b403\b/.test(messageOf(error));
+}

@@ -1,0 +1,56 @@
+import type { ClusterFacts } from "../clusterFacts.js";
+import { isProven, parseCutoverRecord } from "../cutoverRecord.js";
+import { workerNodes } from "../nodeSelection.js";
+import { deviation, type RuleState } from "../ruleState.js";
+import type { Settings } from "../settings.js";
+import { reaches } from "../stages.js";
+import type { Finding } from "./finding.js";
+
+/** Workers whose nat rules are not as the last update left them. */
+export function auditRules(settings: Settings, facts: ClusterFacts): Finding[] {
+  if (!reaches(settings.stage, "agent")) return [];
+  return workerNodes(settings, facts.nodes).flatMap((node): Finding[] => {
+    const state = facts.rules[node.name];
+    if (state === undefined) return [];
+    const object = `node/${node.name}`;
+    if ("unread" in state && state.forbidden) {
+      return [
+        {
+          code: "rules-unread",
+          severity: "warns",
+          object,
+          seen: `you may not look at its nat rules (${state.unread})`,
+          why: "what a hand or a hook changed there goes unnoticed",
+          fix: "allow create on pods/exec in kiam's and kube2iam's namespaces, as an update needs it anyway",
+        },
+      ];
+    }
+    const moved = isProven(parseCutoverRecord(node.cutoverAnnotation));
+    const seen = moved ? deviation(state) : unexpectedBefore(state);
+    if (seen === undefined) return [];
+    return [
+      {
+        code: "rules-deviate",
+        severity: "warns",
+        object,
+        seen,
+        why: moved
+          ? "it was proven to be served by kiam alone"
+          : "before its cutover kube2iam serves a worker's pods",
+        fix: moved
+          ? "run the update at stage cutover or retire: it cuts over this worker anew, and no other"
+          : "restart kube2iam's pod there, which writes its rule again; the cutover itself copes with it too",
+      },
+    ];
+  });
+}
+
+/** Only what leaves pods without the right role: who comes first behind kube2iam does not matter. */
+function unexpectedBefore(state: RuleState): string | undefined {
+  if ("unread" in state || state.inForce === "kube2iam" || state.inForce === "unknown") {
+    return undefined;
+  }
+  return state.inForce === "none"
+    ? "neither system's rule is there: pods read the node's own role"
+    : "kiam's rule comes first, although it was not cut over";
+}

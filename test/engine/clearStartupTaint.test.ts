@@ -1,0 +1,248 @@
+/**
+ * components/newNodes/clearStartupTaint.sh, with real kubectl against a real kube-apiserver, by
+ * every shell and with the permissions that its component gives it.
+ *
+ * There are no kubelets: the test writes what they would write about nodes and pods. Not proven
+ * here: the pod of the Deployment and its image; test/faults has them on the embedded cluster.
+ */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+
+import { CoreV1Api, KubeConfig, PatchStrategy, setHeaderOptions } from "@kubernetes/client-node";
+import { execa } from "execa";
+import pWaitFor from "p-wait-for";
+
+import { agentLabels, kiamNames } from "../../components/kiamNames.js";
+import { StartupTaint } from "../../components/startupTaint.js";
+import { agentNotReadyTaint, kiamOnlyTaint } from "../../migration/clusterFacts.js";
+import { parseSettings } from "../../migration/parseSettings.js";
+import { exampleSettings } from "../support/exampleCluster.js";
+import { MockEngine } from "../support/mockEngine.js";
+import { needsCommands, skipBecause } from "../support/requirements.js";
+import { findApiServer, startApiServer, type ApiServer } from "./apiserver.js";
+
+const script = path.resolve(__dirname, "../../components/newNodes/clearStartupTaint.sh");
+const merge = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
+const selector = Object.entries(agentLabels)
+  .map(([label, value]) => `${label}=${value}`)
+  .join(",");
+
+describe("clearing the startup taint", function () {
+  this.timeout(60_000);
+  let api: ApiServer;
+  let core: CoreV1Api;
+  let directory: string;
+  let kubeconfig: string;
+  const running: ChildProcess[] = [];
+
+  before("API server", async function () {
+    needsCommands(this, ["dash", "bash", "busybox"]);
+    const binaries = findApiServer();
+    const kubernetes = process.env.KIAM_LAB_KUBERNETES;
+    if (binaries === undefined || kubernetes === undefined) {
+      return skipBecause(
+        this,
+        "needs kube-apiserver and etcd (KIAM_LAB_KUBERNETES, KIAM_LAB_ETCD)",
+      );
+    }
+    api = await startApiServer(binaries);
+    core = api.config.makeApiClient(CoreV1Api);
+    directory = await mkdtemp(path.join(tmpdir(), "kiam-taint-test-"));
+    await symlink(path.join(kubernetes, "kubectl"), path.join(directory, "kubectl"));
+    await core.createNamespace({ body: { metadata: { name: "kiam" } } });
+    await declareComponent();
+    kubeconfig = await kubeconfigOf(kiamNames.startupTaint);
+    // The API server learns of permissions by watching them.
+    await pWaitFor(async () => (await mayList("nodes")) && (await mayList("pods", "-n", "kiam")), {
+      timeout: 10_000,
+    });
+  });
+
+  const mayList = async (...what: string[]) =>
+    (await execa("kubectl", ["get", ...what], { env: environment(), reject: false })).exitCode ===
+    0;
+
+  /** What the component declares is created as it is: the API server accepts it. */
+  async function declareComponent(): Promise<void> {
+    const { kiam } = parseSettings(exampleSettings());
+    const kinds = [
+      ...["core/v1:ServiceAccount", "core/v1:ConfigMap", "apps/v1:Deployment"],
+      ...["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"].map(
+        (kind) => `rbac.authorization.k8s.io/v1:${kind}`,
+      ),
+    ].map((kind) => `kubernetes:${kind}`);
+    const engine = await MockEngine.start(
+      Object.fromEntries(kinds.map((kind) => [kind, () => ({})])),
+    );
+    await engine.run(() => new StartupTaint("startup-taint", { kiam, kubectlImage: "kubectl" }));
+    const objects = engine.registered.filter(({ type }) => kinds.includes(type));
+    assert.equal(objects.length, kinds.length);
+    for (const { inputs } of objects) await api.objects.create(inputs);
+  }
+
+  /** A kubeconfig with which kubectl is that service account of kiam's namespace. */
+  async function kubeconfigOf(account: string): Promise<string> {
+    const { status } = await core.createNamespacedServiceAccountToken({
+      namespace: "kiam",
+      name: account,
+      body: { spec: { audiences: [] } },
+    });
+    const config = new KubeConfig();
+    const cluster = api.config.getCurrentCluster();
+    assert.ok(cluster !== null && status !== undefined);
+    config.loadFromClusterAndUser(cluster, { name: account, token: status.token });
+    const file = path.join(directory, "account.kubeconfig");
+    await writeFile(file, config.exportConfig());
+    return file;
+  }
+
+  afterEach(async () => {
+    for (const child of running.splice(0)) {
+      child.kill("SIGKILL");
+      await once(child, "exit");
+    }
+  });
+
+  after(async () => {
+    await api?.stop();
+    if (directory !== undefined) await rm(directory, { recursive: true, force: true });
+  });
+
+  const environment = () => ({
+    HOME: directory,
+    KUBECONFIG: kubeconfig,
+    PATH: `${directory}:${process.env.PATH}`,
+  });
+
+  /** Starts it as the Deployment does; what it says is collected. */
+  function watch(...shell: string[]): { said: () => string; complained: () => string } {
+    const [program = "sh", ...rest] = shell;
+    const words = [...rest, script, "watch", "kiam", selector, agentNotReadyTaint.key];
+    const child = spawn(program, words, { env: environment() });
+    running.push(child);
+    let [out, err] = ["", ""];
+    child.stdout.on("data", (data: Buffer) => (out += data.toString()));
+    child.stderr.on("data", (data: Buffer) => (err += data.toString()));
+    return { said: () => out, complained: () => err };
+  }
+
+  const probe = async (what: "alive" | "ready") =>
+    (await execa("sh", [script, what], { env: environment(), reject: false })).exitCode;
+
+  /** Waits until it has looked at everything once more, from now on. */
+  async function wholeRound(): Promise<void> {
+    // The first may belong to a round that had begun already.
+    for (let rounds = 0; rounds < 2; rounds++) {
+      await rm(path.join(directory, "ready"), { force: true });
+      await pWaitFor(async () => (await probe("ready")) === 0, { timeout: 10_000 });
+    }
+  }
+
+  async function makeNode(name: string, taints: object[]): Promise<void> {
+    await core.createNode({
+      body: { metadata: { name }, spec: { taints: taints as never } },
+    });
+  }
+
+  async function taintsOf(name: string): Promise<string[]> {
+    const node = await core.readNode({ name });
+    const taints = (node.spec?.taints ?? []).map((taint) => taint.key);
+    // The API server marks new nodes as not ready by itself.
+    return taints.filter((key) => !key.startsWith("node.kubernetes.io/"));
+  }
+
+  async function makeAgent(
+    node: string,
+    ready: boolean,
+    labels: Record<string, string> = agentLabels,
+  ): Promise<string> {
+    const name = `agent-${node}`;
+    await core.createNamespacedPod({
+      namespace: "kiam",
+      body: {
+        metadata: { name, labels, finalizers: ["test/stays"] },
+        spec: { nodeName: node, containers: [{ name: "kiam", image: "kiam" }] },
+      },
+    });
+    await setReady(name, ready);
+    return name;
+  }
+
+  async function setReady(name: string, ready: boolean): Promise<void> {
+    const status = {
+      phase: "Running",
+      conditions: [
+        { type: "PodScheduled", status: "True" },
+        { type: "Ready", status: ready ? "True" : "False" },
+      ],
+    };
+    await core.patchNamespacedPodStatus({ namespace: "kiam", name, body: { status } }, merge);
+  }
+
+  for (const shell of [["dash"], ["bash"], ["busybox", "sh"]]) {
+    it(`takes that taint off a node once its agent is ready, and no other (${shell[0]})`, async () => {
+      const [one, other] = [`one-${shell[0]}`, `other-${shell[0]}`];
+      await makeNode(one, [kiamOnlyTaint, agentNotReadyTaint]);
+      await makeNode(other, [agentNotReadyTaint]);
+      const agent = await makeAgent(one, false);
+      const { said, complained } = watch(...shell);
+      await wholeRound();
+      assert.deepEqual(await taintsOf(one), [kiamOnlyTaint.key, agentNotReadyTaint.key]);
+      await setReady(agent, true);
+      await pWaitFor(async () => (await taintsOf(one)).length === 1, { timeout: 10_000 });
+      assert.deepEqual(await taintsOf(one), [kiamOnlyTaint.key]);
+      assert.deepEqual(await taintsOf(other), [agentNotReadyTaint.key]);
+      await pWaitFor(() => said().includes(`${one}: kiam's agent is ready`), { timeout: 5000 });
+      assert.ok(!said().includes(other));
+      assert.equal(complained(), "");
+    });
+  }
+
+  it("waits for an agent, not for another pod, nor for an agent that is going", async () => {
+    await makeNode("going", [agentNotReadyTaint]);
+    await makeNode("strange", [agentNotReadyTaint]);
+    const agent = await makeAgent("going", true);
+    await core.deleteNamespacedPod({ namespace: "kiam", name: agent });
+    await makeAgent("strange", true, { app: "another" });
+    await makeNode("last", [agentNotReadyTaint]);
+    await makeAgent("last", true);
+    watch("dash");
+    await pWaitFor(async () => (await taintsOf("last")).length === 0, { timeout: 10_000 });
+    await wholeRound();
+    assert.deepEqual(await taintsOf("going"), [agentNotReadyTaint.key]);
+    assert.deepEqual(await taintsOf("strange"), [agentNotReadyTaint.key]);
+  });
+
+  it("survives an API server that is away, says so once, and is not ready meanwhile", async () => {
+    const away = path.join(directory, "away.kubeconfig");
+    const there = await readFile(kubeconfig, "utf8");
+    await writeFile(away, there.replace(/127\.0\.0\.1:\d+/, "127.0.0.1:9"));
+    await rm(path.join(directory, "ready"), { force: true });
+    const words = [script, "watch", "kiam", selector, agentNotReadyTaint.key];
+    const child = spawn("dash", words, { env: { ...environment(), KUBECONFIG: away } });
+    running.push(child);
+    let complaint = "";
+    child.stderr.on("data", (data: Buffer) => (complaint += data.toString()));
+    await pWaitFor(() => complaint.includes("refused"), { timeout: 10_000 });
+    const first = complaint.length;
+    await new Promise((resolve) => setTimeout(resolve, 5000));
+    assert.equal(complaint.length, first, "the same again is not said again");
+    assert.equal(await probe("alive"), 0, "the loop goes round");
+    assert.equal(await probe("ready"), 1);
+    assert.equal(child.exitCode, null);
+  });
+
+  it("counts as dead when the loop has not gone round for a minute", async () => {
+    const old = Math.floor(Date.now() / 1000) - 61;
+    await writeFile(path.join(directory, "alive"), `${old}\n`);
+    assert.equal(await probe("alive"), 1);
+    await writeFile(path.join(directory, "alive"), `${old + 11}\n`);
+    assert.equal(await probe("alive"), 0);
+    await rm(path.join(directory, "alive"));
+    assert.equal(await probe("alive"), 1);
+  });
+});

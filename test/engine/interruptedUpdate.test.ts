@@ -1,0 +1,232 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { hostname, userInfo } from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import * as command from "@pulumi/command";
+
+import { InterruptedUpdateError, recoverInterrupted } from "../../automation/interruptedUpdate.js";
+import { destroyAll, moveTo, type MoveOptions } from "../../automation/moveTo.js";
+import { pendingIn } from "../../automation/pendingOperations.js";
+import { silentProgress } from "../../automation/progress.js";
+import { UpdateLockedError } from "../../automation/updateLock.js";
+import { upUntilKilled } from "../faults/killEngine.js";
+import { createStack, requireEngine, type TestStack } from "./engine.js";
+
+/*
+ * The real engine, killed at a chosen moment, on a directory as its backend; the stand-in for the
+ * command provider. Does not prove anything about the official one, nor about Pulumi Cloud.
+ */
+
+const removal = "worker-1-cutover-removal";
+
+describe("an update that was cut short", function () {
+  this.timeout(60_000);
+  let engine: string;
+  let test: TestStack;
+  let log: string;
+  /** Seconds that the command takes. */
+  let seconds: number;
+
+  before(function () {
+    engine = requireEngine(this);
+  });
+
+  async function open(environment: Record<string, string> = {}): Promise<void> {
+    test = await createStack(engine, environment);
+    log = path.join(test.directory, "log");
+    seconds = 3;
+    const say = (word: string) => `echo ${word} >> ${log}`;
+    const slowly = (word: string) => `${say(`${word}-begin`)}; sleep ${seconds}; ${say(word)}`;
+    test.program(() => {
+      const before = new command.local.Command("before", { create: say("before") });
+      new command.local.Command(
+        removal,
+        { create: slowly("removed"), delete: slowly("restored") },
+        { dependsOn: [before] },
+      );
+      return Promise.resolve();
+    });
+  }
+
+  afterEach(async () => {
+    await test?.dispose();
+  });
+
+  const done = () => (existsSync(log) ? readFileSync(log, "utf8").trim().split("\n") : []);
+  const stageInConfig = async () => (await test.stack.getConfig("stage")).value;
+  const pending = async () =>
+    pendingIn(await test.stack.exportStack()).map(({ operation, what }) => `${operation} ${what}`);
+  const lockDirectory = () => path.join(test.directory, ".pulumi/locks/organization/test/unit");
+  const locks = async () =>
+    existsSync(lockDirectory()) ? (await readdir(lockDirectory())).sort() : [];
+
+  const options: MoveOptions = { progress: silentProgress };
+  /** Looks that were asked for; each finds what it is told to. */
+  function looking(...findings: string[]) {
+    const looks: (readonly string[])[] = [];
+    const look = (workers: readonly string[]) => {
+      looks.push(workers);
+      return Promise.resolve(findings);
+    };
+    return { looks, look };
+  }
+
+  async function killAtCreation(): Promise<number> {
+    const { killed, pid } = await upUntilKilled(test.stack, "cutover", {
+      operation: "create",
+      name: removal,
+      delayMs: 1_000,
+    });
+    assert.ok(killed);
+    assert.deepEqual(done(), ["before", "removed-begin"], "killed in the middle of the command");
+    return pid;
+  }
+
+  it("is refused, saying what it was at, and recovered once the worker was looked at", async () => {
+    await open();
+    const pid = await killAtCreation();
+    assert.deepEqual(await pending(), [`creating gate ${removal}`]);
+
+    await assert.rejects(moveTo(test.stack, "agent", options), (error: Error) => {
+      assert.ok(error instanceof InterruptedUpdateError, String(error));
+      for (const word of [
+        "cut short",
+        `${userInfo().username} on host ${hostname()}, process ${pid}, since 20`,
+        "no longer runs",
+        `creating gate ${removal} (worker-1)`,
+        "Recover it",
+      ]) {
+        assert.ok(error.message.includes(word), `${word} in:\n${error.message}`);
+      }
+      return true;
+    });
+    assert.equal(await stageInConfig(), "cutover", "the refused move has not touched the stage");
+
+    const { looks, look } = looking();
+    const recovered = await recoverInterrupted(test.stack, { look });
+    assert.deepEqual(looks, [["worker-1"]]);
+    assert.equal(recovered?.operations.length, 1);
+    assert.deepEqual([await pending(), await locks()], [[], []]);
+    assert.deepEqual(done(), ["before", "removed-begin"], "recovering runs no command");
+
+    await moveTo(test.stack, "cutover", options);
+    assert.deepEqual(done(), ["before", "removed-begin", "removed-begin", "removed"]);
+    assert.deepEqual([await pending(), await locks()], [[], []]);
+    assert.equal(await recoverInterrupted(test.stack, { look }), undefined, "nothing left to do");
+    assert.equal(looks.length, 1);
+  });
+
+  it("keeps everything as it is when a worker is in no known state, or can't be looked at", async () => {
+    await open();
+    await killAtCreation();
+    const before = [await pending(), await locks()];
+    const failing = () => Promise.reject(new Error("worker-1 does not answer"));
+    for (const look of [looking("worker-1: neither rule is there").look, failing]) {
+      const reason = look === failing ? /worker-1 does not answer/ : /neither rule is there/;
+      await assert.rejects(
+        moveTo(test.stack, "cutover", { ...options, recover: { look } }),
+        (error: Error) => error instanceof InterruptedUpdateError && reason.test(error.message),
+      );
+    }
+    assert.deepEqual([await pending(), await locks()], before);
+    assert.equal(
+      before[1]?.some((name) => name.endsWith(".json")),
+      true,
+    );
+    assert.deepEqual(done(), ["before", "removed-begin"]);
+  });
+
+  it("is recovered and repeated in one go, taking away as well", async () => {
+    await open();
+    await moveTo(test.stack, "cutover", options);
+    test.program(() => {
+      new command.local.Command("before", { create: `echo before >> ${log}` });
+      return Promise.resolve();
+    });
+    const at = { operation: "delete", name: removal, delayMs: 1_000 };
+    assert.equal((await upUntilKilled(test.stack, "agent", at)).killed, true);
+    assert.deepEqual(await pending(), [`deleting gate ${removal}`]);
+
+    await assert.rejects(destroyAll(test.stack, options), InterruptedUpdateError);
+    const { looks, look } = looking();
+    await destroyAll(test.stack, { ...options, recover: { look } });
+    assert.deepEqual(looks, [["worker-1"]]);
+    assert.deepEqual(done().slice(3), ["restored-begin", "restored-begin", "restored"]);
+    assert.deepEqual([await pending(), await locks()], [[], []]);
+    assert.deepEqual(await test.resources(), {});
+  });
+
+  it("is recovered on a backend whose locks can't be listed", async () => {
+    // A layout whose locks lie elsewhere: only the engine's refusal tells of them.
+    await open({
+      PULUMI_DIY_BACKEND_LEGACY_LAYOUT: "true",
+      PULUMI_DIY_BACKEND_IGNORE_DEPRECATION_ERROR: "true",
+    });
+    await killAtCreation();
+    assert.deepEqual(await locks(), []);
+    await assert.rejects(moveTo(test.stack, "cutover", options), InterruptedUpdateError);
+    const { looks, look } = looking();
+    await moveTo(test.stack, "cutover", { ...options, recover: { look } });
+    assert.deepEqual(looks.at(-1), ["worker-1"]);
+    assert.deepEqual(done().slice(2), ["removed-begin", "removed"]);
+    assert.deepEqual(await pending(), []);
+  });
+
+  it("is not taken for one while it runs: the second of two people is refused", async () => {
+    await open();
+    seconds = 6;
+    const first = moveTo(test.stack, "cutover", options);
+    while (!done().includes("removed-begin")) await sleep(100);
+    const { looks, look } = looking();
+    for (const recover of [undefined, { look }]) {
+      await assert.rejects(moveTo(test.stack, "agent", { ...options, recover }), (error: Error) => {
+        assert.ok(error instanceof UpdateLockedError, String(error));
+        assert.match(error.message, /Nothing was touched/);
+        assert.ok(error.message.includes(`${userInfo().username} on host ${hostname()}, process `));
+        assert.match(error.message, /running on this host. Wait until it has ended/);
+        return true;
+      });
+    }
+    assert.deepEqual(looks, []);
+    assert.equal(done().includes("removed"), false, "the first was still at it");
+    await first;
+    assert.deepEqual(done(), ["before", "removed-begin", "removed"]);
+    assert.equal(await stageInConfig(), "cutover");
+    assert.deepEqual(await pending(), []);
+  });
+
+  it("is refused by the engine where both begin at once", async () => {
+    await open();
+    const both = await Promise.allSettled([
+      moveTo(test.stack, "cutover", options),
+      moveTo(test.stack, "cutover", options),
+    ]);
+    const refused = both.filter((one) => one.status === "rejected");
+    // Both may see the other's lock and give way; never do both go ahead.
+    assert.ok(refused.length >= 1, "one has to give way");
+    for (const one of refused)
+      assert.ok(one.reason instanceof UpdateLockedError, String(one.reason));
+    assert.equal(done().filter((word) => word === "removed-begin").length, 2 - refused.length);
+  });
+
+  it("leaves the lock of another host alone", async () => {
+    await open();
+    await mkdir(lockDirectory(), { recursive: true });
+    const since = "2026-01-02T03:04:05Z";
+    const lock = { pid: 4242, username: "alice", hostname: "ci-7", timestamp: since };
+    await writeFile(path.join(lockDirectory(), "1.json"), JSON.stringify(lock));
+    const { looks, look } = looking();
+    for (const recover of [undefined, { look }]) {
+      await assert.rejects(
+        moveTo(test.stack, "cutover", { ...options, recover }),
+        (error: Error) =>
+          error instanceof UpdateLockedError &&
+          /alice on host ci-7, process 4242/.test(error.message),
+      );
+    }
+    assert.deepEqual([looks, await locks(), done()], [[], ["1.json"], []]);
+  });
+});

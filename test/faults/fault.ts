@@ -1,0 +1,122 @@
+/*
+ * What a fault test is: a fault, while applications ask for credentials without pause; what
+ * every one of them was answered; and a row in the table that the run prints.
+ */
+import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import Table from "cli-table3";
+
+import { CHECKOUT } from "../../lab/parts/context.js";
+import type { Stage } from "../../migration/stages.js";
+import { tidyUp } from "./onWorker.js";
+import { Session } from "./session.js";
+
+export interface Fault {
+  /** Stage at which the cluster is in order when the fault begins. */
+  at: Stage;
+  /**
+   * Why requests may fail while it lasts: the fault itself takes the only path away. Unset: not
+   * one may. A wrong identity never may.
+   */
+  mayFail?: string;
+  /** Makes the cluster such that the fault can happen; what pods are answered meanwhile does not count. */
+  setUp?: (session: Session) => Promise<void>;
+  /** Makes the fault, mends it and asserts what came of it. @returns what was observed, in words */
+  run: (session: Session) => Promise<string>;
+}
+
+interface Row {
+  fault: string;
+  observed: string;
+  requests: number;
+  failed: number;
+  wrong: number;
+  longestGap: number;
+  mayFail: string | undefined;
+}
+
+const rows: Row[] = [];
+let session: Promise<Session> | undefined;
+
+/** Declares a fault test. */
+export function fault(name: string, { at, mayFail, setUp, run }: Fault): void {
+  it(name, async () => {
+    const lab = await (session ??= Session.start());
+    await lab.begin(at);
+    if (setUp !== undefined) {
+      await setUp(lab);
+      await lab.everybodyServed(Date.now());
+    }
+    const from = Date.now();
+    const observed = await run(lab).catch(async (error: unknown) => {
+      // The next fault must not suffer from this one.
+      await tidyUp(lab);
+      throw error;
+    });
+    await lab.everybodyServed(Date.now());
+    const answers = await lab.answers(from, Date.now());
+    rows.push({
+      fault: name,
+      observed,
+      requests: answers.requests,
+      failed: answers.failed,
+      wrong: answers.wrong,
+      longestGap: Math.round(answers.longestGap),
+      mayFail,
+    });
+    assert.ok(answers.requests > 50, `only ${answers.requests} requests were made meanwhile`);
+    assert.equal(answers.wrong, 0, `wrong identities:\n${answers.examples.join("\n")}`);
+    if (mayFail === undefined) {
+      assert.equal(answers.failed, 0, `failed requests:\n${answers.examples.join("\n")}`);
+    }
+  });
+}
+
+after("the table of faults", async () => {
+  if (rows.length === 0) return;
+  console.log(`\n${asText()}`);
+  if (process.env.KIAM_FAULTS_DOC === "1") await writeDocument();
+});
+
+function cells(row: Row): string[] {
+  const recovery = row.failed > 0 ? `back after ${row.longestGap} ms` : `${row.longestGap} ms`;
+  return [
+    row.fault,
+    row.observed + (row.mayFail === undefined ? "" : ` (${row.mayFail})`),
+    String(row.requests),
+    String(row.failed),
+    String(row.wrong),
+    recovery,
+  ];
+}
+
+const heads = ["fault", "what was observed", "requests", "failed", "wrong", "longest gap"];
+
+function asText(): string {
+  const table = new Table({
+    head: heads,
+    style: { head: [], border: [] },
+    wordWrap: true,
+    colWidths: [34, 60, 10, 8, 7, 14],
+  });
+  for (const row of rows) table.push(cells(row));
+  return table.toString();
+}
+
+const begin = "<!-- table: written by KIAM_FAULTS_DOC=1 npm run test:faults -->";
+const end = "<!-- end of table -->";
+
+/** Replaces the table in docs/faults.md by what this run observed. */
+async function writeDocument(): Promise<void> {
+  const file = join(CHECKOUT, "docs", "faults.md");
+  const text = await readFile(file, "utf8");
+  const [before, rest] = text.split(begin);
+  const after = rest?.split(end)[1];
+  if (before === undefined || after === undefined) throw new Error(`${file} has no place for it`);
+  const line = (parts: string[]) =>
+    `| ${parts.map((part) => part.replaceAll("|", "\\|")).join(" | ")} |`;
+  const table = [line(heads), line(heads.map(() => "---")), ...rows.map((row) => line(cells(row)))];
+  await writeFile(file, `${before}${begin}\n\n${table.join("\n")}\n\n${end}${after}`);
+}

@@ -1,0 +1,147 @@
+/* What a fault does to a worker of the embedded cluster, as root there. */
+import assert from "node:assert/strict";
+
+import pWaitFor from "p-wait-for";
+
+import { agentLabels, serverLabels } from "../../components/kiamNames.js";
+import { AWS_CONTROL } from "../../lab/aws/command.js";
+import { runIn } from "../../lab/cluster/namespaces.js";
+import { NAMESPACE_PREFIX } from "../../lab/cluster/topology.js";
+import type { Session } from "./session.js";
+
+export const hostIp: Record<string, string> = {
+  "worker-1": "10.99.0.11",
+  "worker-2": "10.99.0.12",
+};
+
+/** Runs a shell script on a node. @returns its standard output */
+export async function sh(node: string, script: string): Promise<string> {
+  return (await runIn(NAMESPACE_PREFIX + node, "sh", ["-c", script])).stdout;
+}
+
+/** The spec of a system's rule on a worker, with another backend-independent part where wanted. */
+export function rule(worker: string, port: number): string {
+  return `PREROUTING -d 169.254.169.254/32 -i cni0 -p tcp -m tcp --dport 80 -j DNAT --to-destination ${hostIp[worker]}:${port}`;
+}
+
+/** Ids of the processes on a node whose command line begins so, as the node numbers them. */
+export async function pids(node: string, commandLine: string): Promise<string[]> {
+  const { stdout } = await runIn(NAMESPACE_PREFIX + node, "pgrep", ["-f", `^${commandLine}`], {
+    reject: false,
+  });
+  return stdout.split("\n").filter((line) => line !== "");
+}
+
+/** Kills such a process at once. @returns when it was done, milliseconds since the epoch */
+export async function kill(node: string, commandLine: string): Promise<number> {
+  const found = await pids(node, commandLine);
+  assert.notDeepEqual(found, [], `${commandLine} runs on ${node}`);
+  await sh(node, `kill -9 ${found.join(" ")}`);
+  return Date.now();
+}
+
+/** Kills such a process whenever it is seen, until told to stop. */
+export function keepDead(node: string, commandLine: string): { stop: () => Promise<void> } {
+  let stopped = false;
+  const loop = (async () => {
+    while (!stopped) {
+      const found = await pids(node, commandLine);
+      if (found.length > 0) await sh(node, `kill -9 ${found.join(" ")} || true`);
+    }
+  })();
+  return {
+    stop: async () => {
+      stopped = true;
+      await loop;
+    },
+  };
+}
+
+/** Waits until a pod by these labels is Ready on every node that should have one. */
+export async function podsReady(lab: Session, namespace: string, selector: string): Promise<void> {
+  await pWaitFor(
+    async () => {
+      const { items } = await lab.core.listNamespacedPod({ namespace, labelSelector: selector });
+      return (
+        items.length > 0 &&
+        items.every(
+          (pod) =>
+            pod.metadata?.deletionTimestamp === undefined &&
+            pod.status?.conditions?.some((each) => each.type === "Ready" && each.status === "True"),
+        )
+      );
+    },
+    { interval: 300, timeout: 90_000 },
+  );
+}
+
+/** Deletes the pods by these labels (on one node, where named) and waits until others are ready. */
+export async function restartPods(
+  lab: Session,
+  { namespace, selector, node }: { namespace: string; selector: string; node?: string },
+  gracePeriodSeconds?: number,
+): Promise<void> {
+  const { items } = await lab.core.listNamespacedPod({ namespace, labelSelector: selector });
+  const chosen = items.filter((pod) => node === undefined || pod.spec?.nodeName === node);
+  assert.notEqual(chosen.length, 0, `pods ${selector} in ${namespace}`);
+  for (const { metadata } of chosen) {
+    await lab.core.deleteNamespacedPod({
+      namespace,
+      name: metadata?.name ?? "",
+      gracePeriodSeconds,
+    });
+  }
+  const gone = new Set(chosen.map((pod) => pod.metadata?.uid));
+  await pWaitFor(
+    async () => {
+      const now = await lab.core.listNamespacedPod({ namespace, labelSelector: selector });
+      return now.items.every((pod) => !gone.has(pod.metadata?.uid));
+    },
+    { interval: 200, timeout: 60_000 },
+  );
+  await podsReady(lab, namespace, selector);
+}
+
+const selectorOf = (labels: Record<string, string>) =>
+  Object.entries(labels)
+    .map(([label, value]) => `${label}=${value}`)
+    .join(",");
+
+export const agents = { namespace: "kiam", selector: selectorOf(agentLabels) };
+export const servers = { namespace: "kiam", selector: selectorOf(serverLabels) };
+export const kube2iam = { namespace: "kube-system", selector: "app.kubernetes.io/name=kube2iam" };
+
+/** AssumeRole slow, throttled or denied; `{}` ends it. See lab/aws/lab_aws/control.py. */
+export async function stsFault(fault: {
+  delayMs?: number;
+  throttle?: boolean;
+  deny?: boolean;
+}): Promise<void> {
+  await control("/faults", Object.keys(fault).length === 0 ? {} : { sts: fault });
+}
+
+/** Ends every session of a role at once. */
+export async function expireSessions(role: string): Promise<void> {
+  await control("/expire", { role });
+}
+
+async function control(path: string, body: object): Promise<void> {
+  const answer = await fetch(`${AWS_CONTROL}${path}`, {
+    method: "POST",
+    body: JSON.stringify(body),
+  });
+  assert.equal(answer.status, 200, await answer.text());
+}
+
+/** kubectl as the admin; this process is in the operator's network already. */
+export async function kubectl(lab: Session, ...args: string[]): Promise<string> {
+  return (await lab.cluster()).kubectl(args);
+}
+
+/** Ends what a fault that failed may have left on: STS's trouble, and kiam's pods that wait to be started again. */
+export async function tidyUp(lab: Session): Promise<void> {
+  await stsFault({});
+  for (const each of [servers, agents]) {
+    await restartPods(lab, each, 0).catch(() => undefined);
+  }
+}

@@ -1,0 +1,246 @@
+/*
+ * One cluster for all fault tests, its stack, and what its applications were answered. Lives in
+ * the operator's network (run.ts).
+ */
+import assert from "node:assert/strict";
+
+import { CoreV1Api, type KubeConfig } from "@kubernetes/client-node";
+import type { Stack } from "@pulumi/pulumi/automation";
+import pWaitFor from "p-wait-for";
+
+import { moveTo } from "../../automation/moveTo.js";
+import { silentProgress, type Progress } from "../../automation/progress.js";
+import { UpdateFailedError } from "../../automation/updateWatcher.js";
+import { adminIam } from "../../lab/aws/admin.js";
+import type { Cluster } from "../../lab/cluster/cluster.js";
+import { openCluster } from "../../lab/cluster/start.js";
+import { readNatRules, systemsInOrder } from "../../lab/natRules.js";
+import { labSettings, labStack, operatorEnvironment } from "../../lab/operator.js";
+import type { Parts } from "../../lab/parts/types.js";
+import { deployWorkload, modes } from "../../lab/workload/applications.js";
+import { deployKube2iam } from "../../lab/workload/kube2iam.js";
+import { readLabRecords } from "../../lab/workload/records.js";
+import { applicationRoles, roleArn, seedRoles } from "../../lab/workload/roles.js";
+import { summarise, type Tally } from "../../lab/workload/summary.js";
+import { addTrust } from "../../lab/workload/trust.js";
+import { kubeConfig } from "../../migration/kubernetesApi.js";
+import type { SettingsInput } from "../../migration/settings.js";
+import type { Stage } from "../../migration/stages.js";
+
+/** Workers of the cluster at the start: the first is the canary. */
+export const workers = 2;
+
+/** Environment variable by which run.ts hands over engine and plugins. */
+export const programsVariable = "KIAM_FAULTS_PROGRAMS";
+
+/** Settings of a test, laid over the session's own, section by section. */
+export type Change = { [Section in keyof SettingsInput]?: Partial<SettingsInput[Section]> };
+
+/** What an update did. */
+export interface Update {
+  /** Why it failed; empty where it did not. */
+  failure: string;
+  /** What was done, in order. */
+  steps: string[];
+}
+
+/** Which systems' rules a worker has, in the order in which they match. */
+const rulesAt: Record<Stage, string> = {
+  prepare: "kube2iam",
+  server: "kube2iam",
+  agent: "kube2iam before kiam",
+  cutover: "kiam",
+  retire: "kiam",
+};
+
+export class Session {
+  /** The stage at which everything is known to be in order; undefined while a fault is on. */
+  private settled: Stage | undefined;
+
+  private constructor(
+    readonly kube: KubeConfig,
+    readonly core: CoreV1Api,
+    readonly programs: Pick<Parts, "engine" | "plugins">,
+    readonly environment: Record<string, string>,
+  ) {}
+
+  /** The cluster as production looks before the migration, under load. */
+  static async start(): Promise<Session> {
+    const programs = process.env[programsVariable];
+    assert.ok(programs !== undefined, "run the fault tests by: npm run test:faults");
+    const cluster = await openCluster();
+    const environment = await operatorEnvironment(cluster);
+    Object.assign(process.env, environment);
+    const kube = await kubeConfig();
+    const session = new Session(
+      kube,
+      kube.makeApiClient(CoreV1Api),
+      JSON.parse(programs) as Pick<Parts, "engine" | "plugins">,
+      environment,
+    );
+    const iam = await adminIam(cluster.paths);
+    await seedRoles(iam);
+    await deployKube2iam(kube, { workers });
+    await deployWorkload(kube, cluster.paths, { workers });
+    await session.prepareAgain();
+    return session;
+  }
+
+  /** Stage prepare, and the operator's step after it. */
+  async prepareAgain(): Promise<void> {
+    await this.mustReach("prepare");
+    const { paths } = await openCluster();
+    const names = applicationRoles.map((role) => role.name);
+    await addTrust(await adminIam(paths), names, roleArn({ name: "kiam-server" }));
+  }
+
+  /** The cluster as it is now: nodes come and go. */
+  cluster(): Promise<Cluster> {
+    return openCluster();
+  }
+
+  /** The session's settings, with a test's own laid over them. */
+  async settings(stage: Stage, change: Change = {}): Promise<SettingsInput> {
+    const own = await labSettings(await openCluster(), stage);
+    const base: SettingsInput = {
+      ...own,
+      // Faults that do not pass must not make the tests wait for minutes.
+      probe: { ...own.probe, timeoutSeconds: 30 },
+    };
+    const sections = Object.keys(change) as (keyof Change)[];
+    const changed = Object.fromEntries(
+      sections.map((section) => [section, merged(base[section], change[section])]),
+    );
+    return { ...base, ...changed };
+  }
+
+  async stack(stage: Stage, change: Change = {}): Promise<Stack> {
+    const settings = await this.settings(stage, change);
+    return labStack(await openCluster(), this.programs, this.environment, settings);
+  }
+
+  /**
+   * Moves to a stage, or tries to.
+   *
+   * @param watch told `begin` and `end` of each step, such as `create gate worker-1-cutover-live`
+   */
+  async move(stage: Stage, change: Change = {}, watch?: Watch): Promise<Update> {
+    this.settled = undefined;
+    const stack = await this.stack(stage, change);
+    try {
+      const { steps } = await moveTo(stack, stage, { progress: watched(watch), parallel: 4 });
+      return { failure: "", steps: steps.map((step) => step.what) };
+    } catch (error) {
+      if (!(error instanceof UpdateFailedError)) throw error;
+      return { failure: error.message, steps: error.steps.map((step) => step.what) };
+    }
+  }
+
+  /** The update after a fault: it has to succeed and to leave every worker as its stage demands. */
+  async mustReach(stage: Stage): Promise<Update> {
+    const update = await this.move(stage);
+    assert.equal(update.failure, "", `the update to stage ${stage}`);
+    await this.assertRules(stage);
+    this.settled = stage;
+    return update;
+  }
+
+  /** Sees to it that a fault begins with a cluster in order at a stage. */
+  async begin(stage: Stage): Promise<void> {
+    if (this.settled !== stage) await this.mustReach(stage);
+    this.settled = undefined;
+  }
+
+  /** Whose rules each worker has, in the order in which they match. */
+  async rules(): Promise<Record<string, string>> {
+    const cluster = await openCluster();
+    const all = await readNatRules(cluster);
+    return Object.fromEntries(
+      cluster.workers.map(({ name, address }) => [
+        name,
+        systemsInOrder(all[name] ?? [], address).join(" before "),
+      ]),
+    );
+  }
+
+  async assertRules(stage: Stage): Promise<void> {
+    const rules = await this.rules();
+    const wanted = Object.fromEntries(Object.keys(rules).map((name) => [name, rulesAt[stage]]));
+    assert.deepEqual(rules, wanted, `rules at stage ${stage}`);
+  }
+
+  /** Waits until every application's client on the cluster has had a good answer since a moment. */
+  async everybodyServed(since: number, seconds = 60): Promise<void> {
+    const { paths } = await openCluster();
+    let silent: string[] = [];
+    await pWaitFor(
+      async () => {
+        const good = new Set<string>();
+        for await (const record of readLabRecords(paths)) {
+          if (record.kind === "ok" && Date.parse(record.time) >= since) {
+            good.add(`${record.namespace}/${record.pod} (${record.mode})`);
+          }
+        }
+        silent = (await this.clients()).filter((client) => !good.has(client));
+        return silent.length === 0;
+      },
+      { interval: 500, timeout: seconds * 1000 },
+    ).catch(() => assert.fail(`no good answer for ${silent.join(", ")} within ${seconds} s`));
+  }
+
+  /** What the applications were answered in a stretch of time. */
+  async answers(from: number, to: number): Promise<Tally & { examples: string[] }> {
+    const { paths } = await openCluster();
+    const { windows } = await summarise(readLabRecords(paths), {
+      windows: [{ name: "fault", from, to }],
+      until: to,
+    });
+    const [tally] = windows;
+    assert.ok(tally !== undefined);
+    const examples: string[] = [];
+    for await (const record of readLabRecords(paths)) {
+      const at = Date.parse(record.time);
+      if (at < from || at >= to || !["failed", "wrong"].includes(record.kind)) continue;
+      if (examples.length < 10) examples.push(JSON.stringify(record));
+    }
+    return { ...tally, examples };
+  }
+
+  /** `namespace/pod (mode)` of every client that runs now. */
+  private async clients(): Promise<string[]> {
+    const lists = await Promise.all(
+      applicationRoles.map(({ namespace }) => this.core.listNamespacedPod({ namespace })),
+    );
+    const pods = lists.flatMap((list) => list.items);
+    const here = new Set((await openCluster()).workers.map((worker) => worker.name));
+    return pods
+      .filter((pod) => pod.metadata?.deletionTimestamp === undefined)
+      .filter((pod) => here.has(pod.spec?.nodeName ?? ""))
+      .flatMap((pod) =>
+        modes.map((mode) => `${pod.metadata?.namespace}/${pod.metadata?.name} (${mode})`),
+      );
+  }
+}
+
+/** Hears of an update's steps as they begin and end. */
+export type Watch = (step: string, when: "begin" | "end") => void;
+
+function watched(watch: Watch | undefined): Progress {
+  if (watch === undefined) return silentProgress;
+  return {
+    ...silentProgress,
+    step(title) {
+      watch(title, "begin");
+      const ended = () => watch(title, "end");
+      return { update: () => {}, done: ended, fail: ended };
+    },
+  };
+}
+
+function merged(base: unknown, change: unknown): unknown {
+  return isObject(base) && isObject(change) ? { ...base, ...change } : (change ?? base);
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}

@@ -1,0 +1,233 @@
+/**
+ * Nodes without machines, for a real API server with a real DaemonSet controller: pods are bound,
+ * become ready and go as a kubelet would have them, and each node has a nat chain that kube2iam,
+ * kiam and preStop hooks change as they do. Commands that gates run in pods act on that chain.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+
+import {
+  CoreV1Api,
+  PatchStrategy,
+  setHeaderOptions,
+  type KubeConfig,
+  type V1Pod,
+} from "@kubernetes/client-node";
+
+import type { ExecResult } from "../../gates/exec.js";
+import { dangerousHooks } from "../../migration/kube2iamPreStop.js";
+import { insertsItsRule, kube2iamCommandLine } from "../../migration/kube2iamFlags.js";
+import { credentialRuleSpec, type System } from "../../migration/natRule.js";
+import type { NodeReport } from "../../migration/nodeReport.js";
+
+const ports = { kube2iam: 8181, kiam: 8881 } as const;
+
+export interface FakeNode {
+  name: string;
+  hostIp: string;
+  /** Whose rules are in nat/PREROUTING, first one first. */
+  rules: System[];
+  /** Addresses with an established connection to kube2iam. */
+  connections: string[];
+  /** What a probe pod is answered there. */
+  verdict: "right" | "wrong";
+}
+
+export class FakeNodes {
+  readonly nodes = new Map<string, FakeNode>();
+  /** uids of pods whose hook was disarmed. */
+  readonly disarmed = new Set<string>();
+  /** Names of nodes in the order in which kube2iam's pods left them. */
+  readonly left: string[] = [];
+  /** Why a hook cannot be disarmed, by node. */
+  readonly undisarmable = new Map<string, string>();
+  private readonly core: CoreV1Api;
+  private running: Promise<void> | undefined;
+  private stopping = false;
+
+  constructor(config: KubeConfig) {
+    this.core = config.makeApiClient(CoreV1Api);
+  }
+
+  async add(name: string, hostIp: string, labels: Record<string, string> = {}): Promise<void> {
+    await this.core.createNode({ body: { metadata: { name, labels } } });
+    // The API server taints new nodes; a node that is ready loses that.
+    await this.core.patchNode({ name, body: { spec: { taints: null } } }, merge);
+    await this.core.patchNodeStatus(
+      { name, body: { status: { addresses: [{ type: "InternalIP", address: hostIp }] } } },
+      merge,
+    );
+    this.nodes.set(name, { name, hostIp, rules: [], connections: [], verdict: "right" });
+  }
+
+  node(name: string): FakeNode {
+    const node = this.nodes.get(name);
+    if (node === undefined) throw new Error(`no node ${name}`);
+    return node;
+  }
+
+  start(): void {
+    this.running = this.loop();
+  }
+
+  async stop(): Promise<void> {
+    this.stopping = true;
+    await this.running;
+  }
+
+  private async loop(): Promise<void> {
+    while (!this.stopping) {
+      const { items } = await this.core.listPodForAllNamespaces();
+      for (const pod of items) {
+        try {
+          await this.look(pod);
+        } catch (error) {
+          // Gone or changed meanwhile: the next look sees it as it is.
+          if (!/404|409|NotFound/.test(String(error))) throw error;
+        }
+      }
+      await sleep(50);
+    }
+  }
+
+  private async look(pod: V1Pod): Promise<void> {
+    const { namespace = "", name = "" } = pod.metadata ?? {};
+    const wanted = nodeOf(pod);
+    if (wanted === undefined) return;
+    const node = this.node(wanted);
+    if (pod.metadata?.deletionTimestamp !== undefined) {
+      this.runHook(pod, node);
+      if (isKube2iam(pod)) this.left.push(node.name);
+      await this.core.deleteNamespacedPod({ namespace, name, gracePeriodSeconds: 0 });
+    } else if (pod.spec?.nodeName === undefined) {
+      const body = { metadata: { name }, target: { kind: "Node", name: node.name } };
+      // The answer is a Status, which the client takes for something else.
+      await this.core.createNamespacedPodBinding({ namespace, name, body }).catch(() => {});
+    } else if (pod.status?.phase === "Pending") {
+      this.insertRule(pod, node);
+      const body = { status: statusOf(pod, node) };
+      await this.core.patchNamespacedPodStatus({ namespace, name, body }, merge);
+    }
+  }
+
+  private insertRule(pod: V1Pod, node: FakeNode): void {
+    const system = isKube2iam(pod) ? "kube2iam" : isAgent(pod) ? "kiam" : undefined;
+    if (system === undefined || node.rules.includes(system)) return;
+    if (system === "kiam" || insertsItsRule(kube2iamCommandLine(pod.spec))) node.rules.push(system);
+  }
+
+  private runHook(pod: V1Pod, node: FakeNode): void {
+    if (dangerousHooks(pod.spec).length === 0 || this.disarmed.has(uidOf(pod))) return;
+    node.rules = [];
+  }
+
+  /** Stands in for `exec` of gates/cluster.ts. */
+  readonly exec = (pod: V1Pod, command: readonly string[]): Promise<ExecResult> => {
+    const node = this.node(pod.spec?.nodeName ?? "");
+    const answer = (exitCode: number, stdout: string, stderr = "") =>
+      Promise.resolve({ exitCode, stdout, stderr });
+    if (command.includes("disarm.sh")) {
+      const refusal = this.undisarmable.get(node.name);
+      if (refusal !== undefined) return answer(1, "", refusal);
+      this.disarmed.add(uidOf(pod));
+      return answer(0, "/sbin/iptables\n");
+    }
+    const words = command.slice(command.indexOf("--") + 1);
+    const system = words.includes("--system")
+      ? (words[words.indexOf("--system") + 1] as System)
+      : null;
+    return answer(0, JSON.stringify(runScript(node, words[0] as NodeReport["verb"], system)));
+  };
+}
+
+const merge = setHeaderOptions("Content-Type", PatchStrategy.StrategicMergePatch);
+
+function uidOf(pod: V1Pod): string {
+  return pod.metadata?.uid ?? "";
+}
+
+function isKube2iam(pod: V1Pod): boolean {
+  return pod.metadata?.labels?.["app.kubernetes.io/name"] === "kube2iam";
+}
+
+function isAgent(pod: V1Pod): boolean {
+  return pod.metadata?.labels?.["app.kubernetes.io/component"] === "agent";
+}
+
+/** Where a pod is, or where the DaemonSet controller or a gate wants it. */
+function nodeOf(pod: V1Pod): string | undefined {
+  const terms =
+    pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
+      ?.nodeSelectorTerms;
+  return pod.spec?.nodeName ?? terms?.[0]?.matchFields?.[0]?.values?.[0];
+}
+
+function statusOf(pod: V1Pod, node: FakeNode) {
+  const probed = pod.metadata?.labels?.["app.kubernetes.io/name"] === "credential-probe";
+  const verdict = {
+    verdict: node.rules.length === 0 ? "wrong" : node.verdict,
+    role: node.rules.length === 0 ? "the-node" : "probe",
+    ...{ code: "Success", expiration: "soon", error: "", attempts: 3, failures: 0 },
+    milliseconds: 5,
+  };
+  const state = probed
+    ? { terminated: { exitCode: 0, message: JSON.stringify(verdict) } }
+    : { running: { startedAt: new Date().toISOString() } };
+  const container = pod.spec?.containers[0];
+  return {
+    phase: probed ? "Succeeded" : "Running",
+    hostIP: node.hostIp,
+    conditions: [{ type: "Ready", status: probed ? "False" : "True" }],
+    containerStatuses: [
+      {
+        ...{ name: container?.name, image: container?.image, imageID: "", restartCount: 0 },
+        ready: !probed,
+        state,
+      },
+    ],
+  };
+}
+
+function runScript(node: FakeNode, verb: NodeReport["verb"], system: System | null): NodeReport {
+  const before = natOf(node);
+  let outcome: NodeReport["outcome"] = "ok";
+  if (verb === "remove") {
+    const other = system === "kiam" ? "kube2iam" : "kiam";
+    if (node.rules.includes(other)) node.rules = node.rules.filter((each) => each !== system);
+    else outcome = "refused";
+  } else if (verb === "restore") {
+    node.rules = ["kube2iam", ...node.rules.filter((each) => each !== "kube2iam")];
+  } else if (verb === "ensure" && !node.rules.includes("kiam")) {
+    node.rules.push("kiam");
+  }
+  const after = natOf(node);
+  return {
+    ...{ version: 1, verb, system, hostIp: node.hostIp, bootId: `boot of ${node.name}`, outcome },
+    changed: before.nft.join() !== after.nft.join(),
+    ...{ backends: [], before, after, removed: [], inserted: [], health: [], closed: [] },
+    kube2iamRule: { backend: "nft", spec: specOf(node, "kube2iam"), source: "live" },
+    kube2iamRules: [{ backend: "nft", spec: specOf(node, "kube2iam") }],
+    kube2iamConnections: node.connections.map((address) => ({ address, port: 40000 })),
+    findings: [],
+  };
+}
+
+function specOf(node: FakeNode, system: System): string {
+  const target = { address: node.hostIp, port: ports[system] };
+  return credentialRuleSpec({ interface: "cni0", ...target });
+}
+
+function natOf(node: FakeNode): NodeReport["before"] {
+  const placed = (system: System) =>
+    node.rules.flatMap((each, index) =>
+      each === system
+        ? [{ backend: "nft" as const, position: index + 1, spec: specOf(node, each) }]
+        : [],
+    );
+  return {
+    nft: node.rules.map((each) => specOf(node, each)),
+    legacy: [],
+    kube2iam: placed("kube2iam"),
+    kiam: placed("kiam"),
+    inForce: node.rules[0] ?? "none",
+  };
+}

@@ -1,0 +1,556 @@
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+
+import {
+  AppsV1Api,
+  CoreV1Api,
+  PatchStrategy,
+  RbacAuthorizationV1Api,
+  setHeaderOptions,
+  type V1DaemonSet,
+  type V1Pod,
+} from "@kubernetes/client-node";
+import pWaitFor from "p-wait-for";
+
+import { Cluster } from "../../gates/cluster.js";
+import { readRecord, writeRecord } from "../../gates/cutoverRecord.js";
+import type { CheckedInput, GateOutput, Target } from "../../gates/inputs.js";
+import { kube2iamPods } from "../../gates/kube2iamPods.js";
+import { replaceHookedPod } from "../../gates/preStop.js";
+import { captureKube2iam } from "../../gates/verbs/captureKube2iam.js";
+import { neutralisePrestop } from "../../gates/verbs/neutralisePrestop.js";
+import { restoreKube2iam } from "../../gates/verbs/restoreKube2iam.js";
+import { retireKube2iam } from "../../gates/verbs/retireKube2iam.js";
+import { kube2iamObjects } from "../../lab/workload/kube2iam.js";
+import { workerLabel } from "../../migration/clusterFacts.js";
+import { parseSettings } from "../../migration/parseSettings.js";
+import { preStopToken } from "../../migration/preStopToken.js";
+import { readClusterFacts } from "../../migration/readClusterFacts.js";
+import { findApiServer, startApiServer, type ApiServer } from "../engine/apiserver.js";
+import { exampleSettings } from "../support/exampleCluster.js";
+import { skipBecause } from "../support/requirements.js";
+import { FakeNodes } from "./fakeNodes.js";
+
+/*
+ * What the gates do to kube2iam's objects and pods, on a real API server with the real DaemonSet
+ * and garbage collector controllers. The nodes are not real: that pods are disarmed, rules change
+ * and probes are answered is only told (fakeNodes.ts). Each test goes on where the one before ended.
+ */
+
+const name = { namespace: "kube-system", name: "kube2iam" };
+const workers = ["worker-1", "worker-2", "worker-3"];
+const everywhere = ["master-1", ...workers];
+const hook = {
+  exec: {
+    command: [
+      "/bin/sh",
+      "-c",
+      "eval `iptables-save | grep 169.254.169.254 | sed s/-A/'iptables -t nat -D'/g`",
+    ],
+  },
+};
+const target: Target = {
+  kubernetes: {},
+  kube2iam: { namespace: name.namespace, daemonSet: name.name, port: 8181, interface: "cni0" },
+  kiam: {
+    namespace: "kiam",
+    serverDaemonSet: "kiam-server",
+    agentDaemonSet: "kiam-agent",
+    agentPort: 8881,
+    serverPort: 443,
+  },
+  timeoutSeconds: 20,
+};
+const probe = { image: "busybox", namespace: "kiam", role: "probe", successes: 3 };
+
+describe("kube2iam's last days, on a real API server", function () {
+  this.timeout(120_000);
+  const kubeconfigBefore = process.env.KUBECONFIG;
+  const writeBefore = process.stderr.write.bind(process.stderr);
+  const execBefore = Object.getOwnPropertyDescriptor(Cluster.prototype, "exec")!;
+  let api: ApiServer;
+  let apps: AppsV1Api;
+  let core: CoreV1Api;
+  let rbac: RbacAuthorizationV1Api;
+  let fake: FakeNodes;
+  let cluster: Cluster;
+  let captured: GateOutput<"capture-kube2iam">;
+
+  before("API server, nodes, kube2iam with its README's hook", async function () {
+    const binaries = findApiServer();
+    if (binaries === undefined) {
+      return skipBecause(
+        this,
+        "needs kube-apiserver and etcd (KIAM_LAB_KUBERNETES, KIAM_LAB_ETCD)",
+      );
+    }
+    // What gates tell those who watch.
+    process.stderr.write = () => true;
+    api = await startApiServer(binaries, ["daemonset-controller"]);
+    process.env.KUBECONFIG = api.kubeconfig;
+    apps = api.config.makeApiClient(AppsV1Api);
+    core = api.config.makeApiClient(CoreV1Api);
+    rbac = api.config.makeApiClient(RbacAuthorizationV1Api);
+    fake = new FakeNodes(api.config);
+    Cluster.prototype.exec = fake.exec;
+    cluster = await Cluster.connect({});
+    await fake.add("master-1", "10.0.0.10");
+    for (const [index, worker] of workers.entries()) {
+      await fake.add(worker, `10.0.0.1${index + 1}`, { [workerLabel]: "true" });
+    }
+    fake.start();
+    await core.createNamespace({ body: { metadata: { name: "kiam" } } });
+    for (const object of kube2iamObjects({ workers: 3 })) {
+      const [container] = (object as V1DaemonSet).spec?.template.spec?.containers ?? [];
+      if (container !== undefined) container.lifecycle = { preStop: hook };
+      await api.objects.create(object);
+    }
+    await podsEverywhere();
+  });
+
+  after("stop what was started", async () => {
+    process.stderr.write = writeBefore;
+    Object.defineProperty(Cluster.prototype, "exec", execBefore);
+    if (kubeconfigBefore === undefined) delete process.env.KUBECONFIG;
+    else process.env.KUBECONFIG = kubeconfigBefore;
+    await fake?.stop();
+    await api?.stop();
+  });
+
+  /** As a chart that is applied again does. */
+  async function setHook(): Promise<void> {
+    const containers = [{ name: "kube2iam", lifecycle: { preStop: hook } }];
+    await apps.patchNamespacedDaemonSet(
+      {
+        ...name,
+        body: { spec: { template: { spec: { containers } } } },
+      },
+      setHeaderOptions("Content-Type", PatchStrategy.StrategicMergePatch),
+    );
+  }
+
+  async function daemonSet(): Promise<V1DaemonSet> {
+    return apps.readNamespacedDaemonSet(name);
+  }
+
+  /** kube2iam's pods by node, those without an owner included. */
+  async function pods(): Promise<Record<string, V1Pod>> {
+    const found = await kube2iamPods(cluster, { metadata: name, spec: { selector } });
+    return Object.fromEntries(
+      found
+        .map((pod): [string, V1Pod] => [pod.spec?.nodeName ?? "", pod])
+        .sort(([a], [b]) => (a < b ? -1 : 1)),
+    );
+  }
+
+  async function podsEverywhere(): Promise<void> {
+    await pWaitFor(
+      async () => {
+        const found = Object.values(await pods());
+        return (
+          found.length === everywhere.length &&
+          found.every((pod) => pod.status?.phase === "Running")
+        );
+      },
+      { interval: 200, timeout: 30_000 },
+    );
+  }
+
+  const uids = async () =>
+    Object.fromEntries(
+      Object.entries(await pods()).map(([node, pod]) => [node, pod.metadata?.uid]),
+    );
+
+  const facts = () => readClusterFacts(api.config, parseSettings(exampleSettings()));
+
+  async function neutralise(): Promise<GateOutput<"neutralise-prestop">> {
+    return neutralisePrestop({ target, token: preStopToken(await facts()) });
+  }
+
+  const selector = { matchLabels: { "app.kubernetes.io/name": "kube2iam" } };
+
+  function retirement(
+    change: Partial<CheckedInput<"retire-kube2iam">> = {},
+  ): CheckedInput<"retire-kube2iam"> {
+    return {
+      ...{ target, probe, manifest: captured.manifest, pace: "worker" },
+      connections: { waitSeconds: 0, then: "stop" },
+      ...change,
+    };
+  }
+
+  const restore = () =>
+    restoreKube2iam({
+      ...{ target, probe, manifest: captured.manifest, companions: captured.companions },
+    });
+
+  /** As stage cutover leaves the workers. */
+  async function cutOver(): Promise<void> {
+    for (const [node, uid] of Object.entries(await uids())) {
+      if (!workers.includes(node)) continue;
+      fake.node(node).rules = ["kiam"];
+      const record = {
+        generation: `of ${node}`,
+        bootId: "b",
+        kube2iamPod: uid ?? "",
+        proven: true,
+      };
+      await writeRecord(cluster, node, record);
+    }
+  }
+
+  describe("the preStop hook", () => {
+    it("is taken off and disarmed, and nothing else changes, least of all a pod", async () => {
+      const before = await daemonSet();
+      const running = await uids();
+      assert.equal((await facts()).kube2iam?.preStop.length, 1);
+
+      const { removed, disarmed } = await neutralise();
+      assert.deepEqual(removed, [hook.exec.command.join(" ")]);
+      assert.deepEqual(disarmed, everywhere);
+      assert.equal(fake.disarmed.size, everywhere.length);
+      assert.deepEqual(await uids(), running);
+
+      const after = await daemonSet();
+      const expected = JSON.parse(JSON.stringify(before.spec)) as NonNullable<V1DaemonSet["spec"]>;
+      delete expected.template.spec?.containers[0]?.lifecycle;
+      expected.updateStrategy = { type: "OnDelete" };
+      assert.deepEqual(JSON.parse(JSON.stringify(after.spec)), expected);
+      assert.deepEqual(after.metadata?.labels, before.metadata?.labels);
+    });
+
+    it("makes the same token again, so that an unchanged program has nothing to do", async () => {
+      const noted = (await facts()).notes.preStopToken;
+      assert.notEqual(noted, undefined);
+      assert.equal(preStopToken(await facts()), noted);
+      const { removed } = await neutralise();
+      assert.deepEqual(removed, []);
+      assert.equal(preStopToken(await facts()), noted);
+    });
+
+    it("makes another token when it comes back, and is neutralised again", async () => {
+      const noted = (await facts()).notes.preStopToken;
+      await setHook();
+      assert.notEqual(preStopToken(await facts()), noted);
+      const { removed } = await neutralise();
+      assert.equal(removed.length, 1);
+      assert.equal((await facts()).kube2iam?.preStop.length, 0);
+    });
+
+    it("that cannot be disarmed is named with its pod and a way out by hand; the token stays new", async () => {
+      await setHook();
+      const noted = (await facts()).notes.preStopToken;
+      fake.undisarmable.set("worker-2", "/sbin/iptables could not be replaced");
+      const token = preStopToken(await facts());
+      await assert.rejects(neutralisePrestop({ target, token }), (error: Error) => {
+        assert.match(error.message, /not disarmed everywhere \(1 of 4 .*worker-2\)/);
+        assert.match(error.message, /kube2iam-\w+ on worker-2.*could not be replaced/);
+        assert.match(error.message, /what to do: .*OnDelete.*one by one/);
+        return true;
+      });
+      fake.undisarmable.clear();
+      assert.equal(preStopToken(await facts()), token, "the next update runs it again");
+      assert.notEqual(token, noted);
+      assert.deepEqual((await neutralise()).disarmed, everywhere);
+    });
+
+    it("of a container that is down is waited for, and says what to do where it stays down", async () => {
+      const pod = (await pods())["worker-3"];
+      const setState = (state: object) => {
+        const [status] = pod?.status?.containerStatuses ?? [];
+        return core.patchNamespacedPodStatus(
+          {
+            ...{ namespace: name.namespace, name: pod?.metadata?.name ?? "" },
+            body: { status: { containerStatuses: [{ ...status, state }] } },
+          },
+          setHeaderOptions("Content-Type", PatchStrategy.MergePatch),
+        );
+      };
+      await setState({ waiting: { reason: "CrashLoopBackOff" }, running: null });
+      await assert.rejects(
+        neutralisePrestop({ target: { ...target, timeoutSeconds: 1 }, token: "t" }),
+        /kube2iam-\w+ on worker-3: its container kube2iam does not run\n.*\n.*delete this pod/,
+      );
+      setTimeout(() => void setState({ running: { startedAt: new Date() } }), 500);
+      assert.deepEqual((await neutralise()).disarmed, everywhere);
+    });
+
+    it("that somebody puts back at once is an error that says who manages the DaemonSet", async () => {
+      await setHook();
+      Cluster.prototype.exec = async (pod, command) => {
+        await setHook();
+        return fake.exec(pod, command);
+      };
+      await assert.rejects(neutralise(), /put back at once\n.*these manage it: \S+/);
+      Cluster.prototype.exec = fake.exec;
+      await neutralise();
+    });
+
+    it("goes for good with the pod that had it, once its worker is proven on kiam", async () => {
+      await createAgent();
+      await cutOver();
+      const worker = { name: "worker-1", hostIp: "10.0.0.11" };
+      const before = await uids();
+      const fresh = await replaceHookedPod(cluster, target, worker);
+      const after = await uids();
+      assert.deepEqual(
+        everywhere.filter((node) => before[node] !== after[node]),
+        ["worker-1"],
+      );
+      assert.equal(fresh?.metadata?.uid, after["worker-1"]);
+      assert.deepEqual(fake.node("worker-1").rules, ["kiam"], "its new rule is removed again");
+      assert.equal(await replaceHookedPod(cluster, target, worker), undefined);
+    });
+
+    it("that ran all the same costs an error, and kiam's rule is back at once", async () => {
+      // As if its container had restarted between the two requests.
+      const add = fake.disarmed.add.bind(fake.disarmed);
+      fake.disarmed.clear();
+      fake.disarmed.add = () => fake.disarmed;
+      await assert.rejects(
+        replaceHookedPod(cluster, target, { name: "worker-2", hostIp: "10.0.0.12" }),
+        /kiam's rule went with kube2iam's pod on worker-2; it is back/,
+      );
+      fake.disarmed.add = add;
+      assert.ok(fake.node("worker-2").rules.includes("kiam"));
+    });
+  });
+
+  async function createAgent(): Promise<void> {
+    const labels = {
+      "app.kubernetes.io/name": "kiam",
+      "app.kubernetes.io/component": "agent",
+    };
+    await apps.createNamespacedDaemonSet({
+      namespace: "kiam",
+      body: {
+        metadata: { name: "kiam-agent" },
+        spec: {
+          selector: { matchLabels: labels },
+          template: {
+            metadata: { labels },
+            spec: {
+              nodeSelector: { [workerLabel]: "true" },
+              containers: [{ name: "kiam", image: "kiam" }],
+            },
+          },
+        },
+      },
+    });
+    await pWaitFor(() => workers.every((node) => fake.node(node).rules.includes("kiam")), {
+      interval: 200,
+      timeout: 30_000,
+    });
+  }
+
+  describe("the capture", () => {
+    it("has the DaemonSet, its service account and that account's rights, and names the rest", async () => {
+      await createMore();
+      captured = await captureKube2iam({ target });
+      assert.deepEqual(
+        captured.companions.map(({ kind, metadata }) =>
+          [kind, metadata.namespace, metadata.name].filter(Boolean).join(" "),
+        ),
+        [
+          "ServiceAccount kube-system kube2iam",
+          "ClusterRole kube2iam",
+          "Role kiam kube2iam-extra",
+          "ClusterRoleBinding kube2iam",
+          "RoleBinding kiam kube2iam-extra",
+        ],
+      );
+      assert.deepEqual(captured.notes, [
+        "kube2iam uses Secret kube-system/registry, which is not captured: the way back needs it to be there",
+      ]);
+      const text = JSON.stringify(captured);
+      for (const servers of ["uid", "resourceVersion", "managedFields", "creationTimestamp"]) {
+        assert.ok(!text.includes(`"${servers}"`), servers);
+      }
+      assert.ok(!text.includes("preStop"));
+      assert.match(text, /"rules":\[\{"apiGroups":\[""\],"resources":\["namespaces","pods"\]/);
+    });
+
+    it("says which permission is missing where something may not be read", async () => {
+      const { kubeconfig } = api;
+      const limited = `${kubeconfig}-limited`;
+      await writeFile(limited, JSON.stringify(limitedConfig()));
+      await rbac.createClusterRole({
+        body: {
+          metadata: { name: "limited" },
+          rules: [{ apiGroups: ["apps"], resources: ["daemonsets"], verbs: ["get"] }],
+        },
+      });
+      await rbac.createClusterRoleBinding({
+        body: {
+          metadata: { name: "limited" },
+          roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "limited" },
+          subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: "limited" }],
+        },
+      });
+      process.env.KUBECONFIG = limited;
+      try {
+        await assert.rejects(
+          captureKube2iam({ target }),
+          /what to do: allow this user to get serviceaccounts in kube-system/,
+        );
+      } finally {
+        process.env.KUBECONFIG = kubeconfig;
+      }
+    });
+  });
+
+  function limitedConfig(): object {
+    const config = JSON.parse(api.config.exportConfig()) as { users: { user: object }[] };
+    const users = config.users.map((each) => ({ ...each, user: { ...each.user, as: "limited" } }));
+    return { ...config, users };
+  }
+
+  /** A role in another namespace, one that is somebody else's, and a Secret for the registry. */
+  async function createMore(): Promise<void> {
+    const ours = { kind: "ServiceAccount", ...name };
+    const apiGroup = "rbac.authorization.k8s.io";
+    const bind = (role: string, subject: typeof ours) =>
+      rbac.createNamespacedRoleBinding({
+        namespace: "kiam",
+        body: {
+          metadata: { name: role },
+          roleRef: { apiGroup, kind: "Role", name: role },
+          subjects: [subject],
+        },
+      });
+    for (const role of ["kube2iam-extra", "other"]) {
+      await rbac.createNamespacedRole({
+        namespace: "kiam",
+        body: {
+          metadata: { name: role },
+          rules: [{ apiGroups: [""], resources: ["events"], verbs: ["create"] }],
+        },
+      });
+    }
+    await bind("kube2iam-extra", ours);
+    await bind("other", { ...ours, namespace: "kiam" });
+    await core.patchNamespacedServiceAccount(
+      { ...name, body: { imagePullSecrets: [{ name: "registry" }] } },
+      setHeaderOptions("Content-Type", PatchStrategy.StrategicMergePatch),
+    );
+  }
+
+  describe("the retirement, worker by worker", () => {
+    before("as stage cutover leaves it", async () => {
+      await neutralise();
+      await podsEverywhere();
+      await cutOver();
+      fake.left.length = 0;
+    });
+
+    it("does not begin where somebody still holds a connection, and notes that for the next update", async () => {
+      fake.node("worker-2").connections.push("10.244.2.7", "10.0.0.12");
+      const before = await uids();
+      await assert.rejects(
+        retireKube2iam(retirement()),
+        /node worker-2: 10\.244\.2\.7 holds 1 established connection to kube2iam/,
+      );
+      assert.deepEqual(await uids(), before);
+      assert.notEqual((await facts()).notes.connectionsLeft, undefined);
+      fake.node("worker-2").connections = [];
+    });
+
+    it("does not begin where the hook is there again", async () => {
+      await setHook();
+      await assert.rejects(retireKube2iam(retirement()), /it has its preStop hook again/);
+      await neutralise();
+    });
+
+    it("stops at the first worker that cannot be proven; the others keep kube2iam's pods", async () => {
+      const before = await uids();
+      fake.node("worker-2").verdict = "wrong";
+      await assert.rejects(
+        retireKube2iam(retirement()),
+        /stops at worker-2; kube2iam goes on running on worker-3\n/,
+      );
+      assert.deepEqual(fake.left, ["worker-1", "worker-2"]);
+      await assert.rejects(daemonSet(), "its DaemonSet is gone");
+      const { "master-1": master, "worker-3": third } = before;
+      assert.deepEqual(await uids(), { "master-1": master, "worker-3": third });
+    });
+
+    it("stops again at a worker whose pod went in an earlier run and that is still not proven", async () => {
+      await assert.rejects(retireKube2iam(retirement()), /1 of 2 workers: worker-2/);
+      assert.deepEqual(fake.left, ["worker-1", "worker-2"]);
+    });
+
+    it("is undone from there: what is missing comes back, what is there is taken over", async () => {
+      fake.node("worker-2").verdict = "right";
+      const before = await uids();
+      await rbac.deleteClusterRoleBinding({ name: "kube2iam" });
+      await core.deleteNamespacedServiceAccount(name);
+      const changed = { rules: [{ apiGroups: [""], resources: ["pods"], verbs: ["get"] }] };
+      await rbac.patchClusterRole(
+        { name: "kube2iam", body: changed },
+        setHeaderOptions("Content-Type", PatchStrategy.MergePatch),
+      );
+
+      const { created } = await restore();
+      assert.deepEqual(created, [
+        "ServiceAccount kube-system/kube2iam",
+        "ClusterRoleBinding kube2iam",
+        "DaemonSet kube-system/kube2iam",
+      ]);
+      const binding = await rbac.readClusterRoleBinding({ name: "kube2iam" });
+      assert.equal(binding.subjects?.[0]?.name, "kube2iam");
+      const role = await rbac.readClusterRole({ name: "kube2iam" });
+      assert.deepEqual(role.rules?.[0]?.verbs, ["get"], "what was there is as it was");
+      const after = await uids();
+      assert.deepEqual(Object.keys(after), everywhere);
+      assert.equal(after["worker-3"], before["worker-3"], "it was never restarted");
+      const owner = (await pods())["worker-3"]?.metadata?.ownerReferences?.[0];
+      assert.equal(owner?.uid, (await daemonSet()).metadata?.uid);
+      for (const worker of workers) {
+        assert.deepEqual(fake.node(worker).rules, ["kiam"]);
+        const record = await readRecord(cluster, worker);
+        assert.ok(record !== undefined && "generation" in record);
+        assert.equal(record.kube2iamPod, after[worker], "no worker is cut over anew for this");
+      }
+    });
+
+    it("can be undone again after an interruption: nothing is waited for in vain", async () => {
+      const began = Date.now();
+      assert.deepEqual((await restore()).created, []);
+      assert.ok(Date.now() - began < 15_000, `${Date.now() - began} ms`);
+    });
+
+    it("goes through them by name, nodes that were no workers last, and leaves nothing behind", async () => {
+      fake.left.length = 0;
+      const { deleted, probes, notes } = await retireKube2iam(retirement());
+      assert.deepEqual(fake.left, [...workers, "master-1"]);
+      assert.equal(deleted, true);
+      assert.deepEqual(probes.map(({ worker }) => worker).sort(), workers);
+      assert.match(notes.join(), /master-1 is not among the workers/);
+      assert.deepEqual(await uids(), {});
+      const revisions = await apps.listNamespacedControllerRevision({ namespace: name.namespace });
+      assert.deepEqual(revisions.items, []);
+    });
+
+    it("only proves the workers where kube2iam is gone already", async () => {
+      const { deleted, probes } = await retireKube2iam(retirement());
+      assert.equal(deleted, false);
+      assert.equal(probes.length, workers.length);
+    });
+  });
+
+  describe("the retirement at once", () => {
+    it("deletes every pod and names whoever was not waited for", async () => {
+      await restore();
+      fake.left.length = 0;
+      fake.node("worker-3").connections.push("10.244.3.9");
+      const { deleted, notes } = await retireKube2iam(
+        retirement({ pace: "at-once", connections: { waitSeconds: 0, then: "proceed" } }),
+      );
+      fake.node("worker-3").connections = [];
+      assert.equal(deleted, true);
+      assert.deepEqual([...fake.left].sort(), everywhere);
+      assert.match(notes.join(), /10\.244\.3\.9 holds 1 established connection .*\(worker-3\)/);
+      assert.deepEqual(await uids(), {});
+    });
+  });
+});

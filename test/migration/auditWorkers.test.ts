@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+
+import { audit } from "../../migration/audit.js";
+import type { Finding } from "../../migration/audit/finding.js";
+import type { ClusterFacts } from "../../migration/clusterFacts.js";
+import { parseSettings } from "../../migration/parseSettings.js";
+import type { RuleState } from "../../migration/ruleState.js";
+import type { SettingsInput } from "../../migration/settings.js";
+import { exampleFacts, exampleSettings } from "../support/exampleCluster.js";
+
+/* Pure: findings about node groups and about workers' rules appear with their cause, and go with it. */
+
+function findings(settings: Partial<SettingsInput>, facts: Partial<ClusterFacts> = {}): Finding[] {
+  return audit(parseSettings(exampleSettings(settings)), exampleFacts(facts));
+}
+
+const codes = (list: Finding[]) =>
+  list.map((finding) => `${finding.severity} ${finding.code} ${finding.object}`);
+
+/** The example's workers in two groups; `moved` ones have the record of a proven cutover. */
+function nodes(moved: string[] = []) {
+  return exampleFacts().nodes.map((node) => ({
+    ...node,
+    labels: {
+      ...node.labels,
+      "eks.amazonaws.com/nodegroup": node.name === "worker-3" ? "gpu" : "general",
+    },
+    cutoverAnnotation: moved.includes(node.name)
+      ? JSON.stringify({
+          generation: "g",
+          bootId: node.bootId,
+          kube2iamPod: `kube2iam-on-${node.name}`,
+        })
+      : undefined,
+  }));
+}
+
+describe("audit of node groups", () => {
+  it("blocks a group that no worker has, naming those there are", () => {
+    const list = findings(
+      { stage: "cutover", workers: { groups: ["gneral", "gpu"] } },
+      { nodes: nodes() },
+    );
+    assert.deepEqual(codes(list), ["blocks group-unknown nodegroup/gneral"]);
+    assert.match(list[0]?.seen ?? "", /general, gpu/);
+  });
+
+  it("blocks retirement while a group is left out, and only then", () => {
+    const workers = { groups: ["general"] };
+    assert.deepEqual(codes(findings({ stage: "cutover", workers }, { nodes: nodes() })), []);
+    assert.deepEqual(codes(findings({ stage: "retire", workers }, { nodes: nodes() })), [
+      "blocks group-left-behind node/worker-3",
+    ]);
+    const all = { groups: ["general", "gpu"] };
+    assert.deepEqual(codes(findings({ stage: "retire", workers: all }, { nodes: nodes() })), []);
+  });
+
+  it("says who goes back when a group is taken out", () => {
+    const workers = { groups: ["general"] };
+    const moved = nodes(["worker-3"]);
+    assert.deepEqual(codes(findings({ stage: "cutover", workers }, { nodes: moved })), [
+      "informs worker-goes-back node/worker-3",
+    ]);
+  });
+
+  it("asks for no host key of a worker that nobody will connect to", () => {
+    const ssh = { privateKey: "k", hostKeys: { "worker-1": "ssh-ed25519 AAAA1" } };
+    const workers = { groups: ["gpu"] };
+    const list = findings({ stage: "cutover", workers, ssh }, { nodes: nodes() });
+    assert.deepEqual(codes(list), ["blocks host-key-unknown node/worker-3"]);
+  });
+});
+
+describe("audit of workers' rules", () => {
+  const good: RuleState = { inForce: "kiam", kube2iam: 0, kiamHealthy: true };
+  const seen = (state: RuleState, moved = true) =>
+    findings(
+      { stage: "cutover" },
+      { nodes: nodes(moved ? ["worker-1"] : []), rules: { "worker-1": state } },
+    );
+
+  it("is silent while a moved worker is as its cutover left it", () => {
+    assert.deepEqual(codes(seen(good)), []);
+  });
+
+  it("warns of whatever is not so, with what it means for pods", () => {
+    for (const [state, words] of [
+      [{ ...good, inForce: "none" }, /node's own role/],
+      [{ ...good, inForce: "kube2iam", kube2iam: 1 }, /kube2iam's rule comes first/],
+      [{ ...good, kube2iam: 1 }, /there again, behind kiam's/],
+      [{ ...good, kiamHealthy: false }, /does not answer/],
+      [{ unread: "no pod", forbidden: false }, /could not be read: no pod/],
+    ] as [RuleState, RegExp][]) {
+      const list = seen(state);
+      assert.deepEqual(codes(list), ["warns rules-deviate node/worker-1"]);
+      assert.match(list[0]?.seen ?? "", words);
+    }
+  });
+
+  it("warns before the cutover only where pods are not served by kube2iam", () => {
+    assert.deepEqual(codes(seen({ ...good, inForce: "kube2iam", kube2iam: 1 }, false)), []);
+    assert.deepEqual(codes(seen({ ...good, kiamHealthy: false, inForce: "kube2iam" }, false)), []);
+    for (const inForce of ["none", "kiam"] as const) {
+      assert.deepEqual(codes(seen({ ...good, inForce }, false)), [
+        "warns rules-deviate node/worker-1",
+      ]);
+    }
+  });
+
+  it("says so where the operator may not look", () => {
+    assert.deepEqual(codes(seen({ unread: "403", forbidden: true })), [
+      "warns rules-unread node/worker-1",
+    ]);
+  });
+});

@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+
+import { audit } from "../../migration/audit.js";
+import { kiamOnlyKey } from "../../migration/clusterFacts.js";
+import { parseSettings } from "../../migration/parseSettings.js";
+import type { SettingsInput, Toleration } from "../../migration/settings.js";
+import type { Stage } from "../../migration/stages.js";
+import { exampleFacts, exampleSettings } from "../support/exampleCluster.js";
+
+/* Pure: the setting newNodes, and what the audit says of it. */
+
+function findings(
+  stage: Stage,
+  newNodes: SettingsInput["newNodes"],
+  tolerations: Toleration[],
+): string[] {
+  const facts = exampleFacts();
+  assert.ok(facts.kube2iam !== undefined);
+  const kube2iam = { ...facts.kube2iam, tolerations };
+  return audit(parseSettings(exampleSettings({ stage, newNodes })), { ...facts, kube2iam }).map(
+    ({ severity, code, object }) => `${severity} ${code} ${object}`,
+  );
+}
+
+const everything: Toleration[] = [{ operator: "Exists" }];
+const daemonSet = "daemonset/kube-system/kube2iam";
+
+describe("newNodes", () => {
+  it("keeps kube2iam off nobody and offers no startup taint by default", () => {
+    assert.deepEqual(parseSettings(exampleSettings()).newNodes, {
+      keepKube2iamOff: "none",
+      startupTaint: false,
+      kubectlImage: "docker.io/alpine/k8s:1.34.2",
+    });
+  });
+
+  it("is checked like every setting", () => {
+    const newNodes = { keepKube2iamOff: "annotation", kubectlImage: "a b", startUpTaint: true };
+    assert.throws(
+      () => parseSettings({ ...exampleSettings(), newNodes }),
+      (error: Error) => {
+        assert.match(
+          error.message,
+          /newNodes\.keepKube2iamOff \(is "annotation"\): must be one of/,
+        );
+        assert.match(error.message, /newNodes\.kubectlImage \(is "a b"\)/);
+        assert.match(error.message, /newNodes\.startUpTaint.*is not a setting/);
+        return true;
+      },
+    );
+  });
+
+  const taint = { keepKube2iamOff: "taint" } as const;
+
+  it("blocks a taint that kube2iam tolerates, from stage cutover on", () => {
+    const blocked = `blocks taint-tolerated-by-kube2iam ${daemonSet}`;
+    for (const tolerations of [
+      everything,
+      [{ key: kiamOnlyKey, operator: "Exists" as const }],
+      [{ key: kiamOnlyKey, value: "true", effect: "NoSchedule" as const }],
+    ]) {
+      assert.deepEqual(findings("cutover", taint, tolerations), [blocked]);
+    }
+    assert.deepEqual(findings("retire", taint, everything), [blocked]);
+    assert.deepEqual(findings("agent", taint, everything), []);
+    assert.deepEqual(findings("cutover", taint, [{ key: "dedicated", operator: "Exists" }]), []);
+    assert.deepEqual(findings("cutover", { keepKube2iamOff: "label" }, everything), []);
+  });
+
+  it("says that a startup taint keeps kube2iam off, as long as that matters", () => {
+    const said = `informs startup-taint-keeps-kube2iam-off ${daemonSet}`;
+    assert.deepEqual(findings("agent", { startupTaint: true }, []), [said]);
+    assert.deepEqual(findings("cutover", { startupTaint: true }, []), [said]);
+    assert.deepEqual(findings("cutover", { startupTaint: true }, everything), []);
+    assert.deepEqual(findings("server", { startupTaint: true }, []), []);
+    assert.deepEqual(findings("retire", { startupTaint: true }, []), []);
+  });
+
+  it("says nothing of either once kube2iam is gone", () => {
+    const recorded = {
+      port: 8181,
+      interface: "cni0",
+      baseRoleArn: "arn:aws:iam::123456789012:role/",
+    };
+    const settings = exampleSettings({ newNodes: { ...taint, startupTaint: true } });
+    const facts = exampleFacts({ kube2iam: undefined, recorded });
+    assert.deepEqual(audit(parseSettings(settings), facts), []);
+  });
+});
