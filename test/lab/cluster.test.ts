@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { claimDirectory } from "../../lab/cluster/cleanup.js";
+import { nodeManifest } from "../../lab/cluster/node.js";
 import { sshdConfig } from "../../lab/cluster/node-config.js";
 import { createPki, issueKubelet } from "../../lab/cluster/pki.js";
 import { identify, isAlive, killUntilGone, withDescendants } from "../../lab/cluster/processes.js";
@@ -46,6 +47,25 @@ describe("embedded cluster", () => {
 
     it("refuses a worker it has no address for", () => {
       for (const index of [0, 51, 1.5]) assert.throws(() => workerNode(index), /room for workers/);
+    });
+  });
+
+  describe("nodes", () => {
+    it("register with what they are given, beside what every node of their kind has", () => {
+      const taint = { key: "late", value: "true", effect: "NoSchedule" };
+      const { metadata, spec } = nodeManifest(workerNode(1), {
+        labels: { own: "yes" },
+        taints: [taint],
+      }) as { metadata: { labels: object }; spec: { taints?: object[] } };
+      assert.deepEqual(spec.taints, [taint]);
+      assert.deepEqual(metadata.labels, {
+        "kubernetes.io/hostname": "worker-1",
+        "kops.k8s.io/instancegroup": "nodes",
+        "node-role.kubernetes.io/node": "",
+        own: "yes",
+      });
+      const plain = nodeManifest(workerNode(1)) as { spec: { taints?: object[] } };
+      assert.equal(plain.spec.taints, undefined);
     });
   });
 
