@@ -88,7 +88,7 @@ export class NodeRules {
     const pods = [this.pod(through, worker), this.pod(other, worker)].filter(
       (pod) => pod !== undefined,
     );
-    let refusal: unknown;
+    let refusal: ExecRefusedError | undefined;
     for (const pod of pods) {
       try {
         return await this.runIn(pod, verb, worker, args);
