@@ -2,19 +2,25 @@ import type { V1Pod } from "@kubernetes/client-node";
 
 import { dangerousHooks } from "../migration/kube2iamPreStop.js";
 import type { Cluster } from "./cluster.js";
+import { waitForConnections } from "./connections.js";
+import { disarmPod } from "./disarm.js";
 import type { Target, Worker } from "./inputs.js";
 import { requireKiamRule } from "./kiamRule.js";
 import { restartKube2iam } from "./kube2iamPod.js";
 import { removeNewRule } from "./kube2iamRule.js";
 import { NodeRules } from "./nodeRules.js";
 import { GateError } from "./problem.js";
+import { progress } from "./progress.js";
 
 /**
  * For a worker that is proven to be served by kiam: replaces a pod of kube2iam's that was made
  * with a dangerous preStop hook by one without. A disarmed hook is armed again when its container
  * restarts; from here on there is none. Leaves every other pod alone.
  *
- * @returns the new pod; undefined where there was nothing to replace
+ * A pod to which clients still hold connections stays, disarmed, since they would be reset. Should
+ * its container restart, it inserts its rule again, and the worker is cut over anew for that.
+ *
+ * @returns the new pod; undefined where none was replaced
  */
 export async function replaceHookedPod(
   cluster: Cluster,
@@ -36,6 +42,12 @@ export async function replaceHookedPod(
         fix: "take the hook out of what kube2iam is deployed from, and run the update again, which neutralises it",
       },
     ]);
+  }
+  await disarmPod(cluster, old);
+  const noWait = { waitSeconds: 0, then: "proceed" } as const;
+  if ((await waitForConnections(cluster, target, [worker], noWait)).length > 0) {
+    progress(`${worker.name}: so its pod stays for now; its preStop hook is disarmed`);
+    return undefined;
   }
   const fresh = await restartKube2iam(cluster, daemonSet, { target, worker, old });
   await requireKiamRule(cluster, target, worker);

@@ -291,6 +291,10 @@ describe("kube2iam's last days, on a real API server", function () {
       await cutOver();
       const worker = { name: "worker-1", hostIp: "10.0.0.11" };
       const before = await uids();
+      fake.node("worker-1").connections.push("10.244.1.5");
+      assert.equal(await replaceHookedPod(cluster, target, worker), undefined);
+      assert.deepEqual(await uids(), before, "a client would be reset");
+      fake.node("worker-1").connections = [];
       const fresh = await replaceHookedPod(cluster, target, worker);
       const after = await uids();
       assert.deepEqual(
