@@ -4,18 +4,12 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { CapturedRule } from "../migration/natRule.js";
 import { parseNodeReport } from "../migration/nodeReport.js";
-import type { Plan, PlannedProbe, PlannedWorker } from "../migration/plan.js";
-import type { Settings } from "../migration/settings.js";
+import type { PlannedProbe } from "../migration/plan.js";
 import { gate, type GateArgs, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
-import { ruleCommand, ruleScript, type RuleArguments, type RuleVerb } from "./node/ruleScript.js";
-import { sshConnection } from "./sshConnection.js";
+import { scriptCommand, scriptOverSsh, type WorkerScript } from "./workerScript.js";
 
-export interface WorkerCutoverArgs extends ToolLocation {
-  worker: PlannedWorker;
-  kube2iam: Plan["kube2iam"];
-  agentPort: number;
-  ssh: Settings["ssh"];
+export interface WorkerCutoverArgs extends ToolLocation, WorkerScript {
   probe: PlannedProbe;
   target: GateTarget;
   /** Stands for the node: it goes only when the node has left the cluster, and all of this with it. */
@@ -71,7 +65,11 @@ export class WorkerCutover extends pulumi.ComponentResource {
   private capture(): command.remote.Command {
     return new command.remote.Command(
       `${this.childName}-capture`,
-      { ...this.overSsh(), create: this.script("inspect", {}), logging: "none" },
+      {
+        ...scriptOverSsh(this.args),
+        create: scriptCommand(this.args, "inspect", {}),
+        logging: "none",
+      },
       // Taken once: after the cutover a newer script would find nothing left to capture.
       { ...this.options, ignoreChanges: ["stdin"] },
     );
@@ -85,13 +83,13 @@ export class WorkerCutover extends pulumi.ComponentResource {
     return new command.remote.Command(
       `${this.childName}-removal`,
       {
-        ...this.overSsh(),
+        ...scriptOverSsh(this.args),
         // The generation is a comment to the shell. A new one runs the removal again, in place;
         // as a trigger it would replace the command and put the old rule back after the removal.
-        create: `${this.script("remove", { system: "kube2iam" })} # generation ${worker.generation}`,
+        create: `${scriptCommand(this.args, "remove", { system: "kube2iam" })} # generation ${worker.generation}`,
         delete: rules.apply((captured) =>
           captured.length > 0
-            ? this.script("restore", { rules: captured })
+            ? scriptCommand(this.args, "restore", { rules: captured })
             : noWayBack(worker.name),
         ),
         logging: "stderr",
@@ -115,8 +113,8 @@ export class WorkerCutover extends pulumi.ComponentResource {
     const restore = new command.remote.Command(
       `${this.childName}-rehearsal-restore`,
       {
-        ...this.overSsh(),
-        create: rules.apply((captured) => this.script("restore", { rules: captured })),
+        ...scriptOverSsh(this.args),
+        create: rules.apply((captured) => scriptCommand(this.args, "restore", { rules: captured })),
         logging: "stderr",
       },
       { ...once, dependsOn: [after] },
@@ -130,8 +128,8 @@ export class WorkerCutover extends pulumi.ComponentResource {
     return new command.remote.Command(
       `${this.childName}-rehearsal-removal`,
       {
-        ...this.overSsh(),
-        create: this.script("remove", { system: "kube2iam" }),
+        ...scriptOverSsh(this.args),
+        create: scriptCommand(this.args, "remove", { system: "kube2iam" }),
         logging: "stderr",
       },
       { ...once, dependsOn: [proof] },
@@ -151,30 +149,6 @@ export class WorkerCutover extends pulumi.ComponentResource {
       { verb, undo, input: { ...known, ...input }, toolDirectory },
       { ...options, dependsOn },
     );
-  }
-
-  private script<Verb extends RuleVerb>(
-    verb: Verb,
-    args: Omit<RuleArguments[Verb], keyof RuleArguments["inspect"]>,
-  ): string {
-    const { worker, kube2iam, agentPort, ssh } = this.args;
-    const flags = {
-      hostIp: worker.hostIp,
-      kube2iamPort: kube2iam.port,
-      kiamPort: agentPort,
-      interface: kube2iam.interface,
-    };
-    const command = ruleCommand(verb, { ...args, ...flags } as RuleArguments[Verb]);
-    return (ssh.sudo ? "sudo -n " : "") + command;
-  }
-
-  private overSsh() {
-    return {
-      connection: sshConnection(this.args.ssh, this.args.worker),
-      stdin: ruleScript(),
-      // Environment variables reach a worker only where its sshd accepts them.
-      addPreviousOutputInEnv: false,
-    };
   }
 }
 

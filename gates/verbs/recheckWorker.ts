@@ -21,7 +21,12 @@ export async function recheckWorker(
 ): Promise<GateOutput<"recheck-worker">> {
   const cluster = await Cluster.connect(input.target.kubernetes);
   const { target, worker, probe, generation, rules } = input;
-  await recordCutover(cluster, target, worker, { generation, proven: false });
+  await recordCutover(cluster, target, worker, {
+    generation,
+    proven: false,
+    // Without a captured rule kube2iam never was there, as far as anybody knows.
+    ...(rules.length === 0 ? { kiamOnly: true } : {}),
+  });
   try {
     await ensureRule(cluster, input);
     return await runProbe(cluster, {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 
 import { bootGuardScript } from "../../components/newNodes/bootGuard.js";
-import { writeOnNode } from "../../lab/cluster/machine.js";
+import { installBootScript } from "../../lab/cluster/machine.js";
+import { agentNotReadyTaint, kiamOnlyKey } from "../../migration/clusterFacts.js";
 import { fault } from "./fault.js";
 import { kubectl, sh } from "./onWorker.js";
 import type { Session } from "./session.js";
@@ -11,11 +12,13 @@ import type { Session } from "./session.js";
  * autoscalers: the lab boots its nodes by itself.
  */
 
+const bootGuard = "kiam-boot-guard";
+
 /** A worker that joins as docs/new-nodes.md advises: tainted until its agent is ready. */
 async function join(lab: Session): Promise<string> {
   const cluster = await lab.cluster();
   const { name } = await cluster.addNode({
-    taints: [{ key: "kube2iam-to-kiam/agent-not-ready", value: "true", effect: "NoSchedule" }],
+    taints: [agentNotReadyTaint],
   });
   return name;
 }
@@ -34,7 +37,7 @@ describe("nodes that come and go", () => {
       assert.ok(steps.includes("gate worker-2-cutover-live"));
       assert.ok(!steps.some((step) => step.includes("worker-1")));
       assert.deepEqual((await lab.mustReach("cutover")).steps, []);
-      await sh("worker-2", "rm /etc/boot.d/boot-guard.sh");
+      await sh("worker-2", "rm /etc/boot.d/*boot-guard*");
       return "kube2iam's rule was back behind kiam's; the next update saw the new boot id and repaired that worker alone";
     },
   });
@@ -107,8 +110,8 @@ describe("nodes that come and go", () => {
       assert.equal((await lab.move("cutover", { newNodes })).failure, "");
       const cluster = await lab.cluster();
       const { name } = await cluster.addNode({
-        labels: { "kube2iam-to-kiam/kiam-only": "true" },
-        taints: [{ key: "kube2iam-to-kiam/agent-not-ready", value: "true", effect: "NoSchedule" }],
+        labels: { [kiamOnlyKey]: "true" },
+        taints: [agentNotReadyTaint],
       });
       await lab.everybodyServed(Date.now(), 120);
       const { failure } = await lab.move("cutover", { newNodes });
@@ -134,7 +137,7 @@ describe("nodes that come and go", () => {
 async function installBootGuard(lab: Session, name: string): Promise<void> {
   const cluster = await lab.cluster();
   const script = bootGuardScript({ interface: "cni0", agentPort: 8881 });
-  await writeOnNode(cluster.paths, cluster.node(name), "/etc/boot.d/boot-guard.sh", script, 0o755);
+  await installBootScript(cluster.paths, cluster.node(name), bootGuard, script);
 }
 
 async function knownHostKeys(lab: Session, names: string[]): Promise<Record<string, string>> {

@@ -56,6 +56,7 @@ const rulesAt: Record<Stage, string> = {
 export class Session {
   /** The stage at which everything is known to be in order; undefined while a fault is on. */
   private settled: Stage | undefined;
+  private opened: { written: string; stack: Stack } | undefined;
 
   private constructor(
     readonly kube: KubeConfig,
@@ -114,9 +115,17 @@ export class Session {
     return { ...base, ...changed };
   }
 
+  /** The stack with these settings written into its configuration. */
   async stack(stage: Stage, change: Change = {}): Promise<Stack> {
     const settings = await this.settings(stage, change);
-    return labStack(await openCluster(), this.programs, this.environment, settings);
+    // The stage is written by every move.
+    const written = JSON.stringify({ ...settings, stage: undefined });
+    if (this.opened?.written !== written) {
+      const cluster = await openCluster();
+      const stack = await labStack(cluster, this.programs, this.environment, settings);
+      this.opened = { written, stack };
+    }
+    return this.opened.stack;
   }
 
   /**
