@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { hostname, userInfo } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import * as command from "@pulumi/command";
+import { execa } from "execa";
 
 import { InterruptedUpdateError, recoverInterrupted } from "../../automation/interruptedUpdate.js";
 import { destroyAll, moveTo, type MoveOptions } from "../../automation/moveTo.js";
@@ -23,12 +24,12 @@ import { createStack, requireEngine, type TestStack } from "./engine.js";
 const removal = "worker-1-cutover-removal";
 
 describe("an update that was cut short", function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let engine: string;
   let test: TestStack;
   let log: string;
-  /** Seconds that the command takes. */
-  let seconds: number;
+  /** As long as this file is there, the command goes on. */
+  let hold: string;
 
   before(function () {
     engine = requireEngine(this);
@@ -37,9 +38,10 @@ describe("an update that was cut short", function () {
   async function open(environment: Record<string, string> = {}): Promise<void> {
     test = await createStack(engine, environment);
     log = path.join(test.directory, "log");
-    seconds = 3;
+    hold = path.join(test.directory, "hold");
     const say = (word: string) => `echo ${word} >> ${log}`;
-    const slowly = (word: string) => `${say(`${word}-begin`)}; sleep ${seconds}; ${say(word)}`;
+    const slowly = (word: string) =>
+      `${say(`${word}-begin`)}; sleep 3; while [ -e ${hold} ]; do sleep 0.1; done; ${say(word)}`;
     test.program(() => {
       const before = new command.local.Command("before", { create: say("before") });
       new command.local.Command(
@@ -85,6 +87,16 @@ describe("an update that was cut short", function () {
     return pid;
   }
 
+  /** A gate that nobody waits for any more. */
+  async function leftoverGate(): Promise<number> {
+    await mkdir(path.join(test.directory, "gates"));
+    await writeFile(path.join(test.directory, "gates/main.ts"), "setTimeout(() => {}, 60_000);");
+    const gate = `${process.execPath} --experimental-strip-types gates/main.ts probe-live`;
+    const script = `${gate} >/dev/null 2>&1 & echo $!`;
+    const { stdout } = await execa("sh", ["-c", script], { cwd: test.directory });
+    return Number(stdout);
+  }
+
   it("is refused, saying what it was at, and recovered once the worker was looked at", async () => {
     await open();
     const pid = await killAtCreation();
@@ -119,7 +131,7 @@ describe("an update that was cut short", function () {
     assert.equal(looks.length, 1);
   });
 
-  it("keeps everything as it is when a worker is in no known state, or can't be looked at", async () => {
+  it("keeps everything while a gate runs, a worker is in no known state or can't be looked at", async () => {
     await open();
     await killAtCreation();
     const before = [await pending(), await locks()];
@@ -131,6 +143,15 @@ describe("an update that was cut short", function () {
         (error: Error) => error instanceof InterruptedUpdateError && reason.test(error.message),
       );
     }
+    const gate = await leftoverGate();
+    await assert.rejects(
+      recoverInterrupted(test.stack, { look: looking().look, leftoverSeconds: 0 }),
+      (error: Error) =>
+        error instanceof InterruptedUpdateError &&
+        error.message.includes("gate probe-live of that update still runs") &&
+        error.message.includes(`kill ${gate}`),
+    );
+    process.kill(gate, "SIGKILL");
     assert.deepEqual([await pending(), await locks()], before);
     assert.equal(
       before[1]?.some((name) => name.endsWith(".json")),
@@ -177,7 +198,7 @@ describe("an update that was cut short", function () {
 
   it("is not taken for one while it runs: the second of two people is refused", async () => {
     await open();
-    seconds = 6;
+    await writeFile(hold, "");
     const first = moveTo(test.stack, "cutover", options);
     while (!done().includes("removed-begin")) await sleep(100);
     const { looks, look } = looking();
@@ -192,6 +213,7 @@ describe("an update that was cut short", function () {
     }
     assert.deepEqual(looks, []);
     assert.equal(done().includes("removed"), false, "the first was still at it");
+    await rm(hold);
     await first;
     assert.deepEqual(done(), ["before", "removed-begin", "removed"]);
     assert.equal(await stageInConfig(), "cutover");

@@ -18,7 +18,7 @@ import type { Ending } from "./stoppable.js";
 /* The real engine, asked to stop in the middle of a command of the stand-in provider. */
 
 describe("an update that is asked to stop", function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let engine: string;
   let test: TestStack;
   let log: string;

@@ -20,7 +20,7 @@ import { createStack, requireEngine, type TestStack } from "./engine.js";
 const daemonSet = { name: "kiam-agent", namespace: "kiam" };
 
 describe("an object that was being made when the engine was killed", function () {
-  this.timeout(90_000);
+  this.timeout(180_000);
   let api: ApiServer;
   let apps: AppsV1Api;
   let test: TestStack;
