@@ -313,12 +313,8 @@ async function withoutSts(lab: Session, how: { throttle?: boolean; deny?: boolea
   await restartPods(lab, servers);
   await restartPods(lab, agents);
   await thenItWorks(lab);
-  return `nobody was moved: ${
-    failure
-      .split("\n")
-      .find((line) => /answered|status|assum/i.test(line))
-      ?.trim() ?? "the probe failed"
-  }`;
+  const [, said = "its probe failed"] = /^ *- (.*)$/m.exec(failure) ?? [];
+  return `nobody was moved: ${said}`;
 }
 
 async function cutSsh(node: string): Promise<void> {

@@ -4,6 +4,7 @@ import { InterruptedUpdateError, recoverInterrupted } from "../../automation/int
 import { lookAtWorkers } from "../../automation/lookAtWorkers.js";
 import { moveTo } from "../../automation/moveTo.js";
 import { silentProgress } from "../../automation/progress.js";
+import { takeOver } from "../../automation/takeOver.js";
 import { UpdateLockedError } from "../../automation/updateLock.js";
 import { parseSettings } from "../../migration/parseSettings.js";
 import type { Stage } from "../../migration/stages.js";
@@ -39,7 +40,10 @@ async function killAtEach(
     const unrecovered = moveTo(await lab.stack(stage), stage, { progress: silentProgress });
     await assert.rejects(unrecovered, InterruptedUpdateError);
     const look = lookAtWorkers(parseSettings(await lab.settings(stage)));
-    assert.ok((await recoverInterrupted(stack, { look })) !== undefined, `${name} was recovered`);
+    // What moveTo's own recovery does, so that the next update can be killed as well.
+    const left = await recoverInterrupted(stack, { look });
+    assert.ok(left !== undefined, `${name} was recovered`);
+    await takeOver(stack, left.operations, { progress: silentProgress });
   }
   await lab.mustReach(kills.at(-1)?.stage ?? "prepare");
   const names = kills.map(({ name }) => name).join(", ");
