@@ -18,7 +18,9 @@ STALE=60   # seconds after which a round counts as missing
 NEWLINE='
 '
 
-ask() { kubectl --request-timeout=10s "$@"; }
+# Not kubectl's own --request-timeout: with any such flag it no longer finds the cluster that its
+# pod is in, and asks localhost:8080.
+ask() { timeout 15 kubectl "$@"; }
 
 mark() { date +%s >"$HOME/$1.new" && mv "$HOME/$1.new" "$HOME/$1"; }
 

@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
 
+import { AWS_ENDPOINT } from "../../lab/aws/command.js";
+import { IMAGE_TAGS } from "../../lab/images/tags.js";
+import { RECORDS_ON_NODE } from "../../lab/workload/records.js";
+import { parseNodeReport } from "../../migration/nodeReport.js";
 import { fault } from "./fault.js";
 import {
   agents,
@@ -192,4 +196,62 @@ describe("faults after the cutover", () => {
       return "told to stop, retirement named every pod that held a connection and left kube2iam running; told to proceed, each reconnected once";
     },
   });
+
+  fault("a keep-alive client that is idle most of the time, at retirement", {
+    at: "agent",
+    // It has its connection to kube2iam before anybody is moved.
+    setUp: async (lab) => (await lab.cluster()).apply([idleClient]),
+    run: async (lab) => {
+      await lab.mustReach("cutover");
+      const retirement = { closeIdleSeconds: 2, waitSeconds: 10, then: "proceed" as const };
+      assert.equal((await lab.move("retire", { retirement })).failure, "");
+      const stack = await lab.stack("retire", { retirement });
+      const { resources = [] } = (await stack.exportStack()).deployment as {
+        resources?: { urn: string; outputs?: { stdout?: string } }[];
+      };
+      const drain = resources.find(({ urn }) => urn.endsWith("::worker-1-retirement-drain"));
+      const { closed } = parseNodeReport(drain?.outputs?.stdout ?? "");
+      assert.equal(closed.length, 1, "of all clients, the one that was idle");
+      await kubectl(lab, "-n", "orders", "delete", "pod", "idle-client");
+      await lab.mustReach("retire");
+      await lab.mustReach("cutover");
+      return `its connection to kube2iam was closed after ${closed[0]?.idleSeconds} s of silence; it noticed before its next request, and lost none`;
+    },
+  });
 });
+
+/** Asks every five seconds on a connection that it keeps. */
+const idleClient = {
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: {
+    namespace: "orders",
+    name: "idle-client",
+    annotations: { "iam.amazonaws.com/role": "app-orders" },
+  },
+  spec: {
+    nodeName: "worker-1",
+    terminationGracePeriodSeconds: 1,
+    containers: [
+      {
+        name: "keepalive",
+        image: IMAGE_TAGS.client,
+        command: ["/client"],
+        args: [
+          "--mode=keepalive",
+          "--interval=5s",
+          "--expect-role=app-orders",
+          "--record=/records/orders_idle-client_keepalive.jsonl",
+          `--sts=${AWS_ENDPOINT}`,
+        ],
+        env: [
+          { name: "POD_NAME", value: "idle-client" },
+          { name: "POD_NAMESPACE", value: "orders" },
+          { name: "NODE_NAME", value: "worker-1" },
+        ],
+        volumeMounts: [{ name: "records", mountPath: "/records" }],
+      },
+    ],
+    volumes: [{ name: "records", hostPath: { path: RECORDS_ON_NODE } }],
+  },
+};

@@ -17,7 +17,7 @@ import { openCluster } from "../../lab/cluster/start.js";
 import { readNatRules, systemsInOrder } from "../../lab/natRules.js";
 import { labSettings, labStack, operatorEnvironment } from "../../lab/operator.js";
 import type { Parts } from "../../lab/parts/types.js";
-import { deployWorkload, modes } from "../../lab/workload/applications.js";
+import { deployWorkload } from "../../lab/workload/applications.js";
 import { deployKube2iam } from "../../lab/workload/kube2iam.js";
 import { readLabRecords } from "../../lab/workload/records.js";
 import { applicationRoles, roleArn, seedRoles } from "../../lab/workload/roles.js";
@@ -226,7 +226,10 @@ export class Session {
       .filter((pod) => pod.metadata?.deletionTimestamp === undefined)
       .filter((pod) => here.has(pod.spec?.nodeName ?? ""))
       .flatMap((pod) =>
-        modes.map((mode) => `${pod.metadata?.namespace}/${pod.metadata?.name} (${mode})`),
+        // Its containers are named by how they connect.
+        (pod.spec?.containers ?? []).map(
+          ({ name }) => `${pod.metadata?.namespace}/${pod.metadata?.name} (${name})`,
+        ),
       );
   }
 }
