@@ -43,26 +43,40 @@ export class Kube2iamRetirement extends pulumi.ComponentResource {
       closeIdleSeconds === undefined
         ? []
         : args.workers.map((worker) => this.drain(worker, closeIdleSeconds, args));
+    // Not the retirement's own undo: one that failed half-way is not in the state.
+    const undo = gate(
+      `${name}-undo`,
+      {
+        verb: "check-restore",
+        undo: "restore-kube2iam",
+        input: {
+          target,
+          probe,
+          manifest: captured.manifest,
+          companions: captured.companions,
+        },
+        toolDirectory,
+      },
+      { parent: this, dependsOn: [capture], customTimeouts: { delete: "2h" } },
+    );
     gate(
       name,
       {
         verb: "retire-kube2iam",
-        undo: "restore-kube2iam",
         input: {
           target,
           probe,
           pace,
           connections: { waitSeconds, then },
           manifest: captured.manifest,
-          companions: captured.companions,
         },
         toolDirectory,
       },
       {
         parent: this,
-        dependsOn: [capture, ...drains],
+        dependsOn: [undo, ...drains],
         // Worker after worker, and each may be waited for.
-        customTimeouts: { create: "168h", update: "168h", delete: "2h" },
+        customTimeouts: { create: "168h", update: "168h" },
       },
     );
     this.registerOutputs({});

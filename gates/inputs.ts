@@ -126,6 +126,8 @@ const fetchedRole = z.object({ role: z.string(), servers: z.array(z.string()) })
 
 const certificatePair = z.object({ certificate: z.string(), privateKey: z.string() });
 
+const restore = onWorkers.extend({ probe, manifest, companions: z.array(manifest) });
+
 /** Schemas of every verb. A verb's description is printed by `gates/main.ts` without arguments. */
 export const gateSchemas = {
   "issue-certificates": {
@@ -292,9 +294,14 @@ export const gateSchemas = {
       notes: z.array(z.string()),
     }),
   },
+  "check-restore": {
+    description: "what was captured is what restore-kube2iam would bring back",
+    input: restore,
+    output: z.object({}),
+  },
   "restore-kube2iam": {
     description: "create what is missing of kube2iam as it was captured, its rule not in use",
-    input: onWorkers.extend({ probe, manifest, companions: z.array(manifest) }),
+    input: restore,
     output: z.object({
       /** Objects that were missing, such as `ServiceAccount kube-system/kube2iam`. */
       created: z.array(z.string()),

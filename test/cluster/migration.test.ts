@@ -118,10 +118,19 @@ describe("migration on the embedded cluster", function () {
       "gate fallback",
       ...["worker-1", "worker-2"].flatMap((worker) => [
         `over SSH: ${worker}-cutover-capture`,
+        `gate ${worker}-cutover-recheck`,
         `over SSH: ${worker}-cutover-removal`,
+        ...(worker === "worker-1"
+          ? [
+              `over SSH: ${worker}-cutover-rehearsal-restore`,
+              `gate ${worker}-cutover-rehearsal-proof`,
+              `over SSH: ${worker}-cutover-rehearsal-removal`,
+            ]
+          : []),
         `gate ${worker}-cutover-live`,
       ]),
       "gate kube2iam-retirement-capture",
+      "gate kube2iam-retirement-undo",
       "gate kube2iam-retirement",
     ];
     assert.deepEqual(

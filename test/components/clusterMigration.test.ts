@@ -132,6 +132,7 @@ const gatesAt: Record<Stage, string[]> = {
     "kube2iam-prestop",
     "kube2iam-retirement",
     "kube2iam-retirement-capture",
+    "kube2iam-retirement-undo",
     "worker-1-cutover-live",
     "worker-1-cutover-recheck",
     "worker-1-shadow",
@@ -209,6 +210,7 @@ describe("ClusterMigration", () => {
       `${remote} worker-3-cutover-removal`,
       `${local} worker-3-cutover-live`,
       `${local} kube2iam-retirement-capture`,
+      `${local} kube2iam-retirement-undo`,
       `${local} kube2iam-retirement`,
     ];
     for (const [index, earlier] of order.entries()) {

@@ -64,14 +64,24 @@ function drainCommand(engine: MockEngine): string {
 describe("Kube2iamRetirement", () => {
   it("hands the retirement, and the way back, what was captured", async () => {
     const engine = await declare({ waitSeconds: 60, then: "proceed" });
-    const { create, delete: undo, stdin } = engine.get(local, "kube2iam-retirement").inputs;
+    const { create, stdin } = engine.get(local, "kube2iam-retirement").inputs;
     assert.match(String(create), / retire-kube2iam$/);
-    assert.match(String(undo), / restore-kube2iam$/);
     const input = JSON.parse(String(stdin)) as Record<string, unknown>;
     assert.deepEqual(input.manifest, captured.manifest);
-    assert.deepEqual(input.companions, captured.companions);
+    const undo = engine.get(local, "kube2iam-retirement-undo").inputs;
+    assert.match(String(undo.delete), / restore-kube2iam$/);
+    const back = JSON.parse(String(undo.stdin)) as Record<string, unknown>;
+    assert.deepEqual(back.manifest, captured.manifest);
+    assert.deepEqual(back.companions, captured.companions);
     assert.deepEqual(input.connections, { waitSeconds: 60, then: "proceed" });
     assert.equal(input.pace, "worker");
+  });
+
+  it("has its way back in the state before it begins, in case it fails half-way", async () => {
+    const engine = await declare({});
+    const [retirement, undo] = ["kube2iam-retirement", "kube2iam-retirement-undo"];
+    assert.ok(engine.comesAfter(`${local} ${retirement}`, `${local} ${undo}`));
+    assert.equal(engine.get(local, retirement).inputs.delete, undefined);
   });
 
   it("captures once, whatever changes in the command", async () => {

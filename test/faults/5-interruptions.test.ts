@@ -93,7 +93,7 @@ describe("interruptions", () => {
     at: "retire",
     run: (lab) =>
       killAtEach(lab, "delete", [
-        { stage: "cutover", name: "kube2iam-retirement", delayMs: 4000 },
+        { stage: "cutover", name: "kube2iam-retirement-undo", delayMs: 4000 },
         { stage: "agent", name: "worker-1-cutover-removal", delayMs: 150 },
         { stage: "server", name: "fallback", delayMs: 3000 },
       ]),

@@ -1,0 +1,30 @@
+import { nameOf } from "../cluster.js";
+import type { CheckedInput, GateOutput } from "../inputs.js";
+import { GateError } from "../problem.js";
+
+/**
+ * Sees before kube2iam goes that what was captured of it is what would be brought back. Its undo
+ * is the way back, and stands in the stack before the retirement begins: one that fails half-way
+ * is not in the state, and would have no undo of its own.
+ */
+export function checkRestore({
+  target,
+  manifest,
+}: CheckedInput<"check-restore">): Promise<GateOutput<"check-restore">> {
+  const { namespace, name } = nameOf(manifest);
+  if (
+    manifest.kind === "DaemonSet" &&
+    namespace === target.kube2iam.namespace &&
+    name === target.kube2iam.daemonSet
+  ) {
+    return Promise.resolve({});
+  }
+  throw new GateError("What was captured is not kube2iam; it was not retired", [
+    {
+      where: `${manifest.kind} ${namespace}/${name}`,
+      what: `DaemonSet ${target.kube2iam.namespace}/${target.kube2iam.daemonSet} was to be captured`,
+      why: "it is the way back",
+      fix: "set kube2iam.namespace and kube2iam.daemonSet back, or go back to stage cutover, where it is captured anew by the next retirement",
+    },
+  ]);
+}
