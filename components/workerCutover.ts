@@ -41,7 +41,12 @@ export class WorkerCutover extends pulumi.ComponentResource {
     const rules = capture?.stdout.apply(capturedRules) ?? pulumi.output<CapturedRule[]>([]);
     let last: pulumi.Resource = this.step(
       "recheck",
-      { verb: "recheck-worker", input: { rules, generation: args.worker.generation } },
+      {
+        verb: "recheck-worker",
+        // After the removal's own undo, for a removal that never got into the state.
+        undo: "return-worker",
+        input: { rules, generation: args.worker.generation },
+      },
       capture === undefined ? [] : [capture],
     );
     if (steps.includes("remove-rule")) last = this.removal(rules, last);

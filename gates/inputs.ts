@@ -210,6 +210,11 @@ export const gateSchemas = {
     input: cutover.extend({ generation }),
     output: probeResult,
   },
+  "return-worker": {
+    description: "kube2iam's rule comes first on that worker; put there where it does not",
+    input: cutover,
+    output: z.object({ returned: z.boolean() }),
+  },
   "rehearse-undo": {
     description: "with kube2iam's rule back in front, a pod gets its role from kube2iam",
     input: cutover,

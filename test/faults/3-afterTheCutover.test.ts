@@ -147,7 +147,8 @@ describe("faults after the cutover", () => {
       const stack = await lab.stack("cutover");
       await stack.refresh();
       const { steps } = await lab.mustReach("cutover");
-      assert.deepEqual(steps, []);
+      const touching = steps.filter((step) => /worker|agent|kube2iam/.test(step));
+      assert.deepEqual(touching, []);
       return "pulumi refresh, then pulumi up: no worker was touched";
     },
   });
