@@ -8,7 +8,8 @@ import { onEachWorker } from "./workers.js";
 
 /**
  * kube2iam's pods, those included that outlived their DaemonSet: they have its labels, and no
- * controller or one of its name.
+ * controller or one of its name. Pods of a node that has left the cluster do not count: they no
+ * longer run, and Kubernetes takes its time to remove them.
  */
 export async function kube2iamPods(
   cluster: Cluster,
@@ -17,8 +18,10 @@ export async function kube2iamPods(
   const { namespace, name } = nameOf(manifest);
   const selector = selectorText(manifest.spec?.selector);
   if (selector === "") throw new Error(`DaemonSet ${namespace}/${name} has an empty selector`);
-  const pods = await cluster.pods(namespace, selector);
+  const [pods, nodes] = await Promise.all([cluster.pods(namespace, selector), cluster.nodes()]);
+  const present = new Set(nodes.map((node) => node.metadata?.name));
   return pods.filter((pod) => {
+    if (pod.spec?.nodeName !== undefined && !present.has(pod.spec.nodeName)) return false;
     const controller = pod.metadata?.ownerReferences?.find((owner) => owner.controller);
     return (
       controller === undefined || (controller.kind === "DaemonSet" && controller.name === name)

@@ -40,38 +40,62 @@ interface Row {
 const rows: Row[] = [];
 let session: Promise<Session> | undefined;
 
-/** Declares a fault test. */
-export function fault(name: string, { at, mayFail, setUp, run }: Fault): void {
-  it(name, async () => {
-    const lab = await (session ??= Session.start());
-    await lab.begin(at);
-    if (setUp !== undefined) {
-      await setUp(lab);
-      await lab.everybodyServed(Date.now());
-    }
-    const from = Date.now();
-    const observed = await run(lab).catch(async (error: unknown) => {
-      // The next fault must not suffer from this one.
-      await tidyUp(lab);
+/**
+ * Declares a fault test. One that fails is tried once more, because a machine that is short of
+ * processor time lets any single request run into its limit; the table says so. A wrong identity
+ * is never tried again.
+ */
+export function fault(name: string, declared: Fault): void {
+  let firstFailure: string | undefined;
+  it(name, async function () {
+    this.retries(1);
+    try {
+      const row = await make(name, declared);
+      const again = `at the second try; the first: ${firstFailure}`;
+      rows.push(
+        firstFailure === undefined ? row : { ...row, observed: `${row.observed} (${again})` },
+      );
+    } catch (error) {
+      if (error instanceof WrongIdentity) this.retries(0);
+      firstFailure ??= (error instanceof Error ? error.message : String(error)).slice(0, 200);
+      console.log(`    ${name}: ${firstFailure}`);
       throw error;
-    });
-    await lab.everybodyServed(Date.now());
-    const answers = await lab.answers(from, Date.now());
-    rows.push({
-      fault: name,
-      observed,
-      requests: answers.requests,
-      failed: answers.failed,
-      wrong: answers.wrong,
-      longestGap: Math.round(answers.longestGap),
-      mayFail,
-    });
-    assert.ok(answers.requests > 50, `only ${answers.requests} requests were made meanwhile`);
-    assert.equal(answers.wrong, 0, `wrong identities:\n${answers.examples.join("\n")}`);
-    if (mayFail === undefined) {
-      assert.equal(answers.failed, 0, `failed requests:\n${answers.examples.join("\n")}`);
     }
   });
+}
+
+/** What must never happen, whatever the machine is short of. */
+class WrongIdentity extends Error {}
+
+async function make(name: string, { at, mayFail, setUp, run }: Fault): Promise<Row> {
+  session ??= Session.start();
+  const lab = await session;
+  await lab.begin(at);
+  if (setUp !== undefined) {
+    await setUp(lab);
+    await lab.everybodyServed(Date.now());
+  }
+  const from = Date.now();
+  const observed = await run(lab).catch(async (error: unknown) => {
+    // The next fault must not suffer from this one.
+    await tidyUp(lab);
+    throw error;
+  });
+  await lab.everybodyServed(Date.now());
+  const answers = await lab.answers(from, Date.now());
+  const examples = answers.examples.join("\n");
+  if (answers.wrong > 0) throw new WrongIdentity(`wrong identities:\n${examples}`);
+  assert.ok(answers.requests > 50, `only ${answers.requests} requests were made meanwhile`);
+  if (mayFail === undefined) assert.equal(answers.failed, 0, `failed requests:\n${examples}`);
+  return {
+    fault: name,
+    observed,
+    requests: answers.requests,
+    failed: answers.failed,
+    wrong: answers.wrong,
+    longestGap: Math.round(answers.longestGap),
+    mayFail,
+  };
 }
 
 after("the table of faults", async () => {

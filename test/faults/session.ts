@@ -8,7 +8,8 @@ import { CoreV1Api, type KubeConfig } from "@kubernetes/client-node";
 import type { Stack } from "@pulumi/pulumi/automation";
 import pWaitFor from "p-wait-for";
 
-import { moveTo } from "../../automation/moveTo.js";
+import { lookAtWorkers } from "../../automation/lookAtWorkers.js";
+import { moveTo, type MoveOptions } from "../../automation/moveTo.js";
 import { silentProgress, type Progress } from "../../automation/progress.js";
 import { UpdateFailedError } from "../../automation/updateWatcher.js";
 import { adminIam } from "../../lab/aws/admin.js";
@@ -24,6 +25,7 @@ import { applicationRoles, roleArn, seedRoles } from "../../lab/workload/roles.j
 import { summarise, type Tally } from "../../lab/workload/summary.js";
 import { addTrust } from "../../lab/workload/trust.js";
 import { kubeConfig } from "../../migration/kubernetesApi.js";
+import { parseSettings } from "../../migration/parseSettings.js";
 import type { SettingsInput } from "../../migration/settings.js";
 import type { Stage } from "../../migration/stages.js";
 
@@ -133,11 +135,17 @@ export class Session {
    *
    * @param watch told `begin` and `end` of each step, such as `create gate worker-1-cutover-live`
    */
-  async move(stage: Stage, change: Change = {}, watch?: Watch): Promise<Update> {
+  async move(
+    stage: Stage,
+    change: Change = {},
+    watch?: Watch,
+    recover?: MoveOptions["recover"],
+  ): Promise<Update> {
     this.settled = undefined;
     const stack = await this.stack(stage, change);
+    const options = { progress: watched(watch), parallel: 4, recover };
     try {
-      const { steps } = await moveTo(stack, stage, { progress: watched(watch), parallel: 4 });
+      const { steps } = await moveTo(stack, stage, options);
       return { failure: "", steps: steps.map((step) => step.what) };
     } catch (error) {
       if (!(error instanceof UpdateFailedError)) throw error;
@@ -156,7 +164,13 @@ export class Session {
 
   /** Sees to it that a fault begins with a cluster in order at a stage. */
   async begin(stage: Stage): Promise<void> {
-    if (this.settled !== stage) await this.mustReach(stage);
+    if (this.settled !== stage) {
+      const look = lookAtWorkers(parseSettings(await this.settings(stage)));
+      const { failure } = await this.move(stage, {}, undefined, { look });
+      // What a fault before it has left may take two updates to mend.
+      if (failure === "") await this.assertRules(stage);
+      else await this.mustReach(stage);
+    }
     this.settled = undefined;
   }
 
