@@ -102,18 +102,18 @@ describe("interruptions", () => {
   fault("two people at once", {
     at: "agent",
     run: async (lab) => {
-      const first = lab.move("cutover");
       const second = await lab.stack("cutover");
-      let refusal: unknown;
-      // The first takes a moment to take the lock.
-      for (let tries = 0; refusal === undefined && tries < 20; tries += 1) {
-        refusal = await moveTo(second, "cutover", { progress: silentProgress }).then(
+      let refused: Promise<unknown> | undefined;
+      const first = lab.move("cutover", {}, () => {
+        // Somebody else, while the first is at its first step.
+        refused ??= moveTo(second, "cutover", { progress: silentProgress }).then(
           () => undefined,
           (error: unknown) => error,
         );
-      }
-      assert.ok(refusal instanceof UpdateLockedError, String(refusal));
+      });
       assert.equal((await first).failure, "");
+      const refusal = await refused;
+      assert.ok(refusal instanceof UpdateLockedError, String(refusal));
       await lab.mustReach("cutover");
       return `the second was refused and touched nothing: ${refusal.message.split("\n")[0]}`;
     },
