@@ -7,6 +7,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import Table from "cli-table3";
+import { format, resolveConfig } from "prettier";
 
 import { CHECKOUT } from "../../lab/parts/context.js";
 import type { Stage } from "../../migration/stages.js";
@@ -132,15 +133,26 @@ function asText(): string {
 const begin = "<!-- table: written by KIAM_FAULTS_DOC=1 npm run test:faults -->";
 const end = "<!-- end of table -->";
 
-/** Replaces the table in docs/faults.md by what this run observed. */
+/** Writes what this run observed into the table in docs/faults.md; rows of other faults stay. */
 async function writeDocument(): Promise<void> {
   const file = join(CHECKOUT, "docs", "faults.md");
   const text = await readFile(file, "utf8");
   const [before, rest] = text.split(begin);
-  const after = rest?.split(end)[1];
-  if (before === undefined || after === undefined) throw new Error(`${file} has no place for it`);
+  const [known, after] = rest?.split(end) ?? [];
+  if (before === undefined || known === undefined || after === undefined) {
+    throw new Error(`${file} has no place for it`);
+  }
   const line = (parts: string[]) =>
     `| ${parts.map((part) => part.replaceAll("|", "\\|")).join(" | ")} |`;
-  const table = [line(heads), line(heads.map(() => "---")), ...rows.map((row) => line(cells(row)))];
-  await writeFile(file, `${before}${begin}\n\n${table.join("\n")}\n\n${end}${after}`);
+  const lines = new Map(
+    known
+      .split("\n")
+      .filter((each) => each.startsWith("|"))
+      .slice(2)
+      .map((each) => [each.split("|")[1]?.trim() ?? "", each]),
+  );
+  for (const row of rows) lines.set(row.fault, line(cells(row)));
+  const table = [line(heads), line(heads.map(() => "---")), ...lines.values()];
+  const written = `${before}${begin}\n\n${table.join("\n")}\n\n${end}${after}`;
+  await writeFile(file, await format(written, { ...(await resolveConfig(file)), filepath: file }));
 }
