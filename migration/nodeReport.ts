@@ -24,6 +24,8 @@ export const findingCodes = [
   "competing-rule",
   /** The rule that must take over does not see all traffic of the one to be removed. */
   "interface-not-covered",
+  /** kiam's rule is for an interface that the machine does not have: it can go. */
+  "interface-unused",
   /** kiam's rule is to be appended, and nothing tells for which interface. */
   "interface-unknown",
   /** The system that must answer does not. */

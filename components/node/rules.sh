@@ -393,6 +393,15 @@ in_prefix() {
   return 1
 }
 
+# is_unused NAME: the machine has no interface of that name. A prefix or a negation may fit one that
+# comes any moment; what cannot be read counts as used.
+is_unused() {
+  case $1 in *+ | !* | -) return 1 ;; esac
+  interfaces=$(sed -n -e 's/^ *\([^:]*\):.*/\1/p' /proc/net/dev 2>/dev/null)
+  [ -n "$interfaces" ] || return 1
+  case "$NEWLINE$interfaces$NEWLINE" in *"$NEWLINE$1$NEWLINE"*) return 1 ;; esac
+}
+
 # ---------------------------------------------------------------------------- reading the tables
 
 find_tools() {
@@ -836,7 +845,11 @@ check_takeover() {
   for goes in $(rows_with "$1"); do
     split_row "$goes"
     goes_backend=$backend goes_place=$place goes_iface=$iface
-    if ! serves "$2" "$goes_iface"; then
+    if serves "$2" "$goes_iface"; then
+      :
+    elif [ "$1" = kiam ] && is_unused "$goes_iface"; then
+      notice interface-unused "kiam's rule is for interface $goes_iface, which this machine does not have: nobody's requests come in by it, so that it can go."
+    else
       problem interface-not-covered "$1's rule is for interface $goes_iface, but none of $2's rules is: $(places_of "$2" | tr '\n' ';') Pods behind $goes_iface would get the node's own role. Give $2 the same --host-interface."
     fi
     for rival in $(rows_with competing); do

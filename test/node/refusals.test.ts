@@ -192,6 +192,18 @@ describe("node script refuses and touches nothing", function () {
     assertRefused(outcome, "interface-not-covered", /interface -,/);
   });
 
+  it("mirrored: not for a rule of kiam's whose interface the machine does not have", async () => {
+    await node.reset({ nft: [kube2iamRule, rule(worker.kiamPort, "docker0"), kiamRule] });
+    const { report } = await node.script("remove", { system: "kiam" });
+    assert.equal(report?.outcome, "ok");
+    assert.deepEqual(report?.after.kiam, []);
+    assert.ok(report?.findings.some((each) => each.code === "interface-unused"));
+    // One that may appear with the next pod is another matter.
+    await node.reset({ nft: [kube2iamRule, rule(worker.kiamPort, "cali+"), kiamRule] });
+    const outcome = await node.script("remove", { system: "kiam" });
+    assertRefused(outcome, "interface-not-covered", /cali\+/);
+  });
+
   it("because the address is another machine's", async () => {
     await node.reset({ nft: [rule(8181), kiamRule] });
     const words = ["--host-ip", "10.99.0.12", "--kube2iam-port", "8181", "--kiam-port", "8881"];
