@@ -313,7 +313,6 @@ async function withoutSts(lab: Session, how: { throttle?: boolean; deny?: boolea
     await stsFault({});
   }
   await restartPods(lab, servers);
-  await restartPods(lab, agents);
   await thenItWorks(lab);
   const [, said = "its probe failed"] = /^ *- (.*)$/m.exec(failure) ?? [];
   return `nobody was moved: ${said}`;
@@ -330,18 +329,20 @@ async function cutSsh(node: string): Promise<void> {
   throw new Error(`no script was seen to run on ${node}`);
 }
 
-/** The same worker with a key that nobody knows, as an impostor would have. */
+/**
+ * The same worker with a key that nobody knows, as an impostor would have. sshd reads it anew for
+ * every connection.
+ */
 async function withAnotherHostKey(node: string, work: () => Promise<void>): Promise<void> {
   const key = "/etc/ssh/ssh_host_ed25519_key";
-  const restart = "kill -HUP $(pgrep -f '^/usr/sbin/sshd -D')";
   await sh(
     node,
-    `cp -p ${key} /run/former-key; rm -f ${key}; ssh-keygen -q -t ed25519 -N '' -f ${key}; ${restart}`,
+    `cp -p ${key} /run/former-key; ssh-keygen -q -t ed25519 -N '' -f /run/other-key; cat /run/other-key >${key}`,
   );
   try {
     await work();
   } finally {
-    await sh(node, `cat /run/former-key > ${key}; ${restart}`);
+    await sh(node, `cat /run/former-key >${key}; rm /run/former-key /run/other-key*`);
   }
 }
 

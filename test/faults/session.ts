@@ -108,7 +108,7 @@ export class Session {
     const base: SettingsInput = {
       ...own,
       // Faults that do not pass must not make the tests wait for minutes.
-      probe: { ...own.probe, timeoutSeconds: 30 },
+      probe: { ...own.probe, timeoutSeconds: 20 },
     };
     const sections = Object.keys(change) as (keyof Change)[];
     const changed = Object.fromEntries(
