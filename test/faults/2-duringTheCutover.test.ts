@@ -15,7 +15,7 @@ import {
   sh,
   stsFault,
 } from "./onWorker.js";
-import type { Session, Watch } from "./session.js";
+import type { Session, Update, Watch } from "./session.js";
 
 /*
  * Faults that meet the cutover: before, while and right after a worker's rule is deleted. Do not
@@ -286,13 +286,18 @@ describe("faults during the cutover", () => {
         `for d in ${places}; do mount -t tmpfs -o size=64k,mode=1777 full $d; ` +
           `dd if=/dev/zero of=$d/full bs=1k 2>/dev/null || true; done; ! echo x 2>/dev/null >/tmp/more`,
       );
+      let update: Update;
       try {
-        await lab.mustReach("cutover");
-        await lab.mustReach("agent");
+        update = await lab.move("cutover");
       } finally {
         await sh("worker-1", `for d in ${places}; do umount $d; done`);
       }
-      return "neither script nor session writes to the worker's disk; the cutover went through, and back";
+      assert.match(update.failure, /worker-1/);
+      assert.ok(!update.steps.some((step) => step.includes("-removal")), "no rule was removed");
+      await lab.assertRules("agent");
+      await thenItWorks(lab);
+      const [, said = "it could not be checked"] = /^ *- (.*)$/m.exec(update.failure) ?? [];
+      return `a container runtime without room can't run a check, so nobody was moved (${said}); with room again it went through`;
     },
   });
 });
