@@ -25,7 +25,7 @@ describe("ways back", () => {
     });
   }
 
-  fault("pulumi destroy at stage retire, with a worker gone", {
+  fault("pulumi destroy at stage retire", {
     at: "retire",
     run: async (lab) => {
       const stack = await lab.stack("retire");
