@@ -5,7 +5,13 @@ import { masterLabels } from "../migration/nodeSelection.js";
 import type { Settings } from "../migration/settings.js";
 import { gate, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
-import { gateAwaits, tlsFlags, tlsVolume, tlsVolumeMount } from "./kiamContainer.js";
+import {
+  deletionAwaited,
+  gateAwaits,
+  tlsFlags,
+  tlsVolume,
+  tlsVolumeMount,
+} from "./kiamContainer.js";
 import { agentLabels, kiamNames } from "./kiamNames.js";
 
 export interface KiamAgentArgs extends ToolLocation {
@@ -31,20 +37,7 @@ export class KiamAgent extends pulumi.ComponentResource {
 
   constructor(name: string, args: KiamAgentArgs, opts?: pulumi.ComponentResourceOptions) {
     super("kube2iam-to-kiam:index:KiamAgent", name, {}, opts);
-    const cleared = gate(
-      `${name}-cleared`,
-      {
-        verb: "await-deletion",
-        // It goes after the DaemonSet, whose own deletion nobody waits for.
-        undo: "await-deletion",
-        input: {
-          target: args.target,
-          daemonSet: { namespace: args.kiam.namespace, name: kiamNames.agent },
-        },
-        toolDirectory: args.toolDirectory,
-      },
-      { parent: this },
-    );
+    const cleared = deletionAwaited(name, kiamNames.agent, args, this);
     this.daemonSet = new k8s.apps.v1.DaemonSet(
       name,
       {

@@ -1,6 +1,9 @@
 import type * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 
+import { gate, type ToolLocation } from "./gate.js";
+import type { GateTarget } from "./gateTarget.js";
+
 /** Where server and agent find their certificates. */
 const tlsMountPath = "/etc/kiam/tls";
 
@@ -25,3 +28,28 @@ export function tlsVolume(secretName: pulumi.Input<string>): k8s.types.input.cor
  * ready: the gate behind it waits, and says why.
  */
 export const gateAwaits = { "pulumi.com/skipAwait": "true" } as const;
+
+/**
+ * Stands before a DaemonSet of kiam's, and so goes after it: its deletion, for which the provider
+ * does not wait either, has to end before one of the same name is made.
+ */
+export function deletionAwaited(
+  name: string,
+  daemonSet: string,
+  args: ToolLocation & { kiam: { namespace: string }; target: GateTarget },
+  parent: pulumi.Resource,
+): pulumi.Resource {
+  return gate(
+    `${name}-cleared`,
+    {
+      verb: "await-deletion",
+      undo: "await-deletion",
+      input: {
+        target: args.target,
+        daemonSet: { namespace: args.kiam.namespace, name: daemonSet },
+      },
+      toolDirectory: args.toolDirectory,
+    },
+    { parent },
+  );
+}

@@ -5,7 +5,13 @@ import { masterLabels } from "../migration/nodeSelection.js";
 import type { Settings } from "../migration/settings.js";
 import { gate, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
-import { gateAwaits, tlsFlags, tlsVolume, tlsVolumeMount } from "./kiamContainer.js";
+import {
+  deletionAwaited,
+  gateAwaits,
+  tlsFlags,
+  tlsVolume,
+  tlsVolumeMount,
+} from "./kiamContainer.js";
 import { kiamNames, serverLabels } from "./kiamNames.js";
 
 export interface KiamServerArgs extends ToolLocation {
@@ -30,20 +36,7 @@ export class KiamServer extends pulumi.ComponentResource {
 
   constructor(name: string, args: KiamServerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("kube2iam-to-kiam:index:KiamServer", name, {}, opts);
-    const cleared = gate(
-      `${name}-cleared`,
-      {
-        verb: "await-deletion",
-        // It goes after the DaemonSet, whose own deletion nobody waits for.
-        undo: "await-deletion",
-        input: {
-          target: args.target,
-          daemonSet: { namespace: args.kiam.namespace, name: kiamNames.server },
-        },
-        toolDirectory: args.toolDirectory,
-      },
-      { parent: this },
-    );
+    const cleared = deletionAwaited(name, kiamNames.server, args, this);
     this.daemonSet = new k8s.apps.v1.DaemonSet(
       name,
       {
