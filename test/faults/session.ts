@@ -167,9 +167,15 @@ export class Session {
     if (this.settled !== stage) {
       const look = lookAtWorkers(parseSettings(await this.settings(stage)));
       const { failure } = await this.move(stage, {}, undefined, { look });
-      // What a fault before it has left may take two updates to mend.
-      if (failure === "") await this.assertRules(stage);
-      else await this.mustReach(stage);
+      if (failure === "") {
+        await this.assertRules(stage);
+      } else {
+        // What a fault before it has left may take two updates to mend, and a stack that one has
+        // destroyed is another kiam-server for the roles that trusted it.
+        console.log(`    begin at ${stage}, once more from prepare: ${failure.slice(0, 600)}`);
+        await this.prepareAgain();
+        await this.mustReach(stage);
+      }
     }
     this.settled = undefined;
   }
