@@ -83,15 +83,16 @@ describe("nodes that come and go", () => {
     },
   });
 
+  let joined = "";
   fault("worker removed in the middle of the migration, its cutover done", {
     at: "agent",
     // As on any node without a startup taint, pods may be there before whoever serves them.
     setUp: async (lab) => {
-      await (await lab.cluster()).addNode();
+      joined = (await (await lab.cluster()).addNode()).name;
       await lab.everybodyServed(Date.now(), 120);
     },
     run: async (lab) => {
-      const name = "worker-3";
+      const name = joined;
       await lab.mustReach("cutover");
       await (await lab.cluster()).removeNode(name);
       await lab.mustReach("retire");

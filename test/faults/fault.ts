@@ -58,8 +58,9 @@ export function fault(name: string, declared: Fault): void {
       );
     } catch (error) {
       if (error instanceof WrongIdentity) this.retries(0);
-      firstFailure ??= (error instanceof Error ? error.message : String(error)).slice(0, 200);
-      console.log(`    ${name}: ${firstFailure}`);
+      const message = error instanceof Error ? error.message : String(error);
+      console.log(`    ${name}: ${message.slice(0, 2000)}`);
+      firstFailure ??= message.slice(0, 200);
       throw error;
     }
   });
@@ -72,16 +73,20 @@ async function make(name: string, { at, mayFail, setUp, run }: Fault): Promise<R
   session ??= Session.start();
   const lab = await session;
   await lab.begin(at);
-  if (setUp !== undefined) {
-    await setUp(lab);
-    await lab.everybodyServed(Date.now());
-  }
-  const from = Date.now();
-  const observed = await run(lab).catch(async (error: unknown) => {
+  let from = Date.now();
+  let observed: string;
+  try {
+    if (setUp !== undefined) {
+      await setUp(lab);
+      await lab.everybodyServed(Date.now());
+    }
+    from = Date.now();
+    observed = await run(lab);
+  } catch (error) {
     // The next fault must not suffer from this one.
     await tidyUp(lab);
     throw error;
-  });
+  }
   await lab.everybodyServed(Date.now());
   const answers = await lab.answers(from, Date.now());
   const examples = answers.examples.join("\n");

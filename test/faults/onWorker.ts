@@ -7,7 +7,7 @@ import { agentLabels, serverLabels } from "../../components/kiamNames.js";
 import { AWS_CONTROL } from "../../lab/aws/command.js";
 import { runIn } from "../../lab/cluster/namespaces.js";
 import { NAMESPACE_PREFIX } from "../../lab/cluster/topology.js";
-import type { Session } from "./session.js";
+import { workers, type Session } from "./session.js";
 
 export const hostIp: Record<string, string> = {
   "worker-1": "10.99.0.11",
@@ -138,9 +138,18 @@ export async function kubectl(lab: Session, ...args: string[]): Promise<string> 
   return (await lab.cluster()).kubectl(args);
 }
 
-/** Ends what a fault that failed may have left on: STS's trouble, and kiam's pods that wait to be started again. */
+/**
+ * Ends what a fault that failed may have left on: STS's trouble, workers that joined, and kiam's
+ * pods that wait to be started again. What can't be ended is said, and never hides why the fault
+ * failed.
+ */
 export async function tidyUp(lab: Session): Promise<void> {
-  await stsFault({});
+  const say = (error: unknown) => console.log(`    tidying up: ${String(error)}`);
+  await stsFault({}).catch(say);
+  const cluster = await lab.cluster();
+  for (const { name } of cluster.workers.filter((worker) => worker.index > workers)) {
+    await cluster.removeNode(name).catch(say);
+  }
   for (const each of [servers, agents]) {
     await restartPods(lab, each, 0).catch(() => undefined);
   }
