@@ -58,6 +58,8 @@ const rulesAt: Record<Stage, string> = {
 export class Session {
   /** The stage at which everything is known to be in order; undefined while a fault is on. */
   private settled: Stage | undefined;
+  /** The stage of the last update that succeeded as it had to. */
+  private reached: Stage | undefined;
   private opened: { written: string; stack: Stack } | undefined;
 
   private constructor(
@@ -158,7 +160,10 @@ export class Session {
     const update = await this.move(stage);
     assert.equal(update.failure, "", `the update to stage ${stage}`);
     await this.assertRules(stage);
-    this.settled = stage;
+    // Where kube2iam came back, its new pods write their rule again, behind kiam's: the next
+    // update sees to each worker anew, and a fault must not take that for its own doing.
+    this.settled = this.reached === "retire" && stage !== "retire" ? undefined : stage;
+    this.reached = stage;
     return update;
   }
 
