@@ -64,11 +64,11 @@ export function networkIdentity(namespace: string): string | undefined {
 }
 
 /** The network that stands for the VPC: one bridge, which also holds the metadata address. */
-// Of a fixed address: else the bridge takes that of a member, and another when that one leaves.
 export async function createVpc(): Promise<void> {
   await execa("ip", ["netns", "add", VPC]);
   await ipBatch(VPC, [
     "link set lo up",
+    // Without an address of its own it takes a member's, and another when that one leaves.
     "link add br0 address 02:00:0a:63:00:fe type bridge forward_delay 0 stp_state 0",
     `address add ${VPC_ADDRESS}/24 dev br0`,
     `address add ${METADATA_ADDRESS}/32 dev br0`,

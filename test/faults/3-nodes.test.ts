@@ -92,13 +92,12 @@ describe("nodes that come and go", () => {
       await lab.everybodyServed(Date.now(), 120);
     },
     run: async (lab) => {
-      const name = joined;
       await lab.mustReach("cutover");
-      await (await lab.cluster()).removeNode(name);
+      await (await lab.cluster()).removeNode(joined);
       await lab.mustReach("retire");
       const stack = await lab.stack("retire");
       const state = JSON.stringify(await stack.exportStack());
-      assert.ok(!state.includes(`${name}-cutover`), "nothing of it is left in the stack");
+      assert.ok(!state.includes(`${joined}-cutover`), "nothing of it is left in the stack");
       await lab.mustReach("cutover");
       return "the next update forgot it and went on";
     },

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import Table from "cli-table3";
 import { format, resolveConfig } from "prettier";
 
+import { messageOf } from "../../gates/problem.js";
 import { CHECKOUT } from "../../lab/parts/context.js";
 import type { Stage } from "../../migration/stages.js";
 import { tidyUp } from "./onWorker.js";
@@ -58,7 +59,7 @@ export function fault(name: string, declared: Fault): void {
       );
     } catch (error) {
       if (error instanceof WrongIdentity) this.retries(0);
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       console.log(`    ${name}: ${message.slice(0, 2000)}`);
       firstFailure ??= message.slice(0, 200);
       throw error;

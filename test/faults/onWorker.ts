@@ -151,6 +151,6 @@ export async function tidyUp(lab: Session): Promise<void> {
     await cluster.removeNode(name).catch(say);
   }
   for (const each of [servers, agents]) {
-    await restartPods(lab, each, 0).catch(() => undefined);
+    await restartPods(lab, each, 0).catch(say);
   }
 }
