@@ -1,3 +1,4 @@
+import { acknowledge } from "./audit/acknowledge.js";
 import type { Finding } from "./audit/finding.js";
 import { auditKube2iam } from "./audit/kube2iam.js";
 import { auditGroups } from "./audit/groups.js";
@@ -10,9 +11,12 @@ import { auditWorkers } from "./audit/workers.js";
 import type { ClusterFacts } from "./clusterFacts.js";
 import type { Settings } from "./settings.js";
 
-/** Judges the cluster against the settings. Pure; sorted by severity, code and object. */
+/**
+ * Judges the cluster against the settings. Pure; sorted by severity, code and object, with what
+ * settings acknowledge marked so.
+ */
 export function audit(settings: Settings, facts: ClusterFacts): Finding[] {
-  const findings = [
+  const found = [
     ...auditGroups(settings, facts),
     ...auditKube2iam(settings, facts),
     ...auditNamespaces(settings, facts),
@@ -22,6 +26,7 @@ export function audit(settings: Settings, facts: ClusterFacts): Finding[] {
     ...auditServers(settings, facts),
     ...auditWorkers(settings, facts),
   ];
+  const findings = acknowledge(found, settings.audit.acknowledged);
   const rank = { blocks: 0, warns: 1, informs: 2 };
   return findings.sort(
     (a, b) =>

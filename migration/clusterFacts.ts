@@ -5,6 +5,14 @@
 
 import type { GateNotes } from "./gateNotes.js";
 import type { PreStopHook } from "./kube2iamPreStop.js";
+import type {
+  V1LabelSelector as LabelSelector,
+  V1NetworkPolicyIngressRule,
+} from "@kubernetes/client-node";
+
+import type { IamFacts } from "./iamFacts.js";
+import type { Kube2iamLogFacts } from "./kube2iamLog.js";
+import type { WorkerLook } from "./workerLook.js";
 import type { RuleState } from "./ruleState.js";
 import type { Toleration } from "./settings.js";
 
@@ -20,6 +28,18 @@ export interface ClusterFacts {
   notes: GateNotes;
   /** Rules of the workers that have been given an agent, by node name; empty where nobody looked. */
   rules: Record<string, RuleState>;
+  /** NetworkPolicies in kiam's namespace. */
+  networkPolicies: NetworkPolicyFacts[];
+  /** Certificates of kiam's server and agent in its namespace; those that exist and can be read. */
+  certificates: CertificateFacts[];
+  /** When all this was read, ISO 8601. */
+  observedAt: string;
+  /** What each worker showed over SSH, by node name; undefined where nobody looked. */
+  overSsh: Record<string, WorkerLook> | undefined;
+  /** What kube2iam's log tells of what pods ask for; undefined where nobody looked. */
+  kube2iamLog: Kube2iamLogFacts | undefined;
+  /** Roles and their policies; undefined where nobody looked. */
+  iam: IamFacts | undefined;
 }
 
 export interface NodeFacts {
@@ -45,12 +65,15 @@ export interface Taint {
 
 export interface NamespaceFacts {
   name: string;
+  labels: Record<string, string>;
   /** Whether this program created it. */
   owned: boolean;
   /** Value of iam.amazonaws.com/permitted. */
   permitted: string | undefined;
   /** Field managers that own that annotation, such as `helm` or `kubectl-client-side-apply`. */
   permittedManagers: string[];
+  /** Value of kube2iam's iam.amazonaws.com/allowed-roles. */
+  allowedRoles: string | undefined;
 }
 
 export interface PodFacts {
@@ -61,11 +84,17 @@ export interface PodFacts {
   role: string | undefined;
   hostNetwork: boolean;
   phase: string;
+  /** Ports that it takes on its node. */
+  hostPorts: number[];
+  /** Kind of what controls it, such as `DaemonSet` or `Job`. */
+  controller: string | undefined;
 }
 
 export interface Kube2iamFacts {
   namespace: string;
   daemonSet: string;
+  /** Image of its first container. */
+  image: string;
   /** The container's command line: command and args. */
   commandLine: string[];
   /** Its preStop hooks that may delete kiam's rule, too; see kube2iamPreStop.ts. */
@@ -76,6 +105,22 @@ export interface Kube2iamFacts {
   avoidsKiamOnly: boolean;
   /** kube2iam's pod on each node it runs on: node name → pod. */
   pods: Record<string, { uid: string; ready: boolean }>;
+}
+
+/** A NetworkPolicy, as far as it can keep agents from the server. */
+export interface NetworkPolicyFacts {
+  name: string;
+  /** Pods it is for. */
+  podSelector: LabelSelector;
+  /** Ingress rules; undefined where it is not about ingress. */
+  ingress: V1NetworkPolicyIngressRule[] | undefined;
+}
+
+export interface CertificateFacts {
+  /** Name of the secret that holds it. */
+  secret: string;
+  /** ISO 8601. */
+  notAfter: string;
 }
 
 /** What has to outlive kube2iam's DaemonSet, since kiam's own settings were derived from it. */

@@ -3,6 +3,9 @@ import { RE2JS } from "re2js";
 /** Annotation by which a namespace permits roles under kiam. */
 export const permittedAnnotation = "iam.amazonaws.com/permitted";
 
+/** Annotation by which a namespace restricts roles under kube2iam, with --namespace-restrictions. */
+export const allowedRolesAnnotation = "iam.amazonaws.com/allowed-roles";
+
 /** Annotation by which a pod asks for a role, under kube2iam and kiam alike. */
 export const roleAnnotation = "iam.amazonaws.com/role";
 

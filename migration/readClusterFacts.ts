@@ -4,6 +4,7 @@ import type {
   KubeConfig,
   V1DaemonSet,
   V1Namespace,
+  V1NetworkPolicy,
   V1Node,
   V1Pod,
 } from "@kubernetes/client-node";
@@ -17,6 +18,7 @@ import {
   type ClusterFacts,
   type Kube2iamFacts,
   type NamespaceFacts,
+  type NetworkPolicyFacts,
   type NodeFacts,
   type PodFacts,
   type RecordedKube2iam,
@@ -26,7 +28,7 @@ import { kube2iamCommandLine } from "./kube2iamFlags.js";
 import { dangerousHooks } from "./kube2iamPreStop.js";
 import { avoidsKiamOnly } from "./kiamOnlyAffinity.js";
 import { apiMessage, isNotFound, listAll } from "./kubernetesApi.js";
-import { permittedAnnotation, roleAnnotation } from "./permitted.js";
+import { allowedRolesAnnotation, permittedAnnotation, roleAnnotation } from "./permitted.js";
 import type { Settings, Toleration } from "./settings.js";
 
 /**
@@ -39,11 +41,12 @@ export async function readClusterFacts(
   config: KubeConfig,
   settings: Pick<Settings, "kube2iam" | "kiam">,
 ): Promise<ClusterFacts> {
-  const { AppsV1Api, CoreV1Api } = await import("@kubernetes/client-node");
+  const { AppsV1Api, CoreV1Api, NetworkingV1Api } = await import("@kubernetes/client-node");
   const core = config.makeApiClient(CoreV1Api);
   const apps = config.makeApiClient(AppsV1Api);
   const { namespace, daemonSet } = settings.kube2iam;
-  const [nodes, namespaces, pods, live, record, notes] = await Promise.all([
+  const networking = config.makeApiClient(NetworkingV1Api);
+  const [nodes, namespaces, pods, policies, live, record, notes] = await Promise.all([
     named(
       "listing nodes",
       listAll((page) => core.listNode(page)),
@@ -55,6 +58,12 @@ export async function readClusterFacts(
     named(
       "listing pods",
       listAll((page) => core.listPodForAllNamespaces(page)),
+    ),
+    named(
+      "listing NetworkPolicies",
+      listAll((page) =>
+        networking.listNamespacedNetworkPolicy({ namespace: settings.kiam.namespace, ...page }),
+      ),
     ),
     readDaemonSet(apps, namespace, daemonSet),
     readConfigMap(core, settings.kiam.namespace, recordName),
@@ -71,6 +80,12 @@ export async function readClusterFacts(
         : (JSON.parse(record[recordKey]) as RecordedKube2iam),
     notes,
     rules: {},
+    networkPolicies: policies.map(networkPolicyFacts),
+    certificates: [],
+    observedAt: new Date().toISOString(),
+    overSsh: undefined,
+    kube2iamLog: undefined,
+    iam: undefined,
   };
 }
 
@@ -139,9 +154,11 @@ function namespaceFacts(namespace: V1Namespace): NamespaceFacts {
     .map((entry) => entry.manager ?? "unknown");
   return {
     name: namespace.metadata?.name ?? "",
+    labels: namespace.metadata?.labels ?? {},
     owned: namespace.metadata?.labels?.[ownedLabel] === ownedValue,
     permitted: namespace.metadata?.annotations?.[permittedAnnotation],
     permittedManagers: [...new Set(managers)],
+    allowedRoles: namespace.metadata?.annotations?.[allowedRolesAnnotation],
   };
 }
 
@@ -157,6 +174,26 @@ function podFacts(pod: V1Pod): PodFacts {
     role: pod.metadata?.annotations?.[roleAnnotation],
     hostNetwork: pod.spec?.hostNetwork ?? false,
     phase: pod.status?.phase ?? "Unknown",
+    hostPorts: hostPorts(pod),
+    controller: pod.metadata?.ownerReferences?.find((owner) => owner.controller)?.kind,
+  };
+}
+
+function hostPorts({ spec }: V1Pod): number[] {
+  return (spec?.containers ?? []).flatMap(({ ports = [] }) =>
+    ports.flatMap(({ containerPort, hostPort }) =>
+      spec?.hostNetwork === true ? [containerPort] : hostPort === undefined ? [] : [hostPort],
+    ),
+  );
+}
+
+function networkPolicyFacts({ metadata, spec }: V1NetworkPolicy): NetworkPolicyFacts {
+  // Without policyTypes a policy is about ingress.
+  const types = spec?.policyTypes ?? ["Ingress"];
+  return {
+    name: metadata?.name ?? "",
+    podSelector: spec?.podSelector ?? {},
+    ingress: types.includes("Ingress") ? (spec?.ingress ?? []) : undefined,
   };
 }
 
@@ -170,6 +207,7 @@ function kube2iamFacts(daemonSet: V1DaemonSet, pods: V1Pod[]): Kube2iamFacts {
   return {
     namespace: daemonSet.metadata?.namespace ?? "",
     daemonSet: daemonSet.metadata?.name ?? "",
+    image: spec?.containers[0]?.image ?? "",
     commandLine: kube2iamCommandLine(spec),
     preStop: dangerousHooks(spec),
     tolerations: (spec?.tolerations ?? []) as Toleration[],

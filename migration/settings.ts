@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { z } from "zod";
 
+import { findingCodes } from "./audit/catalogue.js";
 import { permittedProblem } from "./permitted.js";
 import { stages } from "./stages.js";
 
@@ -367,6 +368,22 @@ const newNodes = z.strictObject({
   kubectlImage: image.default("docker.io/alpine/k8s:1.34.2"),
 });
 
+const audit = z.strictObject({
+  /**
+   * Findings that somebody has looked at and accepts: they are still listed, and block no more.
+   * Code and object as the audit prints them.
+   */
+  acknowledged: z
+    .array(
+      z.strictObject({
+        code: z.enum(findingCodes, { error: "must be a finding's code; see docs/findings.md" }),
+        object: z.string().min(1, "must name the finding's object, such as namespace/orders"),
+        reason: z.string().trim().min(1, "must say why"),
+      }),
+    )
+    .default([]),
+});
+
 export const settingsSchema = z.strictObject({
   stage: z.enum(stages, { error: `must be one of ${stages.join(", ")}` }),
   kubernetes: kubernetes.prefault({}),
@@ -380,6 +397,7 @@ export const settingsSchema = z.strictObject({
   probe: probe.prefault({}),
   retirement: retirement.prefault({}),
   newNodes: newNodes.prefault({}),
+  audit: audit.prefault({}),
 });
 
 export type Settings = z.output<typeof settingsSchema>;

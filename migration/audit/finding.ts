@@ -1,47 +1,27 @@
+import type { FindingCode } from "./catalogue.js";
+import type { Severity } from "./catalogue/entry.js";
+
 /** Something in the cluster that stands in the way of the stage that the settings ask for. */
 export interface Finding {
-  /** Stable, for searching and for scripts. */
   code: FindingCode;
-  severity: "blocks" | "warns" | "informs";
+  severity: Severity;
   /** What it is about, such as `namespace/orders`. */
   object: string;
   seen: string;
   why: string;
   fix: string;
+  /** Why somebody has acknowledged it (setting audit.acknowledged): it blocks no more. */
+  acknowledged?: string;
 }
 
-export type FindingCode =
-  | "annotation-managed-elsewhere"
-  | "default-role-lost"
-  | "group-left-behind"
-  | "group-unknown"
-  | "host-key-unknown"
-  | "interface-unknown"
-  | "kube2iam-missing"
-  | "kube2iam-on-server-node"
-  | "namespace-missing"
-  | "namespace-taken"
-  | "no-server-node"
-  | "no-worker"
-  | "port-clash"
-  | "prestop-hook"
-  | "role-base-arn-unknown"
-  | "role-not-assumable"
-  | "role-not-permitted"
-  | "role-on-server-node"
-  | "rules-deviate"
-  | "rules-unread"
-  | "server-and-agent-on-one-node"
-  | "single-server"
-  | "startup-taint-keeps-kube2iam-off"
-  | "taint-not-tolerated"
-  | "taint-tolerated-by-kube2iam"
-  | "worker-address-unknown"
-  | "worker-goes-back"
-  | "worker-left-out"
-  | "worker-not-listed-in-cluster"
-  | "worker-not-ready"
-  | "worker-role-needed";
+/** Where a finding is explained, from the project's root. */
+export function findingPage(code: FindingCode): string {
+  return `docs/findings.md#${code}`;
+}
+
+export function isBlocking(finding: Finding): boolean {
+  return finding.severity === "blocks" && finding.acknowledged === undefined;
+}
 
 /** Stops an update before anything is touched, naming every blocking finding. */
 export class AuditError extends Error {
@@ -56,7 +36,7 @@ export class AuditError extends Error {
 
 /** @throws AuditError where at least one finding blocks */
 export function refuseBlocking(findings: readonly Finding[]): void {
-  const blocking = findings.filter((finding) => finding.severity === "blocks");
+  const blocking = findings.filter(isBlocking);
   if (blocking.length > 0) throw new AuditError(blocking);
 }
 
@@ -65,5 +45,7 @@ export function describeFinding(finding: Finding): string {
     `  - ${finding.object}: ${finding.seen} [${finding.code}]`,
     `      why: ${finding.why}`,
     `      fix: ${finding.fix}`,
+    ...(finding.acknowledged === undefined ? [] : [`      acknowledged: ${finding.acknowledged}`]),
+    `      see: ${findingPage(finding.code)}`,
   ].join("\n");
 }

@@ -9,7 +9,9 @@ import type { Stage } from "../../migration/stages.js";
 import {
   exampleFacts,
   exampleMaster,
+  exampleNamespace,
   exampleNode,
+  examplePod,
   exampleSettings,
 } from "../support/exampleCluster.js";
 
@@ -65,10 +67,7 @@ describe("audit", () => {
   });
 
   it("does not take over a namespace that exists", () => {
-    const namespaces = [
-      ...exampleFacts().namespaces,
-      { name: "kiam", owned: false, permitted: undefined, permittedManagers: [] },
-    ];
+    const namespaces = [...exampleFacts().namespaces, exampleNamespace("kiam")];
     assert.deepEqual(codes(findings({}, { namespaces })), [
       "blocks namespace-taken namespace/kiam",
     ]);
@@ -162,17 +161,7 @@ describe("audit", () => {
           ...kube2iam,
           commandLine: [...kube2iam.commandLine, "--default-role=everybody"],
         },
-        pods: [
-          ...pods,
-          {
-            namespace: "batch",
-            name: "b",
-            node: "worker-1",
-            role: undefined,
-            hostNetwork: false,
-            phase: "Running",
-          },
-        ],
+        pods: [...pods, examplePod("batch", "b")],
       },
     );
     assert.deepEqual(codes(list), ["warns default-role-lost daemonset/kube-system/kube2iam"]);

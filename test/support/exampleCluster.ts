@@ -1,4 +1,9 @@
-import type { ClusterFacts, NodeFacts } from "../../migration/clusterFacts.js";
+import type {
+  ClusterFacts,
+  NamespaceFacts,
+  NodeFacts,
+  PodFacts,
+} from "../../migration/clusterFacts.js";
 import type { SettingsInput } from "../../migration/settings.js";
 
 /*
@@ -37,6 +42,40 @@ export function exampleMaster(name = "master-1", internalIp = "10.0.0.10"): Node
   });
 }
 
+export function exampleNamespace(
+  name: string,
+  change: Partial<NamespaceFacts> = {},
+): NamespaceFacts {
+  return {
+    name,
+    labels: { "kubernetes.io/metadata.name": name },
+    owned: false,
+    permitted: undefined,
+    permittedManagers: [],
+    allowedRoles: undefined,
+    ...change,
+  };
+}
+
+/** A running pod without a role, on worker-1. */
+export function examplePod(
+  namespace: string,
+  name: string,
+  change: Partial<PodFacts> = {},
+): PodFacts {
+  return {
+    namespace,
+    name,
+    node: "worker-1",
+    role: undefined,
+    hostNetwork: false,
+    phase: "Running",
+    hostPorts: [],
+    controller: "ReplicaSet",
+    ...change,
+  };
+}
+
 export function exampleFacts(change: Partial<ClusterFacts> = {}): ClusterFacts {
   const workers = ["worker-1", "worker-2", "worker-3"];
   return {
@@ -45,31 +84,18 @@ export function exampleFacts(change: Partial<ClusterFacts> = {}): ClusterFacts {
       exampleMaster("master-2", "10.0.0.9"),
       ...workers.map((name, index) => exampleNode(name, `10.0.0.1${index + 1}`)),
     ],
-    namespaces: [
-      { name: "orders", owned: false, permitted: undefined, permittedManagers: [] },
-      { name: "payments", owned: false, permitted: undefined, permittedManagers: [] },
-    ],
+    namespaces: [exampleNamespace("orders"), exampleNamespace("payments")],
     pods: [
-      {
-        namespace: "orders",
-        name: "orders-1",
-        node: "worker-1",
-        role: "app-orders",
-        hostNetwork: false,
-        phase: "Running",
-      },
-      {
-        namespace: "payments",
-        name: "payments-1",
+      examplePod("orders", "orders-1", { node: "worker-1", role: "app-orders" }),
+      examplePod("payments", "payments-1", {
         node: "worker-2",
         role: "teams/payments/app-payments",
-        hostNetwork: false,
-        phase: "Running",
-      },
+      }),
     ],
     kube2iam: {
       namespace: "kube-system",
       daemonSet: "kube2iam",
+      image: "jtblin/kube2iam:0.11.1",
       commandLine: [
         `--base-role-arn=${roleBaseArn}`,
         "--host-interface=cni0",
@@ -86,6 +112,12 @@ export function exampleFacts(change: Partial<ClusterFacts> = {}): ClusterFacts {
     recorded: undefined,
     notes: {},
     rules: {},
+    networkPolicies: [],
+    certificates: [],
+    observedAt: "2024-01-01T00:00:00.000Z",
+    overSsh: undefined,
+    kube2iamLog: undefined,
+    iam: undefined,
     ...change,
   };
 }

@@ -1,0 +1,32 @@
+import type { CatalogueEntry } from "./catalogue/entry.js";
+import { kube2iamFindings } from "./catalogue/kube2iam.js";
+import { roleFindings } from "./catalogue/roles.js";
+import { serverFindings } from "./catalogue/servers.js";
+import { settingsFindings } from "./catalogue/settings.js";
+import { workerFindings } from "./catalogue/workers.js";
+
+/** Every finding that there is, by topic; docs/findings.md is made of it. */
+export const catalogueTopics = [
+  { title: "Roles and permissions", entries: roleFindings },
+  { title: "kube2iam", entries: kube2iamFindings },
+  { title: "kiam's server", entries: serverFindings },
+  { title: "Workers", entries: workerFindings },
+  { title: "Settings", entries: settingsFindings },
+] as const;
+
+const catalogue = {
+  ...roleFindings,
+  ...kube2iamFindings,
+  ...serverFindings,
+  ...workerFindings,
+  ...settingsFindings,
+};
+
+/** Stable, for searching, for scripts and for acknowledgements. */
+export type FindingCode = keyof typeof catalogue;
+
+export const findingCodes = (Object.keys(catalogue) as FindingCode[]).sort();
+
+export function catalogueEntry(code: FindingCode): CatalogueEntry {
+  return catalogue[code];
+}

@@ -1,0 +1,57 @@
+import type { Catalogue } from "./entry.js";
+
+/** kiam's server, the nodes it runs on, and the way to it. */
+export const serverFindings = {
+  "kube2iam-on-server-node": {
+    title: "kube2iam runs on a node that is to run kiam's server",
+    severities: ["blocks"],
+    cause: "kube2iam's DaemonSet covers the masters, too.",
+    consequence: "Its rule would intercept the server's own request for the master's credentials.",
+    cure: "Keep kube2iam off the masters, or set kiam.serverHostNetwork (and kiam.serverPort to a free port).",
+    acknowledgeable: true,
+    source: "kiam#39",
+  },
+  "no-server-node": {
+    title: "No node fits kiam's server",
+    severities: ["blocks"],
+    cause:
+      "No node has the labels of kiam.serverNodeSelector, or the masters' role label where it is unset.",
+    consequence: "The server has to run on nodes of its own, away from the agents.",
+    cure: "Set kiam.serverNodeSelector; managed masters (EKS) need a node group for it.",
+    acknowledgeable: false,
+  },
+  "role-on-server-node": {
+    title: "A pod on a server node lives on kube2iam's credentials",
+    severities: ["blocks"],
+    cause: "It runs on a node with kube2iam and without a kiam agent.",
+    consequence: "From kube2iam's retirement on it would get no credentials.",
+    cure: "Move it to the workers.",
+    acknowledgeable: true,
+  },
+  "server-and-agent-on-one-node": {
+    title: "Server and agent can land on one node",
+    severities: ["blocks", "warns"],
+    cause: "The node matches both as a server node (or is a master) and as a worker.",
+    consequence: "The agent's rule would cut the server off from the node's credentials.",
+    cure: "Make kiam.serverNodeSelector and workers.selector exclude each other.",
+    acknowledgeable: true,
+    source: "kiam#476",
+  },
+  "single-server": {
+    title: "Only one node will run kiam's server",
+    severities: ["warns"],
+    cause: "Only one node fits it.",
+    consequence: "While it reboots no worker gets credentials that are not cached yet.",
+    cure: "Let at least two nodes match.",
+    acknowledgeable: true,
+    source: "kiam#425",
+  },
+  "taint-not-tolerated": {
+    title: "The server does not tolerate a master's taint",
+    severities: ["blocks"],
+    cause: "kiam.serverTolerations lacks it.",
+    consequence: "The server's DaemonSet would leave this master out.",
+    cure: "Add the toleration to kiam.serverTolerations.",
+    acknowledgeable: true,
+  },
+} as const satisfies Catalogue;

@@ -1,0 +1,49 @@
+import { catalogueEntry, catalogueTopics, type FindingCode } from "./catalogue.js";
+
+/** The documentation of every finding, as docs/findings.md has it. */
+export function findingsPage(): string {
+  return [
+    "# What the audit finds",
+    "",
+    "Made from migration/audit/catalogue by `npm run docs:findings`; a test keeps it true.",
+    "",
+    "A finding has a stable code, a severity and an object. One that **blocks** stops `pulumi up` and",
+    "`pulumi preview` before anything is touched; **warns** means that somebody should look; **informs** means",
+    "that something happens which is right, and may surprise. Some are judged only from the stage on at which",
+    "they begin to matter.",
+    "",
+    "One that can be acknowledged blocks no more once the stack's configuration says why:",
+    "",
+    "```yaml",
+    "kube2iam-to-kiam:audit:",
+    "  acknowledged:",
+    "    - code: role-not-permitted",
+    "      object: namespace/playground",
+    "      reason: nothing there matters; its owners know",
+    "```",
+    "",
+    "An acknowledgement holds for that code and that object alone, and the finding is still listed.",
+    ...catalogueTopics.flatMap(({ title, entries }) => [
+      "",
+      `## ${title}`,
+      ...(Object.keys(entries) as FindingCode[]).sort().flatMap(section),
+    ]),
+    "",
+  ].join("\n");
+}
+
+function section(code: FindingCode): string[] {
+  const { title, severities, cause, consequence, cure, acknowledgeable, source } =
+    catalogueEntry(code);
+  return [
+    "",
+    `### ${code}`,
+    "",
+    `**${title}** (${severities.join(" or ")}; ${acknowledgeable ? "can" : "cannot"} be acknowledged)`,
+    "",
+    `- Seen: ${cause}`,
+    `- Why it matters: ${consequence}`,
+    `- What to do: ${cure}`,
+    ...(source === undefined ? [] : [`- Known from: ${source}`]),
+  ];
+}

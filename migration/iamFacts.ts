@@ -1,0 +1,41 @@
+import type { Verdict } from "./assumeRole.js";
+import type { TrustDocument } from "./trust.js";
+
+/** What IAM says of the roles that the migration is about. */
+export interface IamFacts {
+  /** The kiam-server role. */
+  serverRole: RoleFacts;
+  /** Whether the masters' role may assume the kiam-server role; undefined where that role is not known. */
+  mastersMayAssumeServer: { verdict: Verdict; reasons: string[] } | undefined;
+  /** The workers' role, which kube2iam uses; undefined where the settings do not name it. */
+  workerRoleArn: string | undefined;
+  /** The roles that pods use, by ARN. */
+  roles: Record<string, ApplicationRoleFacts>;
+  /** Names of all roles in the account with their paths, `/teams/a/name`; undefined where listing is refused. */
+  account: string[] | undefined;
+  /** What could not be read, and why. */
+  unread: string[];
+}
+
+export interface RoleFacts {
+  arn: string;
+  /** Its unique id, AROA…; undefined where it does not exist or cannot be read. */
+  id: string | undefined;
+  /** undefined: could not be found out. */
+  exists: boolean | undefined;
+}
+
+export interface ApplicationRoleFacts extends RoleFacts {
+  /** Its trust policy; undefined where it could not be read. */
+  trust: TrustDocument | undefined;
+  /** Whether its trust policy lets the kiam-server role in. */
+  trustsServer: Verdict;
+  /** Whether it lets the workers' role in; undefined where that role is not known. */
+  trustsWorker: Verdict | undefined;
+  /** Whether the kiam-server role's own policies let it assume this role. */
+  serverMay: Verdict;
+  /** Why what is not allowed is not. */
+  reasons: string[];
+  /** What STS said to a real AssumeRole through the kiam-server role; undefined where none was made. */
+  tried: { ok: boolean; message: string } | undefined;
+}
