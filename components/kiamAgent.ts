@@ -12,7 +12,7 @@ import {
   tlsVolume,
   tlsVolumeMount,
 } from "./kiamContainer.js";
-import { agentLabels, kiamNames } from "./kiamNames.js";
+import { agentLabels, kiamNames } from "../migration/kiamNames.js";
 
 export interface KiamAgentArgs extends ToolLocation {
   kiam: Settings["kiam"];

@@ -10,7 +10,7 @@ import {
 } from "../migration/clusterFacts.js";
 import { exactly, permittedAnnotation } from "../migration/permitted.js";
 import type { Settings } from "../migration/settings.js";
-import { agentLabels, kiamNames, serverLabels } from "./kiamNames.js";
+import { agentLabels, kiamNames, serverLabels } from "../migration/kiamNames.js";
 
 export interface KiamFoundationArgs {
   kiam: Settings["kiam"];

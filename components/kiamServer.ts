@@ -12,7 +12,7 @@ import {
   tlsVolume,
   tlsVolumeMount,
 } from "./kiamContainer.js";
-import { kiamNames, serverLabels } from "./kiamNames.js";
+import { kiamNames, serverLabels } from "../migration/kiamNames.js";
 
 export interface KiamServerArgs extends ToolLocation {
   kiam: Settings["kiam"];

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { Settings } from "../migration/settings.js";
 import { gate, type ToolLocation } from "./gate.js";
-import { kiamNames } from "./kiamNames.js";
+import { kiamNames } from "../migration/kiamNames.js";
 
 export interface KiamTlsArgs extends ToolLocation {
   kiam: Settings["kiam"];

@@ -2,7 +2,12 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
 import { audit } from "../migration/audit.js";
-import { AuditError, describeFinding, refuseBlocking } from "../migration/audit/finding.js";
+import {
+  AuditError,
+  describeFinding,
+  refuseBlocking,
+  type Finding,
+} from "../migration/audit/finding.js";
 import { describeNewNodes, newNodesNotice } from "../migration/newNodeRecipes.js";
 import { makePlan, type Plan } from "../migration/plan.js";
 import { parseSettings, SettingsError } from "../migration/parseSettings.js";
@@ -56,7 +61,7 @@ async function decide(raw: unknown): Promise<{ settings: Settings; plan: Plan }>
     const facts = await observe(settings);
     const findings = audit(settings, facts);
     refuseBlocking(findings);
-    for (const finding of findings) await pulumi.log.warn(describeFinding(finding).trim());
+    for (const finding of findings) await report(finding);
     return { settings, plan: makePlan(settings, facts) };
   } catch (error) {
     // Pulumi prints a RunError without a stack trace: these are for the operator, not for us.
@@ -65,4 +70,12 @@ async function decide(raw: unknown): Promise<{ settings: Settings; plan: Plan }>
     }
     throw error;
   }
+}
+
+/** A warning for what somebody should look at; a line in the log for all else. */
+function report(finding: Finding): Promise<void> {
+  const text = describeFinding(finding).trim();
+  return finding.severity === "informs" || finding.acknowledged !== undefined
+    ? pulumi.log.info(text)
+    : pulumi.log.warn(text);
 }

@@ -7,7 +7,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { agentNotReadyTaint } from "../migration/clusterFacts.js";
 import type { Settings } from "../migration/settings.js";
-import { agentLabels, kiamNames, startupTaintLabels } from "./kiamNames.js";
+import { agentLabels, kiamNames, startupTaintLabels } from "../migration/kiamNames.js";
 import { serverPlacement } from "./kiamServer.js";
 
 export interface StartupTaintArgs {

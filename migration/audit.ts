@@ -2,6 +2,7 @@ import { acknowledge } from "./audit/acknowledge.js";
 import type { Finding } from "./audit/finding.js";
 import { auditKube2iam } from "./audit/kube2iam.js";
 import { auditGroups } from "./audit/groups.js";
+import { auditKiamItself } from "./audit/kiamItself.js";
 import { auditNamespaces } from "./audit/namespaces.js";
 import { auditNewNodes } from "./audit/newNodes.js";
 import { auditRoles } from "./audit/roles.js";
@@ -18,6 +19,7 @@ import type { Settings } from "./settings.js";
 export function audit(settings: Settings, facts: ClusterFacts): Finding[] {
   const found = [
     ...auditGroups(settings, facts),
+    ...auditKiamItself(),
     ...auditKube2iam(settings, facts),
     ...auditNamespaces(settings, facts),
     ...auditNewNodes(settings, facts),

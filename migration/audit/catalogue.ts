@@ -1,4 +1,5 @@
 import type { CatalogueEntry } from "./catalogue/entry.js";
+import { kiamFindings } from "./catalogue/kiam.js";
 import { kube2iamFindings } from "./catalogue/kube2iam.js";
 import { roleFindings } from "./catalogue/roles.js";
 import { serverFindings } from "./catalogue/servers.js";
@@ -9,6 +10,7 @@ import { workerFindings } from "./catalogue/workers.js";
 export const catalogueTopics = [
   { title: "Roles and permissions", entries: roleFindings },
   { title: "kube2iam", entries: kube2iamFindings },
+  { title: "kiam itself", entries: kiamFindings },
   { title: "kiam's server", entries: serverFindings },
   { title: "Workers", entries: workerFindings },
   { title: "Settings", entries: settingsFindings },
@@ -17,6 +19,7 @@ export const catalogueTopics = [
 const catalogue = {
   ...roleFindings,
   ...kube2iamFindings,
+  ...kiamFindings,
   ...serverFindings,
   ...workerFindings,
   ...settingsFindings,

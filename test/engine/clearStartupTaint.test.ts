@@ -16,7 +16,7 @@ import { CoreV1Api, KubeConfig, PatchStrategy, setHeaderOptions } from "@kuberne
 import { execa } from "execa";
 import pWaitFor from "p-wait-for";
 
-import { agentLabels, kiamNames } from "../../components/kiamNames.js";
+import { agentLabels, kiamNames } from "../../migration/kiamNames.js";
 import { StartupTaint } from "../../components/startupTaint.js";
 import { agentNotReadyTaint, kiamOnlyTaint } from "../../migration/clusterFacts.js";
 import { parseSettings } from "../../migration/parseSettings.js";

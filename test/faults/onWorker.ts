@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 
 import pWaitFor from "p-wait-for";
 
-import { agentLabels, serverLabels } from "../../components/kiamNames.js";
+import { agentLabels, serverLabels } from "../../migration/kiamNames.js";
 import { AWS_CONTROL } from "../../lab/aws/command.js";
 import { runIn } from "../../lab/cluster/namespaces.js";
 import { NAMESPACE_PREFIX } from "../../lab/cluster/topology.js";

@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
 
 import { audit } from "../../migration/audit.js";
-import { AuditError, refuseBlocking, type Finding } from "../../migration/audit/finding.js";
-import type { ClusterFacts } from "../../migration/clusterFacts.js";
+import { AuditError, refuseBlocking } from "../../migration/audit/finding.js";
 import { parseSettings } from "../../migration/parseSettings.js";
-import type { SettingsInput } from "../../migration/settings.js";
 import type { Stage } from "../../migration/stages.js";
 import {
   exampleFacts,
@@ -14,21 +12,16 @@ import {
   examplePod,
   exampleSettings,
 } from "../support/exampleCluster.js";
+import { codes, findings } from "../support/findings.js";
 
 /* Pure: each finding appears when its cause is there, and the example has none. */
 
-function findings(
-  settings: Partial<SettingsInput> = {},
-  facts: Partial<ClusterFacts> = {},
-): Finding[] {
-  return audit(parseSettings(exampleSettings(settings)), exampleFacts(facts));
-}
-
-const codes = (list: Finding[]) =>
-  list.map((finding) => `${finding.severity} ${finding.code} ${finding.object}`);
-
 describe("audit", () => {
-  it("finds nothing in a cluster that is ready", () => assert.deepEqual(codes(findings()), []));
+  it("finds nothing in a cluster that is ready but that kiam is archived", () => {
+    const list = audit(parseSettings(exampleSettings()), exampleFacts());
+    assert.deepEqual(codes(list), ["informs kiam-archived kiam"]);
+    assert.match(list[0]?.fix ?? "", /Pod Identity.*IRSA/);
+  });
 
   it("names a role that its namespace does not permit, by the pods that use it", () => {
     const [finding] = findings({ namespaces: { payments: { permitted: ".*" } } });

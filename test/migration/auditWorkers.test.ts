@@ -1,21 +1,10 @@
 import assert from "node:assert/strict";
 
-import { audit } from "../../migration/audit.js";
-import type { Finding } from "../../migration/audit/finding.js";
-import type { ClusterFacts } from "../../migration/clusterFacts.js";
-import { parseSettings } from "../../migration/parseSettings.js";
 import type { RuleState } from "../../migration/ruleState.js";
-import type { SettingsInput } from "../../migration/settings.js";
-import { exampleFacts, exampleSettings } from "../support/exampleCluster.js";
+import { exampleFacts } from "../support/exampleCluster.js";
+import { codes, findings } from "../support/findings.js";
 
 /* Pure: findings about node groups and about workers' rules appear with their cause, and go with it. */
-
-function findings(settings: Partial<SettingsInput>, facts: Partial<ClusterFacts> = {}): Finding[] {
-  return audit(parseSettings(exampleSettings(settings)), exampleFacts(facts));
-}
-
-const codes = (list: Finding[]) =>
-  list.map((finding) => `${finding.severity} ${finding.code} ${finding.object}`);
 
 /** The example's workers in two groups; `moved` ones have the record of a proven cutover. */
 function nodes(moved: string[] = []) {

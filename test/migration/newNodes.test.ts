@@ -1,25 +1,22 @@
 import assert from "node:assert/strict";
 
-import { audit } from "../../migration/audit.js";
 import { kiamOnlyKey } from "../../migration/clusterFacts.js";
 import { parseSettings } from "../../migration/parseSettings.js";
 import type { SettingsInput, Toleration } from "../../migration/settings.js";
 import type { Stage } from "../../migration/stages.js";
 import { exampleFacts, exampleSettings } from "../support/exampleCluster.js";
+import { codes, findings } from "../support/findings.js";
 
 /* Pure: the setting newNodes, and what the audit says of it. */
 
-function findings(
+function said(
   stage: Stage,
   newNodes: SettingsInput["newNodes"],
   tolerations: Toleration[],
 ): string[] {
-  const facts = exampleFacts();
-  assert.ok(facts.kube2iam !== undefined);
-  const kube2iam = { ...facts.kube2iam, tolerations };
-  return audit(parseSettings(exampleSettings({ stage, newNodes })), { ...facts, kube2iam }).map(
-    ({ severity, code, object }) => `${severity} ${code} ${object}`,
-  );
+  const { kube2iam } = exampleFacts();
+  assert.ok(kube2iam !== undefined);
+  return codes(findings({ stage, newNodes }, { kube2iam: { ...kube2iam, tolerations } }));
 }
 
 const everything: Toleration[] = [{ operator: "Exists" }];
@@ -59,21 +56,21 @@ describe("newNodes", () => {
       [{ key: kiamOnlyKey, operator: "Exists" as const }],
       [{ key: kiamOnlyKey, value: "true", effect: "NoSchedule" as const }],
     ]) {
-      assert.deepEqual(findings("cutover", taint, tolerations), [blocked]);
+      assert.deepEqual(said("cutover", taint, tolerations), [blocked]);
     }
-    assert.deepEqual(findings("retire", taint, everything), [blocked]);
-    assert.deepEqual(findings("agent", taint, everything), []);
-    assert.deepEqual(findings("cutover", taint, [{ key: "dedicated", operator: "Exists" }]), []);
-    assert.deepEqual(findings("cutover", { keepKube2iamOff: "label" }, everything), []);
+    assert.deepEqual(said("retire", taint, everything), [blocked]);
+    assert.deepEqual(said("agent", taint, everything), []);
+    assert.deepEqual(said("cutover", taint, [{ key: "dedicated", operator: "Exists" }]), []);
+    assert.deepEqual(said("cutover", { keepKube2iamOff: "label" }, everything), []);
   });
 
   it("says that a startup taint keeps kube2iam off, as long as that matters", () => {
-    const said = `informs startup-taint-keeps-kube2iam-off ${daemonSet}`;
-    assert.deepEqual(findings("agent", { startupTaint: true }, []), [said]);
-    assert.deepEqual(findings("cutover", { startupTaint: true }, []), [said]);
-    assert.deepEqual(findings("cutover", { startupTaint: true }, everything), []);
-    assert.deepEqual(findings("server", { startupTaint: true }, []), []);
-    assert.deepEqual(findings("retire", { startupTaint: true }, []), []);
+    const announced = `informs startup-taint-keeps-kube2iam-off ${daemonSet}`;
+    assert.deepEqual(said("agent", { startupTaint: true }, []), [announced]);
+    assert.deepEqual(said("cutover", { startupTaint: true }, []), [announced]);
+    assert.deepEqual(said("cutover", { startupTaint: true }, everything), []);
+    assert.deepEqual(said("server", { startupTaint: true }, []), []);
+    assert.deepEqual(said("retire", { startupTaint: true }, []), []);
   });
 
   it("says nothing of either once kube2iam is gone", () => {
@@ -82,8 +79,7 @@ describe("newNodes", () => {
       interface: "cni0",
       baseRoleArn: "arn:aws:iam::123456789012:role/",
     };
-    const settings = exampleSettings({ newNodes: { ...taint, startupTaint: true } });
-    const facts = exampleFacts({ kube2iam: undefined, recorded });
-    assert.deepEqual(audit(parseSettings(settings), facts), []);
+    const newNodes = { ...taint, startupTaint: true };
+    assert.deepEqual(findings({ newNodes }, { kube2iam: undefined, recorded }), []);
   });
 });
