@@ -22,7 +22,8 @@ export interface StackLocation {
   plugins?: Record<string, string>;
 }
 
-const projectName = "kube2iam-to-kiam";
+/** Name of the Pulumi project, which every key of the configuration begins with. */
+export const projectName = "kube2iam-to-kiam";
 
 /**
  * Opens (or creates) a stack whose program runs in this very process.

@@ -1,0 +1,59 @@
+import { LocalWorkspace, type Deployment, type PulumiCommand } from "@pulumi/pulumi/automation";
+
+import { parseNodeReport } from "../migration/nodeReport.js";
+import type { BackendRules } from "../migration/plannedRules.js";
+
+interface StateResource {
+  urn: string;
+  type: string;
+  outputs?: { stdout?: unknown };
+}
+
+/** The scripts that run on a worker at its cutover, in their order; the last one that ran counts. */
+const scripts = ["cutover-capture", "cutover-removal", "cutover-rehearsal-removal"];
+
+/** {@link lastRules} of a stack; none where it has never been updated. Reads only. */
+export async function readLastRules(
+  stackName: string,
+  { workDir, pulumi }: { workDir: string; pulumi?: PulumiCommand },
+): Promise<Record<string, BackendRules[]>> {
+  const workspace = await LocalWorkspace.create({ workDir, pulumiCommand: pulumi });
+  return lastRules(await workspace.exportStack(stackName));
+}
+
+/**
+ * Each worker's rules as the scripts of the last update left them, by worker, from the stack's
+ * state. What changed them since (a reboot, a hand) does not show. Workers without such a script
+ * in the state are left out.
+ */
+export function lastRules(deployment: Deployment): Record<string, BackendRules[]> {
+  const { resources = [] } = (deployment.deployment ?? {}) as { resources?: StateResource[] };
+  const rules: Record<string, { rank: number; rules: BackendRules[] }> = {};
+  for (const { urn, type, outputs } of resources) {
+    if (type !== "command:remote:Command" || typeof outputs?.stdout !== "string") continue;
+    const name = urn.slice(urn.lastIndexOf("::") + 2);
+    const rank = scripts.findIndex((script) => name.endsWith(`-${script}`));
+    if (rank < 0) continue;
+    const worker = name.slice(0, -`-${scripts[rank]}`.length);
+    const report = reportOf(outputs.stdout);
+    if (report === undefined || (rules[worker]?.rank ?? -1) > rank) continue;
+    const { nft, legacy } = report.after;
+    rules[worker] = {
+      rank,
+      rules: [
+        ...(nft.length > 0 ? [{ backend: "nft" as const, rules: nft }] : []),
+        ...(legacy.length > 0 ? [{ backend: "legacy" as const, rules: legacy }] : []),
+      ],
+    };
+  }
+  return Object.fromEntries(Object.entries(rules).map(([worker, each]) => [worker, each.rules]));
+}
+
+function reportOf(stdout: string) {
+  try {
+    return parseNodeReport(stdout);
+  } catch {
+    // Of another version of this program: then it is not known.
+    return undefined;
+  }
+}

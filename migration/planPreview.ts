@@ -1,0 +1,103 @@
+import type { ClusterFacts } from "./clusterFacts.js";
+import { resolveRoleArn } from "./permitted.js";
+import { plannedWorkers, type Plan, type PlannedWorker } from "./plan.js";
+import { plannedRules, type BackendRules } from "./plannedRules.js";
+
+/*
+ * The plan with what it means for each worker: who lives there, and which rules it has now and
+ * will have. The plan in it is the very object that the resources are made of.
+ */
+
+export interface PlanPreview {
+  /** Name of the stack. */
+  stack: string;
+  plan: Plan;
+  /** In the order in which they move; those that stay come last. */
+  workers: WorkerPreview[];
+}
+
+export interface WorkerPreview extends Pick<
+  PlannedWorker,
+  "name" | "hostIp" | "address" | "steps"
+> {
+  /** Name of its wave; `stays` where it is left on kube2iam. */
+  wave: string;
+  /** Roles that its pods use now, by ARN, sorted. */
+  roles: { arn: string; pods: string[] }[];
+  rules:
+    | { from: RuleSource; present: BackendRules[]; planned: BackendRules[] }
+    | {
+        /** Why nobody knows them. */
+        unread: string;
+      };
+}
+
+/** `ssh`: read just now. `last-update`: what the last update left, by its own report. */
+export type RuleSource = "ssh" | "last-update";
+
+/** Rules of a worker, from wherever they could be had. */
+export type KnownRules = Record<string, { from: RuleSource; present: BackendRules[] }>;
+
+/**
+ * @param known rules by worker
+ * @param unread why there are none of a worker: by its name, or for all others
+ */
+export function previewPlan(
+  stack: string,
+  plan: Plan,
+  facts: Pick<ClusterFacts, "pods">,
+  {
+    kiamPort,
+    known,
+    unread,
+  }: { kiamPort: number; known: KnownRules; unread: (worker: string) => string },
+): PlanPreview {
+  const waveOf = new Map(
+    plan.waves.flatMap((wave) => wave.workers.map((worker) => [worker.name, wave.name] as const)),
+  );
+  const roles = rolesByNode(facts, plan.roleBaseArn);
+  return {
+    stack,
+    plan,
+    workers: plannedWorkers(plan).map((worker) => {
+      const { name, hostIp, address, steps } = worker;
+      const seen = known[name];
+      return {
+        name,
+        wave: waveOf.get(name) ?? "stays",
+        hostIp,
+        address,
+        steps,
+        roles: roles.get(name) ?? [],
+        rules:
+          seen === undefined
+            ? { unread: unread(name) }
+            : { ...seen, planned: plannedRules(seen.present, worker, plan, kiamPort) },
+      };
+    }),
+  };
+}
+
+function rolesByNode(
+  { pods }: Pick<ClusterFacts, "pods">,
+  roleBaseArn: string,
+): Map<string, WorkerPreview["roles"]> {
+  const nodes = new Map<string, Map<string, string[]>>();
+  for (const { node, role, hostNetwork, namespace, name } of pods) {
+    if (node === undefined || role === undefined || role === "" || hostNetwork) continue;
+    const arn = resolveRoleArn(role, roleBaseArn);
+    const roles = nodes.get(node) ?? new Map<string, string[]>();
+    const names = roles.get(arn) ?? [];
+    names.push(`${namespace}/${name}`);
+    roles.set(arn, names);
+    nodes.set(node, roles);
+  }
+  return new Map(
+    [...nodes].map(([node, roles]) => [
+      node,
+      [...roles]
+        .map(([arn, names]) => ({ arn, pods: names.sort() }))
+        .sort((a, b) => (a.arn < b.arn ? -1 : 1)),
+    ]),
+  );
+}

@@ -1,0 +1,92 @@
+import {
+  credentialRuleSpec,
+  systemOfRule,
+  type Backend,
+  type RuleTargets,
+  type System,
+} from "./natRule.js";
+import type { Plan, PlannedWorker } from "./plan.js";
+import { reaches } from "./stages.js";
+
+/** nat/PREROUTING of one set of tables, as `iptables -S` lists it. */
+export interface BackendRules {
+  backend: Backend;
+  rules: string[];
+}
+
+/**
+ * What a worker's rules will be once its plan is carried out. Rules of others stay where they are;
+ * kube2iam's go back in front, kiam's are appended, as the node script and the agent do it.
+ *
+ * @param kiamPort the agent's port
+ */
+export function plannedRules(
+  present: readonly BackendRules[],
+  worker: PlannedWorker,
+  plan: Plan,
+  kiamPort: number,
+): BackendRules[] {
+  const targets = { hostIp: worker.hostIp, kube2iamPort: plan.kube2iam.port, kiamPort };
+  const wanted = systemsAfter(worker, plan);
+  const home = homeOf(present, targets);
+  const backends = present.some(({ backend }) => backend === home)
+    ? present
+    : [...present, { backend: home, rules: [] }];
+  return backends.map(({ backend, rules }) => ({
+    backend,
+    rules: arrange(rules, wanted, targets, {
+      add: backend === home,
+      kube2iam: specOf(plan.kube2iam.interface, targets.hostIp, plan.kube2iam.port),
+      kiam: specOf(plan.agentInterface, targets.hostIp, kiamPort),
+    }),
+  }));
+}
+
+/** Whose rules a worker has after the plan, in the order in which they match. */
+export function systemsAfter(worker: PlannedWorker, plan: Plan): System[] {
+  if (!reaches(plan.stage, "agent")) return ["kube2iam"];
+  return worker.steps.includes("live-probe") ? ["kiam"] : ["kube2iam", "kiam"];
+}
+
+/** Where kube2iam's rule is, else kiam's, else where today's iptables writes. */
+function homeOf(present: readonly BackendRules[], targets: RuleTargets): Backend {
+  for (const system of ["kube2iam", "kiam"] as const) {
+    const found = present.find(({ rules }) =>
+      rules.some((rule) => systemOfRule(rule, targets) === system),
+    );
+    if (found !== undefined) return found.backend;
+  }
+  return "nft";
+}
+
+interface Missing {
+  /** Whether what is missing goes into these tables. */
+  add: boolean;
+  kube2iam: string;
+  kiam: string;
+}
+
+function arrange(
+  rules: readonly string[],
+  wanted: readonly System[],
+  targets: RuleTargets,
+  missing: Missing,
+): string[] {
+  const has = (system: System) => rules.some((rule) => systemOfRule(rule, targets) === system);
+  const kept = rules.filter((rule) => {
+    const system = systemOfRule(rule, targets);
+    return system === undefined || wanted.includes(system);
+  });
+  if (wanted.includes("kiam") && !has("kiam") && missing.add) kept.push(missing.kiam);
+  if (!wanted.includes("kube2iam")) return kept;
+  const first = kept.find((rule) => systemOfRule(rule, targets) !== undefined);
+  if (first !== undefined && systemOfRule(first, targets) === "kube2iam") return kept;
+  // kiam's is in front, or kube2iam's is not there: going back puts it into the first place.
+  const [own] = kept.filter((rule) => systemOfRule(rule, targets) === "kube2iam");
+  if (own === undefined && !missing.add) return kept;
+  return [own ?? missing.kube2iam, ...kept.filter((rule) => rule !== own)];
+}
+
+function specOf(hostInterface: string, address: string, port: number): string {
+  return credentialRuleSpec({ interface: hostInterface, address, port });
+}

@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+
+import { lastRules } from "../../automation/lastRules.js";
+import type { NodeReport } from "../../migration/nodeReport.js";
+
+/* Pure: what a stack's state tells of workers' rules. */
+
+const state = (nft: string[]): NodeReport["after"] => ({
+  nft,
+  legacy: [],
+  kube2iam: [],
+  kiam: [],
+  inForce: "none",
+});
+
+function report(verb: NodeReport["verb"], after: string[]): string {
+  const document: NodeReport = {
+    version: 1,
+    verb,
+    system: null,
+    hostIp: "10.0.0.11",
+    bootId: "",
+    outcome: "ok",
+    changed: true,
+    backends: [],
+    before: state([]),
+    after: state(after),
+    removed: [],
+    inserted: [],
+    kube2iamRule: null,
+    kube2iamRules: [],
+    health: [],
+    kube2iamConnections: [],
+    closed: [],
+    findings: [],
+  };
+  return JSON.stringify(document);
+}
+
+const resource = (name: string, stdout: unknown, type = "command:remote:Command") => ({
+  urn: `urn:pulumi:s::p::a$b$${type}::${name}`,
+  type,
+  outputs: { stdout },
+});
+
+const rulesOf = (...resources: ReturnType<typeof resource>[]) =>
+  lastRules({ version: 3, deployment: { resources } });
+
+describe("rules from the last update", () => {
+  it("are what the last script on the worker left", () => {
+    const rules = rulesOf(
+      resource("worker-1-cutover-removal", report("remove", ["after the removal"])),
+      resource("worker-1-cutover-capture", report("inspect", ["before"])),
+      resource("a-b-cutover-capture", report("inspect", ["of a-b"])),
+    );
+    assert.deepEqual(rules, {
+      "worker-1": [{ backend: "nft", rules: ["after the removal"] }],
+      "a-b": [{ backend: "nft", rules: ["of a-b"] }],
+    });
+  });
+
+  it("are not known where nothing, or nothing readable, was reported", () => {
+    assert.deepEqual(lastRules({ version: 3, deployment: undefined }), {});
+    assert.deepEqual(
+      rulesOf(
+        resource("worker-1-cutover-removal", "garbage"),
+        resource("worker-2-cutover-removal", undefined),
+        resource("worker-3-cutover-removal", report("remove", []), "command:local:Command"),
+      ),
+      {},
+    );
+  });
+});
