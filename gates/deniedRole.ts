@@ -1,5 +1,6 @@
 import type { AssumeRoleAnswer } from "../migration/assumeRole.js";
-import { roleName, type IamReader } from "./iam.js";
+import { roleName } from "../migration/roleArn.js";
+import type { IamReader } from "./iam.js";
 import type { Problem } from "./problem.js";
 
 /** The chain of roles: masters → kiam-server → application. */

@@ -5,18 +5,22 @@ import {
   type AssumeRoleAnswer,
   type PolicyDocument,
 } from "../migration/assumeRole.js";
+import { roleName } from "../migration/roleArn.js";
+import type { TrustDocument } from "../migration/trust.js";
+import { awsRegion } from "./awsRegion.js";
 import { messageOf } from "./problem.js";
 
-interface RoleDocuments {
+export interface RoleDocuments {
   arn: string;
   /** Unique id, AROA…. */
   id: string | undefined;
-  trust: PolicyDocument | undefined;
+  trust: TrustDocument | undefined;
 }
 
-/** Reads roles and their policies, to explain why one may not assume another. */
+/** Reads roles and their policies: who may assume whom, and why not. */
 export class IamReader {
   private readonly answers = new Map<string, Promise<unknown>>();
+  private listed: Map<string, RoleDocuments> | undefined;
 
   /** What could not be read, and why. */
   readonly failures = new Set<string>();
@@ -29,9 +33,7 @@ export class IamReader {
   /** By the AWS SDK's default chain of credentials; `region` where the environment names none. */
   static async connect(region: string): Promise<IamReader> {
     const sdk = await import("@aws-sdk/client-iam");
-    const { AWS_REGION, AWS_DEFAULT_REGION } = process.env;
-    const client = new sdk.IAMClient({ region: AWS_REGION ?? AWS_DEFAULT_REGION ?? region });
-    return new IamReader(client, sdk);
+    return new IamReader(await iamClient(region), sdk);
   }
 
   /** @param caller name of the role, with or without the ARN before it */
@@ -41,9 +43,9 @@ export class IamReader {
   ): Promise<AssumeRoleAnswer & { caller: string }> {
     const callerName = roleName(caller);
     const [role, policies, target] = await Promise.all([
-      this.role(callerName),
+      this.known(callerName),
       this.policies(callerName),
-      this.role(roleName(targetArn)),
+      this.known(roleName(targetArn)),
     ]);
     // Trust policies name the role by its full ARN, path included.
     const callerArn = role?.arn ?? caller;
@@ -58,30 +60,60 @@ export class IamReader {
 
   /** Whether such a role exists; undefined where that could not be found out. */
   async exists(arn: string): Promise<boolean | undefined> {
-    try {
-      await this.client.send(new this.sdk.GetRoleCommand({ RoleName: roleName(arn) }));
-      return true;
-    } catch (error) {
-      return error instanceof this.sdk.NoSuchEntityException ? false : undefined;
-    }
+    const role = await this.look(roleName(arn));
+    return role === undefined ? undefined : role !== "absent";
   }
 
-  private role(name: string): Promise<RoleDocuments | undefined> {
+  /**
+   * Lists the account's roles with their trust policies, a thousand a call; {@link look} then needs
+   * no call of its own.
+   *
+   * @returns their ARNs, sorted, or why they could not be listed
+   */
+  async list(): Promise<{ arns: string[] } | { problem: string }> {
+    const listed = new Map<string, RoleDocuments>();
+    try {
+      const pages = this.sdk.paginateListRoles({ client: this.client, pageSize: 1000 }, {});
+      for await (const { Roles = [] } of pages) {
+        for (const role of Roles) listed.set(role.RoleName ?? "", documentsOf(role));
+      }
+    } catch (error) {
+      return { problem: messageOf(error) };
+    }
+    this.listed = listed;
+    return { arns: [...listed.values()].map(({ arn }) => arn).sort() };
+  }
+
+  /**
+   * A role of this account.
+   *
+   * @param name without path
+   * @returns undefined where it could not be read; see {@link failures}
+   */
+  look(name: string): Promise<RoleDocuments | "absent" | undefined> {
+    if (this.listed !== undefined) return Promise.resolve(this.listed.get(name) ?? "absent");
     return this.once(`role ${name}`, async () => {
-      const { Role } = await this.client.send(new this.sdk.GetRoleCommand({ RoleName: name }));
-      return {
-        arn: Role?.Arn ?? "",
-        id: Role?.RoleId,
-        trust: parseDocument(Role?.AssumeRolePolicyDocument),
-      };
+      try {
+        const { Role } = await this.client.send(new this.sdk.GetRoleCommand({ RoleName: name }));
+        return Role === undefined ? "absent" : documentsOf(Role);
+      } catch (error) {
+        if (error instanceof this.sdk.NoSuchEntityException) return "absent";
+        throw error;
+      }
     });
   }
 
-  private policies(name: string): Promise<PolicyDocument[] | undefined> {
+  /** All policies of a role, inline and attached; undefined where one could not be read. */
+  policies(name: string): Promise<PolicyDocument[] | undefined> {
     return this.once(`policies of role ${name}`, async () => {
       const [inline, attached] = await Promise.all([this.inline(name), this.attached(name)]);
       return [...inline, ...attached];
     });
+  }
+
+  private async known(name: string): Promise<RoleDocuments | undefined> {
+    const role = await this.look(name);
+    return role === "absent" ? undefined : role;
   }
 
   private async inline(RoleName: string): Promise<PolicyDocument[]> {
@@ -92,7 +124,7 @@ export class IamReader {
         const policy = await this.client.send(
           new this.sdk.GetRolePolicyCommand({ RoleName, PolicyName }),
         );
-        documents.push(...present(parseDocument(policy.PolicyDocument)));
+        documents.push(...present(parseDocument<PolicyDocument>(policy.PolicyDocument)));
       }
     }
     return documents;
@@ -107,7 +139,7 @@ export class IamReader {
         const { PolicyVersion } = await this.client.send(
           new this.sdk.GetPolicyVersionCommand({ PolicyArn, VersionId: Policy?.DefaultVersionId }),
         );
-        documents.push(...present(parseDocument(PolicyVersion?.Document)));
+        documents.push(...present(parseDocument<PolicyDocument>(PolicyVersion?.Document)));
       }
     }
     return documents;
@@ -126,14 +158,23 @@ export class IamReader {
   }
 }
 
-/** Last part of a role's ARN or path, which is its name. */
-export function roleName(role: string): string {
-  return role.slice(role.lastIndexOf("/") + 1);
+/** By the AWS SDK's default chain of credentials; `region` where the environment names none. */
+export async function iamClient(region: string): Promise<Sdk.IAMClient> {
+  const { IAMClient } = await import("@aws-sdk/client-iam");
+  return new IAMClient({ region: awsRegion(region) });
+}
+
+function documentsOf(role: Sdk.Role): RoleDocuments {
+  return {
+    arn: role.Arn ?? "",
+    id: role.RoleId,
+    trust: parseDocument<TrustDocument>(role.AssumeRolePolicyDocument),
+  };
 }
 
 /** IAM hands documents over URL-encoded. */
-function parseDocument(text: string | undefined): PolicyDocument | undefined {
-  return text === undefined ? undefined : (JSON.parse(decodeURIComponent(text)) as PolicyDocument);
+function parseDocument<T>(text: string | undefined): T | undefined {
+  return text === undefined ? undefined : (JSON.parse(decodeURIComponent(text)) as T);
 }
 
 function present<T>(value: T | undefined): T[] {

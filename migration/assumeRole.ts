@@ -1,3 +1,5 @@
+import { matchesIamPattern } from "./iamPattern.js";
+
 /**
  * Whether a role may assume another, judged from policy documents alone; it explains an
  * AccessDenied, it does not replace STS.
@@ -149,7 +151,9 @@ function both(one: Verdict, other: Verdict): Verdict {
 
 function matchesAction(statement: PolicyStatement): Verdict {
   const covers = (patterns: OneOrMore<string>) =>
-    listOf(patterns).some((pattern) => wildcard(pattern.toLowerCase(), action.toLowerCase()));
+    listOf(patterns).some((pattern) =>
+      matchesIamPattern(pattern.toLowerCase(), action.toLowerCase()),
+    );
   if (statement.Action !== undefined) return covers(statement.Action) ? "allowed" : "denied";
   if (statement.NotAction !== undefined) return covers(statement.NotAction) ? "denied" : "allowed";
   return "denied";
@@ -159,7 +163,7 @@ function matchesResource(statement: PolicyStatement, arn: string): Verdict {
   const excluded = statement.Resource === undefined;
   const patterns = listOf(statement.Resource ?? statement.NotResource ?? []);
   if (patterns.length === 0) return "denied";
-  if (patterns.some((pattern) => !pattern.includes("${") && wildcard(pattern, arn))) {
+  if (patterns.some((pattern) => !pattern.includes("${") && matchesIamPattern(pattern, arn))) {
     return excluded ? "denied" : "allowed";
   }
   if (patterns.some((pattern) => pattern.includes("${"))) return "unknown";
@@ -197,15 +201,6 @@ function awsPrincipals({ Principal }: PolicyStatement): string[] {
 /** IAM shows a role that is gone by its unique id. */
 function isRoleId(principal: string): boolean {
   return /^AROA[A-Z0-9]+$/.test(principal);
-}
-
-/** IAM's own pattern matching: `*` any run of characters, `?` any one. */
-function wildcard(pattern: string, text: string): boolean {
-  const expression = pattern
-    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
-    .replaceAll("*", ".*")
-    .replaceAll("?", ".");
-  return new RegExp(`^${expression}$`, "s").test(text);
 }
 
 function statementsOf(document: PolicyDocument): PolicyStatement[] {

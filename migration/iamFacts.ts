@@ -5,16 +5,21 @@ import type { TrustDocument } from "./trust.js";
 export interface IamFacts {
   /** The kiam-server role. */
   serverRole: RoleFacts;
-  /** Whether the masters' role may assume the kiam-server role; undefined where that role is not known. */
+  /**
+   * Whether the masters' role may assume the kiam-server role; undefined where the settings do not
+   * name it, or there is no kiam-server role.
+   */
   mastersMayAssumeServer: { verdict: Verdict; reasons: string[] } | undefined;
   /** The workers' role, which kube2iam uses; undefined where the settings do not name it. */
   workerRoleArn: string | undefined;
-  /** The roles that pods use, by ARN. */
+  /** The roles that pods and the probe use, by ARN. */
   roles: Record<string, ApplicationRoleFacts>;
-  /** Names of all roles in the account with their paths, `/teams/a/name`; undefined where listing is refused. */
+  /** ARNs of all roles in the account, sorted; undefined where listing is refused. */
   account: string[] | undefined;
-  /** What could not be read, and why. */
+  /** What could not be read of these roles, and why. */
   unread: string[];
+  /** Why no real AssumeRole was made although it was asked for. */
+  notTried?: string | undefined;
 }
 
 export interface RoleFacts {
@@ -26,6 +31,8 @@ export interface RoleFacts {
 }
 
 export interface ApplicationRoleFacts extends RoleFacts {
+  /** ARN of the account's role of that name, where it has another path than pods ask for. */
+  elsewhere?: string | undefined;
   /** Its trust policy; undefined where it could not be read. */
   trust: TrustDocument | undefined;
   /** Whether its trust policy lets the kiam-server role in. */

@@ -1,4 +1,5 @@
 /** The change to an application role's trust policy that lets the kiam server assume it. */
+import { evaluateAssumeRole } from "./assumeRole.js";
 
 /** One principal or several, by kind (AWS, Service, Federated, CanonicalUser). */
 type Principals = Record<string, string | string[]>;
@@ -74,6 +75,64 @@ export function withTrust(document: TrustDocument, principalArn: string): TrustD
       ? statements.map((one) => (one === own ? statement : one))
       : [...statements, statement],
   };
+}
+
+/** What a role's trust policy is to become, and why. */
+export interface TrustChange {
+  current: TrustDocument;
+  /** The same object as `current` where nothing has to change. */
+  proposed: TrustDocument;
+  /** The statement that `proposed` has anew, or in another form; undefined where nothing changes. */
+  statement: TrustStatement | undefined;
+  /**
+   * missing: the principal is not named. recreated: a role that is gone is named, and the principal
+   * is not: it was created anew, which makes it another one. present: it may assume the role.
+   */
+  reason: "missing" | "recreated" | "present";
+  /** Why IAM would refuse `proposed`, and what to do; undefined where it would not. */
+  obstacle: string | undefined;
+}
+
+/**
+ * The change that lets `principalArn` assume the role; see {@link withTrust}.
+ *
+ * @param principalId its unique id (AROA…), where it is known
+ */
+export function trustChange(
+  document: TrustDocument,
+  principalArn: string,
+  principalId?: string,
+): TrustChange {
+  const caller = { arn: principalArn, id: principalId ?? "none", policies: undefined };
+  const trusted = evaluateAssumeRole({ caller, target: { arn: "", trust: document } }).trust;
+  const proposed = trusted === "allowed" ? document : withTrust(document, principalArn);
+  if (proposed === document) {
+    return {
+      current: document,
+      proposed,
+      statement: undefined,
+      reason: "present",
+      obstacle: undefined,
+    };
+  }
+  const gone = (statements: TrustStatement[]) => statements.flatMap(gonePrincipals);
+  const left = gone(listOf(proposed.Statement));
+  return {
+    current: document,
+    proposed,
+    statement: listOf(proposed.Statement).find(isOwn),
+    reason: gone(listOf(document.Statement)).length > 0 ? "recreated" : "missing",
+    obstacle: left.length === 0 ? undefined : goneObstacle(left),
+  };
+}
+
+/** IAM itself says "Invalid principal in policy" and no more. */
+function goneObstacle(ids: readonly string[]): string {
+  return (
+    `its trust policy names ${ids.join(", ")}, a role or user that was deleted (and perhaps ` +
+    "created again: it is another one then). IAM refuses any change while it is named: " +
+    "replace it by the ARN of the new one, or remove it, then run this again"
+  );
 }
 
 function isOwn(statement: TrustStatement): boolean {

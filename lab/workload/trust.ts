@@ -1,9 +1,10 @@
 /** The operator's step between the stages prepare and server: application roles trust kiam. */
-import { GetRoleCommand, UpdateAssumeRolePolicyCommand, type IAMClient } from "@aws-sdk/client-iam";
-import { gonePrincipals, withTrust, type TrustDocument } from "../../migration/trust.js";
+import type { IAMClient } from "@aws-sdk/client-iam";
+import { applyTrust, readTrust, type ShownTrust } from "../../automation/applyTrust.js";
+import { trustChange } from "../../migration/trust.js";
 
 /** What happened to one role. */
-export interface TrustChange {
+export interface TrustOutcome {
   role: string;
   changed: boolean;
 }
@@ -13,48 +14,22 @@ export interface TrustChange {
  * Safe to run again: a role that already trusts the principal is not written.
  *
  * @param roleNames names without path
+ * @throws Error that names every role that could not be changed, and why
  */
 export async function addTrust(
   iam: IAMClient,
   roleNames: readonly string[],
   principalArn: string,
-): Promise<TrustChange[]> {
-  const changes: TrustChange[] = [];
-  for (const role of roleNames) {
-    try {
-      const before = await readTrust(iam, role);
-      const after = withTrust(before, principalArn);
-      if (after !== before) {
-        refuseGone(after);
-        await writeTrust(iam, role, after);
-      }
-      changes.push({ role, changed: after !== before });
-    } catch (cause) {
-      throw new Error(`adding ${principalArn} to the trust policy of role ${role}`, { cause });
-    }
+): Promise<TrustOutcome[]> {
+  const changes = await Promise.all(
+    roleNames.map(async (arn): Promise<ShownTrust> => {
+      return { arn, ...trustChange(await readTrust(iam, arn), principalArn) };
+    }),
+  );
+  const { written, failed } = await applyTrust(iam, changes);
+  if (failed.length > 0) {
+    const each = failed.map(({ arn, message }) => `  role ${arn}: ${message}`);
+    throw new Error(`adding ${principalArn} to trust policies:\n${each.join("\n")}`);
   }
-  return changes;
-}
-
-/** IAM would say "Invalid principal in policy" and no more. */
-function refuseGone({ Statement }: TrustDocument) {
-  const gone = (Array.isArray(Statement) ? Statement : [Statement]).flatMap(gonePrincipals);
-  if (gone.length > 0) {
-    throw new Error(
-      `its trust policy names ${gone.join(", ")}, a role or user that was deleted (and perhaps ` +
-        "created again: it is another one then). IAM refuses any change while it is named: " +
-        "replace it by the ARN of the new one, or remove it, then run this again",
-    );
-  }
-}
-
-export async function readTrust(iam: IAMClient, role: string): Promise<TrustDocument> {
-  const answer = await iam.send(new GetRoleCommand({ RoleName: role }));
-  const text = decodeURIComponent(answer.Role?.AssumeRolePolicyDocument ?? "");
-  return JSON.parse(text) as TrustDocument;
-}
-
-export async function writeTrust(iam: IAMClient, role: string, document: TrustDocument) {
-  const text = JSON.stringify(document);
-  await iam.send(new UpdateAssumeRolePolicyCommand({ RoleName: role, PolicyDocument: text }));
+  return roleNames.map((role) => ({ role, changed: written.includes(role) }));
 }

@@ -1,5 +1,6 @@
 import type { ClusterFacts } from "../clusterFacts.js";
 import { effectiveKube2iam, effectiveRoleBaseArn } from "../effectiveKube2iam.js";
+import { matchesIamPattern } from "../iamPattern.js";
 import { isPermitted, resolveRoleArn } from "../permitted.js";
 import type { Settings } from "../settings.js";
 import type { Finding } from "./finding.js";
@@ -36,7 +37,7 @@ export function auditRoles(settings: Settings, facts: ClusterFacts): Finding[] {
   }
   const reported = new Set<string>();
   for (const { arn, pods, namespaces } of roles.values()) {
-    if (reported.has(arn) || assumable.some((pattern) => matchesArn(pattern, arn))) continue;
+    if (reported.has(arn) || assumable.some((pattern) => matchesIamPattern(pattern, arn))) continue;
     reported.add(arn);
     findings.push({
       code: "role-not-assumable",
@@ -48,13 +49,4 @@ export function auditRoles(settings: Settings, facts: ClusterFacts): Finding[] {
     });
   }
   return findings;
-}
-
-/** IAM's own matching of a resource pattern: `*` any run of characters, `?` any one. */
-function matchesArn(pattern: string, arn: string): boolean {
-  const expression = pattern
-    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
-    .replaceAll("*", ".*")
-    .replaceAll("?", ".");
-  return new RegExp(`^${expression}$`).test(arn);
 }

@@ -1,0 +1,97 @@
+import { isDeepStrictEqual } from "node:util";
+
+import type { IAMClient } from "@aws-sdk/client-iam";
+import pMap from "p-map";
+
+import { messageOf } from "../gates/problem.js";
+import { roleName } from "../migration/roleArn.js";
+import type { TrustDocument } from "../migration/trust.js";
+
+/** A trust policy as it was shown to somebody, and what it is to become. */
+export interface ShownTrust {
+  /** The role's ARN, or its name. */
+  arn: string;
+  current: TrustDocument;
+  proposed: TrustDocument;
+  /** Why it cannot be written; it is then not tried. */
+  obstacle?: string | undefined;
+}
+
+/** What became of each role, by ARN in the order given. */
+export interface AppliedTrust {
+  written: string[];
+  /** Those that needed no change, or had it already. */
+  unchanged: string[];
+  failed: { arn: string; message: string }[];
+}
+
+const concurrency = 4;
+
+/**
+ * Writes trust policies. Each is read again first: where it is not what was shown, somebody else
+ * has changed it meanwhile, and it is left alone. Safe to run again. One role that fails does not
+ * keep the others from being written.
+ *
+ * Needs iam:GetRole and iam:UpdateAssumeRolePolicy on the roles. Allow some seconds until STS
+ * everywhere knows of it.
+ *
+ * @param iam of the account of the roles, such as `await iamClient(region)` of gates/iam.ts
+ */
+export async function applyTrust(
+  iam: IAMClient,
+  changes: readonly ShownTrust[],
+): Promise<AppliedTrust> {
+  const outcomes = await pMap(
+    changes,
+    async (change): Promise<boolean | string> => {
+      try {
+        return await apply(iam, change);
+      } catch (error) {
+        return messageOf(error);
+      }
+    },
+    { concurrency },
+  );
+  const applied: AppliedTrust = { written: [], unchanged: [], failed: [] };
+  changes.forEach(({ arn }, index) => {
+    const outcome = outcomes[index];
+    if (typeof outcome === "string") applied.failed.push({ arn, message: outcome });
+    else (outcome ? applied.written : applied.unchanged).push(arn);
+  });
+  return applied;
+}
+
+/** @returns whether it had to be written */
+async function apply(
+  iam: IAMClient,
+  { arn, current, proposed, obstacle }: ShownTrust,
+): Promise<boolean> {
+  if (obstacle !== undefined) throw new Error(obstacle);
+  if (isDeepStrictEqual(current, proposed)) return false;
+  const now = await readTrust(iam, roleName(arn));
+  if (isDeepStrictEqual(now, proposed)) return false;
+  if (!isDeepStrictEqual(now, current)) {
+    throw new Error(
+      "its trust policy has changed since it was shown: look at the change that is needed now, and approve that",
+    );
+  }
+  const { UpdateAssumeRolePolicyCommand } = await import("@aws-sdk/client-iam");
+  await iam.send(
+    new UpdateAssumeRolePolicyCommand({
+      RoleName: roleName(arn),
+      PolicyDocument: JSON.stringify(proposed),
+    }),
+  );
+  return true;
+}
+
+/**
+ * A role's trust policy as it is now.
+ *
+ * @param name without path
+ */
+export async function readTrust(iam: IAMClient, name: string): Promise<TrustDocument> {
+  const { GetRoleCommand } = await import("@aws-sdk/client-iam");
+  const { Role } = await iam.send(new GetRoleCommand({ RoleName: name }));
+  return JSON.parse(decodeURIComponent(Role?.AssumeRolePolicyDocument ?? "")) as TrustDocument;
+}

@@ -1,0 +1,29 @@
+/** Parts of `arn:<partition>:iam::<account>:role/<path><name>`. */
+
+/** Last part of a role's ARN or path, which is its name. */
+export function roleName(role: string): string {
+  return role.slice(role.lastIndexOf("/") + 1);
+}
+
+/** The 12 digits of the account that a role belongs to; empty where it is no ARN. */
+export function accountOf(arn: string): string {
+  return arn.split(":")[4] ?? "";
+}
+
+/**
+ * ARN of a role in the account of another one.
+ *
+ * @param sibling ARN, or prefix of ARNs, in the same partition and account
+ * @param path with a slash before and after; `/` for none
+ */
+export function roleArnBeside(sibling: string, name: string, path = "/"): string {
+  return `${sibling.replace(/:role\/.*$/, ":role")}${path}${name}`;
+}
+
+/**
+ * Whether AWS keeps a role for itself (service-linked roles, and those that IAM Identity Center
+ * makes): their trust policies cannot be changed, so that no pod can use them.
+ */
+export function isReserved(arn: string): boolean {
+  return /:role\/aws-(service-role|reserved)\//.test(arn);
+}
