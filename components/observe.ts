@@ -4,6 +4,7 @@ import { effectiveKube2iam } from "../migration/effectiveKube2iam.js";
 import { kubeConfig } from "../migration/kubernetesApi.js";
 import { readClusterFacts } from "../migration/readClusterFacts.js";
 import type { Settings } from "../migration/settings.js";
+import { readCertificates } from "../readers/certificates.js";
 import { gateTarget } from "./gateTarget.js";
 
 /**
@@ -13,7 +14,12 @@ import { gateTarget } from "./gateTarget.js";
  * @throws Error that names the call where the API refuses or cannot be reached
  */
 export async function observe(settings: Settings): Promise<ClusterFacts> {
-  const facts = await readClusterFacts(await kubeConfig(settings.kubernetes.context), settings);
+  const config = await kubeConfig(settings.kubernetes.context);
+  const [cluster, certificates] = await Promise.all([
+    readClusterFacts(config, settings),
+    readCertificates(config, settings.kiam),
+  ]);
+  const facts = { ...cluster, certificates };
   const kube2iam = effectiveKube2iam(settings, facts);
   // Without the interface there is no plan: the audit says so.
   if (kube2iam.interface === undefined) return facts;

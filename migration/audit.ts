@@ -5,6 +5,13 @@ import { auditGroups } from "./audit/groups.js";
 import { auditKiamItself } from "./audit/kiamItself.js";
 import { auditNamespaces } from "./audit/namespaces.js";
 import { auditNewNodes } from "./audit/newNodes.js";
+import { auditPods } from "./audit/pods.js";
+import { auditCaPath } from "./audit/caPath.js";
+import { auditCertificates } from "./audit/certificates.js";
+import { auditInterfaces } from "./audit/interfaces.js";
+import { auditNetworkPolicies } from "./audit/networkPolicies.js";
+import { auditPodSecurity } from "./audit/podSecurity.js";
+import { auditPorts } from "./audit/ports.js";
 import { auditRoles } from "./audit/roles.js";
 import { auditRules } from "./audit/rules.js";
 import { auditServers } from "./audit/servers.js";
@@ -18,11 +25,18 @@ import type { Settings } from "./settings.js";
  */
 export function audit(settings: Settings, facts: ClusterFacts): Finding[] {
   const found = [
+    ...auditCaPath(settings, facts),
+    ...auditCertificates(settings, facts),
     ...auditGroups(settings, facts),
+    ...auditInterfaces(settings, facts),
     ...auditKiamItself(),
     ...auditKube2iam(settings, facts),
     ...auditNamespaces(settings, facts),
     ...auditNewNodes(settings, facts),
+    ...auditPods(settings, facts),
+    ...auditNetworkPolicies(settings, facts),
+    ...auditPodSecurity(settings, facts),
+    ...auditPorts(settings, facts),
     ...auditRoles(settings, facts),
     ...auditRules(settings, facts),
     ...auditServers(settings, facts),

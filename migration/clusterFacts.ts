@@ -30,7 +30,7 @@ export interface ClusterFacts {
   rules: Record<string, RuleState>;
   /** NetworkPolicies in kiam's namespace. */
   networkPolicies: NetworkPolicyFacts[];
-  /** Certificates of kiam's server and agent in its namespace; those that exist and can be read. */
+  /** Certificates of kiam's server and agent in its namespace; those that exist. */
   certificates: CertificateFacts[];
   /** When all this was read, ISO 8601. */
   observedAt: string;
@@ -80,6 +80,8 @@ export interface PodFacts {
   namespace: string;
   name: string;
   node: string | undefined;
+  /** Its address; that of its node on the host's network; undefined before it has one. */
+  ip: string | undefined;
   /** Value of iam.amazonaws.com/role. */
   role: string | undefined;
   hostNetwork: boolean;
@@ -116,12 +118,22 @@ export interface NetworkPolicyFacts {
   ingress: V1NetworkPolicyIngressRule[] | undefined;
 }
 
-export interface CertificateFacts {
-  /** Name of the secret that holds it. */
+/** What a secret with a certificate of kiam's holds. */
+export type CertificateFacts = {
+  /** Name of the secret. */
   secret: string;
-  /** ISO 8601. */
-  notAfter: string;
-}
+} & (
+  | {
+      /** From when the certificate is valid, ISO 8601. */
+      notBefore: string;
+      /** Until when it and its CA are valid, ISO 8601. */
+      notAfter: string;
+    }
+  /** Why it is of no use. */
+  | { invalid: string }
+  /** The API's refusal to show it. */
+  | { unread: string }
+);
 
 /** What has to outlive kube2iam's DaemonSet, since kiam's own settings were derived from it. */
 export interface RecordedKube2iam {

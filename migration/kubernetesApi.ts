@@ -56,3 +56,8 @@ export function apiMessage(error: unknown): string {
 export function isNotFound(error: unknown): boolean {
   return typeof error === "object" && error !== null && "code" in error && error.code === 404;
 }
+
+/** Whether an error of the Kubernetes client says that this user may not. */
+export function isForbidden(error: unknown): boolean {
+  return typeof error === "object" && error !== null && "code" in error && error.code === 403;
+}

@@ -1,6 +1,8 @@
 import type { CatalogueEntry } from "./catalogue/entry.js";
 import { kiamFindings } from "./catalogue/kiam.js";
 import { kube2iamFindings } from "./catalogue/kube2iam.js";
+import { podFindings } from "./catalogue/pods.js";
+import { networkFindings } from "./catalogue/network.js";
 import { roleFindings } from "./catalogue/roles.js";
 import { serverFindings } from "./catalogue/servers.js";
 import { settingsFindings } from "./catalogue/settings.js";
@@ -9,17 +11,21 @@ import { workerFindings } from "./catalogue/workers.js";
 /** Every finding that there is, by topic; docs/findings.md is made of it. */
 export const catalogueTopics = [
   { title: "Roles and permissions", entries: roleFindings },
+  { title: "What pods do", entries: podFindings },
   { title: "kube2iam", entries: kube2iamFindings },
   { title: "kiam itself", entries: kiamFindings },
   { title: "kiam's server", entries: serverFindings },
+  { title: "Network", entries: networkFindings },
   { title: "Workers", entries: workerFindings },
   { title: "Settings", entries: settingsFindings },
 ] as const;
 
 const catalogue = {
   ...roleFindings,
+  ...podFindings,
   ...kube2iamFindings,
   ...kiamFindings,
+  ...networkFindings,
   ...serverFindings,
   ...workerFindings,
   ...settingsFindings,

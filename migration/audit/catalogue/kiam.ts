@@ -2,6 +2,33 @@ import type { Catalogue } from "./entry.js";
 
 /** kiam as such: the project, its namespace, its certificates. */
 export const kiamFindings = {
+  "certificate-expires": {
+    title: "A certificate of kiam's server or agent expires soon",
+    severities: ["warns", "blocks"],
+    cause:
+      "Less than 30 days are left, or a quarter of a life shorter than 120 days; it blocks at two days, or a twentieth of a life shorter than 40.",
+    consequence:
+      "From then on agents and servers refuse each other, and no pod gets credentials that are not cached.",
+    cure: "Renew it: replace the command kiam-tls, which takes an acknowledgement where this blocks; put new ones into your own secrets; or see why cert-manager does not.",
+    acknowledgeable: true,
+  },
+  "certificate-invalid": {
+    title: "A secret for kiam holds no certificate",
+    severities: ["warns", "blocks"],
+    cause:
+      "It lacks tls.crt, tls.key or ca.crt, or what it has there is no certificate; from stage server on it blocks.",
+    consequence: "Neither server nor agent starts with it.",
+    cure: "Put a certificate, its key and its CA there.",
+    acknowledgeable: false,
+  },
+  "certificate-unread": {
+    title: "kiam's certificates may not be read",
+    severities: ["warns"],
+    cause: "The API refuses to show the secret.",
+    consequence: "A certificate that is about to expire goes unnoticed.",
+    cure: "Allow get on kiam's two secrets.",
+    acknowledgeable: true,
+  },
   "kiam-archived": {
     title: "kiam is archived: this is not the last move",
     severities: ["informs"],
@@ -11,5 +38,15 @@ export const kiamFindings = {
     cure: "Plan the next step. On EKS: EKS Pod Identity, or IAM roles for service accounts (IRSA). On kops and other clusters: IRSA, with the cluster's own OIDC issuer and the amazon-eks-pod-identity-webhook. In all of them a role belongs to a service account, so the annotation iam.amazonaws.com/role of each workload tells what its service account will need; kiam can serve the others meanwhile.",
     acknowledgeable: true,
     source: "github.com/uswitch/kiam",
+  },
+  "pod-security-rejects-kiam": {
+    title: "PodSecurity admission rejects kiam's pods",
+    severities: ["warns", "blocks"],
+    cause:
+      "kiam's namespace enforces baseline or restricted: somebody changed the label that this program gave it. From stage server on it blocks.",
+    consequence:
+      "The API server rejects the pods of server (host path) and agent (host network, NET_ADMIN).",
+    cure: "Label the namespace privileged again. The probe pods' namespace may enforce any level.",
+    acknowledgeable: true,
   },
 } as const satisfies Catalogue;

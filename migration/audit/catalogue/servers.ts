@@ -2,6 +2,16 @@ import type { Catalogue } from "./entry.js";
 
 /** kiam's server, the nodes it runs on, and the way to it. */
 export const serverFindings = {
+  "ca-path-wrong": {
+    title: "The masters have no CA certificates where kiam.caHostPath says",
+    severities: ["warns", "blocks"],
+    cause:
+      "Known by the node's OS image: Amazon Linux, RHEL and their kin keep them in /etc/pki/ca-trust/extracted/pem, Debian and Ubuntu in /etc/ssl/certs, Bottlerocket in /etc/pki/tls/certs; links that lead out of a mounted directory count for nothing. Other images, and other directories, are not judged: the gate behind the server finds out. From stage server on it blocks.",
+    consequence: "The server would not start there, or trust no answer of AWS.",
+    cure: "Set kiam.caHostPath to the directory of the masters' OS image.",
+    acknowledgeable: true,
+    source: "kiam's chart, which has /usr/share/ca-certificates for CoreOS",
+  },
   "kube2iam-on-server-node": {
     title: "kube2iam runs on a node that is to run kiam's server",
     severities: ["blocks"],
