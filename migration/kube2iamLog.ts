@@ -1,9 +1,39 @@
 /** What kube2iam's log tells of what pods ask the metadata service for. */
 export interface Kube2iamLogFacts {
-  /** Paths asked for other than those of credentials, with who asked, by path. */
-  paths: { path: string; requests: number; askers: string[] }[];
-  /** Pods that ask for credentials so often that nothing can be cached: `namespace/name`. */
-  churning: { pod: string; requests: number; minutes: number }[];
+  /** Number of requests that it shows. */
+  requests: number;
+  /** Paths asked for other than those of credentials and of IMDSv2's token, by path. */
+  paths: AskedPath[];
+  /** Number of requests for a role or its credentials, by pod: `namespace/name`. */
+  credentials: Record<string, number>;
+  /** Pods that ask for credentials so often that nothing can be cached; see summarizeKube2iamLog.ts. */
+  churning: ChurningPod[];
+  /** How many minutes the log of each node goes back without a gap, by node that could be read. */
+  minutes: Record<string, number>;
   /** What could not be read, and why. */
   unread: string[];
+}
+
+export interface AskedPath {
+  path: string;
+  requests: number;
+  /** Who asked most comes first. */
+  askers: Asker[];
+}
+
+export interface Asker {
+  /** `namespace/name`, or the address where no pod has it (any more). */
+  who: string;
+  /** undefined where no pod has the address. */
+  namespace: string | undefined;
+  requests: number;
+}
+
+export interface ChurningPod {
+  namespace: string;
+  name: string;
+  /** Requests for credentials. */
+  requests: number;
+  /** Minutes from the first to the last of them. */
+  minutes: number;
 }

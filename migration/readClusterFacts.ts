@@ -171,6 +171,7 @@ function podFacts(pod: V1Pod): PodFacts {
     namespace: pod.metadata?.namespace ?? "",
     name: pod.metadata?.name ?? "",
     node: pod.spec?.nodeName,
+    ip: pod.status?.podIP,
     role: pod.metadata?.annotations?.[roleAnnotation],
     hostNetwork: pod.spec?.hostNetwork ?? false,
     phase: pod.status?.phase ?? "Unknown",

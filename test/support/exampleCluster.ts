@@ -67,6 +67,7 @@ export function examplePod(
     namespace,
     name,
     node: "worker-1",
+    ip: undefined,
     role: undefined,
     hostNetwork: false,
     phase: "Running",

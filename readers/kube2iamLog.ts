@@ -1,0 +1,127 @@
+import type { CoreV1Api, KubeConfig, ObservableMiddleware, V1Pod } from "@kubernetes/client-node";
+import pMap from "p-map";
+
+import type { ClusterFacts } from "../migration/clusterFacts.js";
+import type { Kube2iamLogFacts } from "../migration/kube2iamLog.js";
+import { readKube2iamLogPart } from "../migration/kube2iamRequests.js";
+import { apiMessage, listAll } from "../migration/kubernetesApi.js";
+import type { Settings } from "../migration/settings.js";
+import { Kube2iamLogSummary } from "../migration/summarizeKube2iamLog.js";
+
+export interface Kube2iamLogOptions {
+  /** How many pods are read at a time; default 8. */
+  concurrency?: number;
+  /** Most lines to read of each pod, from the end; default 5,000. */
+  tailLines?: number;
+  /** Most minutes to go back; default 60. */
+  sinceMinutes?: number;
+  /** Most bytes to read of each pod; default 4 MiB, three times what so many lines take. */
+  limitBytes?: number;
+  /** Seconds that one pod's log may take; default 30. */
+  timeoutSeconds?: number;
+}
+
+type Resolved = Required<Kube2iamLogOptions>;
+
+const defaults: Resolved = {
+  concurrency: 8,
+  tailLines: 5_000,
+  sinceMinutes: 60,
+  limitBytes: 4 * 1024 * 1024,
+  timeoutSeconds: 30,
+};
+
+/**
+ * Reads what kube2iam's pods have logged of late through the Kubernetes API. Needs `list` on pods
+ * and `get` on pods/log in kube2iam's namespace. Changes nothing; what cannot be read is named in
+ * `unread`, and nothing is thrown.
+ *
+ * @param facts pods with their addresses, and the uids of kube2iam's pods
+ */
+export async function readKube2iamLog(
+  config: KubeConfig,
+  settings: Pick<Settings, "kube2iam">,
+  facts: Pick<ClusterFacts, "kube2iam" | "pods">,
+  options: Kube2iamLogOptions = {},
+): Promise<Kube2iamLogFacts> {
+  const wanted = { ...defaults, ...options };
+  const { CoreV1Api, Observable } = await import("@kubernetes/client-node");
+  const core = config.makeApiClient(CoreV1Api);
+  const withinTime: ObservableMiddleware = {
+    pre: (context) => {
+      context.setSignal(AbortSignal.timeout(wanted.timeoutSeconds * 1_000));
+      return new Observable(Promise.resolve(context));
+    },
+    post: (response) => new Observable(Promise.resolve(response)),
+  };
+  const summary = new Kube2iamLogSummary(facts.pods);
+  const { namespace } = settings.kube2iam;
+  let pods: V1Pod[];
+  try {
+    const uids = new Set(Object.values(facts.kube2iam?.pods ?? {}).map(({ uid }) => uid));
+    const all = await listAll((page) => core.listNamespacedPod({ namespace, ...page }));
+    pods = all.filter((pod) => uids.has(pod.metadata?.uid ?? ""));
+  } catch (error) {
+    summary.addUnread(`the pods in namespace ${namespace}: ${apiMessage(error)}`);
+    return summary.facts();
+  }
+  await pMap(
+    pods,
+    async (pod) => {
+      const node = pod.spec?.nodeName ?? "";
+      try {
+        const log = await readLog(core, pod, wanted, withinTime);
+        const part = readKube2iamLogPart(log);
+        summary.add(node, part, minutesCovered(log, part, wanted));
+      } catch (error) {
+        summary.addUnread(
+          `pod ${namespace}/${pod.metadata?.name} on ${node}: ${why(error, wanted)}`,
+        );
+      }
+    },
+    { concurrency: wanted.concurrency },
+  );
+  return summary.facts();
+}
+
+async function readLog(
+  core: CoreV1Api,
+  pod: V1Pod,
+  { tailLines, sinceMinutes, limitBytes }: Resolved,
+  middleware: ObservableMiddleware,
+): Promise<string> {
+  const request = {
+    namespace: pod.metadata?.namespace ?? "",
+    name: pod.metadata?.name ?? "",
+    container: pod.spec?.containers[0]?.name,
+    tailLines,
+    sinceSeconds: sinceMinutes * 60,
+    limitBytes,
+  };
+  // An empty log comes as undefined.
+  const log = (await core.readNamespacedPodLog(request, {
+    middleware: [middleware],
+    middlewareMergeStrategy: "append",
+  })) as string | undefined;
+  return log ?? "";
+}
+
+/** How many minutes a log goes back from now without a gap. */
+function minutesCovered(
+  log: string,
+  { begins, started }: { begins: number | undefined; started: number | undefined },
+  { tailLines, sinceMinutes, limitBytes }: Resolved,
+): number {
+  // The API leaves out the end, not the beginning, where the bytes do not suffice.
+  if (Buffer.byteLength(log) >= limitBytes) return 0;
+  const cut = log.trimEnd().split("\n").length >= tailLines;
+  const from = started ?? (cut ? begins : undefined);
+  if (from === undefined) return cut ? 0 : sinceMinutes;
+  return Math.max(0, Math.min(sinceMinutes, Math.floor((Date.now() - from) / 60_000)));
+}
+
+function why(error: unknown, { timeoutSeconds }: Resolved): string {
+  const timedOut =
+    error instanceof Error && (error.name === "TimeoutError" || error.name === "AbortError");
+  return timedOut ? `no answer within ${timeoutSeconds} s` : apiMessage(error);
+}
