@@ -25,11 +25,30 @@ export function flagValue(commandLine: readonly string[], flag: string): string 
   return value;
 }
 
+/** Whether a flag that is on or off is on. It takes its value only after "=": `--iptables false` turns it on. */
+export function isOn(commandLine: readonly string[], flag: string): boolean {
+  const last = commandLine.filter((word) => word === `--${flag}` || word.startsWith(`--${flag}=`));
+  return /^--[a-z-]+(=(true|1|t|T|TRUE|True))?$/.test(last.at(-1) ?? "");
+}
+
 /** Whether kube2iam inserts its rule by itself when it starts (--iptables; off by default). */
 export function insertsItsRule(commandLine: readonly string[]): boolean {
-  // A flag that is on or off takes its value only after "=": `--iptables false` turns it on.
-  const last = commandLine.filter((word) => /^--iptables(=|$)/.test(word)).at(-1);
-  return last !== undefined && /^--iptables(=(true|1|t|T|TRUE|True))?$/.test(last);
+  return isOn(commandLine, "iptables");
+}
+
+/**
+ * Minutes that the sessions last which kube2iam hands out (--iam-role-session-ttl, 15m by default).
+ *
+ * @returns Infinity where the flag's value is no duration
+ */
+export function sessionMinutes(commandLine: readonly string[]): number {
+  const duration = flagValue(commandLine, "iam-role-session-ttl") ?? "15m";
+  if (!/^(\d+(\.\d+)?(h|m|s))+$/.test(duration)) return Number.POSITIVE_INFINITY;
+  const minutes = { h: 60, m: 1, s: 1 / 60 };
+  return [...duration.matchAll(/([\d.]+)(h|m|s)/g)].reduce(
+    (sum, [, number, unit]) => sum + Number(number) * minutes[unit as keyof typeof minutes],
+    0,
+  );
 }
 
 /** kube2iam's defaults for the flags that matter here [kube2iam cmd/main.go]. */

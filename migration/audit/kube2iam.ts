@@ -1,11 +1,12 @@
 import type { ClusterFacts } from "../clusterFacts.js";
 import { effectiveKube2iam, effectiveRoleBaseArn } from "../effectiveKube2iam.js";
-import { flagValue } from "../kube2iamFlags.js";
 import { disarmByHand, whyNotDisarmed } from "../kube2iamPreStop.js";
-import { workerNodes } from "../nodeSelection.js";
 import type { Settings } from "../settings.js";
 import { reaches } from "../stages.js";
 import type { Finding } from "./finding.js";
+import { auditKube2iamCoverage } from "./kube2iamCoverage.js";
+import { auditKube2iamDaemonSet } from "./kube2iamDaemonSet.js";
+import { auditKube2iamDrift } from "./kube2iamDrift.js";
 
 /** kube2iam itself: where it is, how it is set up, what of it can turn against kiam. */
 export function auditKube2iam(settings: Settings, facts: ClusterFacts): Finding[] {
@@ -80,29 +81,7 @@ export function auditKube2iam(settings: Settings, facts: ClusterFacts): Finding[
           : `the hook cannot be disarmed in the running pods, since ${refusal}: ${disarmByHand}; then run again`,
     });
   }
-  const defaultRole = flagValue(live?.commandLine ?? [], "default-role");
-  if (defaultRole !== undefined && reaches(settings.stage, "cutover")) {
-    const onWorkers = new Set(workerNodes(settings, facts.nodes).map((node) => node.name));
-    const pods = facts.pods.filter(
-      (pod) =>
-        pod.role === undefined &&
-        !pod.hostNetwork &&
-        pod.node !== undefined &&
-        onWorkers.has(pod.node),
-    );
-    const namespaces = [...new Set(pods.map((pod) => pod.namespace))].sort();
-    if (pods.length > 0) {
-      findings.push({
-        code: "default-role-lost",
-        severity: "warns",
-        object,
-        seen: `kube2iam gives ${pods.length} pods without a role annotation its default role ${defaultRole} (namespaces ${namespaces.join(", ")})`,
-        why: "kiam has no default role: these pods get none after the cutover",
-        fix: "annotate those of them that use AWS with iam.amazonaws.com/role",
-      });
-    }
-  }
-  if (live === undefined ? false : !settings.iam.trustWorkerRole) {
+  if (live !== undefined && !settings.iam.trustWorkerRole) {
     findings.push({
       code: "worker-role-needed",
       severity: "blocks",
@@ -112,5 +91,11 @@ export function auditKube2iam(settings: Settings, facts: ClusterFacts): Finding[
       fix: "leave iam.trustWorkerRole on until an update at stage retire has succeeded",
     });
   }
-  return findings;
+  if (live === undefined) return findings;
+  return [
+    ...findings,
+    ...auditKube2iamCoverage(settings, facts, live),
+    ...auditKube2iamDaemonSet(settings, facts, live),
+    ...auditKube2iamDrift(settings, facts, live),
+  ];
 }

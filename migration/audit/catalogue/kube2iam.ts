@@ -1,16 +1,7 @@
 import type { Catalogue } from "./entry.js";
 
-/** kube2iam itself, and what its pods live on. */
+/** kube2iam itself. */
 export const kube2iamFindings = {
-  "default-role-lost": {
-    title: "Pods live on kube2iam's default role",
-    severities: ["warns"],
-    cause: "kube2iam runs with --default-role, and pods without a role annotation get that role.",
-    consequence: "kiam has no default role: from the cutover on these pods get no credentials.",
-    cure: "Annotate those that use AWS with iam.amazonaws.com/role, and acknowledge the rest.",
-    acknowledgeable: true,
-    source: "kube2iam --default-role",
-  },
   "interface-unknown": {
     title: "The interface of kube2iam's rule is not known",
     severities: ["blocks"],
@@ -21,6 +12,27 @@ export const kube2iamFindings = {
     acknowledgeable: false,
     source: "kube2iam --host-interface",
   },
+  "kube2iam-annotation-differs": {
+    title: "kube2iam reads other annotations than kiam",
+    severities: ["blocks", "warns"],
+    cause:
+      "It runs with --iam-role-key (blocks), --iam-external-id or --namespace-key of another name than the usual.",
+    consequence:
+      "kiam reads iam.amazonaws.com/role and iam.amazonaws.com/external-id and no others, and so does this audit: pods that carry only the other annotation get no role.",
+    cure: "Add the usual annotation with the same value.",
+    acknowledgeable: true,
+    source: "kube2iam --iam-role-key, kiam pkg/k8s/pod_cache.go",
+  },
+  "kube2iam-leaves-rule-to-others": {
+    title: "Something else than kube2iam writes its rule",
+    severities: ["warns"],
+    cause: "kube2iam runs without --iptables.",
+    consequence:
+      "Whatever writes the rule, such as the nodes' user data, writes it again on a reboot and on new nodes, after the cutover, too.",
+    cure: "Take it out there once its nodes are cut over, and set kube2iam.interface to that rule's.",
+    acknowledgeable: true,
+    source: "kube2iam README, --iptables",
+  },
   "kube2iam-missing": {
     title: "kube2iam's DaemonSet is not where the settings say",
     severities: ["blocks", "informs"],
@@ -30,6 +42,54 @@ export const kube2iamFindings = {
       "Its port and interface make the rule that is to be deleted, and its DaemonSet is the way back.",
     cure: "Set kube2iam.namespace and kube2iam.daemonSet. After a retirement by this program there is nothing to do.",
     acknowledgeable: false,
+  },
+  "kube2iam-misses-workers": {
+    title: "Workers have no kube2iam pod",
+    severities: ["warns"],
+    cause:
+      "kube2iam's DaemonSet does not tolerate their taints, or its node selector or affinity leaves them out. Not looked at from stage retire on.",
+    consequence:
+      "Their pods read the node's own role, there is nothing to go back to, and the cutover finds no rule to take over.",
+    cure: "Let the DaemonSet cover them, or leave them out by workers.selector.",
+    acknowledgeable: true,
+  },
+  "kube2iam-not-ready": {
+    title: "kube2iam is not Ready on workers",
+    severities: ["warns"],
+    cause:
+      "Its pod there fails its readiness probe, or is still starting. Not looked at from stage retire on.",
+    consequence: "Pods there may get no credentials now, and the way back leads nowhere.",
+    cure: "See its log there.",
+    acknowledgeable: true,
+  },
+  "kube2iam-restricts-namespaces": {
+    title: "Namespaces restrict roles in kube2iam's way, and not yet in kiam's",
+    severities: ["informs"],
+    cause:
+      "They have iam.amazonaws.com/allowed-roles, and neither the settings nor an annotation permits them anything under kiam. The finding says whether kube2iam enforces it (--namespace-restrictions).",
+    consequence: "kiam does not read that annotation, and allows no role without its own.",
+    cure: "`kiam-migrate permitted` translates it.",
+    acknowledgeable: true,
+    source: "kube2iam --namespace-restrictions",
+  },
+  "kube2iam-settings-differ": {
+    title: "kube2iam runs otherwise than the settings or the record say",
+    severities: ["blocks", "warns"],
+    cause:
+      "kube2iam.port or kube2iam.interface differs from the flags of its DaemonSet (blocks), or what an earlier run recorded does (warns).",
+    consequence:
+      "The cutover would look for a rule that is not there, and restore one that leads nowhere.",
+    cure: "Leave these settings out: both are read from the DaemonSet.",
+    acknowledgeable: true,
+    source: "kube2iam --app-port, --host-interface",
+  },
+  "kube2iam-version": {
+    title: "kube2iam's image names no version",
+    severities: ["warns"],
+    cause: "Its tag is missing, or is one that moves, such as latest.",
+    consequence: "A pod that starts anew, as on the way back, may be another version.",
+    cure: "Set the image to the version that runs, with updateStrategy OnDelete.",
+    acknowledgeable: true,
   },
   "port-clash": {
     title: "kube2iam and kiam's agent are to listen on one port",

@@ -1,0 +1,72 @@
+import type { ClusterFacts, PodFacts } from "../clusterFacts.js";
+import { isProven, parseCutoverRecord } from "../cutoverRecord.js";
+import { flagValue, isOn, sessionMinutes } from "../kube2iamFlags.js";
+import { mayMove, workerNodes } from "../nodeSelection.js";
+import type { Settings } from "../settings.js";
+import { reaches } from "../stages.js";
+import { count } from "./count.js";
+import type { Finding } from "./finding.js";
+import { perNamespace } from "./perNamespace.js";
+import { someOf } from "./someOf.js";
+
+/**
+ * Pods that live on kube2iam's default role, and will have none under kiam. Only those of workers
+ * that are still to move: where kiam supplies already, it is lost already.
+ */
+export function auditDefaultRole(settings: Settings, facts: ClusterFacts): Finding[] {
+  const commandLine = facts.kube2iam?.commandLine ?? [];
+  const role = defaultRole(commandLine);
+  if (role === undefined) return [];
+  const toMove = new Set(
+    workerNodes(settings, facts.nodes)
+      .filter((node) => mayMove(settings, node))
+      .filter((node) => !isProven(parseCutoverRecord(node.cutoverAnnotation)))
+      .map((node) => node.name),
+  );
+  const pods = facts.pods.filter(
+    (pod) =>
+      pod.role === undefined && !pod.hostNetwork && pod.node !== undefined && toMove.has(pod.node),
+  );
+  const shown = whatTheLogShows(facts, 2 * sessionMinutes(commandLine));
+  return perNamespace(pods).map(([namespace, members]): Finding => {
+    const asking = members.filter((pod) => shown(pod) === "asks");
+    const silent = members.every((pod) => shown(pod) === "never asks");
+    return {
+      code: "default-role-lost",
+      severity: reaches(settings.stage, "cutover") && !silent ? "blocks" : "warns",
+      object: `namespace/${namespace}`,
+      seen: `kube2iam gives ${count(members.length, "pod")} there without a role annotation (${someOf(members.map(({ name }) => name))}) its default role ${role}; ${
+        asking.length > 0
+          ? `its log shows that ${someOf(asking.map(({ name }) => name))} asked for credentials`
+          : silent
+            ? "none of them asked for credentials of late, by its log"
+            : "nothing tells that they do not use it"
+      }`,
+      why: "kiam has no default role: these pods get no credentials after the cutover",
+      fix: `annotate those of them that use AWS with iam.amazonaws.com/role, permit the role (namespaces.${namespace}.permitted), and acknowledge default-role-lost for namespace/${namespace} once no other does`,
+    };
+  });
+}
+
+/** The role that pods without annotation get; undefined where they get none. */
+function defaultRole(commandLine: readonly string[]): string | undefined {
+  const named = flagValue(commandLine, "default-role");
+  if (named !== undefined && named !== "") return named;
+  return isOn(commandLine, "auto-discover-default-role")
+    ? "(--auto-discover-default-role: the node's own)"
+    : undefined;
+}
+
+/** @param enough minutes of silence after which a pod that uses credentials must have asked anew */
+function whatTheLogShows(
+  { kube2iamLog: log }: ClusterFacts,
+  enough: number,
+): (pod: PodFacts) => "asks" | "never asks" | "unknown" {
+  return ({ namespace, name, node, ip }) => {
+    if (log === undefined) return "unknown";
+    if (`${namespace}/${name}` in log.credentials) return "asks";
+    const minutes = node === undefined ? undefined : log.minutes[node];
+    const known = ip !== undefined && log.requests > 0 && minutes !== undefined;
+    return known && minutes >= enough ? "never asks" : "unknown";
+  };
+}

@@ -1,0 +1,19 @@
+import type { ClusterFacts } from "../clusterFacts.js";
+import type { Settings } from "../settings.js";
+import { auditCredentialsUse } from "./credentialsUse.js";
+import { auditDefaultRole } from "./defaultRole.js";
+import type { Finding } from "./finding.js";
+import { auditHostNetwork } from "./hostNetwork.js";
+import { auditKube2iamLog } from "./kube2iamLog.js";
+import { auditMetadataPaths } from "./metadataPaths.js";
+
+/** What pods do today that will be different under kiam. */
+export function auditPods(settings: Settings, facts: ClusterFacts): Finding[] {
+  return [
+    ...auditCredentialsUse(settings, facts),
+    ...auditDefaultRole(settings, facts),
+    ...auditHostNetwork(facts),
+    ...auditKube2iamLog(settings, facts),
+    ...auditMetadataPaths(settings, facts),
+  ];
+}
