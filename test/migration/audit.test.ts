@@ -9,7 +9,6 @@ import {
   exampleMaster,
   exampleNamespace,
   exampleNode,
-  examplePod,
   exampleSettings,
 } from "../support/exampleCluster.js";
 import { codes, findings } from "../support/findings.js";
@@ -112,7 +111,7 @@ describe("audit", () => {
     assert.ok(kube2iam !== undefined);
     const changed = (change: Partial<typeof kube2iam>) =>
       codes(findings({}, { kube2iam: { ...kube2iam, ...change } }));
-    assert.deepEqual(changed({ commandLine: ["--host-interface=cni0"] }), [
+    assert.deepEqual(changed({ commandLine: ["--host-interface=cni0", "--iptables"] }), [
       "blocks role-base-arn-unknown daemonset/kube-system/kube2iam",
     ]);
     assert.deepEqual(changed({ commandLine: [...kube2iam.commandLine, "--app-port", "8881"] }), [
@@ -142,23 +141,6 @@ describe("audit", () => {
     });
     assert.deepEqual(codes(outside), [`blocks ${object}`]);
     assert.match(outside[0]?.fix ?? "", /nsenter.*one by one/);
-  });
-
-  it("warns of pods that live on kube2iam's default role", () => {
-    const { kube2iam, pods } = exampleFacts();
-    assert.ok(kube2iam !== undefined);
-    const list = findings(
-      {},
-      {
-        kube2iam: {
-          ...kube2iam,
-          commandLine: [...kube2iam.commandLine, "--default-role=everybody"],
-        },
-        pods: [...pods, examplePod("batch", "b")],
-      },
-    );
-    assert.deepEqual(codes(list), ["warns default-role-lost daemonset/kube-system/kube2iam"]);
-    assert.match(list[0]?.seen ?? "", /1 pods .*everybody .*batch/);
   });
 
   it("wants kube2iam to be there, except where an earlier run retired it", () => {
