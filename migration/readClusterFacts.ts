@@ -27,7 +27,7 @@ import { gateNotesName } from "./gateNotes.js";
 import { kube2iamCommandLine } from "./kube2iamFlags.js";
 import { dangerousHooks } from "./kube2iamPreStop.js";
 import { avoidsKiamOnly } from "./kiamOnlyAffinity.js";
-import { apiMessage, isNotFound, listAll } from "./kubernetesApi.js";
+import { apiMessage, collect, isNotFound } from "./kubernetesApi.js";
 import { allowedRolesAnnotation, permittedAnnotation, roleAnnotation } from "./permitted.js";
 import type { Settings, Toleration } from "./settings.js";
 
@@ -46,41 +46,58 @@ export async function readClusterFacts(
   const apps = config.makeApiClient(AppsV1Api);
   const { namespace, daemonSet } = settings.kube2iam;
   const networking = config.makeApiClient(NetworkingV1Api);
-  const [nodes, namespaces, pods, policies, live, record, notes] = await Promise.all([
+  const live = await readDaemonSet(apps, namespace, daemonSet);
+  const [nodes, namespaces, pods, networkPolicies, record, notes] = await Promise.all([
     named(
       "listing nodes",
-      listAll((page) => core.listNode(page)),
+      collect(
+        (page) => core.listNode(page),
+        (node) => [nodeFacts(node)],
+      ),
     ),
     named(
       "listing namespaces",
-      listAll((page) => core.listNamespace(page)),
+      collect(
+        (page) => core.listNamespace(page),
+        (each) => [namespaceFacts(each)],
+      ),
     ),
     named(
       "listing pods",
-      listAll((page) => core.listPodForAllNamespaces(page)),
+      collect(
+        (page) => core.listPodForAllNamespaces(page),
+        (pod) => [{ facts: isFinished(pod) ? [] : [podFacts(pod)], ofKube2iam: podOf(live, pod) }],
+      ),
     ),
     named(
       "listing NetworkPolicies",
-      listAll((page) =>
-        networking.listNamespacedNetworkPolicy({ namespace: settings.kiam.namespace, ...page }),
+      collect(
+        (page) =>
+          networking.listNamespacedNetworkPolicy({ namespace: settings.kiam.namespace, ...page }),
+        (policy) => [networkPolicyFacts(policy)],
       ),
     ),
-    readDaemonSet(apps, namespace, daemonSet),
     readConfigMap(core, settings.kiam.namespace, recordName),
     readConfigMap(core, settings.kiam.namespace, gateNotesName),
   ]);
   return {
-    nodes: nodes.map(nodeFacts),
-    namespaces: namespaces.map(namespaceFacts),
-    pods: pods.filter((pod) => !isFinished(pod)).map(podFacts),
-    kube2iam: live === undefined ? undefined : kube2iamFacts(live, pods),
+    nodes,
+    namespaces,
+    pods: pods.flatMap(({ facts }) => facts),
+    kube2iam:
+      live === undefined
+        ? undefined
+        : kube2iamFacts(
+            live,
+            pods.flatMap(({ ofKube2iam }) => ofKube2iam),
+          ),
     recorded:
       record[recordKey] === undefined
         ? undefined
         : (JSON.parse(record[recordKey]) as RecordedKube2iam),
     notes,
     rules: {},
-    networkPolicies: policies.map(networkPolicyFacts),
+    networkPolicies,
     certificates: [],
     observedAt: new Date().toISOString(),
     overSsh: undefined,
@@ -198,13 +215,23 @@ function networkPolicyFacts({ metadata, spec }: V1NetworkPolicy): NetworkPolicyF
   };
 }
 
-function kube2iamFacts(daemonSet: V1DaemonSet, pods: V1Pod[]): Kube2iamFacts {
+type Kube2iamPod = Kube2iamFacts["pods"][string] & { node: string };
+
+/** What there is to know of a pod if it is one of the DaemonSet's, runs, and stays. */
+function podOf(
+  daemonSet: V1DaemonSet | undefined,
+  { metadata, spec, status }: V1Pod,
+): Kube2iamPod[] {
+  const uid = daemonSet?.metadata?.uid;
+  const own = metadata?.ownerReferences?.some((owner) => owner.uid === uid) ?? false;
+  if (uid === undefined || !own || metadata?.deletionTimestamp !== undefined) return [];
+  if (spec?.nodeName === undefined) return [];
+  const ready = status?.conditions?.some((each) => each.type === "Ready" && each.status === "True");
+  return [{ node: spec.nodeName, uid: metadata?.uid ?? "", ready: ready ?? false }];
+}
+
+function kube2iamFacts(daemonSet: V1DaemonSet, pods: readonly Kube2iamPod[]): Kube2iamFacts {
   const spec = daemonSet.spec?.template.spec;
-  const own = pods.filter(
-    (pod) =>
-      pod.metadata?.deletionTimestamp === undefined &&
-      pod.metadata?.ownerReferences?.some((owner) => owner.uid === daemonSet.metadata?.uid),
-  );
   return {
     namespace: daemonSet.metadata?.namespace ?? "",
     daemonSet: daemonSet.metadata?.name ?? "",
@@ -213,16 +240,6 @@ function kube2iamFacts(daemonSet: V1DaemonSet, pods: V1Pod[]): Kube2iamFacts {
     preStop: dangerousHooks(spec),
     tolerations: (spec?.tolerations ?? []) as Toleration[],
     avoidsKiamOnly: avoidsKiamOnly(spec?.affinity),
-    pods: Object.fromEntries(
-      own.flatMap((pod) => {
-        const ready = pod.status?.conditions?.some(
-          (each) => each.type === "Ready" && each.status === "True",
-        );
-        const node = pod.spec?.nodeName;
-        return node === undefined
-          ? []
-          : [[node, { uid: pod.metadata?.uid ?? "", ready: ready ?? false }]];
-      }),
-    ),
+    pods: Object.fromEntries(pods.map(({ node, uid, ready }) => [node, { uid, ready }])),
   };
 }

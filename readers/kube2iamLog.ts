@@ -4,7 +4,7 @@ import pMap from "p-map";
 import type { ClusterFacts } from "../migration/clusterFacts.js";
 import type { Kube2iamLogFacts } from "../migration/kube2iamLog.js";
 import { readKube2iamLogPart } from "../migration/kube2iamRequests.js";
-import { apiMessage, listAll } from "../migration/kubernetesApi.js";
+import { apiMessage, collect } from "../migration/kubernetesApi.js";
 import type { Settings } from "../migration/settings.js";
 import { Kube2iamLogSummary } from "../migration/summarizeKube2iamLog.js";
 
@@ -59,8 +59,10 @@ export async function readKube2iamLog(
   let pods: V1Pod[];
   try {
     const uids = new Set(Object.values(facts.kube2iam?.pods ?? {}).map(({ uid }) => uid));
-    const all = await listAll((page) => core.listNamespacedPod({ namespace, ...page }));
-    pods = all.filter((pod) => uids.has(pod.metadata?.uid ?? ""));
+    pods = await collect(
+      (page) => core.listNamespacedPod({ namespace, ...page }),
+      (pod) => (uids.has(pod.metadata?.uid ?? "") ? [pod] : []),
+    );
   } catch (error) {
     summary.addUnread(`the pods in namespace ${namespace}: ${apiMessage(error)}`);
     return summary.facts();
