@@ -16,6 +16,7 @@ import { auditRoles } from "./audit/roles.js";
 import { auditRules } from "./audit/rules.js";
 import { auditServers } from "./audit/servers.js";
 import { auditWorkers } from "./audit/workers.js";
+import { auditWorkersOverSsh } from "./audit/workersOverSsh.js";
 import type { ClusterFacts } from "./clusterFacts.js";
 import type { Settings } from "./settings.js";
 
@@ -41,6 +42,7 @@ export function audit(settings: Settings, facts: ClusterFacts): Finding[] {
     ...auditRules(settings, facts),
     ...auditServers(settings, facts),
     ...auditWorkers(settings, facts),
+    ...auditWorkersOverSsh(settings, facts),
   ];
   const findings = acknowledge(found, settings.audit.acknowledged);
   const rank = { blocks: 0, warns: 1, informs: 2 };

@@ -48,6 +48,22 @@ export function workerNodes(settings: Settings, nodes: readonly NodeFacts[]): No
   );
 }
 
+/** Where SSH connects to; undefined where the node reports no such address. */
+export function sshAddress(
+  { workers }: Pick<Settings, "workers">,
+  node: Pick<NodeFacts, "name" | "internalIp" | "externalIp" | "hostname">,
+): string | undefined {
+  const listed = workers.list?.find((worker) => worker.name === node.name)?.address;
+  return (
+    listed ??
+    {
+      InternalIP: node.internalIp,
+      ExternalIP: node.externalIp,
+      Hostname: node.hostname,
+    }[workers.addressType]
+  );
+}
+
 export function isMaster(node: Pick<NodeFacts, "labels">): boolean {
   return masterLabels.some((label) => label in node.labels);
 }

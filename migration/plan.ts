@@ -7,7 +7,7 @@ import {
   type EffectiveKube2iam,
 } from "./effectiveKube2iam.js";
 import { isKiamOnly } from "./kiamOnly.js";
-import { mayMove, serverNodes, workerNodes } from "./nodeSelection.js";
+import { mayMove, serverNodes, sshAddress, workerNodes } from "./nodeSelection.js";
 import { digest } from "./digest.js";
 import { resolveRoleArn } from "./permitted.js";
 import { preStopToken } from "./preStopToken.js";
@@ -134,14 +134,7 @@ export function agentInterface(settings: Settings, kube2iam: { interface: string
 }
 
 function planWorker(settings: Settings, facts: ClusterFacts, node: NodeFacts): PlannedWorker {
-  const listed = settings.workers.list?.find((worker) => worker.name === node.name)?.address;
-  const address =
-    listed ??
-    {
-      InternalIP: node.internalIp,
-      ExternalIP: node.externalIp,
-      Hostname: node.hostname,
-    }[settings.workers.addressType];
+  const address = sshAddress(settings, node);
   if (node.internalIp === undefined || address === undefined) {
     throw new Error(`Worker ${node.name} has no address to use; the audit says how to supply one.`);
   }

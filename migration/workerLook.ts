@@ -1,3 +1,5 @@
+import type { NatState, NodeReport } from "./nodeReport.js";
+
 /** What a worker shows over SSH, looked at with the login that the cutover will use. */
 export type WorkerLook =
   | {
@@ -5,13 +7,28 @@ export type WorkerLook =
       interfaces: string[];
       /** TCP ports listened on, with the program where it can be told. */
       listening: { port: number; program: string | undefined }[];
-      /** Its nat/PREROUTING rules as `iptables -S` lists them, by backend that has any. */
+      /** Its nat/PREROUTING rules as `iptables -S` lists them, in order, by backend that has any. */
       natRules: { backend: "nft" | "legacy"; rules: string[] }[];
-      /** Names of servers whose kiam port did not answer at all (not even with a refusal). */
+      /** Whose rule comes first. */
+      inForce: NatState["inForce"];
+      /** kube2iam's rules as the cutover would capture them for the way back. */
+      kube2iamRules: NodeReport["kube2iamRules"];
+      /**
+       * Names of servers whose kiam port did not answer at all (not even with a refusal). Asked
+       * only where the server is on the host's network.
+       */
       serversBlocked: string[];
     }
   | {
-      /** What failed: the connection, the host key, the login, sudo, or iptables. */
-      failed: "connect" | "host-key" | "login" | "sudo" | "iptables";
+      failed: LookFailure;
+      /** One line, as whoever refused said it. */
       message: string;
     };
+
+/**
+ * What failed: the connection; the host key, which is another one; the login; sudo; iptables, which
+ * is missing or does not work; `wrong-node`: it is another machine than the one meant; `answer`:
+ * the scripts ran, and their answer cannot be understood.
+ */
+export type LookFailure =
+  "connect" | "host-key" | "login" | "sudo" | "iptables" | "wrong-node" | "answer";

@@ -3,6 +3,7 @@ import { kiamFindings } from "./catalogue/kiam.js";
 import { kube2iamFindings } from "./catalogue/kube2iam.js";
 import { podFindings } from "./catalogue/pods.js";
 import { networkFindings } from "./catalogue/network.js";
+import { overSshFindings } from "./catalogue/overSsh.js";
 import { roleFindings } from "./catalogue/roles.js";
 import { serverFindings } from "./catalogue/servers.js";
 import { settingsFindings } from "./catalogue/settings.js";
@@ -17,6 +18,7 @@ export const catalogueTopics = [
   { title: "kiam's server", entries: serverFindings },
   { title: "Network", entries: networkFindings },
   { title: "Workers", entries: workerFindings },
+  { title: "Seen over SSH", entries: overSshFindings },
   { title: "Settings", entries: settingsFindings },
 ] as const;
 
@@ -28,6 +30,7 @@ const catalogue = {
   ...networkFindings,
   ...serverFindings,
   ...workerFindings,
+  ...overSshFindings,
   ...settingsFindings,
 };
 

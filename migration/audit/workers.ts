@@ -1,9 +1,10 @@
 import type { ClusterFacts } from "../clusterFacts.js";
 import { isKiamOnly } from "../kiamOnly.js";
-import { isMaster, mayMove, workerNodes } from "../nodeSelection.js";
+import { isMaster, mayMove, sshAddress, workerNodes } from "../nodeSelection.js";
 import type { Settings } from "../settings.js";
 import { reaches } from "../stages.js";
 import type { Finding } from "./finding.js";
+import { blocksFrom } from "./severityFrom.js";
 
 /** The nodes that are to be moved. */
 export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[] {
@@ -45,16 +46,7 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[]
   }
   for (const node of workers) {
     const object = `node/${node.name}`;
-    const addresses = {
-      InternalIP: node.internalIp,
-      ExternalIP: node.externalIp,
-      Hostname: node.hostname,
-    };
-    const listed = settings.workers.list?.find((worker) => worker.name === node.name)?.address;
-    if (
-      node.internalIp === undefined ||
-      (listed ?? addresses[settings.workers.addressType]) === undefined
-    ) {
+    if (node.internalIp === undefined || sshAddress(settings, node) === undefined) {
       findings.push({
         code: "worker-address-unknown",
         severity: "blocks",
@@ -75,7 +67,8 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[]
       });
     }
     if (
-      reaches(settings.stage, "cutover") &&
+      // Whoever looks over SSH wants to know in good time.
+      (reaches(settings.stage, "cutover") || facts.overSsh !== undefined) &&
       // Nobody connects to the others.
       mayMove(settings, node) &&
       !isKiamOnly(facts, node) &&
@@ -84,7 +77,7 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[]
     ) {
       findings.push({
         code: "host-key-unknown",
-        severity: "blocks",
+        severity: blocksFrom("cutover", settings),
         object,
         seen: "ssh.hostKeys has no key for it",
         why: "without it anybody who answers at its address would be handed root commands",

@@ -6,78 +6,24 @@
  * here: the command provider's SSH client, bastions.
  */
 import assert from "node:assert/strict";
-import { chmodSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { execa } from "execa";
 import { ruleCommand, ruleScript } from "../../components/node/ruleScript.js";
 import { needsCommands, needsRoot } from "../support/requirements.js";
 import { kiamRule, kube2iamRule, TestWorker, waitUntil, worker } from "./worker.js";
+import { WorkerSshd } from "./workerSshd.js";
 
 describe("node script over SSH", function () {
   let node: TestWorker;
+  let sshd: WorkerSshd;
   before(async function () {
     needsRoot(this);
     needsCommands(this, ["ip", "nsenter", "unshare", "iptables-nft", "iptables-legacy", "curl"]);
     needsCommands(this, ["sshd", "ssh", "ssh-keygen", "sudo"]);
     node = await TestWorker.create("ssh");
-    await startSshd();
+    sshd = await WorkerSshd.start(node);
   });
   after(() => node?.remove());
 
-  const file = (name: string) => join(node.directory, name);
-
-  /** An sshd with one user, `ubuntu`, that may use sudo. The files it reads are this worker's. */
-  async function startSshd(): Promise<void> {
-    chmodSync(node.directory, 0o755);
-    for (const key of ["host", "user"]) {
-      await execa("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", file(key)]);
-    }
-    const etc = {
-      passwd: [
-        "root:x:0:0::/root:/bin/sh",
-        "sshd:x:100:65534::/run/sshd:/usr/sbin/nologin",
-        "nobody:x:65534:65534::/:/usr/sbin/nologin",
-        "ubuntu:x:1000:1000::/:/bin/sh",
-      ],
-      shadow: ["root:*:19000::::::", "ubuntu:*:19000::::::"],
-      group: ["root:x:0:", "nogroup:x:65534:", "ubuntu:x:1000:"],
-      sudoers: ["root ALL=(ALL:ALL) ALL", "ubuntu ALL=(ALL:ALL) NOPASSWD: ALL"],
-    };
-    for (const [name, lines] of Object.entries(etc)) {
-      writeFileSync(file(name), `${lines.join("\n")}\n`, {
-        mode: name === "sudoers" ? 0o440 : 0o644,
-      });
-      await node.run("mount", "--bind", file(name), `/etc/${name}`);
-    }
-    writeFileSync(
-      file("sshd_config"),
-      [
-        "Port 2222",
-        `ListenAddress ${worker.hostIp}`,
-        `HostKey ${file("host")}`,
-        `AuthorizedKeysFile ${file("user.pub")}`,
-        "PasswordAuthentication no",
-        "PermitRootLogin no",
-        "StrictModes no",
-        "UsePAM no",
-        "UseDNS no",
-        "PidFile none",
-        "",
-      ].join("\n"),
-    );
-    await node.run("mkdir", "-p", "/run/sshd");
-    await node
-      .startOnWorker("/usr/sbin/sshd", "-D", "-e", "-f", file("sshd_config"))
-      .says("listening");
-    const { stdout } = await execa("cat", [file("host.pub")]);
-    writeFileSync(file("known_hosts"), `[${worker.hostIp}]:2222 ${stdout}\n`);
-  }
-
-  const ssh = (command: string) => [
-    ...["ssh", "-F", "/dev/null", "-p", "2222", "-i", file("user"), "-o", "BatchMode=yes"],
-    ...["-o", "StrictHostKeyChecking=yes", "-o", `UserKnownHostsFile=${file("known_hosts")}`],
-    ...[`ubuntu@${worker.hostIp}`, command],
-  ];
+  const ssh = (command: string) => sshd.commandLine(command);
   const removal = () => `sudo -n ${ruleCommand("remove", { ...worker, system: "kube2iam" })}`;
 
   it("inspects, removes and restores", async () => {

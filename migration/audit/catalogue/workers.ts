@@ -20,8 +20,9 @@ export const workerFindings = {
   },
   "host-key-unknown": {
     title: "A worker's SSH host key is not known",
-    severities: ["blocks"],
-    cause: "ssh.hostKeys has no key for it.",
+    severities: ["warns", "blocks"],
+    cause:
+      "ssh.hostKeys has no key for it. It blocks from stage cutover on; before, it is said where workers are looked at over SSH.",
     consequence: "Anybody who answers at its address would be handed root commands.",
     cure: "Add its public host key to ssh.hostKeys, or set ssh.acceptUnknownHosts.",
     acknowledgeable: false,

@@ -1,9 +1,9 @@
 /** A remote command's `connection` in the terms of the SSH library. */
-import { createHash, timingSafeEqual } from "node:crypto";
 import { createConnection } from "node:net";
 
 import { utils, type AuthenticationType, type ConnectConfig } from "ssh2";
 
+import { fingerprint, isSameKey, parseHostKey } from "../../../../readers/ssh/hostKey.js";
 import { text, type PropertyMap } from "../plugin/values.js";
 
 export interface ClientConfig extends ConnectConfig {
@@ -55,38 +55,27 @@ function pinnedHostKey(
     // As official: without a host key the server may be anyone.
     return { hostVerifier: () => true };
   }
-  const { type, blob } = parseHostKey(line);
+  const pinned = parseHostKey(line);
+  if (pinned === undefined) {
+    throw new Error(
+      "failed to parse host key: ssh: no key found; connection.hostKey wants a line like " +
+        "'ssh-ed25519 AAAA…', without the host name that known_hosts puts in front",
+    );
+  }
   let problem: string | undefined;
   return {
-    algorithms: { serverHostKey: [type as "ssh-ed25519"] },
+    algorithms: { serverHostKey: [pinned.type as "ssh-ed25519"] },
     hostVerifier: (presented: Buffer) => {
-      const same = presented.length === blob.length && timingSafeEqual(presented, blob);
+      const same = isSameKey(pinned, presented);
       if (!same) {
         problem =
-          `handshake failed: ssh: host key mismatch: connection.hostKey has ${fingerprint(blob)}, ` +
+          `handshake failed: ssh: host key mismatch: connection.hostKey has ${fingerprint(pinned.blob)}, ` +
           `the server presented ${fingerprint(presented)}`;
       }
       return same;
     },
     hostKeyProblem: () => problem,
   };
-}
-
-function parseHostKey(line: string): { type: string; blob: Buffer } {
-  for (const entry of line.split("\n")) {
-    const match = /(?:^|\s)((?:ssh|ecdsa|sk)-[\w@.-]+)\s+([A-Za-z0-9+/]+=*)/.exec(entry);
-    if (match?.[1] && match[2] && !entry.startsWith("#")) {
-      return { type: match[1], blob: Buffer.from(match[2], "base64") };
-    }
-  }
-  throw new Error(
-    "failed to parse host key: ssh: no key found; connection.hostKey wants a line like " +
-      "'ssh-ed25519 AAAA…', without the host name that known_hosts puts in front",
-  );
-}
-
-function fingerprint(blob: Buffer): string {
-  return `SHA256:${createHash("sha256").update(blob).digest("base64").replace(/=+$/, "")}`;
 }
 
 function requireAgent(socketPath: string): Promise<void> {

@@ -1,12 +1,12 @@
 /** SSH connections: retries, pinned host keys, and the way through a bastion. */
-import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { Client, type ConnectConfig } from "ssh2";
+import type { Client } from "ssh2";
 
+import { dial as dialOnce, forward } from "../../../../readers/ssh/dial.js";
 import type { Log } from "../plugin/provider.js";
 import { isMap, type PropertyMap } from "../plugin/values.js";
-import { clientConfig } from "./ssh-config.js";
+import { clientConfig, type ClientConfig } from "./ssh-config.js";
 
 export interface Connection {
   client: Client;
@@ -41,7 +41,10 @@ export async function connect(
     const bastion = await retry("Dial proxy", proxyLimit, signal, log, () => dial(proxyConfig));
     try {
       const client = await retry("Dial from proxy", limit, signal, log, async () =>
-        dial({ ...config, sock: await forward(bastion, config) }),
+        dial({
+          ...config,
+          sock: await forward(bastion, config.host ?? "", config.port ?? 22),
+        }),
       );
       return {
         client,
@@ -83,30 +86,12 @@ async function retry<T>(
   }
 }
 
-function dial(config: ConnectConfig & { hostKeyProblem?: () => string | undefined }) {
-  return new Promise<Client>((resolve, reject) => {
-    const client = new Client();
-    client.on("ready", () => {
-      // From here on a lost connection shows as a command that ended without an exit status.
-      client.removeAllListeners("error").on("error", () => undefined);
-      resolve(client);
+async function dial(config: ClientConfig): Promise<Client> {
+  try {
+    return await dialOnce(config);
+  } catch (error) {
+    throw new Error(`ssh: ${config.hostKeyProblem?.() ?? (error as Error).message}`, {
+      cause: error,
     });
-    client.on("error", (error) => {
-      client.destroy();
-      reject(new Error(`ssh: ${config.hostKeyProblem?.() ?? error.message}`, { cause: error }));
-    });
-    client.on("close", () => reject(new Error("ssh: connection closed by the remote host")));
-    client.on("keyboard-interactive", (_name, _instructions, _language, prompts, answer) =>
-      answer(prompts.map(() => config.password ?? "")),
-    );
-    client.connect(config);
-  });
-}
-
-function forward(bastion: Client, { host = "", port = 22 }: ConnectConfig): Promise<Duplex> {
-  return new Promise((resolve, reject) => {
-    bastion.forwardOut("127.0.0.1", 0, host, port, (error, stream) =>
-      error ? reject(error) : resolve(stream),
-    );
-  });
+  }
 }

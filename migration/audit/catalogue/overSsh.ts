@@ -1,0 +1,76 @@
+import type { Catalogue } from "./entry.js";
+
+/** What is only seen from the workers themselves (kiam-migrate audit --ssh). */
+export const overSshFindings = {
+  "host-key-changed": {
+    title: "A worker presents another host key than the pinned one",
+    severities: ["blocks"],
+    cause: "The key that it presents is not the one in ssh.hostKeys.",
+    consequence: "Root commands would be handed to a stranger.",
+    cure: "Find out why. If the worker was replaced, pin its new key, from a source you trust.",
+    acknowledgeable: false,
+  },
+  "iptables-missing": {
+    title: "A worker's nat rules cannot be read",
+    severities: ["warns", "blocks"],
+    cause:
+      "There is no iptables, or none for a set of tables that the kernel has. It blocks from stage cutover on.",
+    consequence: "No rule there can be seen or removed.",
+    cure: "Install iptables there, with the backends that are in use.",
+    acknowledgeable: true,
+  },
+  "login-refused": {
+    title: "A worker refuses the SSH login",
+    severities: ["warns", "blocks"],
+    cause:
+      "It does not accept ssh.user with the key of the settings. It blocks from stage cutover on.",
+    consequence: "The cutover removes kube2iam's rule over SSH: the worker could not be moved.",
+    cure: "Check ssh.user and the worker's authorized_keys.",
+    acknowledgeable: true,
+  },
+  "server-unreachable": {
+    title: "Workers get no answer from a server's port",
+    severities: ["warns", "blocks"],
+    cause:
+      "Only with kiam.serverHostNetwork: a connection to kiam.serverPort of the master timed out; a refusal would do before the server runs. It blocks from stage agent on.",
+    consequence: "A security group, or a firewall, keeps kiam's agents from the server.",
+    cure: "Let the workers reach that port of the masters.",
+    acknowledgeable: true,
+    source: "kiam#168",
+  },
+  "sudo-refused": {
+    title: "The SSH login may not use sudo on a worker",
+    severities: ["warns", "blocks"],
+    cause:
+      "sudo -n asks for a password or a terminal, or is not there. It blocks from stage cutover on.",
+    consequence: "Reading and removing nat rules takes root.",
+    cure: "Give ssh.user NOPASSWD, or log in as root.",
+    acknowledgeable: true,
+  },
+  "worker-answer-unclear": {
+    title: "A worker's answer cannot be understood",
+    severities: ["warns", "blocks"],
+    cause:
+      "The read-only script was cut off, took too long, or something else wrote into its answer. It blocks from stage cutover on.",
+    consequence: "The cutover runs the same script, and would not understand it either.",
+    cure: "See what a login there prints by itself, and whether the machine is overloaded.",
+    acknowledgeable: true,
+  },
+  "worker-mistaken": {
+    title: "Another machine answers at a worker's address",
+    severities: ["warns", "blocks"],
+    cause: "It does not have the worker's internal IP. It blocks from stage cutover on.",
+    consequence: "Rules would be looked for on another machine than the one meant.",
+    cure: "Correct its address in workers.list, or workers.addressType.",
+    acknowledgeable: false,
+  },
+  "worker-unreachable": {
+    title: "A worker is not reached over SSH",
+    severities: ["warns", "blocks"],
+    cause:
+      "Connections failed as often as ssh.dialErrorLimit allows. It blocks from stage cutover on.",
+    consequence: "The cutover removes kube2iam's rule over SSH: the worker could not be moved.",
+    cure: "Check ssh.port, workers.addressType, the worker's security group, and the bastion.",
+    acknowledgeable: true,
+  },
+} as const satisfies Catalogue;

@@ -1,0 +1,18 @@
+/**
+ * Looks at workers from where it runs: one line of JSON with settings and facts in, one with what
+ * it saw out.
+ */
+import { createInterface } from "node:readline";
+
+import type { ClusterFacts } from "../../../migration/clusterFacts.js";
+import { parseSettings } from "../../../migration/parseSettings.js";
+import { lookOverSsh } from "../../../readers/workersOverSsh.js";
+
+async function main(): Promise<void> {
+  for await (const line of createInterface({ input: process.stdin })) {
+    const { settings, facts } = JSON.parse(line) as { settings: unknown; facts: ClusterFacts };
+    console.log(JSON.stringify(await lookOverSsh(parseSettings(settings), facts)));
+  }
+}
+
+void main();

@@ -1,0 +1,181 @@
+/**
+ * The look at a worker over a real sshd, by our own SSH client.
+ *
+ * Real: sshd, sudo, both sets of nat tables, in namespaces of their own. Not proven here: many
+ * workers at a time, agents that hold keys.
+ */
+import assert from "node:assert/strict";
+
+import type { SettingsInput } from "../../migration/settings.js";
+import type { WorkerLook } from "../../migration/workerLook.js";
+import { parseSettings } from "../../migration/parseSettings.js";
+import { lookOverSsh } from "../../readers/workersOverSsh.js";
+import {
+  exampleFacts,
+  exampleMaster,
+  exampleNode,
+  exampleSettings,
+} from "../support/exampleCluster.js";
+import { needsCommands, needsRoot } from "../support/requirements.js";
+import { type Instrument, kiamRule, kube2iamRule, TestWorker, worker } from "./worker.js";
+import { passPhrase, WorkerSshd } from "./workerSshd.js";
+
+describe("look at workers over SSH", function () {
+  let node: TestWorker;
+  let sshd: WorkerSshd;
+  let looker: Instrument;
+  before(async function () {
+    needsRoot(this);
+    needsCommands(this, ["ip", "nsenter", "unshare", "iptables-nft", "iptables-legacy", "curl"]);
+    needsCommands(this, ["sshd", "ssh-keygen", "sudo", "ss", "bash", "timeout"]);
+    node = await TestWorker.create("look");
+    sshd = await WorkerSshd.start(node);
+    const program = require.resolve("./instruments/lookOverSsh.ts");
+    looker = node.startOnWorker(process.execPath, "--import", require.resolve("tsx"), program);
+    await node.reset({ nft: [kube2iamRule], legacy: [kiamRule] });
+  });
+  after(() => node?.remove());
+
+  interface Change {
+    ssh?: Partial<SettingsInput["ssh"]>;
+    kiam?: Partial<SettingsInput["kiam"]>;
+    /** Internal IP that the worker is said to have. */
+    hostIp?: string;
+  }
+
+  async function look({ ssh, kiam, hostIp = worker.hostIp }: Change = {}): Promise<WorkerLook> {
+    const settings = exampleSettings({
+      stage: "server",
+      kiam: { region: "eu-west-1", agentPort: worker.kiamPort, ...kiam },
+      ssh: {
+        port: sshd.port,
+        privateKey: sshd.privateKey(),
+        hostKeys: { "worker-1": sshd.hostKey },
+        dialErrorLimit: 1,
+        ...ssh,
+      },
+      workers: { list: [{ name: "worker-1", address: worker.hostIp }] },
+    });
+    const facts = exampleFacts({
+      nodes: [
+        exampleNode("worker-1", hostIp),
+        exampleMaster("master-1", worker.hostIp),
+        exampleMaster("master-2", "203.0.113.1"),
+      ],
+    });
+    const looks = JSON.parse(await looker.say(JSON.stringify({ settings, facts }))) as Record<
+      string,
+      WorkerLook
+    >;
+    assert.deepEqual(Object.keys(looks), ["worker-1"]);
+    return looks["worker-1"] as WorkerLook;
+  }
+
+  async function failure(change: Change): Promise<[failed: string, message: string]> {
+    const seen = await look(change);
+    assert.ok("failed" in seen, JSON.stringify(seen));
+    return [seen.failed, seen.message];
+  }
+
+  async function success(change: Change = {}) {
+    const seen = await look(change);
+    if ("failed" in seen) assert.fail(`${seen.failed}: ${seen.message}`);
+    return seen;
+  }
+
+  it("sees interfaces, listeners and both sets of rules, and changes nothing", async () => {
+    const seen = await success();
+    assert.deepEqual([...seen.interfaces].sort(), ["cni0", "lo"]);
+    assert.deepEqual(
+      seen.listening.find(({ port }) => port === sshd.port),
+      { port: sshd.port, program: "sshd" },
+    );
+    assert.ok(seen.listening.some(({ port }) => port === worker.kube2iamPort));
+    assert.deepEqual(seen.natRules, [
+      { backend: "nft", rules: [kube2iamRule] },
+      { backend: "legacy", rules: [kiamRule] },
+    ]);
+    assert.equal(seen.inForce, "unknown");
+    assert.deepEqual(seen.kube2iamRules, [{ backend: "nft", spec: kube2iamRule }]);
+    assert.deepEqual(seen.serversBlocked, []);
+    assert.deepEqual(await node.rules("nft"), [kube2iamRule]);
+    assert.deepEqual(await node.rules("legacy"), [kiamRule]);
+  });
+
+  it("tells servers that do not answer from those that refuse", async () => {
+    const seen = await success({ kiam: { serverHostNetwork: true, serverPort: 9 } });
+    assert.deepEqual(seen.serversBlocked, ["master-2"]);
+  });
+
+  it("goes through a bastion, and uses a key with a pass phrase", async () => {
+    const locked = { privateKey: sshd.privateKey("locked"), privateKeyPassword: passPhrase };
+    const bastion = { host: worker.hostIp, port: sshd.port, hostKey: sshd.hostKey };
+    assert.equal((await success({ ssh: { ...locked, bastion } })).inForce, "unknown");
+
+    const [failed, message] = await failure({ ssh: { bastion: { ...bastion, port: 2223 } } });
+    assert.equal(failed, "connect");
+    assert.match(message, /bastion/);
+  });
+
+  it("accepts an unknown host only where it may, and an RSA key as servers sign with it now", async () => {
+    await success({ ssh: { hostKeys: {}, acceptUnknownHosts: true } });
+    await success({ ssh: { hostKeys: { "worker-1": sshd.rsaHostKey } } });
+  });
+
+  it("does not log in to a host with another key", async () => {
+    const other =
+      "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ5Zt5KqPq5bH5VJ3J6qk0V2yEr0a5X0aYk9h2l1vN0B";
+    const [failed, message] = await failure({ ssh: { hostKeys: { "worker-1": other } } });
+    assert.equal(failed, "host-key");
+    assert.match(message, /presents the host key SHA256:\S+, not SHA256:/);
+    const rsa = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAQQC7";
+    assert.equal((await failure({ ssh: { hostKeys: { "worker-1": rsa } } }))[0], "host-key");
+  });
+
+  it("says whether connection, login or sudo was refused", async () => {
+    const [connect, message] = await failure({ ssh: { port: 2223 } });
+    assert.equal(connect, "connect");
+    assert.match(message, /ECONNREFUSED/);
+    assert.equal((await failure({ ssh: { user: "stranger" } }))[0], "login");
+    const [sudo, words] = await failure({ ssh: { user: "guest" } });
+    assert.equal(sudo, "sudo");
+    assert.match(words, /sudo/);
+    assert.equal((await failure({ ssh: { sudo: false } }))[0], "sudo");
+  });
+
+  it("notices another machine than the one meant", async () => {
+    const [failed, message] = await failure({ hostIp: "10.99.0.12" });
+    assert.equal(failed, "wrong-node");
+    assert.match(message, /10\.99\.0\.12 is not an address of this machine/);
+  });
+
+  it("says so where iptables does not work", async () => {
+    const broken = node.tool("iptables-nft", "echo broken >&2", "exit 1");
+    const mend = await node.instead("iptables-nft", broken);
+    try {
+      const [failed, message] = await failure({});
+      assert.equal(failed, "iptables");
+      assert.match(message, /broken/);
+    } finally {
+      await mend();
+    }
+  });
+});
+
+describe("look at workers over SSH, before it looks", () => {
+  const looking = (change: Partial<SettingsInput>) =>
+    lookOverSsh(parseSettings(exampleSettings({ stage: "server", ...change })), exampleFacts());
+
+  it("wants something to log in with, and a key that can be used", async () => {
+    await assert.rejects(looking({ ssh: {} }), /ssh\.privateKey .* or ssh\.agentSocketPath/);
+    await assert.rejects(looking({ ssh: { privateKey: "x" } }), /^Error: ssh\.privateKey: /);
+  });
+
+  it("leaves out workers whose host key is not known, and all where the ports clash", async () => {
+    const ssh = { agentSocketPath: "/nowhere" };
+    assert.deepEqual(await looking({ ssh }), {});
+    const hostKeys = exampleSettings().ssh?.hostKeys;
+    const kiam = { region: "eu-west-1", agentPort: 8181 };
+    assert.deepEqual(await looking({ kiam, ssh: { ...ssh, hostKeys } }), {});
+  });
+});
