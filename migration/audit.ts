@@ -5,6 +5,7 @@ import { auditGroups } from "./audit/groups.js";
 import { auditKiamItself } from "./audit/kiamItself.js";
 import { auditNamespaces } from "./audit/namespaces.js";
 import { auditNewNodes } from "./audit/newNodes.js";
+import { auditPermittedPatterns } from "./audit/permittedPatterns.js";
 import { auditPods } from "./audit/pods.js";
 import { auditCaPath } from "./audit/caPath.js";
 import { auditCertificates } from "./audit/certificates.js";
@@ -14,7 +15,9 @@ import { auditPodSecurity } from "./audit/podSecurity.js";
 import { auditPorts } from "./audit/ports.js";
 import { auditRoles } from "./audit/roles.js";
 import { auditRules } from "./audit/rules.js";
+import { auditServerRole } from "./audit/serverRole.js";
 import { auditServers } from "./audit/servers.js";
+import { auditTrust } from "./audit/trust.js";
 import { auditWorkers } from "./audit/workers.js";
 import { auditWorkersOverSsh } from "./audit/workersOverSsh.js";
 import type { ClusterFacts } from "./clusterFacts.js";
@@ -34,13 +37,16 @@ export function audit(settings: Settings, facts: ClusterFacts): Finding[] {
     ...auditKube2iam(settings, facts),
     ...auditNamespaces(settings, facts),
     ...auditNewNodes(settings, facts),
+    ...auditPermittedPatterns(settings, facts),
     ...auditPods(settings, facts),
     ...auditNetworkPolicies(settings, facts),
     ...auditPodSecurity(settings, facts),
     ...auditPorts(settings, facts),
     ...auditRoles(settings, facts),
     ...auditRules(settings, facts),
+    ...auditServerRole(settings, facts),
     ...auditServers(settings, facts),
+    ...auditTrust(settings, facts),
     ...auditWorkers(settings, facts),
     ...auditWorkersOverSsh(settings, facts),
   ];

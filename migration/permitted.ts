@@ -10,44 +10,71 @@ export const allowedRolesAnnotation = "iam.amazonaws.com/allowed-roles";
 export const roleAnnotation = "iam.amazonaws.com/role";
 
 /**
+ * How kiam matches `iam.amazonaws.com/permitted`. The expression need not match all of the text
+ * but in strict mode, where kiam puts `^` and `$` around it, without parentheses.
+ *
+ * strict: v4, against the role's ARN. unanchored: v4 with --disable-strict-namespace-regexp, against
+ * the ARN, too. as-written: v2 and v3, against the role as the pod's annotation names it.
+ *
+ * @see kiam pkg/server/policy.go, NamespacePermittedRoleNamePolicy, at v2.8, v3.6 and v4.2
+ */
+export type PermittedMode = "strict" | "unanchored" | "as-written";
+
+/**
  * What is wrong with a value of `iam.amazonaws.com/permitted`, or undefined.
  *
- * kiam v4 wraps the value in `^…$`; v2, v3 and v4 without strict matching compile it as it is.
- * It has to be valid Go (RE2) syntax both ways: `*.*` compiles only inside `^…$`, by accident.
+ * It has to be valid Go (RE2) syntax in every mode: `*.*` compiles only inside `^…$`, by accident.
  */
 export function permittedProblem(pattern: string): string | undefined {
   if (pattern === "") return "is empty: kiam then permits no role at all; write .* for every role";
-  for (const expression of [pattern, strict(pattern)]) {
-    try {
-      RE2JS.compile(expression);
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      const hint = pattern === "*.*" || pattern === "*" ? "; write .* for every role" : "";
-      return `is not a valid Go regular expression (${reason})${hint}`;
-    }
-  }
-  return undefined;
+  const reason = whyInvalid(pattern, "unanchored") ?? whyInvalid(pattern, "strict");
+  if (reason === undefined) return undefined;
+  const hint = pattern === "*.*" || pattern === "*" ? "; write .* for every role" : "";
+  return `is not a valid Go regular expression (${reason})${hint}`;
+}
+
+/** Why kiam cannot compile an expression, or undefined; it then refuses the namespace every role. */
+export function whyInvalid(pattern: string, mode: PermittedMode): string | undefined {
+  const compiled = compile(expressionOf(pattern, mode));
+  return typeof compiled === "string" ? compiled : undefined;
 }
 
 /**
- * Whether kiam v4 in its default, strict mode permits a role.
+ * Whether kiam permits a role.
  *
  * @param pattern value of the namespace's annotation; undefined or empty permits nothing
- * @param arn the role's resolved ARN
- * @see kiam pkg/server/policy.go, NamespacePermittedRoleNamePolicy
+ * @param role its resolved ARN; in mode as-written, as the pod's annotation names it
  */
-export function isPermitted(pattern: string | undefined, arn: string): boolean {
+export function isPermitted(
+  pattern: string | undefined,
+  role: string,
+  mode: PermittedMode = "strict",
+): boolean {
   if (pattern === undefined || pattern === "") return false;
-  try {
-    return RE2JS.compile(strict(pattern)).matcher(arn).find();
-  } catch {
-    return false;
-  }
+  const compiled = compile(expressionOf(pattern, mode));
+  return typeof compiled !== "string" && compiled.test(role);
 }
 
 // Without parentheses, as kiam does it: `a|b` becomes `^a|b$`.
-function strict(pattern: string): string {
-  return `^${pattern}$`;
+function expressionOf(pattern: string, mode: PermittedMode): string {
+  return mode === "strict" ? `^${pattern}$` : pattern;
+}
+
+/** Compiling costs far more than matching, and an audit matches few expressions with many roles. */
+const compiled = new Map<string, RE2JS | string>();
+
+/** @returns what is wrong with it where it is not valid */
+function compile(expression: string): RE2JS | string {
+  const known = compiled.get(expression);
+  if (known !== undefined) return known;
+  let result: RE2JS | string;
+  try {
+    result = RE2JS.compile(expression);
+  } catch (error) {
+    result = error instanceof Error ? error.message : String(error);
+  }
+  compiled.set(expression, result);
+  return result;
 }
 
 /** The expression that permits one role and no other. */

@@ -1,6 +1,7 @@
 import type { ClusterFacts } from "../clusterFacts.js";
 import { effectiveKube2iam, effectiveRoleBaseArn } from "../effectiveKube2iam.js";
 import { isPermitted, resolveRoleArn } from "../permitted.js";
+import { permittedInForce, permittedMode } from "../permittedInForce.js";
 import type { Settings } from "../settings.js";
 import type { Finding } from "./finding.js";
 
@@ -29,11 +30,10 @@ function auditProbe(settings: Settings, facts: ClusterFacts): Finding[] {
   const base = effectiveRoleBaseArn(settings, effectiveKube2iam(settings, facts));
   if (role === undefined || base === undefined) return [];
   if (namespace === undefined || namespace === settings.kiam.namespace) return [];
-  const permitted =
-    settings.namespaces[namespace]?.permitted ??
-    facts.namespaces.find((each) => each.name === namespace)?.permitted;
+  const permitted = permittedInForce(settings, facts)(namespace);
+  const mode = permittedMode(settings);
   const arn = resolveRoleArn(role, base);
-  if (isPermitted(permitted, arn)) return [];
+  if (isPermitted(permitted, mode === "as-written" ? role : arn, mode)) return [];
   return [
     {
       code: "role-not-permitted",

@@ -30,7 +30,10 @@ describe("audit", () => {
   });
 
   it("accepts an annotation that is there already", () => {
-    const namespaces = exampleFacts().namespaces.map((each) => ({ ...each, permitted: ".*" }));
+    const namespaces = exampleFacts().namespaces.map((each) => ({
+      ...each,
+      permitted: `arn:.*/app-${each.name}`,
+    }));
     assert.deepEqual(codes(findings({ namespaces: {} }, { namespaces })), []);
   });
 

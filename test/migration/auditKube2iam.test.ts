@@ -73,7 +73,7 @@ describe("audit of kube2iam's DaemonSet", () => {
     assert.deepEqual(codes(enforced), [`informs kube2iam-restricts-namespaces ${object}`]);
     assert.match(enforced[0]?.seen ?? "", /1 namespace \(shop\).*as regexp/);
     assert.match(seen([])[0]?.seen ?? "", /does not enforce/);
-    assert.deepEqual(codes(seen(["--namespace-restrictions"], ".*")), []);
+    assert.deepEqual(codes(seen(["--namespace-restrictions"], "arn:.*/shop-.*")), []);
   });
 
   it("warns where something else writes kube2iam's rule", () => {

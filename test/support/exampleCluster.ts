@@ -4,6 +4,7 @@ import type {
   NodeFacts,
   PodFacts,
 } from "../../migration/clusterFacts.js";
+import type { ApplicationRoleFacts, IamFacts } from "../../migration/iamFacts.js";
 import type { SettingsInput } from "../../migration/settings.js";
 
 /*
@@ -119,6 +120,51 @@ export function exampleFacts(change: Partial<ClusterFacts> = {}): ClusterFacts {
     overSsh: undefined,
     kube2iamLog: undefined,
     iam: undefined,
+    ...change,
+  };
+}
+
+/** What IAM says of {@link exampleFacts}' roles where everything is as it should be. */
+export function exampleIam(change: Partial<IamFacts> = {}): IamFacts {
+  const server = `${roleBaseArn}kiam-server`;
+  const roles = ["app-orders", "kiam-probe", "teams/payments/app-payments"].map((name) =>
+    exampleRole(`${roleBaseArn}${name}`),
+  );
+  return {
+    serverRole: { arn: server, id: "AROAEXAMPLESERVER", exists: true },
+    mastersMayAssumeServer: { verdict: "allowed", reasons: [] },
+    workerRoleArn: `${roleBaseArn}nodes.example.com`,
+    roles: Object.fromEntries(roles.map((role) => [role.arn, role])),
+    account: roles.map(({ arn }) => arn),
+    unread: [],
+    ...change,
+  };
+}
+
+/** An application role that trusts the kiam-server role and the workers' role. */
+export function exampleRole(
+  arn: string,
+  change: Partial<ApplicationRoleFacts> = {},
+): ApplicationRoleFacts {
+  return {
+    arn,
+    id: "AROAEXAMPLEAPP",
+    exists: true,
+    trust: {
+      Version: "2012-10-17",
+      Statement: [
+        {
+          Effect: "Allow",
+          Principal: { AWS: [`${roleBaseArn}nodes.example.com`, `${roleBaseArn}kiam-server`] },
+          Action: "sts:AssumeRole",
+        },
+      ],
+    },
+    trustsServer: "allowed",
+    trustsWorker: "allowed",
+    serverMay: "allowed",
+    reasons: [],
+    tried: undefined,
     ...change,
   };
 }

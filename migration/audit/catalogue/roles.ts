@@ -1,7 +1,9 @@
 import type { Catalogue } from "./entry.js";
+import { trustFindings } from "./trust.js";
 
 /** Roles, the namespaces that permit them and the policies that trust. */
 export const roleFindings = {
+  ...trustFindings,
   "annotation-managed-elsewhere": {
     title: "Somebody else manages a namespace's iam.amazonaws.com/permitted",
     severities: ["blocks"],
@@ -25,6 +27,47 @@ export const roleFindings = {
     consequence: "`pulumi destroy` deletes kiam's namespace with everything in it.",
     cure: "Set kiam.namespace to a name that is free.",
     acknowledgeable: false,
+  },
+  "permitted-differs-by-version": {
+    title: "An expression permits a role only as kiam is deployed here",
+    severities: ["warns"],
+    cause:
+      "kiam 4 puts ^ and $ around iam.amazonaws.com/permitted and matches the ARN; kiam 2 and 3, and 4 with --disable-strict-namespace-regexp, are content with a match anywhere, the former in the role as the pod names it. A role in use is permitted by the one and not by the other.",
+    consequence: "An update of kiam, or of its flags, takes these pods their role.",
+    cure: "Write an expression that matches the whole ARN.",
+    acknowledgeable: true,
+    source: "kiam pkg/server/policy.go, docs/UPGRADING.md",
+  },
+  "permitted-invalid": {
+    title: "A namespace's expression is not valid",
+    severities: ["blocks"],
+    cause:
+      "Pods there use roles, and its annotation is no regular expression that Go (RE2) compiles, such as one with look-ahead. The settings' own expressions are refused before that.",
+    consequence: "kiam refuses these pods every role.",
+    cure: "Set namespaces.<name>.permitted; `kiam-migrate permitted` proposes the tightest expression.",
+    acknowledgeable: true,
+    source: "kiam pkg/server/policy.go",
+  },
+  "permitted-too-wide": {
+    title: "A namespace permits roles that its pods do not use",
+    severities: ["warns"],
+    cause:
+      "The expression matches roles of the account, or of other namespaces' pods, that no pod in it uses, or every role (.*). Not counted are roles that it names one by one, and what kube2iam's allowed-roles allowed there already.",
+    consequence:
+      "Whoever may create pods in the namespace gets them: nothing else keeps it from the roles of others.",
+    cure: "`kiam-migrate permitted` proposes the tightest expression; acknowledge what is meant, such as roles of jobs that do not run just now.",
+    acknowledgeable: true,
+  },
+  "permitted-valid-by-accident": {
+    title: "A namespace's expression is valid only inside ^ and $",
+    severities: ["warns"],
+    cause:
+      "`*.*` is not valid Go, since there is nothing to repeat; it compiles once kiam 4 puts ^ in front.",
+    consequence:
+      "kiam 2 and 3, and 4 with --disable-strict-namespace-regexp, refuse the namespace every role.",
+    cure: "Write .* for every role, or better the expression that `kiam-migrate permitted` proposes.",
+    acknowledgeable: true,
+    source: "kiam pkg/server/policy.go; articles on the migration recommend *.*",
   },
   "role-not-assumable": {
     title: "The kiam-server role may not assume a role that pods use",
