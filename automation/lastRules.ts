@@ -1,4 +1,4 @@
-import { LocalWorkspace, type Deployment, type PulumiCommand } from "@pulumi/pulumi/automation";
+import type { Deployment, PulumiCommand } from "@pulumi/pulumi/automation";
 
 import { parseNodeReport } from "../migration/nodeReport.js";
 import type { BackendRules } from "../migration/plannedRules.js";
@@ -17,6 +17,8 @@ export async function readLastRules(
   stackName: string,
   { workDir, pulumi }: { workDir: string; pulumi?: PulumiCommand },
 ): Promise<Record<string, BackendRules[]>> {
+  // Not needed for --help, and slow to load.
+  const { LocalWorkspace } = await import("@pulumi/pulumi/automation/index.js");
   const workspace = await LocalWorkspace.create({ workDir, pulumiCommand: pulumi });
   return lastRules(await workspace.exportStack(stackName));
 }

@@ -3,6 +3,7 @@ import * as automation from "@pulumi/pulumi/automation";
 import { program } from "../components/program.js";
 import { stackConfiguration } from "../components/stackConfiguration.js";
 import type { SettingsInput } from "../migration/settings.js";
+import { projectName } from "./projectName.js";
 import { stackConfig } from "./stackConfig.js";
 
 export interface StackLocation {
@@ -21,9 +22,6 @@ export interface StackLocation {
   /** Plugins to use instead of the ones that Pulumi installs: name → directory. */
   plugins?: Record<string, string>;
 }
-
-/** Name of the Pulumi project, which every key of the configuration begins with. */
-export const projectName = "kube2iam-to-kiam";
 
 /**
  * Opens (or creates) a stack whose program runs in this very process.

@@ -1,6 +1,6 @@
-import { LocalWorkspace, type ConfigMap, type PulumiCommand } from "@pulumi/pulumi/automation";
+import type { ConfigMap, PulumiCommand } from "@pulumi/pulumi/automation";
 
-import { projectName } from "./openStack.js";
+import { projectName } from "./projectName.js";
 
 /**
  * The configuration of a stack as parseSettings takes it, secrets decrypted. Reads only.
@@ -12,6 +12,8 @@ export async function readStackSettings(
   stackName: string,
   { workDir, pulumi }: { workDir: string; pulumi?: PulumiCommand },
 ): Promise<Record<string, unknown>> {
+  // Not needed for --help, and slow to load.
+  const { LocalWorkspace } = await import("@pulumi/pulumi/automation/index.js");
   const workspace = await LocalWorkspace.create({ workDir, pulumiCommand: pulumi });
   return settingsOf(await workspace.getAllConfig(stackName));
 }

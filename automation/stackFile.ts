@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { isMap, isScalar, parseDocument, type Document } from "yaml";
 
-import { projectName } from "./openStack.js";
+import { projectName } from "./projectName.js";
 
 /** Where a stack's configuration is kept, as Pulumi finds it: stackConfigDir of Pulumi.yaml counts. */
 export async function stackFile(workDir: string, stackName: string): Promise<string> {

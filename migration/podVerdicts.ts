@@ -1,7 +1,8 @@
 import type { ClusterFacts, PodFacts } from "./clusterFacts.js";
 import { effectiveKube2iam, effectiveRoleBaseArn } from "./effectiveKube2iam.js";
 import { flagValue } from "./kube2iamFlags.js";
-import { isPermitted, resolveRoleArn } from "./permitted.js";
+import { isPermitted, resolveRoleArn, type PermittedMode } from "./permitted.js";
+import { permittedInForce, permittedMode } from "./permittedInForce.js";
 import type { Settings } from "./settings.js";
 
 /**
@@ -31,7 +32,8 @@ export interface PodVerdict {
 export function podVerdicts(settings: Settings, facts: ClusterFacts): PodVerdict[] {
   const kube2iam = effectiveKube2iam(settings, facts);
   const base = effectiveRoleBaseArn(settings, kube2iam);
-  const permitted = new Map(facts.namespaces.map((each) => [each.name, each.permitted]));
+  const inForce = permittedInForce(settings, facts);
+  const mode = permittedMode(settings);
   const byDefault =
     flagValue(facts.kube2iam?.commandLine ?? [], "default-role") !== undefined ||
     flagValue(facts.kube2iam?.commandLine ?? [], "auto-discover-default-role") === "true";
@@ -49,13 +51,12 @@ export function podVerdicts(settings: Settings, facts: ClusterFacts): PodVerdict
       const [first] = pods;
       if (first === undefined) return [];
       const role = roleOf(first, base);
-      const expression =
-        settings.namespaces[first.namespace]?.permitted ?? permitted.get(first.namespace);
+      const expression = inForce(first.namespace);
       return [
         {
           namespace: first.namespace,
           role,
-          ...judge(first, role, expression, facts),
+          ...judge(first, role, { expression, mode }, facts),
           pods: pods.map(({ name }) => name).sort(),
         },
       ];
@@ -69,9 +70,9 @@ function roleOf({ role }: PodFacts, base: string | undefined): string | undefine
 }
 
 function judge(
-  { hostNetwork, namespace }: PodFacts,
+  { hostNetwork, namespace, role: written }: PodFacts,
   role: string | undefined,
-  permitted: string | undefined,
+  { expression, mode }: { expression: string | undefined; mode: PermittedMode },
   { iam }: Pick<ClusterFacts, "iam">,
 ): Pick<PodVerdict, "verdict" | "because"> {
   if (hostNetwork) {
@@ -86,12 +87,12 @@ function judge(
       because: ["it has no role of its own, and kiam has no default role"],
     };
   }
-  const refusals = isPermitted(permitted, role)
+  const refusals = isPermitted(expression, mode === "as-written" ? (written ?? "") : role, mode)
     ? []
     : [
-        permitted === undefined || permitted === ""
+        expression === undefined || expression === ""
           ? `namespace ${namespace} permits no role`
-          : `namespace ${namespace} permits ${permitted}`,
+          : `namespace ${namespace} permits ${expression}`,
       ];
   const facts = iam?.roles[role];
   if (facts?.exists === false) refusals.push("there is no such role");

@@ -1,0 +1,74 @@
+import { Option } from "commander";
+
+import { audit } from "../migration/audit.js";
+import { isBlocking } from "../migration/audit/finding.js";
+import { podVerdicts } from "../migration/podVerdicts.js";
+import { stages, type Stage } from "../migration/stages.js";
+import { auditAsText, type AuditAnswer } from "./auditAnswer.js";
+import type { CommonOptions, Subcommand } from "./command.js";
+import { exitCodes } from "./exitCodes.js";
+import { look } from "./look.js";
+import { settingsOfStack } from "./settings.js";
+
+interface AuditOptions extends CommonOptions {
+  stage?: Stage;
+  iam: boolean;
+  log: boolean;
+  ssh: boolean;
+  tryAssumeRole: boolean;
+}
+
+/** `kiam-migrate audit`: what stands in the way, and a verdict for every pod. */
+export const auditCommand: Subcommand<AuditOptions> = {
+  name: "audit",
+  summary: "judge the cluster: what stands in the way, and a verdict for every pod",
+  declare: (command) =>
+    command
+      .description(
+        "Looks at the cluster, at IAM, at kube2iam's log and, over SSH, at every worker; changes nothing. " +
+          "Prints every finding with its code, what was seen, why it matters and how to fix it, then a " +
+          "verdict for the pods of every namespace and role.",
+      )
+      .addOption(
+        new Option("--stage <stage>", "judge for this stage instead of the stack's own").choices([
+          ...stages,
+        ]),
+      )
+      .option("--no-iam", "do not look at IAM")
+      .option("--no-log", "do not read kube2iam's log")
+      .option("--no-ssh", "do not look at the workers")
+      .option(
+        "--try-assume-role",
+        "really assume each role through the kiam-server role, where you may assume that one",
+        false,
+      )
+      .addHelpText(
+        "after",
+        `
+What to do with the answer:
+  A finding that blocks stops pulumi up, too. Mend its cause, or accept it in the
+  stack's configuration, by code and object and with a reason:
+
+    kube2iam-to-kiam:audit:
+      acknowledged:
+        - code: default-role-lost
+          object: namespace/web
+          reason: nothing there uses AWS
+
+  Every code is explained in docs/findings.md. To know today what will stand in
+  the way at the end, ask for the last stage: --stage retire`,
+      ),
+  async run(options, terminal) {
+    const settings = await settingsOfStack(options, terminal);
+    const facts = await look(settings, options, terminal);
+    const answer: AuditAnswer = {
+      stack: options.stack,
+      stage: settings.stage,
+      lookedAt: { iam: options.iam, log: options.log, ssh: options.ssh },
+      findings: audit(settings, facts),
+      pods: podVerdicts(settings, facts),
+    };
+    terminal.answer(options.json ? JSON.stringify(answer, null, 2) : auditAsText(answer));
+    return answer.findings.some(isBlocking) ? exitCodes.findings : exitCodes.ok;
+  },
+};

@@ -1,0 +1,69 @@
+import { stringify } from "yaml";
+
+import type { Disagreement, PermittedProposal } from "../migration/proposePermitted.js";
+
+/** What `kiam-migrate permitted --json` prints. */
+export interface PermittedAnswer {
+  stack: string;
+  /** Number of roles in the account that each proposal was proven on; undefined where they are not known. */
+  provenOn: number | undefined;
+  /** By namespace. */
+  proposals: ProvenProposal[];
+  /** The file that was written; undefined where none was. */
+  written: string | undefined;
+}
+
+export interface ProvenProposal extends PermittedProposal {
+  /** Roles on which it differs from what it was made of; empty where it is proven. */
+  disagreements: Disagreement[];
+}
+
+/** The answer for people; between its comments it can be pasted into the stack's configuration. */
+export function permittedAsText(answer: PermittedAnswer): string {
+  const { proposals, provenOn } = answer;
+  const differing = proposals.filter((each) => !each.unchanged);
+  const wrong = differing.filter((each) => each.disagreements.length > 0);
+  return [
+    ...(differing.length === 0
+      ? []
+      : [
+          provenOn === undefined
+            ? "# NOT proven on the account's roles: they could not be listed (iam:ListRoles)."
+            : `# Proven on all ${provenOn} roles of the account, and on every role in use.`,
+          ...differing.flatMap(({ namespace, current, reason }) => [
+            `# ${namespace}: ${reason}`,
+            `#   now ${current === undefined ? "it permits nothing" : JSON.stringify(current)}`,
+          ]),
+          stringify(
+            {
+              "kube2iam-to-kiam:namespaces": Object.fromEntries(
+                differing.map(({ namespace, permitted }) => [namespace, { permitted }]),
+              ),
+            },
+            { lineWidth: 0 },
+          ).trimEnd(),
+        ]),
+    ...wrong.flatMap(({ namespace, disagreements }) =>
+      disagreements.map(
+        ({ role, wanted }) =>
+          `# ${namespace}: NOT equivalent, ${role} would ${wanted ? "be refused" : "be permitted"}`,
+      ),
+    ),
+    conclusion(answer, differing.length, wrong.length),
+  ].join("\n");
+}
+
+function conclusion(
+  { proposals, stack, written }: PermittedAnswer,
+  differing: number,
+  wrong: number,
+): string {
+  if (proposals.length === 0) return "# No pod uses a role, and no namespace allows one.";
+  const same = proposals.length - differing;
+  if (wrong > 0)
+    return `# ${wrong} of ${differing} proposals are not equivalent; nothing was written.`;
+  if (written !== undefined) return `# Written to ${written}. pulumi up applies it.`;
+  return differing === 0
+    ? `# All ${same} namespaces permit exactly what they need.`
+    : `# ${differing} namespaces differ, ${same} permit exactly what they need. To write: kiam-migrate permitted --stack ${stack} --approve`;
+}

@@ -1,0 +1,95 @@
+import { InvalidArgumentError, Option } from "commander";
+
+import { readLastRules } from "../automation/lastRules.js";
+import { audit } from "../migration/audit.js";
+import { refuseBlocking, AuditError } from "../migration/audit/finding.js";
+import type { ClusterFacts } from "../migration/clusterFacts.js";
+import { previewAsMarkdown, previewAsText } from "../migration/describePreview.js";
+import { makePlan } from "../migration/plan.js";
+import { previewPlan, type KnownRules } from "../migration/planPreview.js";
+import { stages, type Stage } from "../migration/stages.js";
+import type { CommonOptions, Subcommand, Terminal } from "./command.js";
+import { exitCodes } from "./exitCodes.js";
+import { look } from "./look.js";
+import { settingsOfStack } from "./settings.js";
+
+interface PlanOptions extends CommonOptions {
+  stage?: Stage;
+  ssh: boolean;
+  markdown: boolean;
+}
+
+/** `kiam-migrate plan`: waves, steps, and each worker's rules before and after. */
+export const planCommand: Subcommand<PlanOptions> = {
+  name: "plan",
+  summary: "show the waves, the steps, and each worker's rules before and after",
+  declare: (command) =>
+    command
+      .description(
+        "Shows what an update would do to the workers: in which waves they move, the steps of each, the " +
+          "roles and pods on them, and their nat rules now beside those planned. It is the very plan that " +
+          "pulumi up carries out; unchanged input gives an identical plan. Changes nothing. " +
+          "The present rules are read over SSH, or taken from the last update's reports.",
+      )
+      .addOption(
+        new Option("--stage <stage>", "plan for this stage instead of the stack's own").choices([
+          ...stages,
+        ]),
+      )
+      .option("--no-ssh", "do not look at the workers; take the last update's reports")
+      .option("--markdown", "print it as Markdown, for a pull request", false),
+  async run(options, terminal) {
+    if (options.json && options.markdown) {
+      throw new InvalidArgumentError("--json and --markdown are two answers: choose one.");
+    }
+    const settings = await settingsOfStack(options, terminal);
+    const facts = await look(settings, { iam: false, log: false, ssh: options.ssh }, terminal);
+    try {
+      refuseBlocking(audit(settings, facts));
+    } catch (error) {
+      if (!(error instanceof AuditError)) throw error;
+      terminal.progress.note(error.message);
+      return exitCodes.findings;
+    }
+    const plan = makePlan(settings, facts);
+    const rules = await knownRules(options, facts, terminal);
+    const preview = previewPlan(options.stack, plan, facts, {
+      kiamPort: settings.kiam.agentPort,
+      ...rules,
+    });
+    terminal.answer(
+      options.json
+        ? JSON.stringify(preview, null, 2)
+        : options.markdown
+          ? previewAsMarkdown(preview)
+          : previewAsText(preview),
+    );
+    return exitCodes.ok;
+  },
+};
+
+async function knownRules(
+  { stack, cwd }: PlanOptions,
+  facts: ClusterFacts,
+  { progress }: Terminal,
+): Promise<{ known: KnownRules; unread: (worker: string) => string }> {
+  const known: KnownRules = {};
+  const last = await progress.run("the last update's reports", () =>
+    readLastRules(stack, { workDir: cwd }),
+  );
+  for (const [worker, present] of Object.entries(last)) {
+    known[worker] = { from: "last-update", present };
+  }
+  for (const [worker, seen] of Object.entries(facts.overSsh ?? {})) {
+    if ("failed" in seen) continue;
+    known[worker] = { from: "ssh", present: seen.natRules };
+  }
+  return {
+    known,
+    unread: (worker) => {
+      const seen = facts.overSsh?.[worker];
+      if (seen === undefined) return "nobody looked over SSH, and no update has reported them";
+      return "failed" in seen ? seen.message : "it showed none";
+    },
+  };
+}

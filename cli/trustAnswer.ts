@@ -1,0 +1,85 @@
+import type { AppliedTrust } from "../automation/applyTrust.js";
+import type { TrustDocument, TrustStatement } from "../migration/trust.js";
+
+/** What `kiam-migrate trust --json` prints. */
+export interface TrustAnswer {
+  stack: string;
+  /** The role that is let in, or taken out. */
+  principal: string;
+  removes: boolean;
+  roles: RoleTrustAnswer[];
+  /** Roles whose trust policy is not known, and why. */
+  unknown: { arn: string; why: string }[];
+  /** What was written; undefined without --approve. */
+  applied: AppliedTrust | undefined;
+}
+
+export interface RoleTrustAnswer {
+  arn: string;
+  reason: string;
+  current: TrustDocument;
+  proposed: TrustDocument;
+  /** The statement that is added. */
+  statement?: TrustStatement | undefined;
+  /** Why it cannot be written. */
+  obstacle: string | undefined;
+}
+
+/** The answer for people. */
+export function trustAsText(answer: TrustAnswer): string {
+  const { principal, removes, roles, unknown, applied } = answer;
+  const changing = roles.filter((role) => role.current !== role.proposed);
+  return [
+    `${removes ? "To be taken out" : "To be trusted"}: ${principal}`,
+    "",
+    ...roles.flatMap((role) => describe(role, removes, applied)),
+    ...unknown.map(({ arn, why }) => `  ${arn}\n    not known: ${why}`),
+    "",
+    conclusion(changing, answer),
+  ].join("\n");
+}
+
+function describe(role: RoleTrustAnswer, removes: boolean, applied?: AppliedTrust): string[] {
+  const { arn, current, proposed, statement, obstacle, reason } = role;
+  const failure = applied?.failed.find((each) => each.arn === arn)?.message;
+  const written = applied?.written.includes(arn) === true;
+  const lines = [`  ${arn}`];
+  if (failure !== undefined) lines.push(`    NOT written: ${failure}`);
+  else if (obstacle !== undefined) lines.push(`    cannot be written: ${obstacle}`);
+  else if (current === proposed) {
+    lines.push(`    ${removes ? "does not name it" : "trusts it"}: nothing to do`);
+  } else {
+    const why = reason === "recreated" ? " (the role it named is gone: it was created anew)" : "";
+    lines.push(`    ${written ? "written" : "to be written"}${why}:`);
+    lines.push(...indented(statement ?? proposed));
+  }
+  return lines;
+}
+
+function indented(document: object): string[] {
+  return JSON.stringify(document, null, 2)
+    .split("\n")
+    .map((line) => `      ${line}`);
+}
+
+function conclusion(
+  changing: readonly RoleTrustAnswer[],
+  { roles, unknown, applied, stack, removes }: TrustAnswer,
+): string {
+  const fine = roles.filter((role) => role.obstacle === undefined).length;
+  const stuck = roles.length - fine + unknown.length;
+  const rest = stuck === 0 ? "" : ` ${roleCount(stuck)} cannot be seen to: see above.`;
+  if (applied !== undefined) {
+    const failed =
+      applied.failed.length === 0 ? "" : ` ${roleCount(applied.failed.length)} failed.`;
+    return `${roleCount(applied.written.length)} written, ${applied.unchanged.length} had nothing to change.${failed}${rest} STS knows of it everywhere within some seconds.`;
+  }
+  const open = changing.filter((role) => role.obstacle === undefined).length;
+  return open === 0
+    ? `Nothing to do for ${roleCount(fine)}.${rest}`
+    : `${roleCount(open)} to be written; nothing was touched.${rest} To write: kiam-migrate trust --stack ${stack}${removes ? " --remove-workers" : ""} --approve`;
+}
+
+function roleCount(number: number): string {
+  return `${number} role${number === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,181 @@
+import assert from "node:assert/strict";
+import path from "node:path";
+
+import { CoreV1Api } from "@kubernetes/client-node";
+import { execa } from "execa";
+
+import { moveTo } from "../../automation/moveTo.js";
+import { silentProgress } from "../../automation/progress.js";
+import type { AuditAnswer } from "../../cli/auditAnswer.js";
+import type { TrustAnswer } from "../../cli/trustAnswer.js";
+import { readTrust } from "../../automation/applyTrust.js";
+import type { PlanPreview } from "../../migration/planPreview.js";
+import { startClusterOfApis, type ClusterOfApis } from "./clusterOfApis.js";
+
+/*
+ * The command line as a process, on the real engine, a real API server and the lab's IAM. Nodes
+ * and pods are objects that nothing runs: the looks over SSH and into logs are for test/cluster.
+ */
+
+const command = path.resolve(__dirname, "../../bin/kiam-migrate.mjs");
+
+async function kiamMigrate(args: string[], env: Record<string, string> = {}) {
+  const { stdout, stderr, exitCode } = await execa(process.execPath, [command, ...args], {
+    env,
+    reject: false,
+  });
+  return { stdout, stderr, exitCode };
+}
+
+describe("kiam-migrate's command line", function () {
+  this.timeout(60_000);
+
+  it("teaches by --help, for itself and for each command", async () => {
+    const { stdout, exitCode } = await kiamMigrate(["--help"]);
+    assert.equal(exitCode, 0);
+    for (const name of ["audit", "plan", "trust", "permitted"]) {
+      assert.match(stdout, new RegExp(`kiam-migrate ${name} --stack staging`));
+      const help = await kiamMigrate([name, "--help"]);
+      assert.equal(help.exitCode, 0);
+      assert.match(help.stdout, /Exit codes:\n {2}0 /);
+    }
+  });
+
+  it("refuses what it does not know with exit code 2, and says what", async () => {
+    const unknown = await kiamMigrate(["adit", "--stack", "x"]);
+    assert.equal(unknown.exitCode, 2);
+    assert.match(unknown.stderr, /unknown command 'adit'/);
+    const without = await kiamMigrate(["audit"]);
+    assert.equal(without.exitCode, 2);
+    assert.match(without.stderr, /--stack <name>/);
+    assert.equal(without.stdout, "");
+  });
+});
+
+describe("kiam-migrate on a stack", function () {
+  this.timeout(180_000);
+  let cluster: ClusterOfApis;
+
+  before("API server, IAM and engine", async function () {
+    cluster = await startClusterOfApis(this);
+    await cluster.open();
+    const core = cluster.api.config.makeApiClient(CoreV1Api);
+    await core.createNamespacedServiceAccount({
+      namespace: "orders",
+      body: { metadata: { name: "default" } },
+    });
+    await core.createNamespacedPod({
+      namespace: "orders",
+      body: {
+        metadata: { name: "orders-1", annotations: { "iam.amazonaws.com/role": "app-orders" } },
+        spec: { nodeName: "worker-1", containers: [{ name: "app", image: "app" }] },
+      },
+    });
+  });
+
+  after("stop what was started", () => cluster?.dispose());
+
+  const run = (name: string, ...args: string[]) =>
+    kiamMigrate(
+      [name, "--stack", "test", "--cwd", cluster.directory, ...args],
+      cluster.environment,
+    );
+
+  it("audits for the stage asked for, with a verdict for every pod", async () => {
+    const { stdout, stderr, exitCode } = await run("audit", "--no-ssh", "--json");
+    assert.equal(exitCode, 0, stderr);
+    const answer = JSON.parse(stdout) as AuditAnswer;
+    assert.equal(answer.stage, "prepare");
+    assert.deepEqual(
+      answer.pods.map(({ namespace, pods, verdict }) => [namespace, pods, verdict]),
+      [["orders", ["orders-1"], "refused"]],
+    );
+    const later = await run("audit", "--no-ssh", "--stage", "cutover");
+    assert.equal(later.exitCode, 1);
+    assert.match(
+      later.stdout,
+      /node\/worker-1: ssh\.hostKeys has no key for it \[host-key-unknown\]/,
+    );
+    assert.match(later.stdout, /see: docs\/findings\.md#host-key-unknown/);
+    assert.match(
+      later.stdout,
+      /stand in the way of stack test at stage cutover\. Not looked at: the workers over SSH\./,
+    );
+  });
+
+  it("shows the trust that is missing, adds it when told to, and has nothing to do then", async () => {
+    const early = await run("trust");
+    assert.equal(early.exitCode, 1);
+    assert.match(early.stdout, /there is no role \S+role\/kiam-server yet/);
+
+    await moveTo(await cluster.open(), "prepare", { progress: silentProgress });
+    const before = await readTrust(cluster.iam, "app-orders");
+    const shown = await run("trust", "--json");
+    assert.equal(shown.exitCode, 1, shown.stderr);
+    const { roles } = JSON.parse(shown.stdout) as TrustAnswer;
+    assert.equal(roles.find(({ arn }) => arn.endsWith("/app-orders"))?.reason, "missing");
+    assert.deepEqual(await readTrust(cluster.iam, "app-orders"), before, "nothing was touched");
+
+    const approved = await run("trust", "--approve");
+    assert.equal(approved.exitCode, 0, approved.stdout + approved.stderr);
+    const after = await readTrust(cluster.iam, "app-orders");
+    assert.deepEqual(
+      [after.Statement].flat().slice(0, -1),
+      [before.Statement].flat(),
+      "what was there stays as it was",
+    );
+    const again = await run("trust", "--approve");
+    assert.equal(again.exitCode, 0);
+    assert.match(again.stdout, /0 roles written/);
+  });
+
+  it("keeps the workers' trust as long as kube2iam runs", async () => {
+    const { stderr, exitCode } = await run("trust", "--remove-workers", "--approve");
+    assert.equal(exitCode, 3);
+    assert.match(stderr, /kube2iam still runs/);
+  });
+
+  it("plans, the same for the same input", async () => {
+    const refused = await run("plan", "--no-ssh", "--stage", "cutover");
+    assert.equal(refused.exitCode, 1);
+    assert.match(refused.stderr, /host-key-unknown/);
+
+    const first = await run("plan", "--no-ssh", "--json");
+    assert.equal(first.exitCode, 0, first.stderr);
+    assert.equal((await run("plan", "--no-ssh", "--json")).stdout, first.stdout);
+    const preview = JSON.parse(first.stdout) as PlanPreview;
+    assert.deepEqual(
+      preview.workers.map(({ name, wave, rules }) => [name, wave, "unread" in rules]),
+      [["worker-1", "canary-1", true]],
+    );
+    const markdown = await run("plan", "--no-ssh", "--markdown");
+    assert.match(markdown.stdout, /^### kube2iam to kiam: stack `test` at stage `prepare`/);
+    assert.equal((await run("plan", "--json", "--markdown")).exitCode, 2);
+  });
+
+  it("names every problem of the settings with exit code 2", async () => {
+    await cluster.open({ kiam: { region: "nowhere" }, workers: { waveSize: "0%" } });
+    const { stderr, exitCode } = await run("audit");
+    await cluster.open();
+    assert.equal(exitCode, 2);
+    assert.match(stderr, /kiam\.region/);
+    assert.match(stderr, /workers\.waveSize/);
+  });
+
+  it("says which call failed with exit code 3", async () => {
+    const nobody = { ...cluster.environment, KUBECONFIG: path.join(cluster.directory, "none") };
+    const { stderr, exitCode, stdout } = await kiamMigrate(
+      ["audit", "--stack", "test", "--cwd", cluster.directory],
+      nobody,
+    );
+    assert.equal(exitCode, 3);
+    assert.equal(stdout, "");
+    assert.match(stderr, /looking at the cluster/);
+    const noStack = await kiamMigrate(
+      ["audit", "--stack", "elsewhere", "--cwd", cluster.directory],
+      cluster.environment,
+    );
+    assert.equal(noStack.exitCode, 3);
+    assert.match(noStack.stderr, /elsewhere/);
+  });
+});
