@@ -118,18 +118,18 @@ export function proposePermitted(settings: Settings, facts: ClusterFacts): Permi
 }
 
 /**
- * Proves a proposal on every role given, such as all of the account: what kube2iam's matcher (or the
+ * Proves a proposal on every role given, such as all of the account, and on those in use there: what kube2iam's matcher (or the
  * pods) allow is what kiam's matcher permits.
  *
  * @param roles ARNs; in mode as-written, names
  * @returns where they differ; empty where they agree on all
  */
 export function verifyProposal(
-  { permitted, basis }: Pick<PermittedProposal, "permitted" | "basis">,
+  { permitted, basis, roles: used }: Pick<PermittedProposal, "permitted" | "basis" | "roles">,
   roles: readonly string[],
 ): Disagreement[] {
   const besides = new Set(basis.exactly);
-  return [...new Set([...roles, ...basis.exactly])].flatMap((role) => {
+  return [...new Set([...roles, ...used, ...basis.exactly])].flatMap((role) => {
     const { allowed, mode } = basis;
     const wanted =
       besides.has(role) || (allowed !== undefined && isAllowed(allowed.entries, role, allowed));
