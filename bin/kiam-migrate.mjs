@@ -2,6 +2,7 @@
 // The package is TypeScript; tsx loads it.
 import { register } from "tsx/cjs/api";
 import { createRequire } from "node:module";
+import process from "node:process";
 
 register();
 const { kiamMigrate, processTerminal } = createRequire(import.meta.url)("../cli/main.ts");

@@ -89,7 +89,7 @@ export interface TrustChange {
    * is not: it was created anew, which makes it another one. present: it may assume the role.
    */
   reason: "missing" | "recreated" | "present";
-  /** Why IAM would refuse `proposed`, and what to do; undefined where it would not. */
+  /** Why IAM would refuse `proposed`, or it would be of no use, and what to do; else undefined. */
   obstacle: string | undefined;
 }
 
@@ -104,15 +104,17 @@ export function trustChange(
   principalId?: string,
 ): TrustChange {
   const caller = { arn: principalArn, id: principalId ?? "none", policies: undefined };
-  const trusted = evaluateAssumeRole({ caller, target: { arn: "", trust: document } }).trust;
-  const proposed = trusted === "allowed" ? document : withTrust(document, principalArn);
+  const trusted = (trust: TrustDocument) =>
+    evaluateAssumeRole({ caller, target: { arn: "", trust } }).trust;
+  const proposed = trusted(document) === "allowed" ? document : withTrust(document, principalArn);
+  const denied = trusted(proposed) === "denied" ? deniedObstacle(principalArn) : undefined;
   if (proposed === document) {
     return {
       current: document,
       proposed,
       statement: undefined,
       reason: "present",
-      obstacle: undefined,
+      obstacle: denied,
     };
   }
   const gone = (statements: TrustStatement[]) => statements.flatMap(gonePrincipals);
@@ -122,8 +124,12 @@ export function trustChange(
     proposed,
     statement: listOf(proposed.Statement).find(isOwn),
     reason: gone(listOf(document.Statement)).length > 0 ? "recreated" : "missing",
-    obstacle: left.length === 0 ? undefined : goneObstacle(left),
+    obstacle: left.length > 0 ? goneObstacle(left) : denied,
   };
+}
+
+function deniedObstacle(principalArn: string): string {
+  return `a statement of its trust policy denies ${principalArn}, which no other statement can allow again: take the denial out by hand, if it is not meant`;
 }
 
 /** IAM itself says "Invalid principal in policy" and no more. */

@@ -108,7 +108,10 @@ function judgeTrust(
       },
     ];
   }
-  const onlyWorkers = role.trustsWorker === "allowed";
+  const denial = role.reasons.find(
+    (reason) => reason.startsWith("the trust policy of") && reason.includes(" denies "),
+  );
+  const onlyWorkers = denial === undefined && role.trustsWorker === "allowed";
   return [
     {
       code: onlyWorkers ? "role-trusts-only-workers" : "role-does-not-trust-server",
@@ -116,7 +119,7 @@ function judgeTrust(
       object,
       seen: onlyWorkers
         ? `its trust policy names the workers' role ${iam.workerRoleArn} and not ${server} (used by ${user})`
-        : `its trust policy names neither ${server} nor the workers' role (used by ${user})`,
+        : `${denial ?? `its trust policy names neither ${server} nor the workers' role`} (used by ${user})`,
       why,
       fix,
     },

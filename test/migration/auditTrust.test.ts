@@ -93,6 +93,13 @@ describe("audit of the roles in IAM", () => {
       assert.match(finding.fix, /kiam-migrate trust/);
     });
 
+    it("say so where the trust policy denies it", () => {
+      const reasons = [`the trust policy of ${arn} denies ${server}`];
+      const [finding] = findings(withRole({ ...untrusting, reasons }));
+      assert.equal(finding?.code, "role-does-not-trust-server");
+      assert.match(finding.seen, /denies/);
+    });
+
     it("warn as long as there is no kiam-server role to trust", () => {
       const early = withRole(untrusting, {
         serverRole: { arn: server, id: undefined, exists: false },

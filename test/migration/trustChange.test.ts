@@ -62,6 +62,13 @@ describe("trustChange", () => {
     assert.match(obstacle ?? "", /names AROAJQ.*IAM refuses.*remove it/);
   });
 
+  it("does not pass over a denial, which no statement overrides", () => {
+    const denial = trusts(kiam, { Effect: "Deny" });
+    const change = trustChange(document(trusts(worker), denial), kiam);
+    assert.match(change.obstacle ?? "", /denies .*kiam-server/);
+    assert.match(trustChange(document(own(kiam), denial), kiam).obstacle ?? "", /denies/);
+  });
+
   it("adds nothing where the whole account is trusted", () => {
     const root = document(trusts("arn:aws:iam::123456789012:root"));
     assert.equal(trustChange(root, kiam).reason, "present");
