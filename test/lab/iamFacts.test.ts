@@ -229,58 +229,58 @@ describe("facts from IAM", function () {
       assert.equal(roles[orders]?.tried, undefined);
       assert.equal(roles[orders]?.trustsServer, "allowed");
     });
-  });
 
-  it("reads role by role where listing is refused, and says what it may not read", async () => {
-    const auditor = await mayOnly("iam:GetRole");
-    as(auditor);
-    const { account, unread, roles, serverRole } = await read();
-    as(aws.admin);
-    assert.equal(account, undefined);
-    assert.equal(serverRole.exists, true);
-    assert.deepEqual(
-      unread.map((each) => each.split(":")[0]),
-      [`policies of role kiam-server`, `policies of role ${nodeRoles.masters}`],
-    );
-    assert.deepEqual(
-      Object.values(roles).map(({ exists, serverMay }) => [exists, serverMay]),
-      [
-        [true, "unknown"],
-        [true, "unknown"],
-        [true, "unknown"],
-        [false, "unknown"],
-        [undefined, "unknown"],
-      ],
-    );
-  });
+    it("reads role by role where listing is refused, and says what it may not read", async () => {
+      const auditor = await mayOnly("iam:GetRole");
+      as(auditor);
+      const { account, unread, roles, serverRole } = await read();
+      as(aws.admin);
+      assert.equal(account, undefined);
+      assert.equal(serverRole.exists, true);
+      assert.deepEqual(
+        unread.map((each) => each.split(":")[0]),
+        [`policies of role kiam-server`, `policies of role ${nodeRoles.masters}`],
+      );
+      assert.deepEqual(
+        Object.values(roles).map(({ exists, serverMay }) => [exists, serverMay]),
+        [
+          [true, "unknown"],
+          [true, "unknown"],
+          [true, "unknown"],
+          [false, "unknown"],
+          [undefined, "unknown"],
+        ],
+      );
+    });
 
-  async function mayOnly(...actions: string[]): Promise<Credentials> {
-    await iam.send(
-      new CreateRoleCommand({
-        RoleName: "auditor",
-        AssumeRolePolicyDocument: trusting("arn:aws:iam::123456789012:root"),
-      }),
-    );
-    await iam.send(
-      new PutRolePolicyCommand({
-        RoleName: "auditor",
-        PolicyName: "reads",
-        PolicyDocument: document({ Effect: "Allow", Action: actions, Resource: "*" }),
-      }),
-    );
-    const { Credentials: given } = await aws.sts(aws.admin).send(
-      new AssumeRoleCommand({
-        RoleArn: roleArn({ name: "auditor" }),
-        RoleSessionName: "audit",
-        DurationSeconds: 900,
-      }),
-    );
-    return {
-      accessKeyId: given?.AccessKeyId ?? "",
-      secretAccessKey: given?.SecretAccessKey ?? "",
-      sessionToken: given?.SessionToken,
-    };
-  }
+    async function mayOnly(...actions: string[]): Promise<Credentials> {
+      await iam.send(
+        new CreateRoleCommand({
+          RoleName: "auditor",
+          AssumeRolePolicyDocument: trusting("arn:aws:iam::123456789012:root"),
+        }),
+      );
+      await iam.send(
+        new PutRolePolicyCommand({
+          RoleName: "auditor",
+          PolicyName: "reads",
+          PolicyDocument: document({ Effect: "Allow", Action: actions, Resource: "*" }),
+        }),
+      );
+      const { Credentials: given } = await aws.sts(aws.admin).send(
+        new AssumeRoleCommand({
+          RoleArn: roleArn({ name: "auditor" }),
+          RoleSessionName: "audit",
+          DurationSeconds: 900,
+        }),
+      );
+      return {
+        accessKeyId: given?.AccessKeyId ?? "",
+        secretAccessKey: given?.SecretAccessKey ?? "",
+        sessionToken: given?.SessionToken,
+      };
+    }
+  });
 
   it("knows nothing with credentials of nobody, and says so once", async () => {
     as({ accessKeyId: "AKIAUNKNOWN000000000", secretAccessKey: "x" });
