@@ -1,4 +1,5 @@
 import { matchesIamPattern } from "./iamPattern.js";
+import { listOf, type OneOrMore } from "./oneOrMore.js";
 
 /**
  * Whether a role may assume another, judged from policy documents alone; it explains an
@@ -10,9 +11,6 @@ import { matchesIamPattern } from "./iamPattern.js";
  * Not looked at: permissions boundaries and service control policies.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
  */
-
-/** One or several of something, as policy documents allow both. */
-type OneOrMore<T> = T | T[];
 
 export interface PolicyStatement {
   Effect: "Allow" | "Deny";
@@ -205,8 +203,4 @@ function isRoleId(principal: string): boolean {
 
 function statementsOf(document: PolicyDocument): PolicyStatement[] {
   return listOf(document.Statement);
-}
-
-function listOf<T>(value: OneOrMore<T>): T[] {
-  return Array.isArray(value) ? value : [value];
 }

@@ -1,5 +1,6 @@
-/** The change to an application role's trust policy that lets the kiam server assume it. */
-import { evaluateAssumeRole } from "./assumeRole.js";
+import { listOf } from "./oneOrMore.js";
+
+/** A role's trust policy, and the statement in it that lets the kiam server assume the role. */
 
 /** One principal or several, by kind (AWS, Service, Federated, CanonicalUser). */
 type Principals = Record<string, string | string[]>;
@@ -21,9 +22,6 @@ export interface TrustDocument {
 
 /** Sid of the statement that is the migration's own; no other statement is ever changed. */
 export const trustSid = "KiamServer";
-
-const listOf = <T>(value: T | T[] | undefined): T[] =>
-  value === undefined ? [] : Array.isArray(value) ? value : [value];
 
 const awsPrincipals = (statement: TrustStatement): string[] =>
   typeof statement.Principal === "object" ? listOf(statement.Principal.AWS) : [];
@@ -77,70 +75,7 @@ export function withTrust(document: TrustDocument, principalArn: string): TrustD
   };
 }
 
-/** What a role's trust policy is to become, and why. */
-export interface TrustChange {
-  current: TrustDocument;
-  /** The same object as `current` where nothing has to change. */
-  proposed: TrustDocument;
-  /** The statement that `proposed` has anew, or in another form; undefined where nothing changes. */
-  statement: TrustStatement | undefined;
-  /**
-   * missing: the principal is not named. recreated: a role that is gone is named, and the principal
-   * is not: it was created anew, which makes it another one. present: it may assume the role.
-   */
-  reason: "missing" | "recreated" | "present";
-  /** Why IAM would refuse `proposed`, or it would be of no use, and what to do; else undefined. */
-  obstacle: string | undefined;
-}
-
-/**
- * The change that lets `principalArn` assume the role; see {@link withTrust}.
- *
- * @param principalId its unique id (AROA…), where it is known
- */
-export function trustChange(
-  document: TrustDocument,
-  principalArn: string,
-  principalId?: string,
-): TrustChange {
-  const caller = { arn: principalArn, id: principalId ?? "none", policies: undefined };
-  const trusted = (trust: TrustDocument) =>
-    evaluateAssumeRole({ caller, target: { arn: "", trust } }).trust;
-  const proposed = trusted(document) === "allowed" ? document : withTrust(document, principalArn);
-  const denied = trusted(proposed) === "denied" ? deniedObstacle(principalArn) : undefined;
-  if (proposed === document) {
-    return {
-      current: document,
-      proposed,
-      statement: undefined,
-      reason: "present",
-      obstacle: denied,
-    };
-  }
-  const gone = (statements: TrustStatement[]) => statements.flatMap(gonePrincipals);
-  const left = gone(listOf(proposed.Statement));
-  return {
-    current: document,
-    proposed,
-    statement: listOf(proposed.Statement).find(isOwn),
-    reason: gone(listOf(document.Statement)).length > 0 ? "recreated" : "missing",
-    obstacle: left.length > 0 ? goneObstacle(left) : denied,
-  };
-}
-
-function deniedObstacle(principalArn: string): string {
-  return `a statement of its trust policy denies ${principalArn}, which no other statement can allow again: take the denial out by hand, if it is not meant`;
-}
-
-/** IAM itself says "Invalid principal in policy" and no more. */
-function goneObstacle(ids: readonly string[]): string {
-  return (
-    `its trust policy names ${ids.join(", ")}, a role or user that was deleted (and perhaps ` +
-    "created again: it is another one then). IAM refuses any change while it is named: " +
-    "replace it by the ARN of the new one, or remove it, then run this again"
-  );
-}
-
-function isOwn(statement: TrustStatement): boolean {
+/** Whether a statement is the migration's own. */
+export function isOwn(statement: TrustStatement): boolean {
   return statement.Sid === trustSid;
 }

@@ -1,5 +1,6 @@
 import type { ApplicationRoleFacts, IamFacts } from "./iamFacts.js";
-import { trustChange, type TrustChange, type TrustDocument } from "./trust.js";
+import type { TrustDocument } from "./trust.js";
+import { trustChange, type TrustChange } from "./trustChange.js";
 import { withoutTrust, type TrustRemoval } from "./trustRemoval.js";
 
 /** A change to one application role's trust policy. */

@@ -1,4 +1,5 @@
 /** The change to an application role's trust policy once kube2iam is gone: the workers' role leaves it. */
+import { listOf } from "./oneOrMore.js";
 import { gonePrincipals, type TrustDocument, type TrustStatement } from "./trust.js";
 
 /** What a role's trust policy is to become without a principal. */
@@ -61,6 +62,3 @@ function withoutPrincipal(statement: TrustStatement, arn: string): TrustStatemen
   const rest = Object.entries(Principal).filter(([kind]) => kind !== "AWS");
   return rest.length === 0 ? [] : [{ ...statement, Principal: Object.fromEntries(rest) }];
 }
-
-const listOf = <T>(value: T | T[] | undefined): T[] =>
-  value === undefined ? [] : Array.isArray(value) ? value : [value];

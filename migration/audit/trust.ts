@@ -3,6 +3,7 @@ import { effectiveKube2iam, effectiveRoleBaseArn } from "../effectiveKube2iam.js
 import { ownRoleArns } from "../iamChain.js";
 import type { ApplicationRoleFacts, IamFacts } from "../iamFacts.js";
 import { matchesIamPattern } from "../iamPattern.js";
+import { listOf } from "../oneOrMore.js";
 import { accountOf } from "../roleArn.js";
 import { rolesInUse } from "../rolesInUse.js";
 import type { Settings } from "../settings.js";
@@ -143,8 +144,9 @@ function stale(role: ApplicationRoleFacts, iam: IamFacts): Finding[] {
 }
 
 function goneIds({ trust }: ApplicationRoleFacts, { serverRole }: IamFacts): string[] {
-  const statements = trust === undefined ? [] : [trust.Statement].flat();
-  return statements.flatMap(gonePrincipals).filter((id) => id !== serverRole.id);
+  return listOf(trust?.Statement)
+    .flatMap(gonePrincipals)
+    .filter((id) => id !== serverRole.id);
 }
 
 function judgeServer(

@@ -1,12 +1,8 @@
 import assert from "node:assert/strict";
 
 import type { ApplicationRoleFacts, IamFacts } from "../../migration/iamFacts.js";
-import {
-  trustChange,
-  trustSid,
-  type TrustDocument,
-  type TrustStatement,
-} from "../../migration/trust.js";
+import { trustSid, type TrustDocument, type TrustStatement } from "../../migration/trust.js";
+import { trustChange } from "../../migration/trustChange.js";
 import { trustChanges, trustRemovals } from "../../migration/trustChanges.js";
 import { withoutTrust } from "../../migration/trustRemoval.js";
 
