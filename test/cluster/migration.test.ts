@@ -1,16 +1,8 @@
 import assert from "node:assert/strict";
 
-import { silentProgress } from "../../automation/progress.js";
-import { labAwsCommand } from "../../lab/aws/command.js";
 import type { Cluster } from "../../lab/cluster/cluster.js";
-import { findRunningLab } from "../../lab/cluster/lock.js";
-import { startCluster } from "../../lab/cluster/start.js";
-import { buildImages } from "../../lab/images/images.js";
-import { inOperatorNetwork } from "../../lab/inOperatorNetwork.js";
-import { resolveParts } from "../../lab/parts/resolve.js";
-import type { Parts } from "../../lab/parts/types.js";
-import { needsRoot, skipBecause } from "../support/requirements.js";
-import type * as operate from "./operate.js";
+import { bootProduction, call } from "./boot.js";
+import type { Programs } from "./operate.js";
 
 /*
  * The whole program on the embedded cluster, under load: what is missing stops it before the
@@ -19,23 +11,10 @@ import type * as operate from "./operate.js";
  * where stand-ins run; `npm start` says which do.
  */
 
-type Operate = typeof operate;
-
 describe("migration on the embedded cluster", function () {
   this.timeout(300_000);
   let cluster: Cluster | undefined;
-  let programs: Pick<Parts, "engine" | "plugins">;
-
-  function call<Name extends keyof Operate>(
-    name: Name,
-    ...args: Parameters<Operate[Name]>
-  ): Promise<Awaited<ReturnType<Operate[Name]>>> {
-    return inOperatorNetwork<Awaited<ReturnType<Operate[Name]>>>(
-      require.resolve("./operate.ts"),
-      name,
-      args,
-    ).result;
-  }
+  let programs: Programs;
 
   async function assertUnmoved(): Promise<void> {
     for (const [worker, systems] of Object.entries(await call("rules"))) {
@@ -44,20 +23,7 @@ describe("migration on the embedded cluster", function () {
   }
 
   before("boot", async function () {
-    needsRoot(this);
-    if (findRunningLab() !== undefined)
-      skipBecause(this, "needs the machine's one embedded cluster, and one runs already");
-    const parts = await resolveParts({}, silentProgress);
-    programs = { engine: parts.engine, plugins: parts.plugins };
-    const images = await buildImages(parts, silentProgress);
-    cluster = await startCluster({
-      workers: 2,
-      parts,
-      images,
-      progress: silentProgress,
-      awsCommand: (paths) => labAwsCommand(parts.python, paths),
-    });
-    await call("production");
+    ({ cluster, programs } = await bootProduction(this));
   });
 
   after("take down", () => cluster?.stop());
@@ -91,10 +57,19 @@ describe("migration on the embedded cluster", function () {
   });
 
   it("stops before the agents where the CA directory is wrong, naming the setting", async () => {
+    const kiam = { caHostPath: "/usr/share/ca-certificates" };
+    const { failure: audited } = await call("move", programs, "retire", { kiam });
+    assert.match(audited, /node\/master-1: .*\[ca-path-wrong\]/);
+    // Acknowledged, it is the server itself that shows it.
+    const acknowledged = [
+      { code: "ca-path-wrong" as const, object: "node/master-1", reason: "to see the gate" },
+    ];
     const { failure: message } = await call("move", programs, "retire", {
-      kiam: { caHostPath: "/usr/share/ca-certificates" },
+      kiam,
+      audit: { acknowledged },
     });
     assert.match(message, /caHostPath/);
+    assert.doesNotMatch(message, /ca-path-wrong\]/);
     await assertUnmoved();
   });
 
@@ -105,6 +80,14 @@ describe("migration on the embedded cluster", function () {
     assert.match(message, /kiam-server/);
     await assertUnmoved();
     await call("giveServerPolicy", policy);
+  });
+
+  let plannedRules: Record<string, { present: string[]; planned: string[] }>;
+
+  it("plans from the rules that the workers have", async () => {
+    plannedRules = await call("plannedRules", programs, "retire");
+    const present = Object.entries(plannedRules).map(([worker, rules]) => [worker, rules.present]);
+    assert.deepEqual(Object.fromEntries(present), await call("natRules"));
   });
 
   it("goes to the end when all is there, and declares exactly what is there", async () => {
@@ -139,6 +122,8 @@ describe("migration on the embedded cluster", function () {
       "what the engine did, in its order",
     );
     assert.deepEqual(await call("rules"), { "worker-1": "kiam", "worker-2": "kiam" });
+    const rules = Object.entries(plannedRules).map(([worker, each]) => [worker, each.planned]);
+    assert.deepEqual(await call("natRules"), Object.fromEntries(rules), "as planned");
     assert.deepEqual(await call("preview", programs, "retire"), []);
   });
 

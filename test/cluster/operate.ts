@@ -2,6 +2,8 @@
  * What the tests of the embedded cluster do as its operator. Called in the operator's network
  * (lab/inOperatorNetwork.ts); arguments and results survive JSON.
  */
+import { delimiter, join } from "node:path";
+
 import {
   DeleteRolePolicyCommand,
   PutRolePolicyCommand,
@@ -11,6 +13,8 @@ import {
 import { destroyAll, moveTo, pendingChanges } from "../../automation/moveTo.js";
 import { silentProgress } from "../../automation/progress.js";
 import { UpdateFailedError, type CompletedStep } from "../../automation/updateWatcher.js";
+import type { AuditAnswer } from "../../cli/auditAnswer.js";
+import { kiamMigrate } from "../../cli/main.js";
 import { adminIam } from "../../lab/aws/admin.js";
 import { openCluster } from "../../lab/cluster/start.js";
 import { readNatRules, systemsInOrder } from "../../lab/natRules.js";
@@ -23,10 +27,12 @@ import { applicationRoles, roleArn, seedRoles } from "../../lab/workload/roles.j
 import { summarise, type Summary } from "../../lab/workload/summary.js";
 import { addTrust } from "../../lab/workload/trust.js";
 import { kubeConfig } from "../../migration/kubernetesApi.js";
+import type { PlanPreview } from "../../migration/planPreview.js";
+import type { PodVerdict } from "../../migration/podVerdicts.js";
 import type { SettingsInput } from "../../migration/settings.js";
 import type { Stage } from "../../migration/stages.js";
 
-type Programs = Pick<Parts, "engine" | "plugins">;
+export type Programs = Pick<Parts, "engine" | "plugins">;
 
 /** Settings of a test, laid over the lab's own, section by section. */
 export type Change = { [Section in keyof SettingsInput]?: Partial<SettingsInput[Section]> };
@@ -40,9 +46,14 @@ async function open(programs: Programs, stage: Stage, change: Change) {
     ...settings,
     ...change,
     kiam: { ...settings.kiam, ...change.kiam },
+    ssh: {
+      ...settings.ssh,
+      ...change.ssh,
+      hostKeys: { ...settings.ssh?.hostKeys, ...change.ssh?.hostKeys },
+    },
   } as SettingsInput;
   const stack = await labStack(cluster, programs, environment, changed);
-  return { cluster, stack };
+  return { cluster, stack, environment };
 }
 
 /** The cluster as production looks before the migration, under load. */
@@ -122,4 +133,84 @@ export async function rules(): Promise<Record<string, string>> {
 export async function load(): Promise<Summary> {
   const cluster = await openCluster();
   return summarise(readLabRecords(cluster.paths), { until: Date.now() });
+}
+
+export { makeMistakes, mendMistakes } from "./mistakes.js";
+
+/** Answers of a command of kiam-migrate on the lab's stack; `--json` is added. */
+async function kiamMigrateJson(
+  programs: Programs,
+  stage: Stage,
+  change: Change,
+  args: string[],
+): Promise<unknown> {
+  const { stack, environment } = await open(programs, stage, change);
+  const { workDir } = stack.workspace;
+  Object.assign(process.env, environment, {
+    PULUMI_BACKEND_URL: `file://${join(workDir, "state")}`,
+    PATH: [join(programs.engine.root, "bin"), environment.PATH ?? ""].join(delimiter),
+  });
+  let answer = "";
+  const said: string[] = [];
+  const terminal = {
+    answer: (text: string) => void (answer += text),
+    progress: { ...silentProgress, note: (text: string) => void said.push(text) },
+  };
+  await kiamMigrate([...args, "--stack", "lab", "--cwd", workDir, "--json"], terminal);
+  if (answer === "") throw new Error(`kiam-migrate ${args.join(" ")}: ${said.join("\n")}`);
+  return JSON.parse(answer);
+}
+
+/**
+ * What the audit finds for a stage that stands in the way or has to be looked at, as
+ * `severity code object`, and its verdicts. What every run in the lab has is acknowledged.
+ */
+export async function audit(
+  programs: Programs,
+  stage: Stage,
+  change: Change = {},
+): Promise<{ findings: string[]; pods: PodVerdict[] }> {
+  const acknowledged = [
+    {
+      code: "single-server" as const,
+      object: "node/master-1",
+      reason: "the lab has one master",
+    },
+    ...applicationRoles.map(({ namespace }) => ({
+      code: "credentials-churn" as const,
+      object: `namespace/${namespace}`,
+      reason: "the load asks without pause, to see every gap",
+    })),
+  ];
+  const answer = (await kiamMigrateJson(programs, stage, { ...change, audit: { acknowledged } }, [
+    "audit",
+    "--stage",
+    stage,
+  ])) as AuditAnswer;
+  return {
+    findings: answer.findings
+      .filter((finding) => finding.severity !== "informs" && finding.acknowledged === undefined)
+      .map(({ severity, code, object }) => `${severity} ${code} ${object}`),
+    pods: answer.pods,
+  };
+}
+
+/** The rules that `kiam-migrate plan` says each worker has, and will have. */
+export async function plannedRules(
+  programs: Programs,
+  stage: Stage,
+): Promise<Record<string, { present: string[]; planned: string[] }>> {
+  const { workers } = (await kiamMigrateJson(programs, stage, {}, ["plan"])) as PlanPreview;
+  return Object.fromEntries(
+    workers.map(({ name, rules }) => {
+      if ("unread" in rules) throw new Error(`${name}: ${rules.unread}`);
+      const flat = (backends: typeof rules.present) => backends.flatMap((each) => each.rules);
+      return [name, { present: flat(rules.present), planned: flat(rules.planned) }];
+    }),
+  );
+}
+
+/** Every nat/PREROUTING rule of each worker. */
+export async function natRules(): Promise<Record<string, string[]>> {
+  return readNatRules(await openCluster());
 }

@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+
+import type { Cluster } from "../../lab/cluster/cluster.js";
+import { bootProduction, call } from "./boot.js";
+import { foundMistakes, mistakenSettings, type Former } from "./mistakes.js";
+import type { Programs } from "./operate.js";
+
+/*
+ * `kiam-migrate audit` on the embedded cluster: real API server, pods, workers over SSH, kube2iam's
+ * log and IAM. What cannot be had here (security groups, cloud images, other CNIs) is for
+ * test/migration.
+ */
+
+describe("kiam-migrate audit on the embedded cluster", function () {
+  this.timeout(300_000);
+  let cluster: Cluster | undefined;
+  let programs: Programs;
+  let former: Former | undefined;
+
+  before("boot and prepare", async function () {
+    ({ cluster, programs } = await bootProduction(this));
+    assert.equal((await call("move", programs, "prepare")).failure, "");
+    await call("trust");
+  });
+
+  after("take down", () => cluster?.stop());
+
+  it("finds nothing that stands in the way or has to be looked at in a cluster in order", async () => {
+    assert.deepEqual((await call("audit", programs, "cutover")).findings, []);
+  });
+
+  it("says of every pod that kiam would supply its role", async () => {
+    const { pods } = await call("audit", programs, "cutover");
+    assert.deepEqual(
+      pods.map(({ namespace, verdict, because }) => [namespace, verdict, because]),
+      ["batch", "orders", "payments", "reports"].map((namespace) => [namespace, "ready", []]),
+    );
+  });
+
+  it("names each of fourteen mistakes made at once, and nothing else", async () => {
+    former = await call("makeMistakes");
+    const key = await cluster?.hostKey("worker-1");
+    assert.ok(key !== undefined);
+    const { findings } = await call("audit", programs, "cutover", mistakenSettings(key));
+    assert.deepEqual(findings, [...foundMistakes]);
+  });
+
+  it("finds nothing any more once they are mended", async () => {
+    assert.ok(former !== undefined);
+    await call("mendMistakes", former);
+    assert.deepEqual((await call("audit", programs, "cutover")).findings, []);
+  });
+});
