@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import type { Cluster } from "../../lab/cluster/cluster.js";
 import { bootProduction, call } from "./boot.js";
-import { foundMistakes, mistakenSettings, type Former } from "./mistakes.js";
+import { foundMistakes, mendedSettings, mistakenSettings, type Former } from "./mistakes.js";
 import type { Programs } from "./operate.js";
 
 /*
@@ -48,6 +48,7 @@ describe("kiam-migrate audit on the embedded cluster", function () {
   it("finds nothing any more once they are mended", async () => {
     assert.ok(former !== undefined);
     await call("mendMistakes", former);
-    assert.deepEqual((await call("audit", programs, "cutover")).findings, []);
+    const { findings } = await call("audit", programs, "cutover", mendedSettings);
+    assert.deepEqual(findings, []);
   });
 });

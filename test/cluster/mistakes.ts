@@ -36,6 +36,14 @@ export function mistakenSettings(hostKeyOfOther: string): Change {
   };
 }
 
+/**
+ * Settings for {@link mendMistakes}. What a pod has asked for stays in kube2iam's log for a while, so
+ * it is allowed, as the finding says.
+ */
+export const mendedSettings: Change = {
+  kiam: { extraArgs: { agent: ["--allow-route-regexp=^/latest/meta-data/hostname$"] } },
+};
+
 /** What `mistakenSettings` and `makeMistakes` are found as, by code and object. */
 export const foundMistakes = [
   "blocks agent-port-in-use pod/squatters/squatter",
@@ -44,7 +52,7 @@ export const foundMistakes = [
   "blocks host-key-changed node/worker-2",
   "blocks masters-may-not-assume-server role/arn:aws:iam::123456789012:role/kiam-server",
   "blocks metadata-path-refused namespace/curious",
-  "blocks network-policy-blocks-agent networkpolicy/kiam/deny-all",
+  "blocks network-policy-blocks-agent namespace/kiam",
   "blocks pod-security-rejects-kiam namespace/kiam",
   "blocks role-missing role/arn:aws:iam::123456789012:role/app-ghost",
   "blocks role-not-permitted namespace/batch",
