@@ -14,8 +14,20 @@ export async function settingsOfStack(
   { stack, cwd, stage }: CommonOptions & { stage?: Stage },
   { progress }: Terminal,
 ): Promise<Settings> {
-  const raw = await progress.run(`settings of stack ${stack}`, () =>
-    readStackSettings(stack, { workDir: cwd }),
-  );
+  const raw = await progress.run(`settings of stack ${stack}`, () => read(stack, cwd));
   return parseSettings(stage === undefined ? raw : { ...raw, stage });
+}
+
+async function read(stack: string, cwd: string): Promise<Record<string, unknown>> {
+  try {
+    return await readStackSettings(stack, { workDir: cwd });
+  } catch (error) {
+    // The engine's own words, without what the SDK puts around them.
+    const message = error instanceof Error ? error.message : String(error);
+    const said = /stderr: ([^]*?)(\n err\?:|$)/.exec(message)?.[1]?.trim();
+    throw new Error(
+      `The settings of stack ${stack} could not be read by pulumi in ${cwd}: ${said ?? message}`,
+      { cause: error },
+    );
+  }
 }

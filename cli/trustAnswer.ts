@@ -29,26 +29,28 @@ export interface RoleTrustAnswer {
 export function trustAsText(answer: TrustAnswer): string {
   const { principal, removes, roles, unknown, applied } = answer;
   const changing = roles.filter((role) => role.current !== role.proposed);
+  const fine = roles.filter((role) => role.obstacle === undefined && !changing.includes(role));
   return [
     `${removes ? "To be taken out" : "To be trusted"}: ${principal}`,
     "",
-    ...roles.flatMap((role) => describe(role, removes, applied)),
+    ...roles.filter((role) => !fine.includes(role)).flatMap((role) => describe(role, applied)),
     ...unknown.map(({ arn, why }) => `  ${arn}\n    not known: ${why}`),
+    ...(fine.length === 0
+      ? []
+      : [`  ${roleCount(fine.length)} ${removes ? "without it" : "with that trust"} already`]),
     "",
     conclusion(changing, answer),
   ].join("\n");
 }
 
-function describe(role: RoleTrustAnswer, removes: boolean, applied?: AppliedTrust): string[] {
-  const { arn, current, proposed, statement, obstacle, reason } = role;
+function describe(role: RoleTrustAnswer, applied: AppliedTrust | undefined): string[] {
+  const { arn, proposed, statement, obstacle, reason } = role;
   const failure = applied?.failed.find((each) => each.arn === arn)?.message;
   const written = applied?.written.includes(arn) === true;
   const lines = [`  ${arn}`];
   if (failure !== undefined) lines.push(`    NOT written: ${failure}`);
   else if (obstacle !== undefined) lines.push(`    cannot be written: ${obstacle}`);
-  else if (current === proposed) {
-    lines.push(`    ${removes ? "does not name it" : "trusts it"}: nothing to do`);
-  } else {
+  else {
     const why = reason === "recreated" ? " (the role it named is gone: it was created anew)" : "";
     lines.push(`    ${written ? "written" : "to be written"}${why}:`);
     lines.push(...indented(statement ?? proposed));
@@ -76,7 +78,7 @@ function conclusion(
   }
   const open = changing.filter((role) => role.obstacle === undefined).length;
   return open === 0
-    ? `Nothing to do for ${roleCount(fine)}.${rest}`
+    ? `Nothing to do${fine < roles.length ? ` for ${roleCount(fine)}` : ""}.${rest}`
     : `${roleCount(open)} to be written; nothing was touched.${rest} To write: kiam-migrate trust --stack ${stack}${removes ? " --remove-workers" : ""} --approve`;
 }
 

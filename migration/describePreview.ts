@@ -30,7 +30,7 @@ export function previewAsMarkdown(preview: PlanPreview): string {
   return [
     `### kube2iam to kiam: stack \`${stack}\` at stage \`${plan.stage}\``,
     "",
-    `${stageSummary[plan.stage]}.`,
+    `What that stage does: ${stageSummary[plan.stage]}.`,
     "",
     `- kube2iam: \`${plan.kube2iam.namespace}/${plan.kube2iam.daemonSet}\`, port ${plan.kube2iam.port}, interface \`${plan.kube2iam.interface}\``,
     `- kiam: server on ${some(plan.servers, count(plan.servers.length, "node"))}, agents' rule on \`${plan.agentInterface}\``,
