@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 
-import { CoreV1Api } from "@kubernetes/client-node";
+import { AppsV1Api, CoreV1Api } from "@kubernetes/client-node";
 import { execa } from "execa";
+import { parse } from "yaml";
 
 import { moveTo } from "../../automation/moveTo.js";
 import { silentProgress } from "../../automation/progress.js";
@@ -135,6 +136,24 @@ describe("kiam-migrate on a stack", function () {
     assert.match(stderr, /kube2iam still runs/);
   });
 
+  it("proposes what a namespace has to permit, writes it when told to, and then has nothing to say", async () => {
+    await moveTo(await cluster.open({ namespaces: {} }), "prepare", { progress: silentProgress });
+    const shown = await run("permitted");
+    assert.equal(shown.exitCode, 1, shown.stderr);
+    assert.match(shown.stdout, /# Proven on all \d+ roles of the account/);
+    assert.deepEqual(parse(shown.stdout), {
+      "kube2iam-to-kiam:namespaces": {
+        orders: { permitted: "arn:aws:iam::123456789012:role/app-orders" },
+      },
+    });
+    const approved = await run("permitted", "--approve");
+    assert.equal(approved.exitCode, 0, approved.stderr);
+    assert.match(approved.stdout, /Written to .*Pulumi\.test\.yaml/);
+    const again = await run("permitted");
+    assert.equal(again.exitCode, 0, again.stdout);
+    await cluster.open();
+  });
+
   it("plans, the same for the same input", async () => {
     const refused = await run("plan", "--no-ssh", "--stage", "cutover");
     assert.equal(refused.exitCode, 1);
@@ -151,6 +170,26 @@ describe("kiam-migrate on a stack", function () {
     const markdown = await run("plan", "--no-ssh", "--markdown");
     assert.match(markdown.stdout, /^### kube2iam to kiam: stack `test` at stage `prepare`/);
     assert.equal((await run("plan", "--json", "--markdown")).exitCode, 2);
+  });
+
+  it("lets the workers' role go once kube2iam is retired", async () => {
+    const api = cluster.api.config.makeApiClient(AppsV1Api);
+    await api.deleteNamespacedDaemonSet({ namespace: "kube-system", name: "kube2iam" });
+    const early = await run("trust", "--remove-workers", "--approve");
+    assert.equal(early.exitCode, 3);
+    assert.match(early.stderr, /stack is at stage prepare/);
+
+    await cluster.open({ stage: "retire" });
+    const shown = await run("trust", "--remove-workers");
+    assert.equal(shown.exitCode, 1, shown.stderr);
+    assert.match(shown.stdout, /To be taken out: \S+role\/nodes\.lab\.k8s\.local/);
+    const approved = await run("trust", "--remove-workers", "--approve");
+    assert.equal(approved.exitCode, 0, approved.stdout + approved.stderr);
+    const left = JSON.stringify(await readTrust(cluster.iam, "app-orders"));
+    assert.match(left, /role\/kiam-server/);
+    assert.doesNotMatch(left, /nodes\.lab\.k8s\.local/);
+    assert.equal((await run("trust", "--remove-workers")).exitCode, 0);
+    await cluster.open();
   });
 
   it("names every problem of the settings with exit code 2", async () => {
