@@ -4,6 +4,7 @@ import type { Cluster } from "../../lab/cluster/cluster.js";
 import { bootProduction, call } from "./boot.js";
 import { foundMistakes, mendedSettings, mistakenSettings, type Former } from "./mistakes.js";
 import type { Programs } from "./operate.js";
+import { otherFoundMistakes, otherMistakenSettings } from "./otherMistakes.js";
 
 /*
  * `kiam-migrate audit` on the embedded cluster: real API server, pods, workers over SSH, kube2iam's
@@ -25,7 +26,7 @@ describe("kiam-migrate audit on the embedded cluster", function () {
 
   after("take down", () => cluster?.stop());
 
-  it("finds nothing that stands in the way or has to be looked at in a cluster in order", async () => {
+  it("finds nothing in a cluster in order, but what the lab has acknowledged", async () => {
     assert.deepEqual((await call("audit", programs, "cutover")).findings, []);
   });
 
@@ -48,6 +49,22 @@ describe("kiam-migrate audit on the embedded cluster", function () {
   it("finds nothing any more once they are mended", async () => {
     assert.ok(former !== undefined);
     await call("mendMistakes", former);
+    const { findings } = await call("audit", programs, "cutover", mendedSettings);
+    assert.deepEqual(findings, []);
+  });
+
+  it("names each of eleven other mistakes, and nothing else", async () => {
+    await call("makeOtherMistakes");
+    const settings = {
+      ...otherMistakenSettings,
+      kiam: { ...mendedSettings.kiam, ...otherMistakenSettings.kiam },
+    };
+    const { findings } = await call("audit", programs, "cutover", settings);
+    assert.deepEqual(findings, [...otherFoundMistakes]);
+  });
+
+  it("finds nothing any more once those are mended, too", async () => {
+    await call("mendOtherMistakes");
     const { findings } = await call("audit", programs, "cutover", mendedSettings);
     assert.deepEqual(findings, []);
   });

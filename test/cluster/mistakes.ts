@@ -12,15 +12,12 @@ import {
 import type { KubernetesObject } from "@kubernetes/client-node";
 
 import { issueCertificates } from "../../gates/verbs/issueCertificates.js";
-import { adminIam } from "../../lab/aws/admin.js";
 import type { Cluster } from "../../lab/cluster/cluster.js";
-import { openCluster } from "../../lab/cluster/start.js";
-import { IMAGE_TAGS } from "../../lab/images/tags.js";
-import { operatorEnvironment } from "../../lab/operator.js";
 import { applyObjects } from "../../lab/workload/apply.js";
 import { nodeRoles, roleArn } from "../../lab/workload/roles.js";
 import { kubeConfig } from "../../migration/kubernetesApi.js";
 import { permittedAnnotation, roleAnnotation } from "../../migration/permitted.js";
+import { namespaceObject, openLab, pod, waitReady } from "./objects.js";
 import type { Change } from "./operate.js";
 
 /** Settings with mistakes in them: kiam's server, namespaces, and the host key of worker-2. */
@@ -64,47 +61,8 @@ export const foundMistakes = [
 
 const namespaces = ["ghosts", "squatters", "curious"];
 
-interface PodChange {
-  annotations?: Record<string, string>;
-  hostNetwork?: boolean;
-  node?: string;
-  port?: number;
-}
-
-/** A pod that runs a script and is ready once it says so. */
-function pod(namespace: string, name: string, script: string, change: PodChange = {}) {
-  const { annotations, hostNetwork, node, port } = change;
-  return {
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata: { namespace, name, annotations },
-    spec: {
-      hostNetwork,
-      nodeName: node,
-      terminationGracePeriodSeconds: 0,
-      containers: [
-        {
-          name: "main",
-          image: IMAGE_TAGS.kiam,
-          imagePullPolicy: "IfNotPresent",
-          command: ["sh", "-c", `${script}; touch /tmp/ready; sleep 86400`],
-          ports: port === undefined ? undefined : [{ containerPort: port }],
-          readinessProbe: { exec: { command: ["test", "-f", "/tmp/ready"] }, periodSeconds: 1 },
-        },
-      ],
-    },
-  } as KubernetesObject;
-}
-
 const objects: KubernetesObject[] = [
-  ...namespaces.map((name) => ({
-    apiVersion: "v1",
-    kind: "Namespace",
-    metadata: {
-      name,
-      annotations: { [permittedAnnotation]: roleArn({ name: "app-ghost" }) },
-    },
-  })),
+  ...namespaces.map((name) => namespaceObject(name, roleArn({ name: "app-ghost" }))),
   pod("ghosts", "ghost", "true", { annotations: { [roleAnnotation]: "app-ghost" } }),
   pod("reports", "on-the-host", "true", {
     annotations: { [roleAnnotation]: "app-reports" },
@@ -135,14 +93,8 @@ export interface Former {
   podSecurity: string;
 }
 
-async function open(): Promise<{ cluster: Cluster; iam: IAMClient }> {
-  const cluster = await openCluster();
-  Object.assign(process.env, await operatorEnvironment(cluster));
-  return { cluster, iam: await adminIam(cluster.paths) };
-}
-
 export async function makeMistakes(): Promise<Former> {
-  const { cluster, iam } = await open();
+  const { cluster, iam } = await openLab();
   const { PolicyDocument = "" } = await iam.send(new GetRolePolicyCommand(mastersPolicy));
   const former: Former = {
     mastersPolicy: decodeURIComponent(PolicyDocument),
@@ -156,17 +108,7 @@ export async function makeMistakes(): Promise<Former> {
     ]),
   };
   await applyObjects(await kubeConfig(), objects);
-  for (const namespace of [...namespaces, "reports"]) {
-    await cluster.kubectl([
-      "wait",
-      "-n",
-      namespace,
-      "pod",
-      "--all",
-      "--for=condition=Ready",
-      "--timeout=120s",
-    ]);
-  }
+  await waitReady(cluster, [...namespaces, "reports"]);
   await label(cluster, "baseline");
   await permit(cluster, "batch", roleArn({ name: "app-orders" }));
   await putCertificate(cluster, await expired());
@@ -176,7 +118,7 @@ export async function makeMistakes(): Promise<Former> {
 }
 
 export async function mendMistakes(former: Former): Promise<void> {
-  const { cluster, iam } = await open();
+  const { cluster, iam } = await openLab();
   await cluster.kubectl(["delete", "namespace", ...namespaces]);
   await cluster.kubectl(["delete", "-n", "reports", "pod", "on-the-host"]);
   await cluster.kubectl(["delete", "-n", "kiam", "networkpolicy", "deny-all"]);

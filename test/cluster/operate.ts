@@ -136,6 +136,7 @@ export async function load(): Promise<Summary> {
 }
 
 export { makeMistakes, mendMistakes } from "./mistakes.js";
+export { makeOtherMistakes, mendOtherMistakes } from "./otherMistakes.js";
 
 /** Answers of a command of kiam-migrate on the lab's stack; `--json` is added. */
 async function kiamMigrateJson(
@@ -162,8 +163,8 @@ async function kiamMigrateJson(
 }
 
 /**
- * What the audit finds for a stage that stands in the way or has to be looked at, as
- * `severity code object`, and its verdicts. What every run in the lab has is acknowledged.
+ * What the audit finds for a stage, as `severity code object`, and its verdicts. What every run in
+ * the lab has is acknowledged; that kiam is archived is left out.
  */
 export async function audit(
   programs: Programs,
@@ -189,7 +190,7 @@ export async function audit(
   ])) as AuditAnswer;
   return {
     findings: answer.findings
-      .filter((finding) => finding.severity !== "informs" && finding.acknowledged === undefined)
+      .filter((finding) => finding.code !== "kiam-archived" && finding.acknowledged === undefined)
       .map(({ severity, code, object }) => `${severity} ${code} ${object}`),
     pods: answer.pods,
   };
