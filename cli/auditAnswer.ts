@@ -1,6 +1,7 @@
 import Table from "cli-table3";
 
 import { describeFinding, isBlocking, type Finding } from "../migration/audit/finding.js";
+import { count } from "../migration/count.js";
 import type { PodVerdict } from "../migration/podVerdicts.js";
 import type { Stage } from "../migration/stages.js";
 
@@ -61,10 +62,12 @@ function conclusion({ stack, stage, findings, lookedAt }: AuditAnswer): string {
   const skipped = [
     ...(lookedAt.iam ? [] : ["IAM"]),
     ...(lookedAt.log ? [] : ["kube2iam's log"]),
-    ...(lookedAt.ssh ? [] : ["the workers over SSH"]),
+    ...(lookedAt.ssh
+      ? []
+      : ["the workers over SSH (--no-ssh, or no ssh.privateKey or ssh.agentSocketPath is set)"]),
   ];
   const left = skipped.length === 0 ? "" : ` Not looked at: ${skipped.join(", ")}.`;
   return blocking === 0
     ? `Nothing stands in the way of stack ${stack} at stage ${stage}.${left}`
-    : `${blocking} finding${blocking === 1 ? " stands" : "s stand"} in the way of stack ${stack} at stage ${stage}.${left}`;
+    : `${count(blocking, "finding")} ${blocking === 1 ? "stands" : "stand"} in the way of stack ${stack} at stage ${stage}.${left}`;
 }

@@ -7,7 +7,7 @@ import { stages, type Stage } from "../migration/stages.js";
 import { auditAsText, type AuditAnswer } from "./auditAnswer.js";
 import type { CommonOptions, Subcommand } from "./command.js";
 import { exitCodes } from "./exitCodes.js";
-import { look } from "./look.js";
+import { hasLogin, look } from "./look.js";
 import { settingsOfStack } from "./settings.js";
 
 interface AuditOptions extends CommonOptions {
@@ -64,7 +64,7 @@ What to do with the answer:
     const answer: AuditAnswer = {
       stack: options.stack,
       stage: settings.stage,
-      lookedAt: { iam: options.iam, log: options.log, ssh: options.ssh },
+      lookedAt: { iam: options.iam, log: options.log, ssh: options.ssh && hasLogin(settings) },
       findings: audit(settings, facts),
       pods: podVerdicts(settings, facts),
     };

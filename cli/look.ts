@@ -18,6 +18,11 @@ export interface Looks {
   tryAssumeRole?: boolean;
 }
 
+/** Whether the workers can be looked at: before stage cutover nobody has to have set a login. */
+export function hasLogin({ ssh }: Pick<Settings, "ssh">): boolean {
+  return ssh.privateKey !== undefined || ssh.agentSocketPath !== undefined;
+}
+
 /** Everything that can be known without changing anything. */
 export async function look(
   settings: Settings,
@@ -38,7 +43,7 @@ export async function look(
         )
       : undefined;
   const ssh = async () =>
-    looks.ssh
+    looks.ssh && hasLogin(settings)
       ? progress.run("looking at the workers over SSH", (step) =>
           lookOverSsh(settings, facts, {
             progress: (done, total) => step.update(`${done} of ${total}`),

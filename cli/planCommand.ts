@@ -2,11 +2,12 @@ import { InvalidArgumentError, Option } from "commander";
 
 import { readLastRules } from "../automation/lastRules.js";
 import { audit } from "../migration/audit.js";
-import { refuseBlocking, AuditError } from "../migration/audit/finding.js";
+import { AuditError, isBlocking, type Finding } from "../migration/audit/finding.js";
 import type { ClusterFacts } from "../migration/clusterFacts.js";
 import { previewAsMarkdown, previewAsText } from "../migration/describePreview.js";
-import { makePlan } from "../migration/plan.js";
+import { makePlan, type Plan } from "../migration/plan.js";
 import { previewPlan, type KnownRules } from "../migration/planPreview.js";
+import type { Settings } from "../migration/settings.js";
 import { stages, type Stage } from "../migration/stages.js";
 import type { CommonOptions, Subcommand, Terminal } from "./command.js";
 import { exitCodes } from "./exitCodes.js";
@@ -29,7 +30,8 @@ export const planCommand: Subcommand<PlanOptions> = {
         "Shows what an update would do to the workers: in which waves they move, the steps of each, the " +
           "roles and pods on them, and their nat rules now beside those planned. It is the very plan that " +
           "pulumi up carries out; unchanged input gives an identical plan. Changes nothing. " +
-          "The present rules are read over SSH, or taken from the last update's reports.",
+          "The present rules are read over SSH, or taken from the last update's reports. What stands in the way is said, too: then the plan " +
+          "is what would be done without it.",
       )
       .addOption(
         new Option("--stage <stage>", "plan for this stage instead of the stack's own").choices([
@@ -44,17 +46,14 @@ export const planCommand: Subcommand<PlanOptions> = {
     }
     const settings = await settingsOfStack(options, terminal);
     const facts = await look(settings, { iam: false, log: false, ssh: options.ssh }, terminal);
-    try {
-      refuseBlocking(audit(settings, facts));
-    } catch (error) {
-      if (!(error instanceof AuditError)) throw error;
-      terminal.progress.note(error.message);
-      return exitCodes.findings;
-    }
-    const plan = makePlan(settings, facts);
+    const blocking = audit(settings, facts).filter(isBlocking);
+    if (blocking.length > 0) terminal.progress.note(new AuditError(blocking).message);
+    const plan = planUnless(blocking, settings, facts);
+    if (plan === undefined) return exitCodes.findings;
     const rules = await knownRules(options, facts, terminal);
     const preview = previewPlan(options.stack, plan, facts, {
       kiamPort: settings.kiam.agentPort,
+      blocking,
       ...rules,
     });
     terminal.answer(
@@ -64,9 +63,23 @@ export const planCommand: Subcommand<PlanOptions> = {
           ? previewAsMarkdown(preview)
           : previewAsText(preview),
     );
-    return exitCodes.ok;
+    return blocking.length === 0 ? exitCodes.ok : exitCodes.findings;
   },
 };
+
+/** undefined where what blocks (an unknown interface, say) leaves nothing to plan with. */
+function planUnless(
+  blocking: readonly Finding[],
+  settings: Settings,
+  facts: ClusterFacts,
+): Plan | undefined {
+  try {
+    return makePlan(settings, facts);
+  } catch (error) {
+    if (blocking.length === 0) throw error;
+    return undefined;
+  }
+}
 
 async function knownRules(
   { stack, cwd }: PlanOptions,

@@ -1,6 +1,10 @@
+import { compareText } from "./compareText.js";
+import { count } from "./count.js";
+import type { Finding } from "./audit/finding.js";
 import { describePlan } from "./describePlan.js";
 import type { PlanPreview, WorkerPreview } from "./planPreview.js";
 import { ruleChanges, type RuleChange } from "./ruleDiff.js";
+import { someOf } from "./someOf.js";
 import { stageSummary } from "./stages.js";
 
 /** The preview for a terminal. */
@@ -10,13 +14,12 @@ export function previewAsText(preview: PlanPreview): string {
     "",
     "roles in use, and where their pods are:",
     ...rolesInUse(preview.workers).map(
-      ({ arn, pods, workers }) =>
-        `  ${arn}  ${count(pods, "pod")} on ${some(workers, count(workers.length, "worker"))}`,
+      ({ arn, pods, workers }) => `  ${arn}  ${count(pods, "pod")} on ${fewOf(workers)}`,
     ),
     "",
     "nat rules of the workers, present (-) and planned (+):",
     ...ruleChanges(preview.workers).flatMap((change) => [
-      `  ${some(change.workers, count(change.workers.length, "worker"))} (${sourceOf(change)}):`,
+      `  ${fewOf(change.workers)} (${sourceOf(change)}):`,
       ...change.lines.map((line) => `    ${line}`),
     ]),
   ].join("\n");
@@ -33,7 +36,7 @@ export function previewAsMarkdown(preview: PlanPreview): string {
     `What that stage does: ${stageSummary[plan.stage]}.`,
     "",
     `- kube2iam: \`${plan.kube2iam.namespace}/${plan.kube2iam.daemonSet}\`, port ${plan.kube2iam.port}, interface \`${plan.kube2iam.interface}\``,
-    `- kiam: server on ${some(plan.servers, count(plan.servers.length, "node"))}, agents' rule on \`${plan.agentInterface}\``,
+    `- kiam: server on ${fewOf(plan.servers)}, agents' rule on \`${plan.agentInterface}\``,
     `- ${count(workers.length, "worker")}, ${moving.length} of them move; ${count(
       changes
         .filter((change) => change.changes)
@@ -41,21 +44,19 @@ export function previewAsMarkdown(preview: PlanPreview): string {
       "worker",
     )} get other rules`,
     "",
+    ...blockingAsMarkdown(preview.blocking),
     "| wave | workers | steps of each | roles | pods |",
     "| --- | --- | --- | --- | --- |",
     ...wavesOf(workers).map(({ wave, members }) => {
       const roles = rolesInUse(members);
       const pods = roles.reduce((sum, role) => sum + role.pods, 0);
-      const names = some(
-        members.map(({ name }) => `\`${name}\``),
-        count(members.length, "worker"),
-      );
+      const names = fewOf(members.map(({ name }) => `\`${name}\``));
       return `| ${wave} | ${names} | ${stepsOf(members)} | ${roles.length} | ${pods} |`;
     }),
     ...changes.flatMap((change) => [
       "",
       "<details>",
-      `<summary>Rules of ${some(change.workers, count(change.workers.length, "worker"))}: ${sourceOf(change)}</summary>`,
+      `<summary>Rules of ${fewOf(change.workers)}: ${sourceOf(change)}</summary>`,
       "",
       "```diff",
       ...change.lines,
@@ -67,19 +68,24 @@ export function previewAsMarkdown(preview: PlanPreview): string {
   ].join("\n");
 }
 
+function blockingAsMarkdown(blocking: readonly Finding[]): string[] {
+  if (blocking.length === 0) return [];
+  return [
+    `**${count(blocking.length, "finding")} in the way; no update begins before that:**`,
+    "",
+    ...blocking.map(
+      ({ code, object, seen, fix }) => `- \`${object}\`: ${seen} (\`${code}\`). To do: ${fix}`,
+    ),
+    "",
+  ];
+}
+
 function sourceOf({ source, changes, lines }: RuleChange): string {
   return lines.length === 0 || changes ? source : `${source}; no change`;
 }
 
-/** Names, as long as there are few of them. */
-function some(names: readonly string[], otherwise: string): string {
-  return names.length <= 5
-    ? names.join(", ")
-    : `${otherwise} (${names.slice(0, 3).join(", ")}, …, ${names.at(-1)})`;
-}
-
-function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? "" : "s"}`;
+function fewOf(names: readonly string[]): string {
+  return someOf(names, 5);
 }
 
 function wavesOf(workers: readonly WorkerPreview[]): { wave: string; members: WorkerPreview[] }[] {
@@ -111,5 +117,7 @@ function rolesInUse(
       roles.set(arn, known);
     }
   }
-  return [...roles].map(([arn, use]) => ({ arn, ...use })).sort((a, b) => (a.arn < b.arn ? -1 : 1));
+  return [...roles]
+    .map(([arn, use]) => ({ arn, ...use }))
+    .sort((a, b) => compareText(a.arn, b.arn));
 }

@@ -1,6 +1,9 @@
+import type { Finding } from "./audit/finding.js";
 import type { ClusterFacts } from "./clusterFacts.js";
+import { compareText } from "./compareText.js";
 import { resolveRoleArn } from "./permitted.js";
 import { plannedWorkers, type Plan, type PlannedWorker } from "./plan.js";
+import { usesRole } from "./rolesInUse.js";
 import { plannedRules, type BackendRules } from "./plannedRules.js";
 
 /*
@@ -12,6 +15,8 @@ export interface PlanPreview {
   /** Name of the stack. */
   stack: string;
   plan: Plan;
+  /** What stands in the way of it; none where an update can begin. */
+  blocking: Finding[];
   /** In the order in which they move; those that stay come last. */
   workers: WorkerPreview[];
 }
@@ -47,10 +52,16 @@ export function previewPlan(
   plan: Plan,
   facts: Pick<ClusterFacts, "pods">,
   {
+    blocking,
     kiamPort,
     known,
     unread,
-  }: { kiamPort: number; known: KnownRules; unread: (worker: string) => string },
+  }: {
+    blocking: Finding[];
+    kiamPort: number;
+    known: KnownRules;
+    unread: (worker: string) => string;
+  },
 ): PlanPreview {
   const waveOf = new Map(
     plan.waves.flatMap((wave) => wave.workers.map((worker) => [worker.name, wave.name] as const)),
@@ -59,6 +70,7 @@ export function previewPlan(
   return {
     stack,
     plan,
+    blocking,
     workers: plannedWorkers(plan).map((worker) => {
       const { name, hostIp, address, steps } = worker;
       const seen = known[name];
@@ -83,8 +95,8 @@ function rolesByNode(
   roleBaseArn: string,
 ): Map<string, WorkerPreview["roles"]> {
   const nodes = new Map<string, Map<string, string[]>>();
-  for (const { node, role, hostNetwork, namespace, name } of pods) {
-    if (node === undefined || role === undefined || role === "" || hostNetwork) continue;
+  for (const { node, role, namespace, name } of pods.filter(usesRole)) {
+    if (node === undefined) continue;
     const arn = resolveRoleArn(role, roleBaseArn);
     const roles = nodes.get(node) ?? new Map<string, string[]>();
     const names = roles.get(arn) ?? [];
@@ -97,7 +109,7 @@ function rolesByNode(
       node,
       [...roles]
         .map(([arn, names]) => ({ arn, pods: names.sort() }))
-        .sort((a, b) => (a.arn < b.arn ? -1 : 1)),
+        .sort((a, b) => compareText(a.arn, b.arn)),
     ]),
   );
 }

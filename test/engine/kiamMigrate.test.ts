@@ -100,7 +100,7 @@ describe("kiam-migrate on a stack", function () {
     assert.match(later.stdout, /see: docs\/findings\.md#host-key-unknown/);
     assert.match(
       later.stdout,
-      /stand in the way of stack test at stage cutover\. Not looked at: the workers over SSH\./,
+      /stand in the way of stack test at stage cutover\. Not looked at: the workers over SSH/,
     );
   });
 
@@ -158,6 +158,7 @@ describe("kiam-migrate on a stack", function () {
     const refused = await run("plan", "--no-ssh", "--stage", "cutover");
     assert.equal(refused.exitCode, 1);
     assert.match(refused.stderr, /host-key-unknown/);
+    assert.match(refused.stdout, /canary-1 +worker-1/, "what would be done without it");
 
     const first = await run("plan", "--no-ssh", "--json");
     assert.equal(first.exitCode, 0, first.stderr);

@@ -95,6 +95,7 @@ describe("the preview of a plan", () => {
   );
   const preview = () =>
     previewPlan("staging", plan("cutover"), exampleFacts(), {
+      blocking: [],
       kiamPort: 8881,
       known,
       unread: () => "SSH was refused",
@@ -144,6 +145,25 @@ describe("the preview of a plan", () => {
     assert.match(markdown, /stack `staging` at stage `cutover`/);
     assert.match(markdown, /\| canary-1 \| `worker-2` \| shadow-probe → capture → .* \| 1 \| 1 \|/);
     assert.match(markdown, /```diff\n- -A PREROUTING/);
+  });
+
+  it("says in the pull request what is in the way", () => {
+    const blocked = preview();
+    blocked.blocking = [
+      {
+        code: "role-not-permitted",
+        severity: "blocks",
+        object: "namespace/web",
+        seen: "it permits nothing",
+        why: "…",
+        fix: "permit it",
+      },
+    ];
+    assert.match(
+      previewAsMarkdown(blocked),
+      /1 finding in the way[^]*- `namespace\/web`: it permits nothing \(`role-not-permitted`\)\. To do: permit it/,
+    );
+    assert.doesNotMatch(previewAsMarkdown(preview()), /in the way/);
   });
 
   it("stays short for a thousand workers", () => {
