@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { IAMClient } from "@aws-sdk/client-iam";
 import pMap from "p-map";
 
+import { parseDocument } from "../gates/iam.js";
 import { messageOf } from "../gates/problem.js";
 import { roleName } from "../migration/roleArn.js";
 import type { TrustDocument } from "../migration/trust.js";
@@ -93,5 +94,7 @@ async function apply(
 export async function readTrust(iam: IAMClient, name: string): Promise<TrustDocument> {
   const { GetRoleCommand } = await import("@aws-sdk/client-iam");
   const { Role } = await iam.send(new GetRoleCommand({ RoleName: name }));
-  return JSON.parse(decodeURIComponent(Role?.AssumeRolePolicyDocument ?? "")) as TrustDocument;
+  const trust = parseDocument<TrustDocument>(Role?.AssumeRolePolicyDocument);
+  if (trust === undefined) throw new Error(`IAM shows no trust policy of role ${name}`);
+  return trust;
 }

@@ -172,8 +172,8 @@ function documentsOf(role: Sdk.Role): RoleDocuments {
   };
 }
 
-/** IAM hands documents over URL-encoded. */
-function parseDocument<T>(text: string | undefined): T | undefined {
+/** A policy document, which IAM hands over URL-encoded. */
+export function parseDocument<T>(text: string | undefined): T | undefined {
   return text === undefined ? undefined : (JSON.parse(decodeURIComponent(text)) as T);
 }
 

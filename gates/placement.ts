@@ -3,6 +3,7 @@ import type { V1Node, V1NodeSelectorTerm, V1PodSpec } from "@kubernetes/client-n
 import type { Taint } from "../migration/clusterFacts.js";
 import { isKeptOff } from "../migration/kiamOnly.js";
 import { avoidsKiamOnly } from "../migration/kiamOnlyAffinity.js";
+import { holds } from "../migration/labelSelector.js";
 import { untolerated } from "../migration/nodeSelection.js";
 import type { Toleration } from "../migration/settings.js";
 import type { Cluster, ObjectName } from "./cluster.js";
@@ -69,24 +70,6 @@ function taintsOf(node: V1Node): Taint[] {
 
 /** Terms are alternatives; within one, everything must hold. */
 function matchesTerm(term: V1NodeSelectorTerm, node: V1Node): boolean {
-  const holds = (value: string | undefined, operator: string, values: string[] = []) => {
-    switch (operator) {
-      case "In":
-        return value !== undefined && values.includes(value);
-      case "NotIn":
-        return value === undefined || !values.includes(value);
-      case "Exists":
-        return value !== undefined;
-      case "DoesNotExist":
-        return value === undefined;
-      case "Gt":
-        return Number(value) > Number(values[0]);
-      case "Lt":
-        return Number(value) < Number(values[0]);
-      default:
-        return false;
-    }
-  };
   const labels = node.metadata?.labels ?? {};
   const expressions = term.matchExpressions ?? [];
   const fields = term.matchFields ?? [];

@@ -3,8 +3,9 @@ import { RE2JS } from "re2js";
 import type { ClusterFacts } from "./clusterFacts.js";
 import { effectiveKube2iam, effectiveRoleBaseArn } from "./effectiveKube2iam.js";
 import { matchesGlob } from "./goGlob.js";
-import { flagValue, isOn } from "./kube2iamFlags.js";
+import { defaultRole, flagValue, isOn } from "./kube2iamFlags.js";
 import { allowedRolesAnnotation } from "./permitted.js";
+import { asPrefix } from "./roleArn.js";
 import type { Settings } from "./settings.js";
 
 /** How kube2iam restricts the roles of a namespace (its --namespace-restrictions). */
@@ -27,20 +28,15 @@ export function kube2iamRestrictions(
   const flags = facts.kube2iam?.commandLine ?? [];
   const key = flagValue(flags, "namespace-key") ?? allowedRolesAnnotation;
   if (!isOn(flags, "namespace-restrictions") || key !== allowedRolesAnnotation) return undefined;
-  const kube2iam = effectiveKube2iam(settings, facts);
-  const base = kube2iam.baseRoleArn;
-  const baseArn =
-    base === ""
-      ? (effectiveRoleBaseArn(settings, kube2iam) ?? "")
-      : base.endsWith("/")
-        ? base
-        : `${base}/`;
+  const base = effectiveKube2iam(settings, facts).baseRoleArn;
+  const baseArn = base === "" ? (effectiveRoleBaseArn(settings, facts) ?? "") : asPrefix(base);
   const format = flagValue(flags, "namespace-restriction-format")?.toLowerCase();
-  const defaultRole = flagValue(flags, "default-role");
+  const byDefault = defaultRole(flags);
   return {
     format: format === "regexp" ? "regexp" : "glob",
     baseArn,
-    defaultRoleArn: defaultRole === undefined ? undefined : kube2iamArn(defaultRole, baseArn),
+    defaultRoleArn:
+      typeof byDefault === "object" ? kube2iamArn(byDefault.name, baseArn) : undefined,
   };
 }
 

@@ -1,5 +1,6 @@
 import { matchesIamPattern } from "./iamPattern.js";
 import { listOf, type OneOrMore } from "./oneOrMore.js";
+import { awsPrincipals, isUniqueId, type Principals } from "./principals.js";
 
 /**
  * Whether a role may assume another, judged from policy documents alone; it explains an
@@ -18,7 +19,7 @@ export interface PolicyStatement {
   NotAction?: OneOrMore<string>;
   Resource?: OneOrMore<string>;
   NotResource?: OneOrMore<string>;
-  Principal?: "*" | Record<string, OneOrMore<string>>;
+  Principal?: "*" | Principals;
   NotPrincipal?: unknown;
   Condition?: Record<string, unknown>;
 }
@@ -97,10 +98,10 @@ export function evaluateAssumeRole({ caller, target }: AssumeRoleQuestion): Assu
     );
     const gone = trusting
       .flatMap(awsPrincipals)
-      .filter((one) => isRoleId(one) && one !== caller.id);
+      .filter((one) => isUniqueId(one) && one !== caller.id);
     if (gone.length > 0) {
       reasons.push(
-        `the trust policy of ${target.arn} names ${gone.join(", ")}, a role that was deleted: one created anew under the same name is another principal, and has to be named again`,
+        `the trust policy of ${target.arn} names ${gone.join(", ")}, a role or user that was deleted: one created anew under the same name is another principal, and has to be named again`,
       );
     }
   }
@@ -192,13 +193,8 @@ function matchesPrincipal(
   return caller.id === undefined && principals.some(isRoleId) ? "unknown" : "denied";
 }
 
-function awsPrincipals({ Principal }: PolicyStatement): string[] {
-  return typeof Principal === "object" ? listOf(Principal.AWS ?? []) : [];
-}
-
-/** IAM shows a role that is gone by its unique id. */
 function isRoleId(principal: string): boolean {
-  return /^AROA[A-Z0-9]+$/.test(principal);
+  return isUniqueId(principal) && principal.startsWith("AROA");
 }
 
 function statementsOf(document: PolicyDocument): PolicyStatement[] {

@@ -21,6 +21,7 @@ import { auditTrust } from "./audit/trust.js";
 import { auditWorkers } from "./audit/workers.js";
 import { auditWorkersOverSsh } from "./audit/workersOverSsh.js";
 import type { ClusterFacts } from "./clusterFacts.js";
+import { compareText } from "./compareText.js";
 import type { Settings } from "./settings.js";
 
 /**
@@ -54,10 +55,8 @@ export function audit(settings: Settings, facts: ClusterFacts): Finding[] {
   const rank = { blocks: 0, warns: 1, informs: 2 };
   return findings.sort(
     (a, b) =>
-      rank[a.severity] - rank[b.severity] || compare(a.code, b.code) || compare(a.object, b.object),
+      rank[a.severity] - rank[b.severity] ||
+      compareText(a.code, b.code) ||
+      compareText(a.object, b.object),
   );
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

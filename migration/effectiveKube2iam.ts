@@ -1,5 +1,6 @@
 import type { ClusterFacts } from "./clusterFacts.js";
 import { flagValue, kube2iamDefaults } from "./kube2iamFlags.js";
+import { asPrefix } from "./roleArn.js";
 import type { Settings } from "./settings.js";
 
 /** What holds for kube2iam in this cluster, wherever it was learnt. */
@@ -39,12 +40,8 @@ export function effectiveKube2iam(settings: Settings, facts: ClusterFacts): Effe
 }
 
 /** Prefix of role ARNs: the setting, else kube2iam's; undefined where neither tells. */
-export function effectiveRoleBaseArn(
-  settings: Settings,
-  kube2iam: EffectiveKube2iam,
-): string | undefined {
+export function effectiveRoleBaseArn(settings: Settings, facts: ClusterFacts): string | undefined {
   if (settings.kiam.roleBaseArn !== undefined) return settings.kiam.roleBaseArn;
-  const base = kube2iam.baseRoleArn;
-  if (base === "") return undefined;
-  return base.endsWith("/") ? base : `${base}/`;
+  const base = effectiveKube2iam(settings, facts).baseRoleArn;
+  return base === "" ? undefined : asPrefix(base);
 }

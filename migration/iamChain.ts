@@ -1,5 +1,5 @@
 import type { ClusterFacts } from "./clusterFacts.js";
-import { effectiveKube2iam, effectiveRoleBaseArn } from "./effectiveKube2iam.js";
+import { effectiveRoleBaseArn } from "./effectiveKube2iam.js";
 import { resolveRoleArn } from "./permitted.js";
 import { roleArnBeside } from "./roleArn.js";
 import { arnsInUse, rolesInUse } from "./rolesInUse.js";
@@ -19,7 +19,7 @@ export interface IamChain {
 
 /** @returns undefined where nothing tells the account (finding role-base-arn-unknown) */
 export function iamChain(settings: Settings, facts: ClusterFacts): IamChain | undefined {
-  const base = effectiveRoleBaseArn(settings, effectiveKube2iam(settings, facts));
+  const base = effectiveRoleBaseArn(settings, facts);
   if (base === undefined) return undefined;
   const { iam, probe } = settings;
   const used = arnsInUse(rolesInUse(facts, base));

@@ -51,5 +51,19 @@ export function sessionMinutes(commandLine: readonly string[]): number {
   );
 }
 
+/**
+ * The role that kube2iam gives to pods without an annotation: by name (--default-role), or the
+ * node's own (--auto-discover-default-role).
+ *
+ * @returns undefined where such pods get none
+ */
+export function defaultRole(
+  commandLine: readonly string[],
+): { name: string } | "node's own" | undefined {
+  const name = flagValue(commandLine, "default-role");
+  if (name !== undefined && name !== "") return { name };
+  return isOn(commandLine, "auto-discover-default-role") ? "node's own" : undefined;
+}
+
 /** kube2iam's defaults for the flags that matter here [kube2iam cmd/main.go]. */
 export const kube2iamDefaults = { port: 8181, interface: "docker0" } as const;

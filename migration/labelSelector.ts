@@ -7,20 +7,34 @@ export function selects(
 ): boolean {
   return (
     Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
-    matchExpressions.every(({ key, operator, values = [] }) => {
-      const value = labels[key];
-      switch (operator) {
-        case "In":
-          return value !== undefined && values.includes(value);
-        case "NotIn":
-          return value === undefined || !values.includes(value);
-        case "Exists":
-          return value !== undefined;
-        case "DoesNotExist":
-          return value === undefined;
-        default:
-          throw new Error(`label selector: the operator ${operator} is not known`);
-      }
-    })
+    matchExpressions.every(({ key, operator, values }) => holds(labels[key], operator, values))
   );
+}
+
+/**
+ * Whether a requirement of a label selector, or of a node affinity (which also has Gt and Lt), holds.
+ *
+ * @param value of the label; undefined where the object has none
+ */
+export function holds(
+  value: string | undefined,
+  operator: string,
+  values: readonly string[] = [],
+): boolean {
+  switch (operator) {
+    case "In":
+      return value !== undefined && values.includes(value);
+    case "NotIn":
+      return value === undefined || !values.includes(value);
+    case "Exists":
+      return value !== undefined;
+    case "DoesNotExist":
+      return value === undefined;
+    case "Gt":
+      return Number(value) > Number(values[0]);
+    case "Lt":
+      return Number(value) < Number(values[0]);
+    default:
+      return false;
+  }
 }

@@ -1,4 +1,5 @@
 import type { NodeFacts } from "./clusterFacts.js";
+import { compareText } from "./compareText.js";
 import type { Settings, Toleration } from "./settings.js";
 
 /** Labels by which kops and kubeadm, old and new, mark masters. */
@@ -95,5 +96,5 @@ function matches(node: NodeFacts, selector: Record<string, string>): boolean {
 }
 
 function byName(nodes: NodeFacts[]): NodeFacts[] {
-  return nodes.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  return nodes.sort((a, b) => compareText(a.name, b.name));
 }

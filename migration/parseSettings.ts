@@ -1,5 +1,6 @@
 import type { z } from "zod";
 
+import { count } from "./count.js";
 import { secretSettings, settingsSchema, type Settings } from "./settings.js";
 import { problemsTogether, type SettingsProblem } from "./settingsTogether.js";
 
@@ -10,8 +11,9 @@ export class SettingsError extends Error {
       const shown = value === undefined ? "" : ` (is ${JSON.stringify(value)})`;
       return `  - ${property}${shown}: ${rule}`;
     });
-    const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
-    super(`The settings have ${count}; nothing was touched:\n${lines.join("\n")}`);
+    super(
+      `The settings have ${count(problems.length, "problem")}; nothing was touched:\n${lines.join("\n")}`,
+    );
     this.name = "SettingsError";
   }
 }

@@ -83,6 +83,15 @@ export function exactly(arn: string): string {
 }
 
 /**
+ * What kiam matches an expression against where a pod names the role by its shortest name.
+ *
+ * @param baseArn such as `arn:aws:iam::123456789012:role/`
+ */
+export function matchedName(arn: string, baseArn: string, mode: PermittedMode): string {
+  return mode === "as-written" && arn.startsWith(baseArn) ? arn.slice(baseArn.length) : arn;
+}
+
+/**
  * The ARN that kiam makes of a role as a pod's annotation names it.
  *
  * @param role a name, path/name (with or without leading slash) or full ARN

@@ -89,7 +89,7 @@ export interface PlannedProbe {
  */
 export function makePlan(settings: Settings, facts: ClusterFacts): Plan {
   const kube2iam = effectiveKube2iam(settings, facts);
-  const roleBaseArn = effectiveRoleBaseArn(settings, kube2iam);
+  const roleBaseArn = effectiveRoleBaseArn(settings, facts);
   if (kube2iam.interface === undefined || roleBaseArn === undefined) {
     throw new Error(
       "The plan needs kube2iam's interface and the role base ARN; the audit says how to supply them.",

@@ -1,6 +1,7 @@
 import type { ClusterFacts, PodFacts } from "./clusterFacts.js";
-import { effectiveKube2iam, effectiveRoleBaseArn } from "./effectiveKube2iam.js";
-import { flagValue } from "./kube2iamFlags.js";
+import { compareText } from "./compareText.js";
+import { effectiveRoleBaseArn } from "./effectiveKube2iam.js";
+import { defaultRole } from "./kube2iamFlags.js";
 import { isPermitted, resolveRoleArn, type PermittedMode } from "./permitted.js";
 import { permittedInForce, permittedMode } from "./permittedInForce.js";
 import type { Settings } from "./settings.js";
@@ -30,13 +31,10 @@ export interface PodVerdict {
 
 /** A verdict for every pod that can have anything to do with AWS, sorted by namespace and role. */
 export function podVerdicts(settings: Settings, facts: ClusterFacts): PodVerdict[] {
-  const kube2iam = effectiveKube2iam(settings, facts);
-  const base = effectiveRoleBaseArn(settings, kube2iam);
+  const base = effectiveRoleBaseArn(settings, facts);
   const inForce = permittedInForce(settings, facts);
   const mode = permittedMode(settings);
-  const byDefault =
-    flagValue(facts.kube2iam?.commandLine ?? [], "default-role") !== undefined ||
-    flagValue(facts.kube2iam?.commandLine ?? [], "auto-discover-default-role") === "true";
+  const byDefault = defaultRole(facts.kube2iam?.commandLine ?? []) !== undefined;
   const groups = new Map<string, PodFacts[]>();
   for (const pod of facts.pods) {
     const hasRole = pod.role !== undefined && pod.role !== "";
@@ -61,7 +59,9 @@ export function podVerdicts(settings: Settings, facts: ClusterFacts): PodVerdict
         },
       ];
     })
-    .sort((a, b) => compare(a.namespace, b.namespace) || compare(a.role ?? "", b.role ?? ""));
+    .sort(
+      (a, b) => compareText(a.namespace, b.namespace) || compareText(a.role ?? "", b.role ?? ""),
+    );
 }
 
 function roleOf({ role }: PodFacts, base: string | undefined): string | undefined {
@@ -110,8 +110,4 @@ function judge(
   return sure
     ? { verdict: "ready", because: [] }
     : { verdict: "unchecked", because: facts?.reasons ?? ["IAM did not tell"] };
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -7,10 +7,16 @@ import {
 } from "./allowedRoles.js";
 import type { ClusterFacts } from "./clusterFacts.js";
 import { composePermitted } from "./composePermitted.js";
-import { effectiveKube2iam, effectiveRoleBaseArn } from "./effectiveKube2iam.js";
-import { exactly, isPermitted, resolveRoleArn, type PermittedMode } from "./permitted.js";
+import { effectiveRoleBaseArn } from "./effectiveKube2iam.js";
+import {
+  exactly,
+  isPermitted,
+  matchedName,
+  resolveRoleArn,
+  type PermittedMode,
+} from "./permitted.js";
 import { permittedInForce, permittedMode } from "./permittedInForce.js";
-import { arnsInUse, rolesInUse, type RoleUse } from "./rolesInUse.js";
+import { arnsInUse, matchedNames, rolesInUse, type RoleUse } from "./rolesInUse.js";
 import type { Settings } from "./settings.js";
 
 /** The tightest `iam.amazonaws.com/permitted` for a namespace. */
@@ -53,7 +59,7 @@ export interface Disagreement {
  * not known
  */
 export function proposePermitted(settings: Settings, facts: ClusterFacts): PermittedProposal[] {
-  const base = effectiveRoleBaseArn(settings, effectiveKube2iam(settings, facts));
+  const base = effectiveRoleBaseArn(settings, facts);
   if (base === undefined) return [];
   const mode = permittedMode(settings);
   const uses = rolesInUse(facts, base);
@@ -62,7 +68,7 @@ export function proposePermitted(settings: Settings, facts: ClusterFacts): Permi
   const restrictions = mode === "as-written" ? undefined : kube2iamRestrictions(settings, facts);
   const known = facts.iam?.account;
   const judged = [...(known ?? strangers(base)), ...arnsInUse(uses)].map((arn) =>
-    mode === "as-written" && arn.startsWith(base) ? arn.slice(base.length) : arn,
+    matchedName(arn, base, mode),
   );
   const allowedRoles = new Map(
     facts.namespaces.map(({ name, allowedRoles }) => [name, parseAllowedRoles(allowedRoles)]),
@@ -90,7 +96,7 @@ export function proposePermitted(settings: Settings, facts: ClusterFacts): Permi
         },
         exactly: [
           ...(restrictions === undefined
-            ? used.flatMap((use) => namesOf(use, mode))
+            ? used.flatMap((use) => matchedNames(use, mode))
             : used.map(({ arn }) => arn).filter((arn) => arn === restrictions.defaultRoleArn)),
           ...probeRole(settings, namespace, base, mode),
         ].sort(),
@@ -118,8 +124,8 @@ export function proposePermitted(settings: Settings, facts: ClusterFacts): Permi
 }
 
 /**
- * Proves a proposal on every role given, such as all of the account, and on those in use there: what kube2iam's matcher (or the
- * pods) allow is what kiam's matcher permits.
+ * Proves a proposal on every role given, such as all of the account, and on those in use there: what
+ * kube2iam's matcher (or the pods) allow is what kiam's matcher permits.
  *
  * @param roles ARNs; in mode as-written, names
  * @returns where they differ; empty where they agree on all
@@ -136,10 +142,6 @@ export function verifyProposal(
     const answer = isPermitted(permitted, role, mode);
     return wanted === answer ? [] : [{ role, wanted, permitted: answer }];
   });
-}
-
-function namesOf({ arn, written }: RoleUse, mode: PermittedMode): string[] {
-  return mode === "as-written" ? written : [arn];
 }
 
 function probeRole(

@@ -10,6 +10,11 @@ export function accountOf(arn: string): string {
   return arn.split(":")[4] ?? "";
 }
 
+/** A base ARN that role names can be put behind; kube2iam's may lack the slash at its end. */
+export function asPrefix(baseArn: string): string {
+  return baseArn.endsWith("/") ? baseArn : `${baseArn}/`;
+}
+
 /**
  * ARN of a role in the account of another one.
  *

@@ -1,5 +1,5 @@
-import type { ClusterFacts } from "./clusterFacts.js";
-import { resolveRoleArn } from "./permitted.js";
+import type { ClusterFacts, PodFacts } from "./clusterFacts.js";
+import { resolveRoleArn, type PermittedMode } from "./permitted.js";
 
 /** A role as the pods of one namespace use it. */
 export interface RoleUse {
@@ -15,15 +15,23 @@ export interface RoleUse {
 export type RolesInUse = ReadonlyMap<string, ReadonlyMap<string, RoleUse>>;
 
 /**
- * The roles that pods ask for. Pods on the host network are left out: they bypass kube2iam and
- * kiam alike, whatever their annotation says.
+ * Whether a pod asks for a role and can get it. On the host network it bypasses kube2iam and kiam
+ * alike, whatever its annotation says.
+ */
+export function usesRole<Pod extends Pick<PodFacts, "role" | "hostNetwork">>(
+  pod: Pod,
+): pod is Pod & { role: string } {
+  return pod.role !== undefined && pod.role !== "" && !pod.hostNetwork;
+}
+
+/**
+ * The roles that pods use.
  *
  * @param baseArn such as `arn:aws:iam::123456789012:role/`
  */
 export function rolesInUse({ pods }: Pick<ClusterFacts, "pods">, baseArn: string): RolesInUse {
   const namespaces = new Map<string, Map<string, RoleUse>>();
-  for (const { namespace, name, role, hostNetwork } of pods) {
-    if (role === undefined || role === "" || hostNetwork) continue;
+  for (const { namespace, name, role } of pods.filter(usesRole)) {
     const arn = resolveRoleArn(role, baseArn);
     const roles = namespaces.get(namespace) ?? new Map<string, RoleUse>();
     namespaces.set(namespace, roles);
@@ -41,4 +49,26 @@ export function rolesInUse({ pods }: Pick<ClusterFacts, "pods">, baseArn: string
 /** ARNs of the roles that pods of any namespace use, sorted. */
 export function arnsInUse(uses: RolesInUse): string[] {
   return [...new Set([...uses.values()].flatMap((roles) => [...roles.keys()]))].sort();
+}
+
+/** Who uses each role, by its ARN, such as `orders/orders-1 and 3 more`. */
+export function usersByRole(uses: RolesInUse): Map<string, string> {
+  const users = new Map<string, { example: string; pods: number }>();
+  for (const [namespace, roles] of uses) {
+    for (const { arn, example, pods } of roles.values()) {
+      const known = users.get(arn) ?? { example: `${namespace}/${example}`, pods: 0 };
+      users.set(arn, { ...known, pods: known.pods + pods });
+    }
+  }
+  return new Map(
+    [...users].map(([arn, { example, pods }]) => [
+      arn,
+      pods > 1 ? `${example} and ${pods - 1} more` : example,
+    ]),
+  );
+}
+
+/** What kiam matches a namespace's expression against for a role that its pods use. */
+export function matchedNames({ arn, written }: RoleUse, mode: PermittedMode): string[] {
+  return mode === "as-written" ? written : [arn];
 }

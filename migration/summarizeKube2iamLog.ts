@@ -1,4 +1,5 @@
 import type { PodFacts } from "./clusterFacts.js";
+import { compareText } from "./compareText.js";
 import type { AskedPath, ChurningPod, Kube2iamLogFacts } from "./kube2iamLog.js";
 import {
   givesCredentials,
@@ -70,18 +71,18 @@ export class Kube2iamLogSummary {
       requests: this.requests,
       paths: [...this.paths]
         .map(([path, askers]) => this.askedPath(path, askers))
-        .sort((a, b) => (a.path < b.path ? -1 : 1)),
+        .sort((a, b) => compareText(a.path, b.path)),
       credentials: Object.fromEntries(
         [...this.credentials]
           .flatMap(([address, { requests }]): [string, number][] => {
             const pod = this.pods.get(address);
             return pod === undefined ? [] : [[`${pod.namespace}/${pod.name}`, requests]];
           })
-          .sort(([a], [b]) => (a < b ? -1 : 1)),
+          .sort(([a], [b]) => compareText(a, b)),
       ),
       churning: [...this.credentials]
         .flatMap(([address, asked]) => this.churningPod(address, asked))
-        .sort((a, b) => b.requests - a.requests || (a.name < b.name ? -1 : 1)),
+        .sort((a, b) => b.requests - a.requests || compareText(a.name, b.name)),
       minutes: this.minutes,
       unread: [...this.unread].sort(),
     };
@@ -112,7 +113,7 @@ export class Kube2iamLogSummary {
         const who = pod === undefined ? address || "unknown" : `${pod.namespace}/${pod.name}`;
         return { who, namespace: pod?.namespace, requests };
       })
-      .sort((a, b) => b.requests - a.requests || (a.who < b.who ? -1 : 1));
+      .sort((a, b) => b.requests - a.requests || compareText(a.who, b.who));
     return { path, requests: askers.reduce((sum, asker) => sum + asker.requests, 0), askers };
   }
 }

@@ -1,39 +1,29 @@
-import { listOf } from "./oneOrMore.js";
+import { listOf, type OneOrMore } from "./oneOrMore.js";
+import { awsPrincipals, isUniqueId, type Principals } from "./principals.js";
 
 /** A role's trust policy, and the statement in it that lets the kiam server assume the role. */
-
-/** One principal or several, by kind (AWS, Service, Federated, CanonicalUser). */
-type Principals = Record<string, string | string[]>;
 
 export interface TrustStatement {
   Sid?: string;
   Effect: "Allow" | "Deny";
   Principal?: "*" | Principals;
-  Action?: string | string[];
+  Action?: OneOrMore<string>;
   Condition?: Record<string, unknown>;
   [element: string]: unknown;
 }
 
 export interface TrustDocument {
   Version?: string;
-  Statement: TrustStatement | TrustStatement[];
+  Statement: OneOrMore<TrustStatement>;
   [element: string]: unknown;
 }
 
 /** Sid of the statement that is the migration's own; no other statement is ever changed. */
 export const trustSid = "KiamServer";
 
-const awsPrincipals = (statement: TrustStatement): string[] =>
-  typeof statement.Principal === "object" ? listOf(statement.Principal.AWS) : [];
-
-/**
- * Principals that IAM shows by their unique id. It does so only where the role or user is
- * gone (even if one of that name exists again), and then refuses every document that still
- * holds the id.
- * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
- */
+/** Principals of a statement that are gone. */
 export function gonePrincipals(statement: TrustStatement): string[] {
-  return awsPrincipals(statement).filter((one) => /^A(ROA|IDA)[A-Z0-9]+$/.test(one));
+  return awsPrincipals(statement).filter(isUniqueId);
 }
 
 function lets(statement: TrustStatement, principalArn: string): boolean {

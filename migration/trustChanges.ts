@@ -1,3 +1,4 @@
+import { compareText } from "./compareText.js";
 import type { ApplicationRoleFacts, IamFacts } from "./iamFacts.js";
 import type { TrustDocument } from "./trust.js";
 import { trustChange, type TrustChange } from "./trustChange.js";
@@ -50,7 +51,7 @@ function eachRole<Change>(
   change: (trust: TrustDocument, role: ApplicationRoleFacts) => Change,
 ): TrustPlan<Change> {
   const plan: TrustPlan<Change> = { changes: [], unknown: [] };
-  for (const role of Object.values(iam.roles).sort((a, b) => (a.arn < b.arn ? -1 : 1))) {
+  for (const role of Object.values(iam.roles).sort((a, b) => compareText(a.arn, b.arn))) {
     if (role.trust !== undefined) {
       plan.changes.push({ arn: role.arn, ...change(role.trust, role) });
     } else {

@@ -1,4 +1,5 @@
 import type { CertificateFacts, ClusterFacts } from "../clusterFacts.js";
+import { count } from "../count.js";
 import type { Settings } from "../settings.js";
 import type { Finding } from "./finding.js";
 import { blocksFrom } from "./severityFrom.js";
@@ -65,8 +66,8 @@ function expiry(
 }
 
 function days(milliseconds: number): string {
-  const count = Math.floor(milliseconds / day);
-  return count === 0 ? "less than a day" : count === 1 ? "1 day" : `${count} days`;
+  const whole = Math.floor(milliseconds / day);
+  return whole === 0 ? "less than a day" : count(whole, "day");
 }
 
 function renewal({ kiam: { tls } }: Settings): string {

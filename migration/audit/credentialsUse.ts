@@ -1,10 +1,11 @@
 import type { ClusterFacts } from "../clusterFacts.js";
 import { sessionMinutes } from "../kube2iamFlags.js";
+import { usesRole } from "../rolesInUse.js";
 import { durationSeconds, type Settings } from "../settings.js";
-import { count } from "./count.js";
+import { count } from "../count.js";
 import type { Finding } from "./finding.js";
 import { perNamespace } from "./perNamespace.js";
-import { someOf } from "./someOf.js";
+import { someOf } from "../someOf.js";
 
 /** Sessions from which on the AWS SDK for Java keeps credentials for a while [kiam#41]. */
 const longEnoughMinutes = 30;
@@ -51,10 +52,7 @@ function churningPods(settings: Settings, facts: ClusterFacts): Finding[] {
 }
 
 function shortLivedPods(facts: ClusterFacts): Finding[] {
-  const pods = facts.pods.filter(
-    ({ controller, role, hostNetwork }) =>
-      controller === "Job" && role !== undefined && role !== "" && !hostNetwork,
-  );
+  const pods = facts.pods.filter((pod) => pod.controller === "Job" && usesRole(pod));
   return perNamespace(pods).map(([namespace, members]): Finding => ({
     code: "short-lived-pods",
     severity: "informs",

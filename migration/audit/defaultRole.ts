@@ -1,13 +1,13 @@
 import type { ClusterFacts, PodFacts } from "../clusterFacts.js";
 import { isProven, parseCutoverRecord } from "../cutoverRecord.js";
-import { flagValue, isOn, sessionMinutes } from "../kube2iamFlags.js";
+import { defaultRole, sessionMinutes } from "../kube2iamFlags.js";
 import { mayMove, workerNodes } from "../nodeSelection.js";
 import type { Settings } from "../settings.js";
-import { reaches } from "../stages.js";
-import { count } from "./count.js";
+import { count } from "../count.js";
 import type { Finding } from "./finding.js";
 import { perNamespace } from "./perNamespace.js";
-import { someOf } from "./someOf.js";
+import { blocksFrom } from "./severityFrom.js";
+import { someOf } from "../someOf.js";
 
 /**
  * Pods that live on kube2iam's default role, and will have none under kiam. Only those of workers
@@ -33,9 +33,9 @@ export function auditDefaultRole(settings: Settings, facts: ClusterFacts): Findi
     const silent = members.every((pod) => shown(pod) === "never asks");
     return {
       code: "default-role-lost",
-      severity: reaches(settings.stage, "cutover") && !silent ? "blocks" : "warns",
+      severity: silent ? "warns" : blocksFrom("cutover", settings),
       object: `namespace/${namespace}`,
-      seen: `kube2iam gives ${count(members.length, "pod")} there without a role annotation (${someOf(members.map(({ name }) => name))}) its default role ${role}; ${
+      seen: `kube2iam gives ${count(members.length, "pod")} there without a role annotation (${someOf(members.map(({ name }) => name))}) ${typeof role === "object" ? `its default role ${role.name}` : "the node's own role (--auto-discover-default-role)"}; ${
         asking.length > 0
           ? `its log shows that ${someOf(asking.map(({ name }) => name))} asked for credentials`
           : silent
@@ -46,15 +46,6 @@ export function auditDefaultRole(settings: Settings, facts: ClusterFacts): Findi
       fix: `annotate those of them that use AWS with iam.amazonaws.com/role, permit the role (namespaces.${namespace}.permitted), and acknowledge default-role-lost for namespace/${namespace} once no other does`,
     };
   });
-}
-
-/** The role that pods without annotation get; undefined where they get none. */
-function defaultRole(commandLine: readonly string[]): string | undefined {
-  const named = flagValue(commandLine, "default-role");
-  if (named !== undefined && named !== "") return named;
-  return isOn(commandLine, "auto-discover-default-role")
-    ? "(--auto-discover-default-role: the node's own)"
-    : undefined;
 }
 
 /** @param enough minutes of silence after which a pod that uses credentials must have asked anew */

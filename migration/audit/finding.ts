@@ -1,3 +1,4 @@
+import { count } from "../count.js";
 import type { FindingCode } from "./catalogue.js";
 import type { Severity } from "./catalogue/entry.js";
 
@@ -26,9 +27,9 @@ export function isBlocking(finding: Finding): boolean {
 /** Stops an update before anything is touched, naming every blocking finding. */
 export class AuditError extends Error {
   constructor(readonly findings: readonly Finding[]) {
-    const count = findings.length === 1 ? "1 finding blocks" : `${findings.length} findings block`;
+    const number = count(findings.length, "finding");
     super(
-      `The audit has ${count} this stage; nothing was touched:\n${findings.map(describeFinding).join("\n")}`,
+      `The audit has ${number} that ${findings.length === 1 ? "blocks" : "block"} this stage; nothing was touched:\n${findings.map(describeFinding).join("\n")}`,
     );
     this.name = "AuditError";
   }

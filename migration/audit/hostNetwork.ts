@@ -1,8 +1,8 @@
 import type { ClusterFacts } from "../clusterFacts.js";
-import { count } from "./count.js";
+import { count } from "../count.js";
 import type { Finding } from "./finding.js";
 import { perNamespace } from "./perNamespace.js";
-import { someOf } from "./someOf.js";
+import { someOf } from "../someOf.js";
 
 /** Pods whose role annotation nobody heeds: they share their node's network. */
 export function auditHostNetwork(facts: Pick<ClusterFacts, "pods">): Finding[] {

@@ -7,12 +7,13 @@ import type { Finding } from "./finding.js";
 import { auditKube2iamCoverage } from "./kube2iamCoverage.js";
 import { auditKube2iamDaemonSet } from "./kube2iamDaemonSet.js";
 import { auditKube2iamDrift } from "./kube2iamDrift.js";
+import { kube2iamObject } from "./kube2iamObject.js";
 
 /** kube2iam itself: where it is, how it is set up, what of it can turn against kiam. */
 export function auditKube2iam(settings: Settings, facts: ClusterFacts): Finding[] {
   const findings: Finding[] = [];
   const kube2iam = effectiveKube2iam(settings, facts);
-  const object = `daemonset/${kube2iam.namespace}/${kube2iam.daemonSet}`;
+  const object = kube2iamObject(kube2iam);
   const retired = settings.stage === "retire" && facts.recorded !== undefined;
   if (facts.kube2iam === undefined && facts.recorded === undefined) {
     findings.push({
@@ -46,7 +47,7 @@ export function auditKube2iam(settings: Settings, facts: ClusterFacts): Finding[
       fix: "set kube2iam.interface",
     });
   }
-  if (effectiveRoleBaseArn(settings, kube2iam) === undefined) {
+  if (effectiveRoleBaseArn(settings, facts) === undefined) {
     findings.push({
       code: "role-base-arn-unknown",
       severity: "blocks",

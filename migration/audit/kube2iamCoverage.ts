@@ -3,9 +3,10 @@ import { isKiamOnly } from "../kiamOnly.js";
 import { untolerated, workerNodes } from "../nodeSelection.js";
 import type { Settings } from "../settings.js";
 import { reaches } from "../stages.js";
-import { count } from "./count.js";
+import { count } from "../count.js";
 import type { Finding } from "./finding.js";
-import { someOf } from "./someOf.js";
+import { kube2iamObject } from "./kube2iamObject.js";
+import { someOf } from "../someOf.js";
 
 /** Workers on which kube2iam does not serve, as long as it is what serves, or is the way back. */
 export function auditKube2iamCoverage(
@@ -14,7 +15,7 @@ export function auditKube2iamCoverage(
   live: Kube2iamFacts,
 ): Finding[] {
   if (reaches(settings.stage, "retire")) return [];
-  const object = `daemonset/${live.namespace}/${live.daemonSet}`;
+  const object = kube2iamObject(live);
   const workers = workerNodes(settings, facts.nodes).filter((node) => !isKiamOnly(facts, node));
   const without = workers.filter(({ name }) => live.pods[name] === undefined);
   const notReady = workers.filter(({ name }) => live.pods[name]?.ready === false);

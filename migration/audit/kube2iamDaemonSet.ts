@@ -2,9 +2,10 @@ import type { ClusterFacts, Kube2iamFacts } from "../clusterFacts.js";
 import { flagValue, insertsItsRule, isOn } from "../kube2iamFlags.js";
 import { allowedRolesAnnotation, roleAnnotation } from "../permitted.js";
 import type { Settings } from "../settings.js";
-import { count } from "./count.js";
+import { count } from "../count.js";
 import type { Finding } from "./finding.js";
-import { someOf } from "./someOf.js";
+import { kube2iamObject } from "./kube2iamObject.js";
+import { someOf } from "../someOf.js";
 
 /** How kube2iam's DaemonSet is set up, where kiam does otherwise or the way back depends on it. */
 export function auditKube2iamDaemonSet(
@@ -12,7 +13,7 @@ export function auditKube2iamDaemonSet(
   facts: ClusterFacts,
   live: Kube2iamFacts,
 ): Finding[] {
-  const object = `daemonset/${live.namespace}/${live.daemonSet}`;
+  const object = kube2iamObject(live);
   return [
     ...version(live, object),
     ...annotations(live, object),

@@ -2,6 +2,7 @@ import type { ClusterFacts, Kube2iamFacts } from "../clusterFacts.js";
 import { flagValue, insertsItsRule, kube2iamDefaults } from "../kube2iamFlags.js";
 import type { Settings } from "../settings.js";
 import type { Finding } from "./finding.js";
+import { kube2iamObject } from "./kube2iamObject.js";
 
 interface Difference {
   severity: "blocks" | "warns";
@@ -37,7 +38,7 @@ export function auditKube2iamDrift(
   }
   return differences.map((difference): Finding => ({
     code: "kube2iam-settings-differ",
-    object: `daemonset/${live.namespace}/${live.daemonSet}`,
+    object: kube2iamObject(live),
     why: "port and interface make the rule that the cutover deletes and the way back restores",
     ...difference,
   }));

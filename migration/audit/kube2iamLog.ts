@@ -1,16 +1,16 @@
 import type { ClusterFacts } from "../clusterFacts.js";
 import { flagValue } from "../kube2iamFlags.js";
 import type { Settings } from "../settings.js";
-import { count } from "./count.js";
+import { count } from "../count.js";
 import type { Finding } from "./finding.js";
-import { someOf } from "./someOf.js";
+import { kube2iamObject } from "./kube2iamObject.js";
+import { someOf } from "../someOf.js";
 
 /** What kube2iam's log could not tell. */
 export function auditKube2iamLog(settings: Settings, facts: ClusterFacts): Finding[] {
   const log = facts.kube2iamLog;
   if (log === undefined) return [];
-  const { namespace, daemonSet } = settings.kube2iam;
-  const object = `daemonset/${namespace}/${daemonSet}`;
+  const object = kube2iamObject(settings.kube2iam);
   if (log.unread.length > 0) {
     return [
       {

@@ -3,11 +3,11 @@ import type { ClusterFacts } from "../clusterFacts.js";
 import { flagValue } from "../kube2iamFlags.js";
 import type { AskedPath } from "../kube2iamLog.js";
 import type { Settings } from "../settings.js";
-import { reaches } from "../stages.js";
-import { count } from "./count.js";
+import { count } from "../count.js";
 import type { Finding } from "./finding.js";
 import { perNamespace } from "./perNamespace.js";
-import { someOf } from "./someOf.js";
+import { blocksFrom } from "./severityFrom.js";
+import { someOf } from "../someOf.js";
 
 /** Paths of the metadata service that pods ask kube2iam for, and that kiam's agent will refuse. */
 export function auditMetadataPaths(settings: Settings, facts: ClusterFacts): Finding[] {
@@ -26,7 +26,7 @@ export function auditMetadataPaths(settings: Settings, facts: ClusterFacts): Fin
   const fix = `if they need these, put --${flag}=${wider} into kiam.extraArgs.agent${pattern === undefined ? "" : ` instead of the present one`}: it allows every path that kube2iam's log shows, and no other besides`;
   return byAsker(refused).map(([object, paths]): Finding => ({
     code: "metadata-path-refused",
-    severity: reaches(settings.stage, "cutover") ? "blocks" : "warns",
+    severity: blocksFrom("cutover", settings),
     object,
     seen: `${object === "cluster" ? "addresses that no pod has now" : "pods"} asked kube2iam for ${paths.map(describe).join("; ")}`,
     why: "kube2iam passes every path on to EC2; kiam's agent answers 404 to all but those of credentials, unless its flag allows them",

@@ -1,5 +1,5 @@
 import type { ClusterFacts } from "../clusterFacts.js";
-import { effectiveKube2iam, effectiveRoleBaseArn } from "../effectiveKube2iam.js";
+import { effectiveRoleBaseArn } from "../effectiveKube2iam.js";
 import { isPermitted, resolveRoleArn } from "../permitted.js";
 import { permittedInForce, permittedMode } from "../permittedInForce.js";
 import type { Settings } from "../settings.js";
@@ -27,7 +27,7 @@ export function auditNamespaces(settings: Settings, facts: ClusterFacts): Findin
 /** The probe's own namespace, where it is not kiam's, whose permission this program sets itself. */
 function auditProbe(settings: Settings, facts: ClusterFacts): Finding[] {
   const { role, namespace } = settings.probe;
-  const base = effectiveRoleBaseArn(settings, effectiveKube2iam(settings, facts));
+  const base = effectiveRoleBaseArn(settings, facts);
   if (role === undefined || base === undefined) return [];
   if (namespace === undefined || namespace === settings.kiam.namespace) return [];
   const permitted = permittedInForce(settings, facts)(namespace);

@@ -9,6 +9,7 @@ import { untolerated } from "../nodeSelection.js";
 import type { Settings } from "../settings.js";
 import { reaches } from "../stages.js";
 import type { Finding } from "./finding.js";
+import { kube2iamObject } from "./kube2iamObject.js";
 
 /** What the taints of new nodes mean for kube2iam, as long as it is there. */
 export function auditNewNodes(
@@ -16,7 +17,7 @@ export function auditNewNodes(
   { kube2iam }: Pick<ClusterFacts, "kube2iam">,
 ): Finding[] {
   if (kube2iam === undefined) return [];
-  const object = `daemonset/${kube2iam.namespace}/${kube2iam.daemonSet}`;
+  const object = kube2iamObject(kube2iam);
   const findings: Finding[] = [];
   if (
     newNodes.keepKube2iamOff === "taint" &&

@@ -1,3 +1,5 @@
+import { compareText } from "../compareText.js";
+
 /** Things by their namespace, namespaces sorted by name. */
 export function perNamespace<Item extends { namespace: string }>(
   items: readonly Item[],
@@ -8,5 +10,5 @@ export function perNamespace<Item extends { namespace: string }>(
     if (group === undefined) groups.set(item.namespace, [item]);
     else group.push(item);
   }
-  return [...groups].sort(([a], [b]) => (a < b ? -1 : 1));
+  return [...groups].sort(([a], [b]) => compareText(a, b));
 }

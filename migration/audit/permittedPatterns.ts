@@ -1,18 +1,18 @@
 import { isAllowed, kube2iamRestrictions, parseAllowedRoles } from "../allowedRoles.js";
 import type { ClusterFacts } from "../clusterFacts.js";
-import { effectiveKube2iam, effectiveRoleBaseArn } from "../effectiveKube2iam.js";
-import { isPermitted, resolveRoleArn, whyInvalid } from "../permitted.js";
+import { effectiveRoleBaseArn } from "../effectiveKube2iam.js";
+import { isPermitted, matchedName, resolveRoleArn, whyInvalid } from "../permitted.js";
 import { permittedInForce, permittedMode } from "../permittedInForce.js";
 import { isReserved, roleName } from "../roleArn.js";
-import { arnsInUse, rolesInUse, type RolesInUse } from "../rolesInUse.js";
+import { arnsInUse, matchedNames, rolesInUse, type RolesInUse } from "../rolesInUse.js";
 import type { Settings } from "../settings.js";
-import { count } from "./count.js";
+import { count } from "../count.js";
 import type { Finding } from "./finding.js";
-import { someOf } from "./someOf.js";
+import { someOf } from "../someOf.js";
 
 /** The expressions themselves: valid, not by accident, and no wider than their namespaces need. */
 export function auditPermittedPatterns(settings: Settings, facts: ClusterFacts): Finding[] {
-  const base = effectiveRoleBaseArn(settings, effectiveKube2iam(settings, facts));
+  const base = effectiveRoleBaseArn(settings, facts);
   if (base === undefined) return [];
   const uses = rolesInUse(facts, base);
   const breadth = breadthOf(settings, facts, uses, base);
@@ -70,9 +70,9 @@ function differs(settings: Settings, name: string, pattern: string, uses: RolesI
   const mode = permittedMode(settings);
   if (mode === "strict") return [];
   const roles = [...(uses.get(name)?.values() ?? [])].filter(
-    ({ arn, written }) =>
-      (mode === "as-written" ? written : [arn]).every((each) => isPermitted(pattern, each, mode)) &&
-      !isPermitted(pattern, arn, "strict"),
+    (use) =>
+      matchedNames(use, mode).every((each) => isPermitted(pattern, each, mode)) &&
+      !isPermitted(pattern, use.arn, "strict"),
   );
   if (roles.length === 0) return [];
   return [
@@ -105,8 +105,6 @@ function breadthOf(
   );
   const { role, namespace = settings.kiam.namespace } = settings.probe;
   const probe = role === undefined ? undefined : resolveRoleArn(role, base);
-  const subject = (arn: string) =>
-    mode === "as-written" && arn.startsWith(base) ? arn.slice(base.length) : arn;
 
   return (name, pattern) => {
     const used = uses.get(name);
@@ -115,7 +113,7 @@ function breadthOf(
     const named = namesIn(pattern);
     const beyond = known.filter(
       (arn) =>
-        isPermitted(pattern, subject(arn), mode) &&
+        isPermitted(pattern, matchedName(arn, base, mode), mode) &&
         used?.has(arn) !== true &&
         !named.has(roleName(arn)) &&
         !(name === namespace && arn === probe) &&

@@ -4,7 +4,7 @@ import { serverNodes, workerNodes } from "../nodeSelection.js";
 import type { Settings } from "../settings.js";
 import type { Finding } from "./finding.js";
 import { blocksFrom } from "./severityFrom.js";
-import { someOf } from "./someOf.js";
+import { someOf } from "../someOf.js";
 
 /** Whether the ports of agent and server are free on the nodes whose network they use. */
 export function auditPorts(settings: Settings, facts: ClusterFacts): Finding[] {

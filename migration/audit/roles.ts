@@ -1,15 +1,16 @@
 import type { ClusterFacts } from "../clusterFacts.js";
-import { effectiveKube2iam, effectiveRoleBaseArn } from "../effectiveKube2iam.js";
+import { effectiveRoleBaseArn } from "../effectiveKube2iam.js";
 import { matchesIamPattern } from "../iamPattern.js";
 import { isPermitted, whyInvalid } from "../permitted.js";
 import { permittedInForce, permittedMode } from "../permittedInForce.js";
-import { rolesInUse, type RolesInUse } from "../rolesInUse.js";
+import { matchedNames, rolesInUse, usersByRole, type RolesInUse } from "../rolesInUse.js";
 import type { Settings } from "../settings.js";
+import { someOf } from "../someOf.js";
 import type { Finding } from "./finding.js";
 
 /** Roles that pods use: permitted by their namespace, and within what the kiam-server role may assume. */
 export function auditRoles(settings: Settings, facts: ClusterFacts): Finding[] {
-  const base = effectiveRoleBaseArn(settings, effectiveKube2iam(settings, facts));
+  const base = effectiveRoleBaseArn(settings, facts);
   if (base === undefined) return [];
   const uses = rolesInUse(facts, base);
   return [
@@ -18,43 +19,39 @@ export function auditRoles(settings: Settings, facts: ClusterFacts): Finding[] {
   ];
 }
 
+/** One finding a namespace, however many of its roles are refused. */
 function notPermitted(settings: Settings, facts: ClusterFacts, uses: RolesInUse): Finding[] {
   const mode = permittedMode(settings);
   const inForce = permittedInForce(settings, facts);
-  const findings: Finding[] = [];
-  for (const [namespace, roles] of uses) {
+  return [...uses].flatMap(([namespace, roles]): Finding[] => {
     const permitted = inForce(namespace);
     // That has a finding of its own.
-    if (permitted !== undefined && whyInvalid(permitted, mode) !== undefined) continue;
-    for (const { arn, written } of roles.values()) {
-      const names = mode === "as-written" ? written : [arn];
-      const refused = names.find((name) => !isPermitted(permitted, name, mode));
-      if (refused === undefined) continue;
-      const loosely = mode === "strict" && isPermitted(permitted, arn, "unanchored");
-      findings.push({
+    if (permitted !== undefined && whyInvalid(permitted, mode) !== undefined) return [];
+    const refused = [...roles.values()]
+      .flatMap((use) => matchedNames(use, mode))
+      .filter((name) => !isPermitted(permitted, name, mode))
+      .sort();
+    if (refused.length === 0) return [];
+    const loosely =
+      mode === "strict" && refused.every((arn) => isPermitted(permitted, arn, "unanchored"));
+    return [
+      {
         code: "role-not-permitted",
         severity: "blocks",
         object: `namespace/${namespace}`,
         seen:
           permitted === undefined || permitted === ""
-            ? `pods use ${arn}, and the namespace has no iam.amazonaws.com/permitted`
-            : `pods use ${refused}, which ${JSON.stringify(permitted)} does not match${loosely ? " as a whole: kiam from version 4 on puts ^ and $ around it" : ""}`,
+            ? `pods use ${someOf(refused)}, and the namespace has no iam.amazonaws.com/permitted`
+            : `pods use ${someOf(refused)}, which ${JSON.stringify(permitted)} does not match${loosely ? " as a whole: kiam from version 4 on puts ^ and $ around it" : ""}`,
         why: "kiam gives a pod a role only if its namespace permits it; these pods would fail from the cutover on",
-        fix: `set namespaces.${namespace}.permitted to an expression that matches ${refused}`,
-      });
-    }
-  }
-  return findings;
+        fix: `set namespaces.${namespace}.permitted to an expression that matches ${someOf(refused)}; kiam-migrate permitted --stack <name> proposes the tightest one`,
+      },
+    ];
+  });
 }
 
 function notAssumable(assumable: readonly string[], uses: RolesInUse): Finding[] {
-  const users = new Map<string, string>();
-  for (const [namespace, roles] of uses) {
-    for (const { arn, example } of roles.values()) {
-      if (!users.has(arn)) users.set(arn, `${namespace}/${example}`);
-    }
-  }
-  return [...users]
+  return [...usersByRole(uses)]
     .filter(([arn]) => !assumable.some((pattern) => matchesIamPattern(pattern, arn)))
     .map(([arn, user]) => ({
       code: "role-not-assumable",

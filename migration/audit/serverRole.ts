@@ -3,7 +3,9 @@ import type { IamFacts } from "../iamFacts.js";
 import type { Settings } from "../settings.js";
 import { reaches } from "../stages.js";
 import type { Finding } from "./finding.js";
-import { someOf } from "./someOf.js";
+import { blocksFrom } from "./severityFrom.js";
+import { trustUnclear } from "./trustUnclear.js";
+import { someOf } from "../someOf.js";
 
 /** The kiam-server role in IAM, and how far IAM could be looked at. */
 export function auditServerRole(settings: Settings, { iam }: ClusterFacts): Finding[] {
@@ -37,20 +39,18 @@ function judgeMasters(
   if (masters.verdict === "unknown") {
     if (unread.length > 0) return [];
     return [
-      {
-        code: "trust-unclear",
-        severity: reaches(settings.stage, "cutover") ? "blocks" : "warns",
+      trustUnclear(
+        settings,
         object,
-        seen: masters.reasons.join("; "),
-        why: "whether kiam's server can assume it will only be known when it tries",
-        fix: `allow the masters' role ${masterRoleName} to assume it without conditions, or acknowledge it`,
-      },
+        masters.reasons.join("; "),
+        `allow the masters' role ${masterRoleName} to assume it without conditions, or acknowledge it`,
+      ),
     ];
   }
   return [
     {
       code: "masters-may-not-assume-server",
-      severity: reaches(settings.stage, "server") ? "blocks" : "warns",
+      severity: blocksFrom("server", settings),
       object,
       seen: masters.reasons.join("; "),
       why: "kiam's server runs with the masters' role and could not assume the kiam-server role: no pod would get any role",

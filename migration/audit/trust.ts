@@ -1,28 +1,23 @@
 import type { ClusterFacts } from "../clusterFacts.js";
-import { effectiveKube2iam, effectiveRoleBaseArn } from "../effectiveKube2iam.js";
+import { effectiveRoleBaseArn } from "../effectiveKube2iam.js";
 import { ownRoleArns } from "../iamChain.js";
 import type { ApplicationRoleFacts, IamFacts } from "../iamFacts.js";
 import { matchesIamPattern } from "../iamPattern.js";
 import { listOf } from "../oneOrMore.js";
 import { accountOf } from "../roleArn.js";
-import { rolesInUse } from "../rolesInUse.js";
+import { rolesInUse, usersByRole } from "../rolesInUse.js";
 import type { Settings } from "../settings.js";
 import { reaches } from "../stages.js";
 import { gonePrincipals } from "../trust.js";
 import type { Finding } from "./finding.js";
+import { trustUnclear } from "./trustUnclear.js";
 
 /** Application roles in IAM: that they exist, trust the kiam-server role, and it may assume them. */
 export function auditTrust(settings: Settings, facts: ClusterFacts): Finding[] {
   const { iam } = facts;
-  const base = effectiveRoleBaseArn(settings, effectiveKube2iam(settings, facts));
+  const base = effectiveRoleBaseArn(settings, facts);
   if (iam === undefined || base === undefined) return [];
-  const users = new Map<string, string>();
-  for (const [namespace, roles] of rolesInUse(facts, base)) {
-    for (const { arn, example, pods } of roles.values()) {
-      const others = pods > 1 ? ` and ${pods - 1} more` : "";
-      if (!users.has(arn)) users.set(arn, `${namespace}/${example}${others}`);
-    }
-  }
+  const users = usersByRole(rolesInUse(facts, base));
   const own = ownRoleArns(settings, base);
   return Object.values(iam.roles).flatMap((role): Finding[] => {
     // A session that STS gave says more than all documents.
@@ -69,7 +64,7 @@ function judgeTrust(
   const server = iam.serverRole.arn;
   if (accountOf(role.arn) !== accountOf(server)) {
     return [
-      unclear(
+      trustUnclear(
         settings,
         object,
         `it belongs to account ${accountOf(role.arn)}, where nothing can be read from here (used by ${user})`,
@@ -81,7 +76,7 @@ function judgeTrust(
   if (role.trustsServer === "allowed") return stale(role, iam);
   if (role.trustsServer === "unknown") {
     return [
-      unclear(
+      trustUnclear(
         settings,
         object,
         role.reasons.join("; "),
@@ -160,7 +155,7 @@ function judgeServer(
   if (serverMay === "unknown") {
     if (unread.length > 0) return [];
     return [
-      unclear(
+      trustUnclear(
         settings,
         object,
         reasons.join("; "),
@@ -184,18 +179,6 @@ function judgeServer(
         : `allow ${serverRole.arn} sts:AssumeRole on ${arn} in a policy of that role`,
     },
   ];
-}
-
-/** What could not be checked counts as not safe, once pods depend on it. */
-function unclear(settings: Settings, object: string, seen: string, fix: string): Finding {
-  return {
-    code: "trust-unclear",
-    severity: reaches(settings.stage, "cutover") ? "blocks" : "warns",
-    object,
-    seen,
-    why: "whether kiam's server can assume it will only be known when it tries",
-    fix,
-  };
 }
 
 function refused({ arn }: ApplicationRoleFacts, { message }: { message: string }): Finding {

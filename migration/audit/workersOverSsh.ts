@@ -5,7 +5,7 @@ import type { LookFailure } from "../workerLook.js";
 import type { FindingCode } from "./catalogue.js";
 import type { Finding } from "./finding.js";
 import { blocksFrom } from "./severityFrom.js";
-import { someOf } from "./someOf.js";
+import { someOf } from "../someOf.js";
 
 /** What a look at the workers over SSH says of the cutover, which uses the same login. */
 export function auditWorkersOverSsh(settings: Settings, facts: ClusterFacts): Finding[] {

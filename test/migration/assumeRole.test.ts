@@ -86,7 +86,7 @@ describe("may a role assume another", () => {
   it("says that a role created anew is another principal", () => {
     const { trust: verdict, reasons } = ask([may], [{ ...trusts, Principal: { AWS: "AROAOLD" } }]);
     assert.equal(verdict, "denied");
-    assert.match(reasons.join("\n"), /AROAOLD, a role that was deleted/);
+    assert.match(reasons.join("\n"), /AROAOLD, a role or user that was deleted/);
   });
 
   it("cannot tell where documents could not be read", () => {
