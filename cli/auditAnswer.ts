@@ -1,6 +1,7 @@
 import Table from "cli-table3";
 
-import { describeFinding, isBlocking, type Finding } from "../migration/audit/finding.js";
+import { describeFindings } from "../migration/audit/describeFindings.js";
+import { isBlocking, type Finding } from "../migration/audit/finding.js";
 import { count } from "../migration/count.js";
 import type { PodVerdict } from "../migration/podVerdicts.js";
 import type { Stage } from "../migration/stages.js";
@@ -38,7 +39,7 @@ function findingsAsText(findings: readonly Finding[]): string[] {
     },
   ];
   return groups.flatMap(({ title, of }) =>
-    of.length === 0 ? [] : [`${title} (${of.length}):`, ...of.map(describeFinding), ""],
+    of.length === 0 ? [] : [`${title} (${of.length}):`, ...describeFindings(of), ""],
   );
 }
 

@@ -1,7 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import { masterLabels } from "../migration/nodeSelection.js";
+import { agentlessLabels, masterLabels } from "../migration/nodeSelection.js";
 import type { Settings } from "../migration/settings.js";
 import { gate, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
@@ -146,10 +146,17 @@ function hostnameIn(values: string[]) {
 }
 
 function notServers(serverNodeSelector: Record<string, string> | undefined) {
-  const notMaster = masterLabels.map((key) => ({ key, operator: "DoesNotExist" }));
-  if (serverNodeSelector === undefined) return [{ matchExpressions: notMaster }];
+  const fit = [
+    ...masterLabels.map((key) => ({ key, operator: "DoesNotExist" })),
+    ...Object.entries(agentlessLabels).map(([key, value]) => ({
+      key,
+      operator: "NotIn",
+      values: [value],
+    })),
+  ];
+  if (serverNodeSelector === undefined) return [{ matchExpressions: fit }];
   // Terms are alternatives: a node that lacks any one of the labels does not match the selector.
   return Object.entries(serverNodeSelector).map(([key, value]) => ({
-    matchExpressions: [...notMaster, { key, operator: "NotIn", values: [value] }],
+    matchExpressions: [...fit, { key, operator: "NotIn", values: [value] }],
   }));
 }

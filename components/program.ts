@@ -2,12 +2,8 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
 import { audit } from "../migration/audit.js";
-import {
-  AuditError,
-  describeFinding,
-  refuseBlocking,
-  type Finding,
-} from "../migration/audit/finding.js";
+import { describeFindings } from "../migration/audit/describeFindings.js";
+import { AuditError, refuseBlocking, type Finding } from "../migration/audit/finding.js";
 import { describeNewNodes, newNodesNotice } from "../migration/newNodeRecipes.js";
 import { makePlan, type Plan } from "../migration/plan.js";
 import { parseSettings, SettingsError } from "../migration/parseSettings.js";
@@ -61,7 +57,7 @@ async function decide(raw: unknown): Promise<{ settings: Settings; plan: Plan }>
     const facts = await observe(settings);
     const findings = audit(settings, facts);
     refuseBlocking(findings);
-    for (const finding of findings) await report(finding);
+    await report(findings);
     return { settings, plan: makePlan(settings, facts) };
   } catch (error) {
     // Pulumi prints a RunError without a stack trace: these are for the operator, not for us.
@@ -73,9 +69,10 @@ async function decide(raw: unknown): Promise<{ settings: Settings; plan: Plan }>
 }
 
 /** A warning for what somebody should look at; a line in the log for all else. */
-function report(finding: Finding): Promise<void> {
-  const text = describeFinding(finding).trim();
-  return finding.severity === "informs" || finding.acknowledged !== undefined
-    ? pulumi.log.info(text)
-    : pulumi.log.warn(text);
+async function report(findings: readonly Finding[]): Promise<void> {
+  const calls = (finding: Finding) =>
+    finding.severity === "warns" && finding.acknowledged === undefined;
+  for (const text of describeFindings(findings.filter(calls))) await pulumi.log.warn(text.trim());
+  const others = findings.filter((finding) => !calls(finding));
+  for (const text of describeFindings(others)) await pulumi.log.info(text.trim());
 }

@@ -16,13 +16,19 @@ export function allowRouteFlag(image: string): string {
   return /:v?3(\.|$)/.test(image) ? "whitelist-route-regexp" : "allow-route-regexp";
 }
 
+/** Of a network interface: it stands in paths, and is another one on every node. */
+const macAddress = /[0-9a-f]{2}(?::[0-9a-f]{2}){5}/gi;
+
 /**
- * The expression that allows exactly these paths. The same paths in any order give the same one.
+ * The expression that allows exactly these paths, but with any MAC address where one has one. The
+ * same paths in any order give the same one.
  *
  * @returns `^$`, kiam's own default, where there are none
  */
 export function allowRouteRegexp(paths: readonly string[]): string {
-  const quoted = [...new Set(paths)].sort().map(quote);
+  const quoted = [
+    ...new Set(paths.map((path) => quote(path).replace(macAddress, "[0-9A-Fa-f:]{17}"))),
+  ].sort();
   return quoted.length === 0 ? "^$" : `^(?:${quoted.join("|")})$`;
 }
 

@@ -51,7 +51,7 @@ export function audit(settings: Settings, facts: ClusterFacts): Finding[] {
     ...auditWorkers(settings, facts),
     ...auditWorkersOverSsh(settings, facts),
   ];
-  const findings = acknowledge(found, settings.audit.acknowledged);
+  const findings = acknowledge(found, settings, facts);
   const rank = { blocks: 0, warns: 1, informs: 2 };
   return findings.sort(
     (a, b) =>

@@ -1,5 +1,6 @@
 import { compareText } from "./compareText.js";
 import { count } from "./count.js";
+import { sameTogether } from "./audit/describeFindings.js";
 import type { Finding } from "./audit/finding.js";
 import { describePlan } from "./describePlan.js";
 import type { PlanPreview, WorkerPreview } from "./planPreview.js";
@@ -73,8 +74,9 @@ function blockingAsMarkdown(blocking: readonly Finding[]): string[] {
   return [
     `**${count(blocking.length, "finding")} in the way; no update begins before that:**`,
     "",
-    ...blocking.map(
-      ({ code, object, seen, fix }) => `- \`${object}\`: ${seen} (\`${code}\`). To do: ${fix}`,
+    ...sameTogether(blocking).map(
+      ({ code, objects, seen, fix }) =>
+        `- ${fewOf(objects.map((object) => `\`${object}\``))}: ${seen} (\`${code}\`). To do: ${fix}`,
     ),
     "",
   ];

@@ -5,7 +5,8 @@ import {
   type NodeFacts,
 } from "./clusterFacts.js";
 import { parseCutoverRecord } from "./cutoverRecord.js";
-import { untolerated } from "./nodeSelection.js";
+import { mayMove, untolerated } from "./nodeSelection.js";
+import type { Settings } from "./settings.js";
 
 /** Whether a node has the kiam-only label or taint, and that does keep kube2iam's pods off it. */
 export function isKeptOff(
@@ -31,4 +32,13 @@ export function isKiamOnly(facts: Pick<ClusterFacts, "kube2iam" | "recorded">, n
   return facts.kube2iam === undefined
     ? facts.recorded !== undefined
     : isKeptOff(facts.kube2iam, node);
+}
+
+/** Whether the cutover connects to a worker: it moves, and kube2iam's rule may be there. */
+export function isReachedOverSsh(
+  settings: Settings,
+  facts: Pick<ClusterFacts, "kube2iam" | "recorded">,
+  node: NodeFacts,
+): boolean {
+  return mayMove(settings, node) && !isKiamOnly(facts, node);
 }

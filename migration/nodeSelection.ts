@@ -8,6 +8,12 @@ export const masterLabels = [
   "node-role.kubernetes.io/control-plane",
 ] as const;
 
+/** Labels of nodes on which kiam's agent cannot run: no DaemonSet is on AWS Fargate, no iptables on Windows. */
+export const agentlessLabels = {
+  "eks.amazonaws.com/compute-type": "fargate",
+  "kubernetes.io/os": "windows",
+} as const;
+
 /** Labels by which kops, EKS, eksctl and Karpenter say which group a node belongs to. */
 export const nodeGroupLabels = [
   "kops.k8s.io/instancegroup",
@@ -44,7 +50,11 @@ export function workerNodes(settings: Settings, nodes: readonly NodeFacts[]): No
       if (list !== undefined) return list.some((worker) => worker.name === node.name);
       if (selector !== undefined) return matches(node, selector);
       const servers = settings.kiam.serverNodeSelector;
-      return !isMaster(node) && (servers === undefined || !matches(node, servers));
+      return (
+        !isMaster(node) &&
+        !cannotRunAgent(node) &&
+        (servers === undefined || !matches(node, servers))
+      );
     }),
   );
 }
@@ -67,6 +77,11 @@ export function sshAddress(
 
 export function isMaster(node: Pick<NodeFacts, "labels">): boolean {
   return masterLabels.some((label) => label in node.labels);
+}
+
+/** Whether kiam's agent cannot run on a node, nor kube2iam. */
+export function cannotRunAgent(node: Pick<NodeFacts, "labels">): boolean {
+  return Object.entries(agentlessLabels).some(([label, value]) => node.labels[label] === value);
 }
 
 /** Taints of a node that keep pods off it and that none of the tolerations covers. */

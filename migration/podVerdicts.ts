@@ -4,6 +4,7 @@ import { effectiveRoleBaseArn } from "./effectiveKube2iam.js";
 import { defaultRole } from "./kube2iamFlags.js";
 import { isPermitted, resolveRoleArn, type PermittedMode } from "./permitted.js";
 import { permittedInForce, permittedMode } from "./permittedInForce.js";
+import { livesOnDefaultRole } from "./rolesInUse.js";
 import type { Settings } from "./settings.js";
 
 /**
@@ -38,7 +39,7 @@ export function podVerdicts(settings: Settings, facts: ClusterFacts): PodVerdict
   const groups = new Map<string, PodFacts[]>();
   for (const pod of facts.pods) {
     const hasRole = pod.role !== undefined && pod.role !== "";
-    if (!hasRole && (pod.hostNetwork || !byDefault)) continue;
+    if (!hasRole && !(byDefault && livesOnDefaultRole(pod, settings))) continue;
     const key = JSON.stringify([pod.namespace, hasRole ? pod.role : "", pod.hostNetwork]);
     const group = groups.get(key) ?? [];
     group.push(pod);

@@ -24,6 +24,14 @@ export function usesRole<Pod extends Pick<PodFacts, "role" | "hostNetwork">>(
   return pod.role !== undefined && pod.role !== "" && !pod.hostNetwork;
 }
 
+/** Whether a pod gets kube2iam's default role, where it has one. kiam's own pods have no use for it. */
+export function livesOnDefaultRole(
+  { role, hostNetwork, namespace }: Pick<PodFacts, "role" | "hostNetwork" | "namespace">,
+  { kiam }: { kiam: { namespace: string } },
+): boolean {
+  return role === undefined && !hostNetwork && namespace !== kiam.namespace;
+}
+
 /**
  * The roles that pods use.
  *

@@ -272,7 +272,10 @@ const ssh = z.strictObject({
 });
 
 const workers = z.strictObject({
-  /** Labels of the workers; unset: every node that has no master or control-plane role label. */
+  /**
+   * Labels of the workers; unset: every node that has no master or control-plane role label, but
+   * those of AWS Fargate and Windows, where no agent can run.
+   */
   selector: labels.optional(),
   /** Workers by name, with the address for SSH where it is not the node's internal IP. */
   list: z

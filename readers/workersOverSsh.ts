@@ -4,8 +4,8 @@ import pMap from "p-map";
 
 import type { ClusterFacts } from "../migration/clusterFacts.js";
 import { effectiveKube2iam } from "../migration/effectiveKube2iam.js";
-import { isKiamOnly } from "../migration/kiamOnly.js";
-import { mayMove, serverNodes, sshAddress, workerNodes } from "../migration/nodeSelection.js";
+import { isReachedOverSsh } from "../migration/kiamOnly.js";
+import { serverNodes, sshAddress, workerNodes } from "../migration/nodeSelection.js";
 import type { Settings } from "../migration/settings.js";
 import type { WorkerLook } from "../migration/workerLook.js";
 import { lookAtWorker, type Sights, type WorkerAddress } from "./lookAtWorker.js";
@@ -69,8 +69,7 @@ function workersToLookAt(settings: Settings, facts: ClusterFacts): WorkerAddress
       !isIPv4(hostIp) ||
       address === undefined ||
       (hostKey === undefined && !acceptUnknownHosts) ||
-      !mayMove(settings, node) ||
-      isKiamOnly(facts, node)
+      !isReachedOverSsh(settings, facts, node)
       ? []
       : [{ name, hostIp, address, hostKey }];
   });

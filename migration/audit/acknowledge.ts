@@ -1,38 +1,71 @@
+import type { ClusterFacts } from "../clusterFacts.js";
 import type { Settings } from "../settings.js";
 import { catalogueEntry } from "./catalogue.js";
+import type { Source } from "./catalogue/entry.js";
 import type { Finding } from "./finding.js";
 
 type Acknowledgement = Settings["audit"]["acknowledged"][number];
 
-/** Marks the findings that were acknowledged, and adds one for every acknowledgement of no use. */
+/** What tells whether somebody looked where a finding would be seen. */
+export type Looks = Pick<ClusterFacts, "iam" | "kube2iamLog" | "overSsh">;
+
+/**
+ * Marks the findings that were acknowledged, and adds one for every acknowledgement of no use. Where
+ * nobody looked, nobody knows of what use it is.
+ */
 export function acknowledge(
   findings: readonly Finding[],
-  acknowledgements: readonly Acknowledgement[],
+  { stage, audit }: Pick<Settings, "stage" | "audit">,
+  looks: Looks,
 ): Finding[] {
-  const useless = new Set(acknowledgements);
+  const given = new Map(audit.acknowledged.map((each) => [keyOf(each), each]));
+  const useless = new Set(audit.acknowledged.filter(({ code }) => mayBeUseless(code, looks)));
   const marked = findings.map((finding) => {
-    const given = acknowledgements.find(
-      ({ code, object }) => code === finding.code && object === finding.object,
-    );
-    if (given === undefined || !catalogueEntry(finding.code).acknowledgeable) return finding;
-    useless.delete(given);
-    return { ...finding, acknowledged: given.reason };
+    const own = given.get(keyOf(finding));
+    if (own === undefined || !catalogueEntry(finding.code).acknowledgeable) return finding;
+    useless.delete(own);
+    return { ...finding, acknowledged: own.reason };
   });
-  return [...marked, ...[...useless].map(ofNoUse)];
+  return [...marked, ...[...useless].map((each) => ofNoUse(each, stage))];
 }
 
-function ofNoUse({ code, object }: Acknowledgement): Finding {
+function keyOf({ code, object }: Pick<Finding, "code" | "object">): string {
+  return JSON.stringify([code, object]);
+}
+
+function mayBeUseless(code: Finding["code"], looks: Looks): boolean {
+  const { acknowledgeable, seenIn = ["cluster"] } = catalogueEntry(code);
+  return !acknowledgeable || seenIn.every((source) => lookedAt(source, looks));
+}
+
+function lookedAt(source: Source, { iam, kube2iamLog, overSsh }: Looks): boolean {
+  switch (source) {
+    case "cluster":
+      return true;
+    case "iam":
+      return iam !== undefined;
+    case "assumeRole":
+      return Object.values(iam?.roles ?? {}).some(({ tried }) => tried !== undefined);
+    case "kube2iamLog":
+      return kube2iamLog !== undefined;
+    case "overSsh":
+      return overSsh !== undefined;
+  }
+}
+
+function ofNoUse({ code, object }: Acknowledgement, stage: Settings["stage"]): Finding {
   const may = catalogueEntry(code).acknowledgeable;
+  const last = stage === "retire";
   return {
     code: "acknowledgement-without-effect",
     severity: "informs",
     object,
     seen: may
-      ? `audit.acknowledged names ${code} for it, and there is no such finding`
+      ? `audit.acknowledged names ${code} for it, and there is no such finding${last ? "" : ` at stage ${stage}`}`
       : `audit.acknowledged names ${code} for it, which cannot be acknowledged`,
     why: may
       ? "it would hide a later finding of that kind"
       : "nothing can be done safely while that finding stands",
-    fix: "take it out of audit.acknowledged",
+    fix: `take it out of audit.acknowledged${may && !last ? ", unless it is for a later stage" : ""}`,
   };
 }

@@ -1,10 +1,10 @@
 import type { ClusterFacts, PodFacts } from "../clusterFacts.js";
-import { isProven, parseCutoverRecord } from "../cutoverRecord.js";
 import { defaultRole, sessionMinutes } from "../kube2iamFlags.js";
-import { mayMove, workerNodes } from "../nodeSelection.js";
+import { livesOnDefaultRole } from "../rolesInUse.js";
 import type { Settings } from "../settings.js";
 import { count } from "../count.js";
 import type { Finding } from "./finding.js";
+import { workersToMove } from "../workersToMove.js";
 import { perNamespace } from "./perNamespace.js";
 import { blocksFrom } from "./severityFrom.js";
 import { someOf } from "../someOf.js";
@@ -17,15 +17,9 @@ export function auditDefaultRole(settings: Settings, facts: ClusterFacts): Findi
   const commandLine = facts.kube2iam?.commandLine ?? [];
   const role = defaultRole(commandLine);
   if (role === undefined) return [];
-  const toMove = new Set(
-    workerNodes(settings, facts.nodes)
-      .filter((node) => mayMove(settings, node))
-      .filter((node) => !isProven(parseCutoverRecord(node.cutoverAnnotation)))
-      .map((node) => node.name),
-  );
+  const toMove = workersToMove(settings, facts);
   const pods = facts.pods.filter(
-    (pod) =>
-      pod.role === undefined && !pod.hostNetwork && pod.node !== undefined && toMove.has(pod.node),
+    (pod) => livesOnDefaultRole(pod, settings) && pod.node !== undefined && toMove.has(pod.node),
   );
   const shown = whatTheLogShows(facts, 2 * sessionMinutes(commandLine));
   return perNamespace(pods).map(([namespace, members]): Finding => {

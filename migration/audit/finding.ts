@@ -1,5 +1,6 @@
 import { count } from "../count.js";
 import type { FindingCode } from "./catalogue.js";
+import { describeFindings } from "./describeFindings.js";
 import type { Severity } from "./catalogue/entry.js";
 
 /** Something in the cluster that stands in the way of the stage that the settings ask for. */
@@ -15,11 +16,6 @@ export interface Finding {
   acknowledged?: string;
 }
 
-/** Where a finding is explained, from the project's root. */
-export function findingPage(code: FindingCode): string {
-  return `docs/findings.md#${code}`;
-}
-
 export function isBlocking(finding: Finding): boolean {
   return finding.severity === "blocks" && finding.acknowledged === undefined;
 }
@@ -29,7 +25,7 @@ export class AuditError extends Error {
   constructor(readonly findings: readonly Finding[]) {
     const number = count(findings.length, "finding");
     super(
-      `The audit has ${number} that ${findings.length === 1 ? "blocks" : "block"} this stage; nothing was touched:\n${findings.map(describeFinding).join("\n")}`,
+      `The audit has ${number} that ${findings.length === 1 ? "blocks" : "block"} this stage; nothing was touched:\n${describeFindings(findings).join("\n")}`,
     );
     this.name = "AuditError";
   }
@@ -39,14 +35,4 @@ export class AuditError extends Error {
 export function refuseBlocking(findings: readonly Finding[]): void {
   const blocking = findings.filter(isBlocking);
   if (blocking.length > 0) throw new AuditError(blocking);
-}
-
-export function describeFinding(finding: Finding): string {
-  return [
-    `  - ${finding.object}: ${finding.seen} [${finding.code}]`,
-    `      why: ${finding.why}`,
-    `      fix: ${finding.fix}`,
-    ...(finding.acknowledged === undefined ? [] : [`      acknowledged: ${finding.acknowledged}`]),
-    `      see: ${findingPage(finding.code)}`,
-  ].join("\n");
 }

@@ -1,4 +1,5 @@
 import { catalogueEntry, catalogueTopics, type FindingCode } from "./catalogue.js";
+import type { Source } from "./catalogue/entry.js";
 
 /** The documentation of every finding, as docs/findings.md has it. */
 export function findingsPage(): string {
@@ -23,6 +24,9 @@ export function findingsPage(): string {
     "```",
     "",
     "An acknowledgement holds for that code and that object alone, and the finding is still listed.",
+    "",
+    "`pulumi up` and `pulumi preview` read the cluster; `kiam-migrate audit` reads IAM and kube2iam's log, too, and",
+    "looks at the workers over SSH. `pulumi up` never stops for what only `kiam-migrate` sees.",
     ...catalogueTopics.flatMap(({ title, entries }) => [
       "",
       `## ${title}`,
@@ -32,8 +36,22 @@ export function findingsPage(): string {
   ].join("\n");
 }
 
+const places: Record<Source, string> = {
+  cluster: "in the cluster",
+  iam: "in IAM",
+  assumeRole: "with `audit --try-assume-role`",
+  kube2iamLog: "in kube2iam's log",
+  overSsh: "over SSH",
+};
+
+function onlyIn(seenIn: readonly Source[] = ["cluster"]): string {
+  return seenIn.includes("cluster")
+    ? ""
+    : ` Only \`kiam-migrate\` sees it, ${seenIn.map((each) => places[each]).join(" and ")}.`;
+}
+
 function section(code: FindingCode): string[] {
-  const { title, severities, cause, consequence, cure, acknowledgeable, source } =
+  const { title, severities, cause, consequence, cure, acknowledgeable, seenIn, source } =
     catalogueEntry(code);
   return [
     "",
@@ -41,7 +59,7 @@ function section(code: FindingCode): string[] {
     "",
     `**${title}** (${severities.join(" or ")}; ${acknowledgeable ? "can" : "cannot"} be acknowledged)`,
     "",
-    `- Seen: ${cause}`,
+    `- Seen: ${cause}${onlyIn(seenIn)}`,
     `- Why it matters: ${consequence}`,
     `- What to do: ${cure}`,
     ...(source === undefined ? [] : [`- Known from: ${source}`]),

@@ -1,6 +1,7 @@
 import type { ClusterFacts, Kube2iamFacts } from "../clusterFacts.js";
 import { flagValue, insertsItsRule, isOn } from "../kube2iamFlags.js";
 import { allowedRolesAnnotation, roleAnnotation } from "../permitted.js";
+import { permittedInForce } from "../permittedInForce.js";
 import type { Settings } from "../settings.js";
 import { count } from "../count.js";
 import type { Finding } from "./finding.js";
@@ -77,14 +78,13 @@ function annotations({ commandLine }: Kube2iamFacts, object: string): Finding[] 
 
 function restrictions(
   settings: Settings,
-  { namespaces }: ClusterFacts,
+  facts: ClusterFacts,
   { commandLine }: Kube2iamFacts,
   object: string,
 ): Finding[] {
-  const restricted = namespaces.filter(
-    ({ name, allowedRoles, permitted }) =>
-      allowedRoles !== undefined &&
-      (settings.namespaces[name]?.permitted ?? permitted) === undefined,
+  const inForce = permittedInForce(settings, facts);
+  const restricted = facts.namespaces.filter(
+    ({ name, allowedRoles }) => allowedRoles !== undefined && inForce(name) === undefined,
   );
   if (restricted.length === 0) return [];
   const enforced = isOn(commandLine, "namespace-restrictions");

@@ -30,18 +30,24 @@ export function auditKube2iamDrift(
     const actual = `interface ${rule} (--host-interface)`;
     differences.push(settingDiffers("interface", set.interface, actual));
   }
-  if (recorded !== undefined && known(port) && recorded.port !== port) {
+  if (recorded === undefined) return differences.map((each) => drift(live, each));
+  // What is recorded where a setting stands is that setting.
+  if (set.port === undefined && known(port) && recorded.port !== port) {
     differences.push(recordDiffers(`port ${recorded.port}`, `port ${port}`));
   }
-  if (recorded !== undefined && known(rule) && recorded.interface !== rule) {
+  if (set.interface === undefined && known(rule) && recorded.interface !== rule) {
     differences.push(recordDiffers(`interface ${recorded.interface}`, `interface ${rule}`));
   }
-  return differences.map((difference): Finding => ({
+  return differences.map((each) => drift(live, each));
+}
+
+function drift(live: Kube2iamFacts, difference: Difference): Finding {
+  return {
     code: "kube2iam-settings-differ",
     object: kube2iamObject(live),
     why: "port and interface make the rule that the cutover deletes and the way back restores",
     ...difference,
-  }));
+  };
 }
 
 /** A value that a variable of the container stands in for (`$(PORT)`) cannot be compared. */

@@ -1,6 +1,8 @@
 import type { ClusterFacts } from "../clusterFacts.js";
 import { flagValue } from "../kube2iamFlags.js";
+import { usesRole } from "../rolesInUse.js";
 import type { Settings } from "../settings.js";
+import { workersToMove } from "../workersToMove.js";
 import { count } from "../count.js";
 import type { Finding } from "./finding.js";
 import { kube2iamObject } from "./kube2iamObject.js";
@@ -23,7 +25,8 @@ export function auditKube2iamLog(settings: Settings, facts: ClusterFacts): Findi
       },
     ];
   }
-  const asking = facts.pods.some((pod) => pod.role !== undefined && !pod.hostNetwork);
+  const toMove = workersToMove(settings, facts);
+  const asking = facts.pods.some((pod) => usesRole(pod) && toMove.has(pod.node ?? ""));
   if (log.requests > 0 || !asking || Object.keys(log.minutes).length === 0) return [];
   const level = flagValue(facts.kube2iam?.commandLine ?? [], "log-level");
   return [
@@ -31,7 +34,7 @@ export function auditKube2iamLog(settings: Settings, facts: ClusterFacts): Findi
       code: "kube2iam-log-silent",
       severity: "informs",
       object,
-      seen: `its log shows no request at all, although pods have roles${level === undefined ? "" : ` (--log-level=${level})`}`,
+      seen: `its log shows no request at all, although pods on the workers that it serves have roles${level === undefined ? "" : ` (--log-level=${level})`}`,
       why: "kube2iam logs requests at level info; without them nobody knows which paths of the metadata service pods use",
       fix: "see that its --log-level is info or debug, or wait until pods have asked",
     },

@@ -28,7 +28,7 @@ export function auditMetadataPaths(settings: Settings, facts: ClusterFacts): Fin
     code: "metadata-path-refused",
     severity: blocksFrom("cutover", settings),
     object,
-    seen: `${object === "cluster" ? "addresses that no pod has now" : "pods"} asked kube2iam for ${paths.map(describe).join("; ")}`,
+    seen: `${object === "cluster" ? "addresses that no pod has now" : "pods"} asked kube2iam for ${someOf(paths.map(describe), 5)}`,
     why: "kube2iam passes every path on to EC2; kiam's agent answers 404 to all but those of credentials, unless its flag allows them",
     fix: `${fix}${paths.some(({ path }) => givesSecrets(path)) ? " (user data and identity credentials may hold the node's own secrets: think twice)" : ""}`,
   }));

@@ -30,6 +30,9 @@ function auditProbe(settings: Settings, facts: ClusterFacts): Finding[] {
   const base = effectiveRoleBaseArn(settings, facts);
   if (role === undefined || base === undefined) return [];
   if (namespace === undefined || namespace === settings.kiam.namespace) return [];
+  if (!facts.namespaces.some((each) => each.name === namespace)) {
+    return namespace in settings.namespaces ? [] : [missing(namespace, "probe.namespace")];
+  }
   const permitted = permittedInForce(settings, facts)(namespace);
   const mode = permittedMode(settings);
   const arn = resolveRoleArn(role, base);
@@ -47,21 +50,11 @@ function auditProbe(settings: Settings, facts: ClusterFacts): Finding[] {
 }
 
 function auditPermissions(settings: Settings, facts: ClusterFacts): Finding[] {
+  const namespaces = new Map(facts.namespaces.map((each) => [each.name, each]));
   return Object.entries(settings.namespaces).flatMap(([name, { permitted, force }]): Finding[] => {
-    const namespace = facts.namespaces.find((each) => each.name === name);
+    const namespace = namespaces.get(name);
     const object = `namespace/${name}`;
-    if (namespace === undefined) {
-      return [
-        {
-          code: "namespace-missing",
-          severity: "blocks",
-          object,
-          seen: "there is no such namespace",
-          why: "it can't be annotated",
-          fix: `create it, or take it out of the setting namespaces`,
-        },
-      ];
-    }
+    if (namespace === undefined) return [missing(name, "namespaces")];
     const others = namespace.permittedManagers.filter(
       (manager) => !manager.startsWith("pulumi-kubernetes"),
     );
@@ -77,4 +70,15 @@ function auditPermissions(settings: Settings, facts: ClusterFacts): Finding[] {
       },
     ];
   });
+}
+
+function missing(namespace: string, setting: string): Finding {
+  return {
+    code: "namespace-missing",
+    severity: "blocks",
+    object: `namespace/${namespace}`,
+    seen: `the setting ${setting} names it, and there is no such namespace`,
+    why: "the update would stop half-way: what is to be in it cannot be created",
+    fix: `create it, or take it out of ${setting}`,
+  };
 }

@@ -23,11 +23,13 @@ function auditAgentPort(settings: Settings, facts: ClusterFacts): Finding[] {
     code: "agent-port-in-use",
     severity,
     object,
-    seen: `it takes port ${agentPort} (kiam.agentPort) of ${someOf(nodes)}`,
+    seen: `it takes port ${agentPort} (kiam.agentPort) of ${someOf([...nodes])}`,
     why,
     fix,
   }));
-  const explained = new Set([...takers.values(), nodesWithAgent(settings, facts)].flat());
+  const explained = new Set(
+    [...takers.values(), nodesWithAgent(settings, facts)].flatMap((nodes) => [...nodes]),
+  );
   const byLooks = workers.flatMap((name): Finding[] => {
     const look = facts.overSsh?.[name];
     if (look === undefined || "failed" in look || explained.has(name)) return [];
@@ -56,7 +58,7 @@ function auditServerPort(settings: Settings, facts: ClusterFacts): Finding[] {
     code: "server-port-in-use",
     severity: blocksFrom("server", settings),
     object,
-    seen: `it takes port ${serverPort} (kiam.serverPort) of ${someOf(nodes)}`,
+    seen: `it takes port ${serverPort} (kiam.serverPort) of ${someOf([...nodes])}`,
     why: "with kiam.serverHostNetwork the kiam server could not listen there",
     fix: "set kiam.serverPort to a port that is free on the masters, such as 8443, and let the workers reach it (security groups)",
   }));
@@ -68,14 +70,14 @@ function takersOf(
   nodes: readonly string[],
   settings: Settings,
   pods: readonly PodFacts[],
-): Map<string, string[]> {
+): Map<string, Set<string>> {
   const among = new Set(nodes);
-  const takers = new Map<string, string[]>();
+  const takers = new Map<string, Set<string>>();
   for (const pod of pods) {
     if (!pod.hostPorts.includes(port) || pod.node === undefined || !among.has(pod.node)) continue;
     if (isOfMigration(settings, pod)) continue;
     const object = ownerOf(pod);
-    takers.set(object, [...(takers.get(object) ?? []), pod.node]);
+    takers.set(object, (takers.get(object) ?? new Set<string>()).add(pod.node));
   }
   return takers;
 }

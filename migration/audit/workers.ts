@@ -1,6 +1,6 @@
 import type { ClusterFacts } from "../clusterFacts.js";
-import { isKiamOnly } from "../kiamOnly.js";
-import { isMaster, mayMove, sshAddress, workerNodes } from "../nodeSelection.js";
+import { isReachedOverSsh } from "../kiamOnly.js";
+import { cannotRunAgent, isMaster, sshAddress, workerNodes } from "../nodeSelection.js";
 import type { Settings } from "../settings.js";
 import { reaches } from "../stages.js";
 import type { Finding } from "./finding.js";
@@ -33,8 +33,9 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[]
       fix: "let workers.selector or workers.list match it again; to take it out, move the stack back to stage server first",
     });
   }
+  const inCluster = new Set(facts.nodes.map((node) => node.name));
   for (const { name } of settings.workers.list ?? []) {
-    if (facts.nodes.some((node) => node.name === name)) continue;
+    if (inCluster.has(name)) continue;
     findings.push({
       code: "worker-not-listed-in-cluster",
       severity: "informs",
@@ -56,6 +57,16 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[]
         fix: "set workers.addressType, or name its address in workers.list",
       });
     }
+    if (cannotRunAgent(node) && reaches(settings.stage, "agent")) {
+      findings.push({
+        code: "worker-cannot-run-agent",
+        severity: "blocks",
+        object,
+        seen: "it is a node of AWS Fargate, or of Windows, and workers.selector or workers.list makes it a worker",
+        why: "no DaemonSet runs on Fargate, and Windows has no iptables: the update would wait for an agent there until it fails",
+        fix: "leave it out of workers.selector or workers.list; without these settings such nodes are no workers",
+      });
+    }
     if (!node.ready && reaches(settings.stage, "agent")) {
       findings.push({
         code: "worker-not-ready",
@@ -69,9 +80,7 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[]
     if (
       // Whoever looks over SSH wants to know in good time.
       (reaches(settings.stage, "cutover") || facts.overSsh !== undefined) &&
-      // Nobody connects to the others.
-      mayMove(settings, node) &&
-      !isKiamOnly(facts, node) &&
+      isReachedOverSsh(settings, facts, node) &&
       settings.ssh.hostKeys[node.name] === undefined &&
       !settings.ssh.acceptUnknownHosts
     ) {

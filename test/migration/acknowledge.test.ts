@@ -4,13 +4,18 @@ import { join } from "node:path";
 
 import { format, resolveConfig } from "prettier";
 
-import { acknowledge } from "../../migration/audit/acknowledge.js";
+import { acknowledge, type Looks } from "../../migration/audit/acknowledge.js";
+import type { FindingCode } from "../../migration/audit/catalogue.js";
 import { isBlocking, type Finding } from "../../migration/audit/finding.js";
 import { findingsPage } from "../../migration/audit/findingsPage.js";
 import { parseSettings, SettingsError } from "../../migration/parseSettings.js";
-import { exampleSettings } from "../support/exampleCluster.js";
+import type { Settings } from "../../migration/settings.js";
+import type { Stage } from "../../migration/stages.js";
+import { exampleIam, exampleRole, exampleSettings } from "../support/exampleCluster.js";
 
 /* Pure: what somebody accepts blocks no more, and nothing else does. */
+
+type Acknowledgements = Settings["audit"]["acknowledged"];
 
 const finding = (change: Partial<Finding>): Finding => ({
   code: "role-not-permitted",
@@ -22,6 +27,22 @@ const finding = (change: Partial<Finding>): Finding => ({
   ...change,
 });
 
+const everywhere: Looks = {
+  iam: exampleIam(),
+  kube2iamLog: { requests: 0, paths: [], credentials: {}, churning: [], minutes: {}, unread: [] },
+  overSsh: {},
+};
+
+/** At the last stage, where everything was looked at. */
+function acknowledging(
+  list: readonly Finding[],
+  acknowledged: Acknowledgements,
+  stage: Stage = "retire",
+  looks = everywhere,
+): Finding[] {
+  return acknowledge(list, { stage, audit: { acknowledged } }, looks);
+}
+
 const accepted = {
   code: "role-not-permitted",
   object: "namespace/orders",
@@ -30,13 +51,13 @@ const accepted = {
 
 describe("acknowledged findings", () => {
   it("block no more, are still listed and say why", () => {
-    const list = acknowledge([finding({})], [accepted]);
+    const list = acknowledging([finding({})], [accepted]);
     assert.deepEqual(list, [finding({ acknowledged: "its owners know" })]);
     assert.deepEqual(list.filter(isBlocking), []);
   });
 
   it("are meant by code and object, both", () => {
-    const list = acknowledge(
+    const list = acknowledging(
       [finding({ object: "namespace/payments" }), finding({ code: "role-not-assumable" })],
       [accepted],
     );
@@ -50,7 +71,7 @@ describe("acknowledged findings", () => {
   });
 
   it("cannot be what no plan can be made with", () => {
-    const list = acknowledge(
+    const list = acknowledging(
       [finding({ code: "no-worker", object: "cluster" })],
       [{ code: "no-worker", object: "cluster", reason: "…" }],
     );
@@ -59,6 +80,29 @@ describe("acknowledged findings", () => {
       ["no-worker", "acknowledgement-without-effect"],
     );
     assert.equal(list.filter(isBlocking).length, 1);
+  });
+
+  it("are called useless only where somebody looked, and not for good before the last stage", () => {
+    const fixes = (code: FindingCode, stage: Stage = "retire", looks = everywhere) =>
+      acknowledging([], [{ code, object: "x", reason: "…" }], stage, looks).map(({ fix }) => fix);
+    const cluster = { iam: undefined, kube2iamLog: undefined, overSsh: undefined };
+    for (const code of [
+      "role-missing",
+      "metadata-path-refused",
+      "worker-unreachable",
+      "permitted-too-wide",
+      "agent-port-in-use",
+    ] as const) {
+      assert.deepEqual(fixes(code, "retire", cluster), [], code);
+      assert.deepEqual(fixes(code), ["take it out of audit.acknowledged"], code);
+    }
+    assert.equal(fixes("role-not-permitted", "retire", cluster).length, 1);
+    assert.match(fixes("role-not-permitted", "server")[0] ?? "", /unless it is for a later stage/);
+    // Nobody asked for a real AssumeRole.
+    assert.deepEqual(fixes("assume-role-refused"), []);
+    const role = exampleRole("r", { tried: { ok: true, message: "" } });
+    const tried = { ...everywhere, iam: exampleIam({ roles: { r: role } }) };
+    assert.equal(fixes("assume-role-refused", "retire", tried).length, 1);
   });
 
   it("need a code that exists and a reason", () => {

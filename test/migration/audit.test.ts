@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 
 import { audit } from "../../migration/audit.js";
 import { AuditError, refuseBlocking } from "../../migration/audit/finding.js";
+import type { RecordedKube2iam } from "../../migration/clusterFacts.js";
 import { parseSettings } from "../../migration/parseSettings.js";
 import type { Stage } from "../../migration/stages.js";
 import {
@@ -9,7 +10,9 @@ import {
   exampleMaster,
   exampleNamespace,
   exampleNode,
+  examplePod,
   exampleSettings,
+  roleBaseArn,
 } from "../support/exampleCluster.js";
 import { codes, findings } from "../support/findings.js";
 
@@ -20,6 +23,13 @@ describe("audit", () => {
     const list = audit(parseSettings(exampleSettings()), exampleFacts());
     assert.deepEqual(codes(list), ["informs kiam-archived kiam"]);
     assert.match(list[0]?.fix ?? "", /Pod Identity.*IRSA/);
+  });
+
+  it("names what several roles of a namespace lack once", () => {
+    const pods = ["a", "b", "c", "d"].map((name) => examplePod("orders", name, { role: name }));
+    const list = findings({}, { pods });
+    assert.deepEqual(codes(list), ["blocks role-not-permitted namespace/orders"]);
+    assert.match(list[0]?.seen ?? "", /role\/a, .*role\/c and 1 more, which/);
   });
 
   it("names a role that its namespace does not permit, by the pods that use it", () => {
@@ -42,6 +52,10 @@ describe("audit", () => {
       namespaces: { ...exampleSettings().namespaces, nowhere: { permitted: ".*" } },
     });
     assert.deepEqual(codes(list), ["blocks namespace-missing namespace/nowhere"]);
+    const probe = { role: "kiam-probe", namespace: "probes" };
+    const unprobed = findings({ probe });
+    assert.deepEqual(codes(unprobed), ["blocks namespace-missing namespace/probes"]);
+    assert.match(unprobed[0]?.fix ?? "", /probe\.namespace/);
     const namespaces = exampleFacts().namespaces.map((each) => ({
       ...each,
       permitted: "x",
@@ -109,6 +123,24 @@ describe("audit", () => {
     );
   });
 
+  it("names every pod on a server node that would lose kube2iam at its retirement", () => {
+    const { kube2iam } = exampleFacts();
+    assert.ok(kube2iam !== undefined);
+    const facts = {
+      kube2iam: { ...kube2iam, pods: { ...kube2iam.pods, "master-1": { uid: "u", ready: true } } },
+      pods: ["a", "b"].map((name) =>
+        examplePod("orders", name, { node: "master-1", role: "app-orders" }),
+      ),
+    };
+    const kiam = { region: "eu-west-1", serverHostNetwork: true };
+    assert.deepEqual(codes(findings({ kiam }, facts)), [
+      "blocks role-on-server-node pod/orders/a",
+      "blocks role-on-server-node pod/orders/b",
+    ]);
+    assert.deepEqual(codes(findings({ kiam, stage: "cutover" }, facts)), []);
+    assert.deepEqual(codes(findings({ kiam }, { ...facts, kube2iam })), []);
+  });
+
   it("finds kube2iam's own dangers", () => {
     const { kube2iam } = exampleFacts();
     assert.ok(kube2iam !== undefined);
@@ -122,6 +154,24 @@ describe("audit", () => {
     ]);
     const pods = { ...kube2iam.pods, "master-1": { uid: "u", ready: true } };
     assert.deepEqual(changed({ pods }), ["blocks kube2iam-on-server-node node/master-1"]);
+  });
+
+  it("does not let go of the workers' trust while kube2iam runs", () => {
+    const iam = { ...exampleSettings().iam, trustWorkerRole: false };
+    const list = findings({ iam });
+    assert.deepEqual(codes(list), ["blocks worker-role-needed daemonset/kube-system/kube2iam"]);
+    const recorded = { port: 8181, interface: "cni0", baseRoleArn: roleBaseArn };
+    assert.deepEqual(codes(findings({ iam }, { kube2iam: undefined, recorded })), []);
+  });
+
+  it("wants the interface of kube2iam's rule, where neither its DaemonSet nor the record has it", () => {
+    const record = { port: 8181, baseRoleArn: roleBaseArn };
+    const recorded = JSON.parse(JSON.stringify(record)) as RecordedKube2iam;
+    const gone = { kube2iam: undefined, recorded };
+    assert.deepEqual(codes(findings({}, gone)), [
+      "blocks interface-unknown daemonset/kube-system/kube2iam",
+    ]);
+    assert.deepEqual(codes(findings({ kube2iam: { interface: "cni0" } }, gone)), []);
   });
 
   it("announces what becomes of a dangerous preStop hook, and blocks where it could not be disarmed", () => {
@@ -185,6 +235,35 @@ describe("audit", () => {
     ]);
   });
 
+  it("counts no node of Fargate or Windows as a worker, and blocks settings that do", () => {
+    const fargate = exampleNode("fargate-1", "10.0.0.20", {
+      labels: { "eks.amazonaws.com/compute-type": "fargate", "kubernetes.io/os": "linux" },
+    });
+    const windows = exampleNode("windows-1", "10.0.0.21", {
+      labels: { "kubernetes.io/os": "windows" },
+    });
+    const nodes = [...exampleFacts().nodes, fargate, windows];
+    assert.deepEqual(codes(findings({}, { nodes })), []);
+    const workers = {
+      list: ["worker-1", "worker-2", "worker-3", "fargate-1"].map((name) => ({ name })),
+    };
+    const ssh = { privateKey: "k", acceptUnknownHosts: true };
+    const unable = "blocks worker-cannot-run-agent node/fargate-1";
+    assert.ok(codes(findings({ workers, ssh }, { nodes })).includes(unable));
+    assert.ok(!codes(findings({ workers, ssh, stage: "server" }, { nodes })).includes(unable));
+  });
+
+  it("passes over a worker in workers.list that has left the cluster, and says so", () => {
+    const list = (...names: string[]) => ({
+      workers: { list: names.map((name) => ({ name })), canaries: [] },
+    });
+    const there = ["worker-1", "worker-2", "worker-3"];
+    assert.deepEqual(codes(findings(list(...there, "worker-9"))), [
+      "informs worker-not-listed-in-cluster node/worker-9",
+    ]);
+    assert.deepEqual(codes(findings(list(...there))), []);
+  });
+
   it("does not let go of a worker that kiam serves", () => {
     const nodes = exampleFacts().nodes.map((node) =>
       node.name === "worker-3" ? { ...node, cutoverAnnotation: "{}" } : node,
@@ -203,7 +282,10 @@ describe("audit", () => {
       (error) =>
         error instanceof AuditError &&
         error.findings.length === 4 &&
-        (error.message.match(/fix:/g) ?? []).length === 4,
+        // Both masters lack the same toleration.
+        (error.message.match(/fix:/g) ?? []).length === 3 &&
+        /node\/master-1, node\/master-2: it has/.test(error.message) &&
+        /The audit has 4 findings that block/.test(error.message),
     );
     assert.doesNotThrow(() => refuseBlocking(list.filter((each) => each.severity !== "blocks")));
   });

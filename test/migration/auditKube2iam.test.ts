@@ -113,6 +113,9 @@ describe("audit of kube2iam's DaemonSet", () => {
       `warns kube2iam-settings-differ ${object}`,
     ]);
     assert.match(list[0]?.seen ?? "", /recorded port 8282.*port 8181 now/);
+    // Where a setting stands, that is what is recorded: it contradicts the flags, and not the record.
+    const set = having({}, { kube2iam: { port: 8282 } }, { recorded: { ...recorded, port: 8282 } });
+    assert.deepEqual(codes(set), [`blocks kube2iam-settings-differ ${object}`]);
   });
 
   it("wants a ready pod of it on every worker that has not done without from birth", () => {

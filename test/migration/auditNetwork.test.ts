@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 
 import type { NetworkPolicyFacts, PodFacts } from "../../migration/clusterFacts.js";
 import { coversInterface } from "../../migration/hostInterface.js";
+import { isMaster } from "../../migration/nodeSelection.js";
 import type { SettingsInput } from "../../migration/settings.js";
-import { exampleFacts, examplePod } from "../support/exampleCluster.js";
+import { exampleFacts, exampleNode, examplePod } from "../support/exampleCluster.js";
 import { codes, findings } from "../support/findings.js";
 
 /* Pure: findings about ports, interfaces and the way from agent to server appear with their cause, and go with it. */
@@ -170,17 +171,15 @@ describe("audit of NetworkPolicies", () => {
 });
 
 describe("audit with many findings", () => {
-  it("names a few nodes of many", () => {
-    const pods = exampleFacts().nodes.flatMap(({ name }) =>
-      name.startsWith("worker")
-        ? [1, 2].map((each) =>
-            daemon("monitoring", `exporter-${each}${name.slice(-1)}xyz`, {
-              node: name,
-              hostPorts: [8881],
-            }),
-          )
-        : [],
+  it("names a few nodes of many, each once", () => {
+    const workers = [1, 2, 3, 4, 5, 6].map((each) =>
+      exampleNode(`worker-${each}`, `10.0.0.1${each}`),
     );
-    assert.match(findings({}, { pods })[0]?.seen ?? "", /and 3 more$/);
+    // While a DaemonSet is updated, a worker has its old pod and its new one.
+    const pods = [...workers, ...workers].map(({ name }, index) =>
+      daemon("monitoring", `exporter-${index + 10}xyz`, { node: name, hostPorts: [8881] }),
+    );
+    const nodes = [...exampleFacts().nodes.filter(isMaster), ...workers];
+    assert.match(findings({ stage: "server" }, { nodes, pods })[0]?.seen ?? "", /and 3 more$/);
   });
 });

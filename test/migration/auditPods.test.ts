@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 
 import type { ClusterFacts, PodFacts } from "../../migration/clusterFacts.js";
 import type { AskedPath, Kube2iamLogFacts } from "../../migration/kube2iamLog.js";
+import { isMaster } from "../../migration/nodeSelection.js";
 import type { SettingsInput } from "../../migration/settings.js";
 import { exampleFacts, examplePod, exampleSettings } from "../support/exampleCluster.js";
 import { codes, findings } from "../support/findings.js";
@@ -100,7 +101,8 @@ describe("audit of pods on kube2iam's default role", () => {
   it("does not count pods that kube2iam does not serve, or no longer", () => {
     const onHost = examplePod("batch", "b", { hostNetwork: true });
     const onMaster = examplePod("batch", "b", { node: "master-1" });
-    assert.deepEqual(codes(findings({}, { ...named, ...withPods(onHost, onMaster) })), []);
+    const ofKiam = examplePod("kiam", "kiam-startup-taint-abcde");
+    assert.deepEqual(codes(findings({}, { ...named, ...withPods(onHost, onMaster, ofKiam) })), []);
     const nodes = exampleFacts().nodes.map((node) =>
       node.name === "worker-1"
         ? { ...node, cutoverAnnotation: '{"generation":"g","bootId":"b","kube2iamPod":"u"}' }
@@ -144,6 +146,18 @@ describe("audit of paths of the metadata service", () => {
     );
   });
 
+  it("stays readable however many paths there are, and takes one MAC address for another", () => {
+    const paths = Array.from({ length: 200 }, (_, index) => {
+      const mac = `02:00:00:00:00:${index.toString(16).padStart(2, "0")}`;
+      return asked(`/latest/meta-data/network/interfaces/macs/${mac}/vpc-id`);
+    });
+    const [finding] = findings({}, log({ paths }));
+    assert.match(finding?.seen ?? "", /and 195 more$/);
+    const flag = /--allow-route-regexp=\S+/.exec(finding?.fix ?? "")?.[0] ?? "";
+    assert.ok(flag.length < 120, flag);
+    assert.deepEqual(codes(findings(agentArgs([flag]), log({ paths }))), []);
+  });
+
   it("calls the flag as kiam's version does, and refuses one that would end the agent", () => {
     const v3 = "quay.io/uswitch/kiam:v3.6";
     const paths = [asked(document)];
@@ -178,6 +192,14 @@ describe("audit of how pods use credentials", () => {
       `informs kube2iam-log-silent ${object}`,
     ]);
     assert.deepEqual(codes(findings({}, { ...log({ requests: 0 }), pods: [] })), []);
+    // kiam serves their workers: nobody asks kube2iam any more.
+    const nodes = exampleFacts().nodes.map((node) => ({
+      ...node,
+      cutoverAnnotation: isMaster(node)
+        ? undefined
+        : '{"generation":"g","bootId":"b","kube2iamPod":"u"}',
+    }));
+    assert.deepEqual(codes(findings({}, { ...log({ requests: 0 }), nodes })), []);
   });
 
   it("warns of pods that keep no credentials", () => {

@@ -7,7 +7,9 @@ import { podVerdicts } from "../../migration/podVerdicts.js";
 import type { SettingsInput } from "../../migration/settings.js";
 import {
   exampleFacts,
+  exampleIam,
   examplePod,
+  exampleRole,
   exampleSettings,
   roleBaseArn,
 } from "../support/exampleCluster.js";
@@ -17,31 +19,8 @@ import {
 const orders = `${roleBaseArn}app-orders`;
 const payments = `${roleBaseArn}teams/payments/app-payments`;
 
-const roleFacts = (
-  arn: string,
-  change: Partial<ApplicationRoleFacts> = {},
-): ApplicationRoleFacts => ({
-  arn,
-  id: "AROAEXAMPLE",
-  exists: true,
-  trust: undefined,
-  trustsServer: "allowed",
-  trustsWorker: "allowed",
-  serverMay: "allowed",
-  reasons: [],
-  tried: undefined,
-  ...change,
-});
-
 function iam(...roles: ApplicationRoleFacts[]): IamFacts {
-  return {
-    serverRole: { arn: `${roleBaseArn}kiam-server`, id: "AROASERVER", exists: true },
-    mastersMayAssumeServer: undefined,
-    workerRoleArn: undefined,
-    roles: Object.fromEntries(roles.map((role) => [role.arn, role])),
-    account: undefined,
-    unread: [],
-  };
+  return exampleIam({ roles: Object.fromEntries(roles.map((role) => [role.arn, role])) });
 }
 
 function verdicts(facts: Partial<ClusterFacts> = {}, settings: Partial<SettingsInput> = {}) {
@@ -57,7 +36,7 @@ describe("verdicts for pods", () => {
       ["orders", "unchecked", "IAM was not looked at"],
       ["payments", "unchecked", "IAM was not looked at"],
     ]);
-    assert.deepEqual(short(verdicts({ iam: iam(roleFacts(orders), roleFacts(payments)) })), [
+    assert.deepEqual(short(verdicts({ iam: iam(exampleRole(orders), exampleRole(payments)) })), [
       ["orders", "ready", ""],
       ["payments", "ready", ""],
     ]);
@@ -65,8 +44,8 @@ describe("verdicts for pods", () => {
 
   it("say every reason why kiam would refuse", () => {
     const facts = iam(
-      roleFacts(orders, { trustsServer: "denied", serverMay: "denied" }),
-      roleFacts(payments, { exists: false }),
+      exampleRole(orders, { trustsServer: "denied", serverMay: "denied" }),
+      exampleRole(payments, { exists: false }),
     );
     assert.deepEqual(
       short(verdicts({ iam: facts }, { namespaces: { payments: { permitted: ".*" } } })),
@@ -82,23 +61,23 @@ describe("verdicts for pods", () => {
   });
 
   it("count what could not be told as unchecked, unless STS itself has answered", () => {
-    const unknown = roleFacts(orders, {
+    const unknown = exampleRole(orders, {
       trustsServer: "unknown",
       reasons: ["depends on a condition"],
     });
-    assert.deepEqual(short(verdicts({ iam: iam(unknown, roleFacts(payments)) }))[0], [
+    assert.deepEqual(short(verdicts({ iam: iam(unknown, exampleRole(payments)) }))[0], [
       "orders",
       "unchecked",
       "depends on a condition",
     ]);
     const tried = { ...unknown, tried: { ok: true, message: "" } };
-    assert.deepEqual(short(verdicts({ iam: iam(tried, roleFacts(payments)) }))[0], [
+    assert.deepEqual(short(verdicts({ iam: iam(tried, exampleRole(payments)) }))[0], [
       "orders",
       "ready",
       "",
     ]);
     const refused = { ...unknown, tried: { ok: false, message: "AccessDenied" } };
-    assert.deepEqual(short(verdicts({ iam: iam(refused, roleFacts(payments)) }))[0], [
+    assert.deepEqual(short(verdicts({ iam: iam(refused, exampleRole(payments)) }))[0], [
       "orders",
       "refused",
       "STS refused it: AccessDenied",
@@ -124,5 +103,7 @@ describe("verdicts for pods", () => {
       ],
     );
     assert.deepEqual(verdicts({ pods: [examplePod("web", "web-1")] }), []);
+    const none = { ...kube2iam, commandLine: [...kube2iam.commandLine, "--default-role="] };
+    assert.deepEqual(verdicts({ pods: [examplePod("web", "web-1")], kube2iam: none }), []);
   });
 });

@@ -1,5 +1,11 @@
 export type Severity = "blocks" | "warns" | "informs";
 
+/**
+ * Where a finding is seen. `cluster` is what `pulumi up` reads, too; the others only `kiam-migrate`
+ * looks at, `assumeRole` (a real AssumeRole) when it is told to.
+ */
+export type Source = "cluster" | "iam" | "assumeRole" | "kube2iamLog" | "overSsh";
+
 /** What the documentation says of a finding, whatever object it is about (docs/findings.md). */
 export interface CatalogueEntry {
   /** One line: what is the case. */
@@ -16,6 +22,8 @@ export interface CatalogueEntry {
    * Not where no plan can be made, or where the program would act on what it does not know.
    */
   acknowledgeable: boolean;
+  /** All that has to be looked at before its absence says anything; the cluster alone when unset. */
+  seenIn?: readonly [Source, ...Source[]];
   /** Where that is known from: an issue such as `kiam#398`, a flag, a measurement. */
   source?: string;
 }

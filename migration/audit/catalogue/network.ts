@@ -10,6 +10,7 @@ export const networkFindings = {
     consequence: "The agent cannot listen there, so that its worker cannot be moved.",
     cure: "Set kiam.agentPort to a port that is free on every worker.",
     acknowledgeable: true,
+    seenIn: ["cluster", "overSsh"],
   },
   "interface-missing": {
     title: "A worker has no interface that the agent's rule would fit",
@@ -19,6 +20,7 @@ export const networkFindings = {
     consequence: "The rule would see no request: pods would read the node's own role.",
     cure: "Set kiam.hostInterface to the interface by which pods' traffic comes in.",
     acknowledgeable: true,
+    seenIn: ["overSsh"],
     source: "kiam#39",
   },
   "interface-unlikely": {

@@ -1,6 +1,6 @@
 import type { Catalogue } from "./entry.js";
 
-/** What is only seen from the workers themselves (kiam-migrate audit --ssh). */
+/** What is only seen from the workers themselves (kiam-migrate looks, unless it is given --no-ssh). */
 export const overSshFindings = {
   "host-key-changed": {
     title: "A worker presents another host key than the pinned one",
@@ -9,6 +9,7 @@ export const overSshFindings = {
     consequence: "Root commands would be handed to a stranger.",
     cure: "Find out why. If the worker was replaced, pin its new key, from a source you trust.",
     acknowledgeable: false,
+    seenIn: ["overSsh"],
   },
   "iptables-missing": {
     title: "A worker's nat rules cannot be read",
@@ -18,6 +19,7 @@ export const overSshFindings = {
     consequence: "No rule there can be seen or removed.",
     cure: "Install iptables there, with the backends that are in use.",
     acknowledgeable: true,
+    seenIn: ["overSsh"],
   },
   "login-refused": {
     title: "A worker refuses the SSH login",
@@ -27,6 +29,7 @@ export const overSshFindings = {
     consequence: "The cutover removes kube2iam's rule over SSH: the worker could not be moved.",
     cure: "Check ssh.user and the worker's authorized_keys.",
     acknowledgeable: true,
+    seenIn: ["overSsh"],
   },
   "server-unreachable": {
     title: "Workers get no answer from a server's port",
@@ -36,6 +39,7 @@ export const overSshFindings = {
     consequence: "A security group, or a firewall, keeps kiam's agents from the server.",
     cure: "Let the workers reach that port of the masters.",
     acknowledgeable: true,
+    seenIn: ["overSsh"],
     source: "kiam#168",
   },
   "sudo-refused": {
@@ -46,6 +50,7 @@ export const overSshFindings = {
     consequence: "Reading and removing nat rules takes root.",
     cure: "Give ssh.user NOPASSWD, or log in as root.",
     acknowledgeable: true,
+    seenIn: ["overSsh"],
   },
   "worker-answer-unclear": {
     title: "A worker's answer cannot be understood",
@@ -55,6 +60,7 @@ export const overSshFindings = {
     consequence: "The cutover runs the same script, and would not understand it either.",
     cure: "See what a login there prints by itself, and whether the machine is overloaded.",
     acknowledgeable: true,
+    seenIn: ["overSsh"],
   },
   "worker-mistaken": {
     title: "Another machine answers at a worker's address",
@@ -63,6 +69,7 @@ export const overSshFindings = {
     consequence: "Rules would be looked for on another machine than the one meant.",
     cure: "Correct its address in workers.list, or workers.addressType.",
     acknowledgeable: false,
+    seenIn: ["overSsh"],
   },
   "worker-unreachable": {
     title: "A worker is not reached over SSH",
@@ -72,5 +79,6 @@ export const overSshFindings = {
     consequence: "The cutover removes kube2iam's rule over SSH: the worker could not be moved.",
     cure: "Check ssh.port, workers.addressType, the worker's security group, and the bastion.",
     acknowledgeable: true,
+    seenIn: ["overSsh"],
   },
 } as const satisfies Catalogue;

@@ -21,6 +21,7 @@ export const podFindings = {
       "It keeps no credentials, so that each of its calls depends on kiam's agent and server, and none survives a restart of theirs.",
     cure: "Let one process keep its SDK's client. Sessions of 30 minutes or more help where an SDK refreshes long before they expire.",
     acknowledgeable: true,
+    seenIn: ["kube2iamLog"],
     source: "kiam#41, kiam#220",
   },
   "default-role-lost": {
@@ -50,6 +51,7 @@ export const podFindings = {
     consequence: "Which paths of the metadata service pods use is not known.",
     cure: "Set --log-level to info, or wait until pods have asked.",
     acknowledgeable: true,
+    seenIn: ["kube2iamLog"],
     source: "kube2iam server/server.go",
   },
   "kube2iam-log-unread": {
@@ -60,6 +62,7 @@ export const podFindings = {
       "Pods there may use paths of the metadata service that kiam refuses, or kube2iam's default role, and nobody knows.",
     cure: "Allow list on pods and get on pods/log in kube2iam's namespace; see that its nodes answer.",
     acknowledgeable: true,
+    seenIn: ["kube2iamLog"],
   },
   "metadata-path-refused": {
     title: "Pods use paths of the metadata service that kiam refuses",
@@ -69,6 +72,7 @@ export const podFindings = {
     consequence: "kiam's agent answers 404 to them from the cutover on.",
     cure: "Put the --allow-route-regexp that the finding gives into kiam.extraArgs.agent, or acknowledge it for the namespace where its pods can do without.",
     acknowledgeable: true,
+    seenIn: ["kube2iamLog"],
     source: "kiam#110, kiam pkg/aws/metadata/handler_proxy.go",
   },
   "session-too-short": {

@@ -57,6 +57,7 @@ export const roleFindings = {
       "Whoever may create pods in the namespace gets them: nothing else keeps it from the roles of others.",
     cure: "`kiam-migrate permitted` proposes the tightest expression; acknowledge what is meant, such as roles of jobs that do not run just now.",
     acknowledgeable: true,
+    seenIn: ["cluster", "iam"],
   },
   "permitted-valid-by-accident": {
     title: "A namespace's expression is valid only inside ^ and $",

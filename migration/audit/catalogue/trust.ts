@@ -11,6 +11,7 @@ export const trustFindings = {
       "The chain is judged by its policies alone, which do not show permissions boundaries and service control policies.",
     cure: "Nothing, as a rule: the kiam-server role should trust the masters alone, and kiam's server tries every role at stage server.",
     acknowledgeable: true,
+    seenIn: ["assumeRole"],
   },
   "assume-role-refused": {
     title: "STS refuses a role although the policies allow it",
@@ -20,6 +21,7 @@ export const trustFindings = {
     consequence: "kiam's server will be refused it, too.",
     cure: "Wait a minute after a change; else look for a permissions boundary or a service control policy.",
     acknowledgeable: true,
+    seenIn: ["assumeRole"],
   },
   "iam-unread": {
     title: "IAM could not be read",
@@ -29,6 +31,7 @@ export const trustFindings = {
     consequence: "What could not be checked counts as not safe.",
     cure: "Allow iam:ListRoles (or GetRole), ListRolePolicies, GetRolePolicy, ListAttachedRolePolicies, GetPolicy and GetPolicyVersion to whoever runs this.",
     acknowledgeable: true,
+    seenIn: ["iam"],
   },
   "masters-may-not-assume-server": {
     title: "The masters' role may not assume the kiam-server role",
@@ -38,6 +41,7 @@ export const trustFindings = {
     consequence: "kiam's server gets AccessDenied for everything: no pod would have a role.",
     cure: "Correct iam.masterRoleName where the masters run with another role; else add what is missing.",
     acknowledgeable: true,
+    seenIn: ["iam"],
     source: "kiam docs/IAM.md",
   },
   "role-does-not-trust-server": {
@@ -48,6 +52,7 @@ export const trustFindings = {
     consequence: "AccessDenied for these pods from the cutover on.",
     cure: "`kiam-migrate trust` shows the statement to add, and with --approve adds it; whoever is trusted stays so.",
     acknowledgeable: true,
+    seenIn: ["iam"],
     source: "kiam docs/IAM.md",
   },
   "role-missing": {
@@ -58,6 +63,7 @@ export const trustFindings = {
     consequence: "Neither system can supply it.",
     cure: "Create the role, or correct the annotation.",
     acknowledgeable: true,
+    seenIn: ["iam"],
   },
   "role-trusts-only-workers": {
     title: "A role that pods use trusts the workers' role alone",
@@ -67,6 +73,7 @@ export const trustFindings = {
     consequence: "AccessDenied for these pods from the cutover on.",
     cure: "`kiam-migrate trust` shows the statement to add, and with --approve adds it. The workers stay trusted until kube2iam is retired.",
     acknowledgeable: true,
+    seenIn: ["iam"],
     source: "kiam docs/IAM.md, kube2iam README",
   },
   "roles-not-listed": {
@@ -77,6 +84,7 @@ export const trustFindings = {
       "How wide a namespace's permission is can be judged only by the roles that pods use.",
     cure: "Allow iam:ListRoles to whoever runs this.",
     acknowledgeable: true,
+    seenIn: ["iam"],
   },
   "server-role-may-not-assume": {
     title: "The kiam-server role's policies do not let it assume a role that pods use",
@@ -86,6 +94,7 @@ export const trustFindings = {
     consequence: "AccessDenied for these pods from the cutover on.",
     cure: "Allow it in a policy of the kiam-server role; look for a Deny.",
     acknowledgeable: true,
+    seenIn: ["iam"],
   },
   "server-role-missing": {
     title: "The kiam-server role does not exist",
@@ -95,6 +104,7 @@ export const trustFindings = {
     consequence: "No role can trust it, so that kiam's server could fetch none.",
     cure: "Update at stage prepare first; with iam.manage off, create it or correct iam.serverRoleArn.",
     acknowledgeable: true,
+    seenIn: ["iam"],
   },
   "trust-names-gone-role": {
     title: "A trust policy names a role that was deleted",
@@ -105,6 +115,7 @@ export const trustFindings = {
       "A role created anew under the same name is not trusted; and IAM refuses any change of the policy while the id is named.",
     cure: "`kiam-migrate trust` replaces it in its own statement (Sid KiamServer); take it out of others by hand.",
     acknowledgeable: true,
+    seenIn: ["iam"],
     source: "IAM User Guide, AWS JSON policy elements: Principal",
   },
   "trust-unclear": {
@@ -115,5 +126,6 @@ export const trustFindings = {
     consequence: "It will only be known when kiam's server tries.",
     cure: "Add a statement without conditions, or look for yourself and acknowledge it.",
     acknowledgeable: true,
+    seenIn: ["iam"],
   },
 } as const satisfies Catalogue;

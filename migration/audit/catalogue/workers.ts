@@ -59,6 +59,16 @@ export const workerFindings = {
     cure: "Set workers.addressType, or name its address in workers.list.",
     acknowledgeable: false,
   },
+  "worker-cannot-run-agent": {
+    title: "A worker on which kiam's agent cannot run",
+    severities: ["blocks"],
+    cause:
+      "workers.selector or workers.list makes a node of AWS Fargate (eks.amazonaws.com/compute-type) or Windows (kubernetes.io/os) a worker.",
+    consequence:
+      "No DaemonSet runs on Fargate, and Windows has no iptables: the update would wait for an agent there until it fails.",
+    cure: "Leave such nodes out; without these settings they are no workers.",
+    acknowledgeable: false,
+  },
   "worker-goes-back": {
     title: "A moved worker goes back to kube2iam",
     severities: ["informs"],
