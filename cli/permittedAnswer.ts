@@ -1,5 +1,6 @@
 import { stringify } from "yaml";
 
+import { count } from "../migration/count.js";
 import type { Disagreement, PermittedProposal } from "../migration/proposePermitted.js";
 
 /** What `kiam-migrate permitted --json` prints. */
@@ -61,9 +62,9 @@ function conclusion(
   if (proposals.length === 0) return "# No pod uses a role, and no namespace allows one.";
   const same = proposals.length - differing;
   if (wrong > 0)
-    return `# ${wrong} of ${differing} proposals are not equivalent; nothing was written.`;
+    return `# ${wrong} of ${count(differing, "proposal")} ${wrong === 1 ? "is" : "are"} not equivalent; nothing was written.`;
   if (written !== undefined) return `# Written to ${written}. pulumi up applies it.`;
   return differing === 0
-    ? `# All ${same} namespaces permit exactly what they need.`
-    : `# ${differing} namespaces differ, ${same} permit exactly what they need. To write: kiam-migrate permitted --stack ${stack} --approve`;
+    ? `# Every namespace (${same}) permits exactly what it needs.`
+    : `# ${count(differing, "namespace")} to change, ${same} with exactly what they need. To write: kiam-migrate permitted --stack ${stack} --approve`;
 }

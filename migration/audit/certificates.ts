@@ -19,9 +19,9 @@ export function auditCertificates(
           code: "certificate-unread",
           severity: "warns",
           object,
-          seen: `you may not read it (${certificate.unread})`,
+          seen: `it may not be read: ${certificate.unread}`,
           why: "a certificate that is about to expire goes unnoticed",
-          fix: "allow get on this secret",
+          fix: "allow whoever runs this to get this secret",
         },
       ];
     }

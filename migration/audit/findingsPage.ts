@@ -57,11 +57,23 @@ function section(code: FindingCode): string[] {
     "",
     `### ${code}`,
     "",
-    `**${title}** (${severities.join(" or ")}; ${acknowledgeable ? "can" : "cannot"} be acknowledged)`,
+    `**${withCode(title)}** (${severities.join(" or ")}; ${acknowledgeable ? "can" : "cannot"} be acknowledged)`,
     "",
-    `- Seen: ${cause}${onlyIn(seenIn)}`,
-    `- Why it matters: ${consequence}`,
-    `- What to do: ${cure}`,
-    ...(source === undefined ? [] : [`- Known from: ${source}`]),
+    `- Seen: ${withCode(cause)}${onlyIn(seenIn)}`,
+    `- Why it matters: ${withCode(consequence)}`,
+    `- What to do: ${withCode(cure)}`,
+    ...(source === undefined ? [] : [`- Known from: ${withCode(source)}`]),
   ];
+}
+
+/** Annotations and labels, settings, flags, and actions of IAM: what has to be typed as it stands. */
+const literal =
+  /(?:[a-z0-9-]+\.)*(?:amazonaws\.com|kubernetes\.io)\/[a-z-]+|\b(?:audit|iam|kiam|kube2iam|namespaces|newNodes|probe|retirement|ssh|workers)(?:\.[A-Za-z0-9<>]+)+|--[a-z][a-z-]*[a-z]|\b(?:iam|sts):[A-Z][A-Za-z]+/g;
+
+/** Text with these as code; what is code already stays. */
+function withCode(text: string): string {
+  return text
+    .split("`")
+    .map((part, index) => (index % 2 === 0 ? part.replace(literal, "`$&`") : part))
+    .join("`");
 }

@@ -9,7 +9,7 @@ export function auditKiamItself(): Finding[] {
       object: "kiam",
       seen: "its repository is archived; v4.2 is its last release",
       why: "nobody mends what is found in it from now on",
-      fix: "plan the step after this one: EKS Pod Identity or IAM roles for service accounts (IRSA), which the roles and the annotations in use prepare",
+      fix: "plan the step after this one: EKS Pod Identity or IAM roles for service accounts (IRSA); the roles stay, and each annotation says which one a service account will need",
     },
   ];
 }

@@ -68,7 +68,7 @@ function annotations({ commandLine }: Kube2iamFacts, object: string): Finding[] 
         seen: `with --${flag}=${key} it reads ${of} from another annotation than ${usual}`,
         why:
           flag === "namespace-key"
-            ? "neither this audit nor `kiam-migrate permitted` sees these restrictions"
+            ? "neither this audit nor kiam-migrate permitted sees these restrictions"
             : `kiam reads ${usual} and no other, and so does this audit`,
         fix: `give what carries ${key} the annotation ${usual} with the same value, too`,
       },
@@ -98,7 +98,7 @@ function restrictions(
       why: enforced
         ? "kiam does not read that annotation; without iam.amazonaws.com/permitted it allows no role"
         : "today any pod there may take any role; what these annotations say would hold for the first time if it were translated for kiam",
-      fix: `\`kiam-migrate permitted\` translates them${enforced ? "" : "; compare with the roles that pods use"}`,
+      fix: `kiam-migrate permitted --stack <name> translates them${enforced ? "" : "; compare with the roles that pods use"}`,
     },
   ];
 }

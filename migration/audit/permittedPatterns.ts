@@ -47,7 +47,7 @@ function judgeValidity(
         object,
         seen: `iam.amazonaws.com/permitted is ${shown}, which is not a valid Go regular expression (${invalid})`,
         why: "kiam cannot compile it and refuses the namespace's pods every role; they would fail from the cutover on",
-        fix: `set namespaces.${name}.permitted to a valid expression; kiam-migrate permitted proposes one`,
+        fix: `set namespaces.${name}.permitted to a valid expression; kiam-migrate permitted --stack <name> proposes one`,
       },
     ];
   }
@@ -60,7 +60,7 @@ function judgeValidity(
       object,
       seen: `iam.amazonaws.com/permitted is ${shown}, which compiles only inside the ^ and $ that kiam 4 puts around it (alone: ${alone})`,
       why: "kiam 2 and 3, and 4 with --disable-strict-namespace-regexp, refuse the namespace every role; and it hardly means what it was written for",
-      fix: `set namespaces.${name}.permitted; for every role write .*; kiam-migrate permitted proposes the tightest expression`,
+      fix: `set namespaces.${name}.permitted; write .* for every role, or better the expression that kiam-migrate permitted --stack <name> proposes`,
     },
   ];
 }
@@ -82,7 +82,7 @@ function differs(settings: Settings, name: string, pattern: string, uses: RolesI
       object: `namespace/${name}`,
       seen: `${JSON.stringify(pattern)} permits ${someOf(roles.map(({ arn }) => arn))} as kiam is deployed here (${mode === "as-written" ? settings.kiam.image : "--disable-strict-namespace-regexp"}), and would not with kiam 4's own strict matching`,
       why: "an update of kiam, or of its flags, takes these pods their role",
-      fix: `set namespaces.${name}.permitted to an expression that matches the roles' whole ARNs; kiam-migrate permitted proposes one`,
+      fix: `set namespaces.${name}.permitted to an expression that matches the roles' whole ARNs; kiam-migrate permitted --stack <name> proposes one`,
     },
   ];
 }
@@ -132,7 +132,7 @@ function breadthOf(
             ? `${JSON.stringify(pattern)} permits every role there is`
             : `${JSON.stringify(pattern)} permits ${count(beyond.length, "role")} that no pod in it uses: ${someOf(beyond)}`,
         why: "whoever may create pods there gets them: permitted is all that keeps one namespace from the roles of another",
-        fix: `set namespaces.${name}.permitted to what kiam-migrate permitted proposes, or acknowledge it${loose ? "; group what | separates, as in (?:a|b): kiam reads a|b as ^a or b$" : ""}`,
+        fix: `set namespaces.${name}.permitted to what kiam-migrate permitted --stack <name> proposes, or acknowledge it${loose ? "; group what | separates, as in (?:a|b): kiam reads a|b as ^a or b$" : ""}`,
       },
     ];
   };

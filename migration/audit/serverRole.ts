@@ -23,7 +23,7 @@ function judgeRole(settings: Settings, { serverRole }: IamFacts): Finding[] {
       seen: "there is no such role",
       why: "kiam's server assumes it, and with it every role of a pod; no role can trust it before it exists",
       fix: settings.iam.manage
-        ? "update the stack at stage prepare, which creates it; let the application roles trust it (kiam-migrate trust); then go on"
+        ? "update the stack at stage prepare, which creates it; let the application roles trust it (kiam-migrate trust --stack <name> --approve); then go on"
         : "create it, or correct iam.serverRoleArn",
     },
   ];
@@ -71,8 +71,8 @@ function unread(settings: Settings, iam: IamFacts): Finding[] {
       severity: reaches(settings.stage, "cutover") && !proven ? "blocks" : "warns",
       object: "iam",
       seen: someOf(unread),
-      why: "whether kiam's server can assume the roles of the pods is then not known, and counts as not safe from stage cutover on",
-      fix: "run it with credentials of the roles' account that may iam:ListRoles and read the policies of the masters' and the kiam-server role, or acknowledge it",
+      why: "whether kiam's server can assume the pods' roles is not known, which counts as not safe from stage cutover on",
+      fix: "run it with credentials of the roles' account that may call iam:ListRoles and read the policies of the masters' and the kiam-server role, or acknowledge it",
     });
   } else if (account === undefined) {
     findings.push({
@@ -81,7 +81,7 @@ function unread(settings: Settings, iam: IamFacts): Finding[] {
       object: "iam",
       seen: "the account's roles could not be listed",
       why: "how wide a namespace's permission is can then be judged only by the roles that pods use",
-      fix: "allow iam:ListRoles to whoever runs this",
+      fix: "allow whoever runs this iam:ListRoles",
     });
   }
   if (notTried !== undefined) {

@@ -90,7 +90,7 @@ function judgeTrust(
   const why =
     "kiam's server would get AccessDenied for it: stage server would not be verified, and from the cutover on its pods would have no credentials";
   const fix =
-    "kiam-migrate trust --stack <stack> shows the statement to add, and with --approve adds it, once stage prepare has created the kiam-server role";
+    "kiam-migrate trust --stack <name> shows the statement to add, and with --approve adds it, once stage prepare has created the kiam-server role";
   const gone = goneIds(role, iam);
   if (gone.length > 0) {
     return [

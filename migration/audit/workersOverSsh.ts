@@ -54,7 +54,7 @@ const failureFindings: Record<LookFailure, { code: FindingCode; why: string; fix
   iptables: {
     code: "iptables-missing",
     why: "no rule there can be seen or removed",
-    fix: "install iptables there, with a backend that reads every set of tables the kernel has (iptables-nft and iptables-legacy)",
+    fix: "install iptables there, with a backend for every set of tables that the kernel has (iptables-nft and iptables-legacy); where the image offers none (Bottlerocket), replace the node by a new one that gets kiam only (docs/new-nodes.md)",
   },
   "wrong-node": {
     code: "worker-mistaken",

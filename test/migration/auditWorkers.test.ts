@@ -50,6 +50,8 @@ describe("audit of node groups", () => {
     assert.deepEqual(codes(findings({ stage: "cutover", workers }, { nodes: moved })), [
       "informs worker-goes-back node/worker-3",
     ]);
+    const all = { groups: ["general", "gpu"] };
+    assert.deepEqual(codes(findings({ stage: "cutover", workers: all }, { nodes: moved })), []);
   });
 
   it("asks for no host key of a worker that nobody will connect to", () => {

@@ -16,7 +16,7 @@ export const kube2iamFindings = {
     title: "kube2iam reads other annotations than kiam",
     severities: ["blocks", "warns"],
     cause:
-      "It runs with --iam-role-key (blocks), --iam-external-id or --namespace-key of another name than the usual.",
+      "It runs with --iam-role-key (blocks), or with --iam-external-id or --namespace-key (warn), of another name than the usual one.",
     consequence:
       "kiam reads iam.amazonaws.com/role and iam.amazonaws.com/external-id and no others, and so does this audit: pods that carry only the other annotation get no role.",
     cure: "Add the usual annotation with the same value.",
@@ -24,7 +24,7 @@ export const kube2iamFindings = {
     source: "kube2iam --iam-role-key, kiam pkg/k8s/pod_cache.go",
   },
   "kube2iam-leaves-rule-to-others": {
-    title: "Something else than kube2iam writes its rule",
+    title: "Something other than kube2iam writes its rule",
     severities: ["warns"],
     cause: "kube2iam runs without --iptables.",
     consequence:
@@ -68,12 +68,12 @@ export const kube2iamFindings = {
     cause:
       "They have iam.amazonaws.com/allowed-roles, and neither the settings nor an annotation permits them anything under kiam. The finding says whether kube2iam enforces it (--namespace-restrictions).",
     consequence: "kiam does not read that annotation, and allows no role without its own.",
-    cure: "`kiam-migrate permitted` translates it.",
+    cure: "`kiam-migrate permitted --stack <name>` translates it.",
     acknowledgeable: true,
     source: "kube2iam --namespace-restrictions",
   },
   "kube2iam-settings-differ": {
-    title: "kube2iam runs otherwise than the settings or the record say",
+    title: "kube2iam does not run as the settings or the record say",
     severities: ["blocks", "warns"],
     cause:
       "kube2iam.port or kube2iam.interface differs from the flags of its DaemonSet (blocks), or what an earlier run recorded does (warns).",

@@ -17,7 +17,7 @@ export const overSshFindings = {
     cause:
       "There is no iptables, or none for a set of tables that the kernel has. It blocks from stage cutover on.",
     consequence: "No rule there can be seen or removed.",
-    cure: "Install iptables there, with the backends that are in use.",
+    cure: "Install iptables there, with the backends that are in use. Where the image offers a login none (Bottlerocket), replace such nodes by new ones that get kiam only: docs/new-nodes.md.",
     acknowledgeable: true,
     seenIn: ["overSsh"],
   },

@@ -9,14 +9,15 @@ export const roleFindings = {
     severities: ["blocks"],
     cause: "The annotation has another value than the settings want, and another field manager.",
     consequence: "Two managers would overwrite each other's value.",
-    cure: "Change it there, or take it over with namespaces.<name>.force.",
+    cure: "Change it there, or set namespaces.<name>.force to true to take it over.",
     acknowledgeable: false,
   },
   "namespace-missing": {
     title: "A namespace in the settings does not exist",
     severities: ["blocks"],
-    cause: "The setting namespaces, or probe.namespace, names it.",
-    consequence: "It cannot be annotated, and the update would stop half-way.",
+    cause:
+      "The setting namespaces, or probe.namespace, names it, and the cluster does not have it.",
+    consequence: "What is to be in it cannot be created: the update would stop half-way.",
     cure: "Create it, or take it out of the settings.",
     acknowledgeable: false,
   },
@@ -42,9 +43,9 @@ export const roleFindings = {
     title: "A namespace's expression is not valid",
     severities: ["blocks"],
     cause:
-      "Pods there use roles, and its annotation is no regular expression that Go (RE2) compiles, such as one with look-ahead. The settings' own expressions are refused before that.",
+      "Pods there use roles, and its annotation is no regular expression that Go (RE2) compiles, such as one with a look-ahead. The settings' own expressions are refused before that.",
     consequence: "kiam refuses these pods every role.",
-    cure: "Set namespaces.<name>.permitted; `kiam-migrate permitted` proposes the tightest expression.",
+    cure: "Set namespaces.<name>.permitted; `kiam-migrate permitted --stack <name>` proposes the tightest expression.",
     acknowledgeable: true,
     source: "kiam pkg/server/policy.go",
   },
@@ -52,10 +53,10 @@ export const roleFindings = {
     title: "A namespace permits roles that its pods do not use",
     severities: ["warns"],
     cause:
-      "The expression matches roles of the account, or of other namespaces' pods, that no pod in it uses, or every role (.*). Not counted are roles that it names one by one, and what kube2iam's allowed-roles allowed there already.",
+      "The expression matches roles of the account, or of other namespaces' pods, that no pod in it uses, or every role (`.*`). Not counted are roles that it names one by one, and what kube2iam's allowed-roles allowed there already.",
     consequence:
       "Whoever may create pods in the namespace gets them: nothing else keeps it from the roles of others.",
-    cure: "`kiam-migrate permitted` proposes the tightest expression; acknowledge what is meant, such as roles of jobs that do not run just now.",
+    cure: "`kiam-migrate permitted --stack <name>` proposes the tightest expression; acknowledge what is meant, such as roles of jobs that do not run just now.",
     acknowledgeable: true,
     seenIn: ["cluster", "iam"],
   },
@@ -66,9 +67,9 @@ export const roleFindings = {
       "`*.*` is not valid Go, since there is nothing to repeat; it compiles once kiam 4 puts ^ in front.",
     consequence:
       "kiam 2 and 3, and 4 with --disable-strict-namespace-regexp, refuse the namespace every role.",
-    cure: "Write .* for every role, or better the expression that `kiam-migrate permitted` proposes.",
+    cure: "Write `.*` for every role, or better the expression that `kiam-migrate permitted --stack <name>` proposes.",
     acknowledgeable: true,
-    source: "kiam pkg/server/policy.go; articles on the migration recommend *.*",
+    source: "kiam pkg/server/policy.go; articles on the migration recommend `*.*`",
   },
   "role-not-assumable": {
     title: "The kiam-server role may not assume a role that pods use",
@@ -82,9 +83,9 @@ export const roleFindings = {
     title: "A namespace does not permit a role that its pods use",
     severities: ["blocks"],
     cause:
-      "kiam matches the role's ARN against the namespace's iam.amazonaws.com/permitted, which is absent or does not match.",
+      "kiam matches the role's ARN (kiam 2 and 3: the role as the pod names it) against the namespace's iam.amazonaws.com/permitted, which is absent or does not match. Judged by the settings' expression where there is one, else by the annotation.",
     consequence: "kiam refuses these pods their role from the cutover on.",
-    cure: "Set namespaces.<name>.permitted; `kiam-migrate permitted` proposes the tightest expression.",
+    cure: "Set namespaces.<name>.permitted; `kiam-migrate permitted --stack <name>` proposes the tightest expression.",
     acknowledgeable: true,
     source: "kiam docs/IAM.md, pkg/server/policy.go",
   },

@@ -6,7 +6,7 @@ export const trustFindings = {
     title: "No real AssumeRole was made",
     severities: ["informs"],
     cause:
-      "It was asked for, and the operator's own credentials may not assume the kiam-server role, or STS could not be reached.",
+      "It was asked for (--try-assume-role), and the operator's own credentials may not assume the kiam-server role, or STS could not be reached.",
     consequence:
       "The chain is judged by its policies alone, which do not show permissions boundaries and service control policies.",
     cure: "Nothing, as a rule: the kiam-server role should trust the masters alone, and kiam's server tries every role at stage server.",
@@ -27,9 +27,9 @@ export const trustFindings = {
     title: "IAM could not be read",
     severities: ["warns", "blocks"],
     cause:
-      "There are no AWS credentials, they are of another account, or may not read roles and policies. Blocks from stage cutover on, unless a real AssumeRole of every role succeeded.",
+      "There are no AWS credentials, or they are of another account, or they may not read roles and policies. Blocks from stage cutover on, unless a real AssumeRole of every role succeeded.",
     consequence: "What could not be checked counts as not safe.",
-    cure: "Allow iam:ListRoles (or GetRole), ListRolePolicies, GetRolePolicy, ListAttachedRolePolicies, GetPolicy and GetPolicyVersion to whoever runs this.",
+    cure: "Allow whoever runs this iam:ListRoles (or iam:GetRole), iam:ListRolePolicies, iam:GetRolePolicy, iam:ListAttachedRolePolicies, iam:GetPolicy and iam:GetPolicyVersion.",
     acknowledgeable: true,
     seenIn: ["iam"],
   },
@@ -50,7 +50,7 @@ export const trustFindings = {
     cause:
       "Its trust policy names neither the kiam-server role nor the workers' role. Blocks from stage server on, where kiam's server is verified by fetching every role.",
     consequence: "AccessDenied for these pods from the cutover on.",
-    cure: "`kiam-migrate trust` shows the statement to add, and with --approve adds it; whoever is trusted stays so.",
+    cure: "`kiam-migrate trust --stack <name>` shows the statement to add, and with --approve adds it; whoever is trusted stays so.",
     acknowledgeable: true,
     seenIn: ["iam"],
     source: "kiam docs/IAM.md",
@@ -71,7 +71,7 @@ export const trustFindings = {
     cause:
       "Its trust policy is as kube2iam needs it: it names the workers' role and not the kiam-server role. Blocks from stage server on.",
     consequence: "AccessDenied for these pods from the cutover on.",
-    cure: "`kiam-migrate trust` shows the statement to add, and with --approve adds it. The workers stay trusted until kube2iam is retired.",
+    cure: "`kiam-migrate trust --stack <name>` shows the statement to add, and with --approve adds it. The workers stay trusted until kube2iam is retired.",
     acknowledgeable: true,
     seenIn: ["iam"],
     source: "kiam docs/IAM.md, kube2iam README",
@@ -82,7 +82,7 @@ export const trustFindings = {
     cause: "iam:ListRoles is refused.",
     consequence:
       "How wide a namespace's permission is can be judged only by the roles that pods use.",
-    cure: "Allow iam:ListRoles to whoever runs this.",
+    cure: "Allow whoever runs this iam:ListRoles.",
     acknowledgeable: true,
     seenIn: ["iam"],
   },
@@ -113,7 +113,7 @@ export const trustFindings = {
       "IAM shows a principal by its unique id (AROA…) once it is gone, as when the kiam-server role was deleted and created anew. Blocks from stage server on where the policy does not name the role there is now; else warns.",
     consequence:
       "A role created anew under the same name is not trusted; and IAM refuses any change of the policy while the id is named.",
-    cure: "`kiam-migrate trust` replaces it in its own statement (Sid KiamServer); take it out of others by hand.",
+    cure: "`kiam-migrate trust --stack <name> --approve` replaces it in its own statement (Sid KiamServer); take it out of others by hand.",
     acknowledgeable: true,
     seenIn: ["iam"],
     source: "IAM User Guide, AWS JSON policy elements: Principal",

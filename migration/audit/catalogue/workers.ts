@@ -36,11 +36,11 @@ export const workerFindings = {
     acknowledgeable: false,
   },
   "rules-deviate": {
-    title: "A moved worker's rules are not as they should be",
+    title: "A worker's rules are not as they should be",
     severities: ["warns"],
     cause: "A reboot, a restarted kube2iam pod, or somebody's hand changed them.",
     consequence: "Its pods may be served by kube2iam, by nobody, or by the node itself.",
-    cure: "Run the update: it repairs just that worker.",
+    cure: "Run the update: it repairs just that worker. Where it was not cut over yet, restart kube2iam's pod there.",
     acknowledgeable: true,
   },
   "rules-unread": {
