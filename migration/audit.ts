@@ -9,6 +9,7 @@ import { auditPermittedPatterns } from "./audit/permittedPatterns.js";
 import { auditPods } from "./audit/pods.js";
 import { auditCaPath } from "./audit/caPath.js";
 import { auditCertificates } from "./audit/certificates.js";
+import { lettingBack } from "./audit/goingBack.js";
 import { auditInterfaces } from "./audit/interfaces.js";
 import { auditNetworkPolicies } from "./audit/networkPolicies.js";
 import { auditPodSecurity } from "./audit/podSecurity.js";
@@ -51,7 +52,7 @@ export function audit(settings: Settings, facts: ClusterFacts): Finding[] {
     ...auditWorkers(settings, facts),
     ...auditWorkersOverSsh(settings, facts),
   ];
-  const findings = acknowledge(found, settings, facts);
+  const findings = acknowledge(lettingBack(found, settings, facts), settings, facts);
   const rank = { blocks: 0, warns: 1, informs: 2 };
   return findings.sort(
     (a, b) =>

@@ -2,6 +2,7 @@ import type { CertificateFacts, ClusterFacts } from "../clusterFacts.js";
 import { count } from "../count.js";
 import type { Settings } from "../settings.js";
 import type { Finding } from "./finding.js";
+import { kiamSupplies } from "./goingBack.js";
 import { blocksFrom } from "./severityFrom.js";
 
 const day = 86_400_000;
@@ -9,7 +10,7 @@ const day = 86_400_000;
 /** The certificates by which kiam's server and agents know each other. */
 export function auditCertificates(
   settings: Settings,
-  facts: Pick<ClusterFacts, "certificates" | "observedAt">,
+  facts: Pick<ClusterFacts, "certificates" | "nodes" | "observedAt">,
 ): Finding[] {
   return facts.certificates.flatMap((certificate): Finding[] => {
     const object = `secret/${settings.kiam.namespace}/${certificate.secret}`;
@@ -37,7 +38,7 @@ export function auditCertificates(
         },
       ];
     }
-    return expiry(settings, object, certificate, Date.parse(facts.observedAt));
+    return expiry(settings, object, certificate, facts);
   });
 }
 
@@ -46,17 +47,18 @@ function expiry(
   settings: Settings,
   object: string,
   { notBefore, notAfter }: Extract<CertificateFacts, { notAfter: string }>,
-  now: number,
+  facts: Pick<ClusterFacts, "nodes" | "observedAt">,
 ): Finding[] {
   const end = Date.parse(notAfter);
   const life = end - Date.parse(notBefore);
-  const left = end - now;
+  const left = end - Date.parse(facts.observedAt);
   if (left > Math.min(30 * day, life / 4)) return [];
   const soon = left <= Math.min(2 * day, life / 20);
   return [
     {
       code: "certificate-expires",
-      severity: soon ? "blocks" : "warns",
+      // Once pods depend on kiam, an update may be what renews it.
+      severity: soon && !kiamSupplies(facts) ? "blocks" : "warns",
       object,
       seen: left <= 0 ? `it expired ${notAfter}` : `it expires ${notAfter}, in ${days(left)}`,
       why: "from then on agents and servers refuse each other, and no pod gets credentials that are not cached",
@@ -73,7 +75,7 @@ function days(milliseconds: number): string {
 function renewal({ kiam: { tls } }: Settings): string {
   switch (tls.mode) {
     case "issued":
-      return "renew with pulumi up --replace '<urn of the command kiam-tls>' (where this finding blocks, acknowledge it for that update), which server and agents take up when they are restarted";
+      return "renew with pulumi up --replace '<urn of the command kiam-tls>', which server and agents take up when they are restarted";
     case "secrets":
       return "put new certificates of one CA into the secrets of server and agent";
     case "cert-manager":

@@ -1,3 +1,4 @@
+import { stopsGoingBack } from "./goingBack.js";
 import { catalogueEntry, catalogueTopics, type FindingCode } from "./catalogue.js";
 import type { Source } from "./catalogue/entry.js";
 
@@ -57,7 +58,7 @@ function section(code: FindingCode): string[] {
     "",
     `### ${code}`,
     "",
-    `**${withCode(title)}** (${severities.join(" or ")}; ${acknowledgeable ? "can" : "cannot"} be acknowledged)`,
+    `**${withCode(title)}** (${severities.join(" or ")}; ${acknowledgeable ? "can" : "cannot"} be acknowledged${severities.includes("blocks") && !stopsGoingBack(code) ? "; an update that goes back is not stopped by it" : ""})`,
     "",
     `- Seen: ${withCode(cause)}${onlyIn(seenIn)}`,
     `- Why it matters: ${withCode(consequence)}`,

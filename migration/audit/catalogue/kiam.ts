@@ -6,10 +6,10 @@ export const kiamFindings = {
     title: "A certificate of kiam's server or agent expires soon",
     severities: ["warns", "blocks"],
     cause:
-      "Less than 30 days are left, or a quarter of a life shorter than 120 days; it blocks at two days, or a twentieth of a life shorter than 40.",
+      "Less than 30 days are left, or a quarter of a life shorter than 120 days; it blocks at two days, or a twentieth of a life shorter than 40, unless kiam supplies a worker already.",
     consequence:
       "From then on agents and servers refuse each other, and no pod gets credentials that are not cached.",
-    cure: "Renew it: replace the command kiam-tls, which takes an acknowledgement where this blocks; put new ones into your own secrets; or see why cert-manager does not.",
+    cure: "Renew it: replace the command kiam-tls; put new ones into your own secrets; or see why cert-manager does not.",
     acknowledgeable: true,
   },
   "certificate-invalid": {
