@@ -199,9 +199,11 @@ function role(arn: string, index: number): ApplicationRoleFacts {
       ],
     },
     trustsServer: trusted ? "allowed" : "denied",
+    trustDenies: false,
     trustsWorker: "allowed",
     serverMay: "allowed",
     reasons: [],
+    serverReasons: [],
     tried: undefined,
   };
 }

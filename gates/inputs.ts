@@ -13,6 +13,7 @@ import {
   hostIpSchema,
   portSchema,
 } from "../migration/natRule.js";
+import { roleArnPattern } from "../migration/roleArn.js";
 
 const name = z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, {
   error: "must be a Kubernetes name: lower-case letters, digits, '-' and '.'",
@@ -23,7 +24,7 @@ const annotatedRole = z.string().regex(/^[\w+=,.@/:-]+$/, {
   error: "must be a role name, path/name or ARN",
 });
 
-const roleArn = z.string().regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]+$/, {
+const roleArn = z.string().regex(roleArnPattern, {
   error: "must be the ARN of an IAM role",
 });
 

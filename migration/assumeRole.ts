@@ -57,55 +57,86 @@ export interface AssumeRoleAnswer {
   identity: Verdict;
   /** The target's trust policy lets the caller in. */
   trust: Verdict;
+  /** Whether a statement of the trust policy denies the caller, whatever others allow. */
+  trustDenies: boolean;
   /** Why each half that is not allowed is not. */
   reasons: string[];
+  /** Those of them that are about the caller's identity policies. */
+  identityReasons: string[];
 }
 
 const action = "sts:AssumeRole";
 
 export function evaluateAssumeRole({ caller, target }: AssumeRoleQuestion): AssumeRoleAnswer {
-  const reasons: string[] = [];
-  const identity = judge(caller.policies?.flatMap(statementsOf), (statement) =>
-    both(matchesAction(statement), matchesResource(statement, target.arn)),
-  );
-  if (identity === "unknown" && caller.policies === undefined) {
-    reasons.push(`the policies of ${caller.arn} could not be read`);
-  } else if (identity !== "allowed") {
-    reasons.push(
-      identity === "unknown"
-        ? `whether the policies of ${caller.arn} allow ${action} on ${target.arn} depends on conditions or variables`
-        : deniedExplicitly(caller.policies?.flatMap(statementsOf), (statement) =>
-              both(matchesAction(statement), matchesResource(statement, target.arn)),
-            )
-          ? `a policy of ${caller.arn} denies ${action} on ${target.arn}`
-          : `no policy of ${caller.arn} allows ${action} on ${target.arn}`,
-    );
-  }
+  const identity = judgeIdentity(caller, target.arn);
+  const trust = judgeTrust(target, caller);
+  return {
+    allowed: both(identity.verdict, trust.verdict),
+    identity: identity.verdict,
+    trust: trust.verdict,
+    trustDenies: trust.denies,
+    reasons: [...identity.reasons, ...trust.reasons],
+    identityReasons: identity.reasons,
+  };
+}
 
-  const trusting = target.trust === undefined ? undefined : statementsOf(target.trust);
+interface Half {
+  verdict: Verdict;
+  /** Whether a statement denies it, whatever others allow. */
+  denies: boolean;
+  reasons: string[];
+}
+
+function judgeIdentity(caller: AssumeRoleQuestion["caller"], target: string): Half {
+  const statements = caller.policies?.flatMap(statementsOf);
+  const about = (statement: PolicyStatement) =>
+    both(matchesAction(statement), matchesResource(statement, target));
+  const verdict = judge(statements, about);
+  const denies = deniedExplicitly(statements, about);
+  const reason =
+    statements === undefined
+      ? `the policies of ${caller.arn} could not be read`
+      : verdict === "unknown"
+        ? `whether the policies of ${caller.arn} allow ${action} on ${target} depends on conditions or variables`
+        : denies
+          ? `a policy of ${caller.arn} denies ${action} on ${target}`
+          : `no policy of ${caller.arn} allows ${action} on ${target}`;
+  return { verdict, denies, reasons: verdict === "allowed" ? [] : [reason] };
+}
+
+function judgeTrust(
+  { arn, trust }: AssumeRoleQuestion["target"],
+  caller: AssumeRoleQuestion["caller"],
+): Half {
+  const statements = trust === undefined ? undefined : statementsOf(trust);
   const admits = (statement: PolicyStatement) =>
     both(matchesAction(statement), matchesPrincipal(statement, caller));
-  const trust = judge(trusting, admits);
-  if (trusting === undefined) {
-    reasons.push(`the trust policy of ${target.arn} could not be read`);
-  } else if (trust !== "allowed") {
-    reasons.push(
-      trust === "unknown"
-        ? `whether the trust policy of ${target.arn} lets ${caller.arn} in depends on conditions or on what cannot be told from documents`
-        : deniedExplicitly(trusting, admits)
-          ? `the trust policy of ${target.arn} denies ${caller.arn}`
-          : `the trust policy of ${target.arn} does not name ${caller.arn}`,
-    );
-    const gone = trusting
-      .flatMap(awsPrincipals)
-      .filter((one) => isUniqueId(one) && one !== caller.id);
-    if (gone.length > 0) {
-      reasons.push(
-        `the trust policy of ${target.arn} names ${gone.join(", ")}, a role or user that was deleted: one created anew under the same name is another principal, and has to be named again`,
-      );
-    }
+  const verdict = judge(statements, admits);
+  const denies = deniedExplicitly(statements, admits);
+  if (statements === undefined) {
+    return { verdict, denies, reasons: [`the trust policy of ${arn} could not be read`] };
   }
-  return { allowed: both(identity, trust), identity, trust, reasons };
+  if (verdict === "allowed") return { verdict, denies, reasons: [] };
+  const reason =
+    verdict === "unknown"
+      ? `whether the trust policy of ${arn} lets ${caller.arn} in depends on conditions or on what cannot be told from documents`
+      : denies
+        ? `the trust policy of ${arn} denies ${caller.arn}`
+        : `the trust policy of ${arn} does not name ${caller.arn}`;
+  const gone = statements
+    .flatMap(awsPrincipals)
+    .filter((one) => isUniqueId(one) && one !== caller.id);
+  return {
+    verdict,
+    denies,
+    reasons:
+      gone.length === 0
+        ? [reason]
+        : [
+            reason,
+            `the trust policy of ${arn} names ${gone.join(", ")}, a role or user that was deleted: one created anew under the same name is another principal, and has to be named again`,
+          ],
+  };
 }
 
 function judge(

@@ -37,12 +37,16 @@ export interface ApplicationRoleFacts extends RoleFacts {
   trust: TrustDocument | undefined;
   /** Whether its trust policy lets the kiam-server role in. */
   trustsServer: Verdict;
+  /** Whether a statement of it denies the kiam-server role, whatever others allow. */
+  trustDenies: boolean;
   /** Whether it lets the workers' role in; undefined where that role is not known. */
   trustsWorker: Verdict | undefined;
   /** Whether the kiam-server role's own policies let it assume this role. */
   serverMay: Verdict;
   /** Why what is not allowed is not. */
   reasons: string[];
+  /** Those of them that are about the kiam-server role's own policies. */
+  serverReasons: string[];
   /** What STS said to a real AssumeRole through the kiam-server role; undefined where none was made. */
   tried: { ok: boolean; message: string } | undefined;
 }

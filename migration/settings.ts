@@ -3,6 +3,7 @@ import { z } from "zod";
 
 import { findingCodes } from "./audit/catalogue.js";
 import { permittedProblem } from "./permitted.js";
+import { roleArnPattern } from "./roleArn.js";
 import { stages } from "./stages.js";
 
 /*
@@ -45,9 +46,7 @@ const iamPath = z
   .string()
   .regex(/^\/([\x21-\x7e]*\/)?$/, "must be an IAM path: it begins and ends with '/'");
 
-const roleArn = z
-  .string()
-  .regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]+$/, "must be the ARN of an IAM role");
+const roleArn = z.string().regex(roleArnPattern, "must be the ARN of an IAM role");
 
 const image = z
   .string()

@@ -162,9 +162,11 @@ function applicationRole(
     elsewhere: role.exists === false ? found?.arn : undefined,
     trust,
     trustsServer: answer.trust,
+    trustDenies: answer.trustDenies,
     trustsWorker: worker && evaluateAssumeRole({ caller: worker, target: { arn, trust } }).trust,
     serverMay: answer.identity,
     reasons: role.exists === false ? [`there is no role ${arn}`] : answer.reasons,
+    serverReasons: answer.identityReasons,
     tried,
   };
 }

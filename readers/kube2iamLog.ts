@@ -56,9 +56,10 @@ export async function readKube2iamLog(
   };
   const summary = new Kube2iamLogSummary(facts.pods);
   const { namespace } = settings.kube2iam;
+  const uids = new Set(Object.values(facts.kube2iam?.pods ?? {}).map(({ uid }) => uid));
+  if (uids.size === 0) return summary.facts();
   let pods: V1Pod[];
   try {
-    const uids = new Set(Object.values(facts.kube2iam?.pods ?? {}).map(({ uid }) => uid));
     pods = await collect(
       (page) => core.listNamespacedPod({ namespace, ...page }),
       (pod) => (uids.has(pod.metadata?.uid ?? "") ? [pod] : []),

@@ -104,18 +104,18 @@ function judgeTrust(
       },
     ];
   }
-  const denial = role.reasons.find(
-    (reason) => reason.startsWith("the trust policy of") && reason.includes(" denies "),
-  );
-  const onlyWorkers = denial === undefined && role.trustsWorker === "allowed";
+  const onlyWorkers = !role.trustDenies && role.trustsWorker === "allowed";
+  const names = role.trustDenies
+    ? `its trust policy denies ${server}`
+    : onlyWorkers
+      ? `its trust policy names the workers' role ${iam.workerRoleArn} and not ${server}`
+      : `its trust policy names neither ${server} nor the workers' role`;
   return [
     {
       code: onlyWorkers ? "role-trusts-only-workers" : "role-does-not-trust-server",
       severity,
       object,
-      seen: onlyWorkers
-        ? `its trust policy names the workers' role ${iam.workerRoleArn} and not ${server} (used by ${user})`
-        : `${denial ?? `its trust policy names neither ${server} nor the workers' role`} (used by ${user})`,
+      seen: `${names} (used by ${user})`,
       why,
       fix,
     },
@@ -147,7 +147,7 @@ function goneIds({ trust }: ApplicationRoleFacts, { serverRole }: IamFacts): str
 function judgeServer(
   settings: Settings,
   base: string,
-  { arn, serverMay, reasons }: ApplicationRoleFacts,
+  { arn, serverMay, reasons, serverReasons }: ApplicationRoleFacts,
   { serverRole, unread }: IamFacts,
 ): Finding[] {
   const object = `role/${arn}`;
@@ -172,7 +172,7 @@ function judgeServer(
       code: "server-role-may-not-assume",
       severity: reaches(settings.stage, "server") && !manage ? "blocks" : "warns",
       object,
-      seen: reasons.filter((reason) => reason.includes(`of ${serverRole.arn} `)).join("; "),
+      seen: serverReasons.join("; "),
       why: "kiam's server would get AccessDenied for it",
       fix: manage
         ? "this update writes the kiam-server role's policy from iam.assumableRoles; if that does not mend it, look for a Deny in its other policies, or changes made by hand (pulumi refresh)"

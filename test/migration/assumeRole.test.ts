@@ -31,7 +31,9 @@ describe("may a role assume another", () => {
       allowed: "allowed",
       identity: "allowed",
       trust: "allowed",
+      trustDenies: false,
       reasons: [],
+      identityReasons: [],
     });
   });
 
@@ -59,6 +61,7 @@ describe("may a role assume another", () => {
       assert.equal(answer.identity, verdict);
       assert.equal(answer.allowed, verdict);
       assert.equal(answer.reasons.length, verdict === "allowed" ? 0 : 1);
+      assert.deepEqual(answer.identityReasons, answer.reasons);
     });
   }
 
@@ -87,6 +90,15 @@ describe("may a role assume another", () => {
     const { trust: verdict, reasons } = ask([may], [{ ...trusts, Principal: { AWS: "AROAOLD" } }]);
     assert.equal(verdict, "denied");
     assert.match(reasons.join("\n"), /AROAOLD, a role or user that was deleted/);
+  });
+
+  it("tells a trust policy that denies the caller from one that does not name it", () => {
+    const denied = ask([may], [trusts, { ...trusts, Effect: "Deny" }]);
+    assert.deepEqual([denied.trust, denied.trustDenies], ["denied", true]);
+    assert.deepEqual(denied.reasons, [`the trust policy of ${target} denies ${caller}`]);
+    assert.deepEqual(denied.identityReasons, []);
+    const unnamed = ask([may], []);
+    assert.deepEqual([unnamed.trust, unnamed.trustDenies], ["denied", false]);
   });
 
   it("cannot tell where documents could not be read", () => {

@@ -94,8 +94,7 @@ describe("audit of the roles in IAM", () => {
     });
 
     it("say so where the trust policy denies it", () => {
-      const reasons = [`the trust policy of ${arn} denies ${server}`];
-      const [finding] = findings(withRole({ ...untrusting, reasons }));
+      const [finding] = findings(withRole({ ...untrusting, trustDenies: true }));
       assert.equal(finding?.code, "role-does-not-trust-server");
       assert.match(finding.seen, /denies/);
     });
@@ -146,7 +145,7 @@ describe("audit of the roles in IAM", () => {
   describe("server-role-may-not-assume", () => {
     const denied = withRole({
       serverMay: "denied",
-      reasons: [`no policy of ${server} allows sts:AssumeRole on ${arn}`],
+      serverReasons: [`no policy of ${server} allows sts:AssumeRole on ${arn}`],
     });
 
     it("blocks where the role is not this program's, and warns where the update writes its policy", () => {

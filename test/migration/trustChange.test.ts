@@ -122,9 +122,11 @@ describe("the trust of all roles", () => {
     exists: trust !== undefined,
     trust,
     trustsServer: JSON.stringify(trust ?? "").includes(kiam) ? "allowed" : "denied",
+    trustDenies: false,
     trustsWorker: "allowed",
     serverMay: "allowed",
     reasons: [],
+    serverReasons: [],
     tried: undefined,
   });
   const iam = (change: Partial<IamFacts> = {}): IamFacts => ({

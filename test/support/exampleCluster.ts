@@ -161,9 +161,11 @@ export function exampleRole(
       ],
     },
     trustsServer: "allowed",
+    trustDenies: false,
     trustsWorker: "allowed",
     serverMay: "allowed",
     reasons: [],
+    serverReasons: [],
     tried: undefined,
     ...change,
   };
