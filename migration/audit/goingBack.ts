@@ -36,6 +36,7 @@ const aboutKiam: ReadonlySet<FindingCode> = new Set([
   "taint-not-tolerated",
   "trust-names-gone-role",
   "trust-unclear",
+  "worker-cannot-run-agent",
 ]);
 
 /** Whether an update that goes back is stopped by it all the same. */

@@ -1,4 +1,8 @@
+import assert from "node:assert/strict";
+
 import { audit } from "../../migration/audit.js";
+import { catalogueEntry } from "../../migration/audit/catalogue.js";
+import { stopsGoingBack } from "../../migration/audit/goingBack.js";
 import type { Finding } from "../../migration/audit/finding.js";
 import type { ClusterFacts } from "../../migration/clusterFacts.js";
 import { parseSettings } from "../../migration/parseSettings.js";
@@ -18,7 +22,12 @@ export function findings(
   );
 }
 
-/** Severity, code and object of each, for comparing. */
+/** Severity, code and object of each, for comparing. The documentation has to know of each of them. */
 export function codes(list: readonly Finding[]): string[] {
+  for (const { code, severity } of list) {
+    const { severities } = catalogueEntry(code);
+    const letBack = severity === "warns" && !stopsGoingBack(code);
+    assert.ok(letBack || severities.some((each) => each === severity), `${severity} ${code}`);
+  }
   return list.map((finding) => `${finding.severity} ${finding.code} ${finding.object}`);
 }
