@@ -105,15 +105,23 @@ function breadthOf(
   );
   const { role, namespace = settings.kiam.namespace } = settings.probe;
   const probe = role === undefined ? undefined : resolveRoleArn(role, base);
+  // Many namespaces have one expression, such as .*, and an account has thousands of roles.
+  const permittedBy = new Map<string, string[]>();
+  const matchedBy = (pattern: string): string[] => {
+    const matched =
+      permittedBy.get(pattern) ??
+      known.filter((arn) => isPermitted(pattern, matchedName(arn, base, mode), mode));
+    permittedBy.set(pattern, matched);
+    return matched;
+  };
 
   return (name, pattern) => {
     const used = uses.get(name);
     const before = (arn: string) =>
       restrictions !== undefined && isAllowed(allowedRoles.get(name) ?? [], arn, restrictions);
     const named = namesIn(pattern);
-    const beyond = known.filter(
+    const beyond = matchedBy(pattern).filter(
       (arn) =>
-        isPermitted(pattern, matchedName(arn, base, mode), mode) &&
         used?.has(arn) !== true &&
         !named.has(roleName(arn)) &&
         !(name === namespace && arn === probe) &&
