@@ -79,7 +79,7 @@ function judgeTrust(
       trustUnclear(
         settings,
         object,
-        role.reasons.join("; "),
+        role.reasons.filter((reason) => !role.serverReasons.includes(reason)).join("; "),
         `add a statement without conditions for ${server} to its trust policy, or acknowledge it`,
       ),
     ];
@@ -92,7 +92,7 @@ function judgeTrust(
   const fix =
     "kiam-migrate trust --stack <name> shows the statement to add, and with --approve adds it, once stage prepare has created the kiam-server role";
   const gone = goneIds(role, iam);
-  if (gone.length > 0) {
+  if (gone.length > 0 && !role.trustDenies) {
     return [
       {
         code: "trust-names-gone-role",
@@ -115,9 +115,12 @@ function judgeTrust(
       code: onlyWorkers ? "role-trusts-only-workers" : "role-does-not-trust-server",
       severity,
       object,
-      seen: `${names} (used by ${user})`,
+      // Who uses it is left out: what all roles lack at first is then read once.
+      seen: names,
       why,
-      fix,
+      fix: role.trustDenies
+        ? "take the denial out of its trust policy by hand, if it is not meant: no statement allows what another one denies"
+        : fix,
     },
   ];
 }
@@ -147,7 +150,7 @@ function goneIds({ trust }: ApplicationRoleFacts, { serverRole }: IamFacts): str
 function judgeServer(
   settings: Settings,
   base: string,
-  { arn, serverMay, reasons, serverReasons }: ApplicationRoleFacts,
+  { arn, serverMay, serverReasons }: ApplicationRoleFacts,
   { serverRole, unread }: IamFacts,
 ): Finding[] {
   const object = `role/${arn}`;
@@ -158,7 +161,7 @@ function judgeServer(
       trustUnclear(
         settings,
         object,
-        reasons.join("; "),
+        serverReasons.join("; "),
         `allow ${serverRole.arn} sts:AssumeRole on it without conditions, or acknowledge it`,
       ),
     ];

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 
 import { auditServerRole } from "../../migration/audit/serverRole.js";
 import { auditTrust } from "../../migration/audit/trust.js";
+import { describeFindings } from "../../migration/audit/describeFindings.js";
 import type { Finding } from "../../migration/audit/finding.js";
 import type { ClusterFacts } from "../../migration/clusterFacts.js";
 import type { ApplicationRoleFacts, IamFacts } from "../../migration/iamFacts.js";
@@ -93,10 +94,22 @@ describe("audit of the roles in IAM", () => {
       assert.match(finding.fix, /kiam-migrate trust/);
     });
 
+    it("say the same of every role that is as kube2iam needs it, so that it is read once", () => {
+      const roles = Object.fromEntries(
+        Object.keys(exampleIam().roles).map((each) => [each, exampleRole(each, untrusting)]),
+      );
+      const list = findings({ roles });
+      assert.equal(list.length, 3);
+      const [text = "", ...others] = describeFindings(list);
+      assert.deepEqual(others, []);
+      assert.match(text, /app-orders, .*kiam-probe, .*app-payments: its trust policy names/);
+    });
+
     it("say so where the trust policy denies it", () => {
       const [finding] = findings(withRole({ ...untrusting, trustDenies: true }));
       assert.equal(finding?.code, "role-does-not-trust-server");
       assert.match(finding.seen, /denies/);
+      assert.match(finding.fix, /take the denial out/);
     });
 
     it("warn as long as there is no kiam-server role to trust", () => {
@@ -187,8 +200,9 @@ describe("audit of the roles in IAM", () => {
       const unclear = `trust-unclear role/${arn}`;
       assert.deepEqual(codes(findings(conditional)), [`warns ${unclear}`]);
       assert.deepEqual(codes(findings(conditional, { stage: "cutover" })), [`blocks ${unclear}`]);
-      const server = withRole({ serverMay: "unknown", reasons: ["depends on variables"] });
+      const server = withRole({ serverMay: "unknown", serverReasons: ["depends on variables"] });
       assert.deepEqual(codes(findings(server)), [`warns ${unclear}`]);
+      assert.equal(findings(server)[0]?.seen, "depends on variables");
       const masters = { mastersMayAssumeServer: { verdict: "unknown" as const, reasons: ["x"] } };
       assert.equal(findings(masters)[0]?.code, "trust-unclear");
       assert.deepEqual(codes(findings(withRole({ trustsServer: "unknown", tried: proven }))), []);

@@ -48,9 +48,9 @@ export const trustFindings = {
     title: "A role that pods use does not trust the kiam-server role",
     severities: ["warns", "blocks"],
     cause:
-      "Its trust policy names neither the kiam-server role nor the workers' role. Blocks from stage server on, where kiam's server is verified by fetching every role.",
+      "Its trust policy names neither the kiam-server role nor the workers' role, or it denies the kiam-server role. Blocks from stage server on, where kiam's server is verified by fetching every role.",
     consequence: "AccessDenied for these pods from the cutover on.",
-    cure: "`kiam-migrate trust --stack <name>` shows the statement to add, and with --approve adds it; whoever is trusted stays so.",
+    cure: "`kiam-migrate trust --stack <name>` shows the statement to add, and with --approve adds it; whoever is trusted stays so. A denial has to be taken out by hand.",
     acknowledgeable: true,
     seenIn: ["iam"],
     source: "kiam docs/IAM.md",
