@@ -45,9 +45,10 @@ export function serverNodes(settings: Settings, nodes: readonly NodeFacts[]): No
 /** The nodes that are to be moved: those that run kiam's agent. */
 export function workerNodes(settings: Settings, nodes: readonly NodeFacts[]): NodeFacts[] {
   const { selector, list } = settings.workers;
+  const listed = list && new Set(list.map(({ name }) => name));
   return byName(
     nodes.filter((node) => {
-      if (list !== undefined) return list.some((worker) => worker.name === node.name);
+      if (listed !== undefined) return listed.has(node.name);
       if (selector !== undefined) return matches(node, selector);
       const servers = settings.kiam.serverNodeSelector;
       return (
