@@ -2,7 +2,7 @@
 export interface Kube2iamLogFacts {
   /** Number of requests that it shows. */
   requests: number;
-  /** Paths asked for other than those of credentials and of IMDSv2's token, by path. */
+  /** Paths asked for other than those of credentials and of IMDSv2's token, and not refused by EC2; by path. */
   paths: AskedPath[];
   /** Number of requests for a role or its credentials, by pod: `namespace/name`. */
   credentials: Record<string, number>;

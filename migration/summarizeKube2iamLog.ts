@@ -49,13 +49,13 @@ export class Kube2iamLogSummary {
   /** @param minutes how far the part goes back without a gap */
   add(node: string, { requests }: Pick<Kube2iamLogPart, "requests">, minutes: number): void {
     this.minutes[node] = minutes;
-    for (const { path, address, time } of requests) {
+    for (const { path, address, time, status } of requests) {
       if (isKube2iamsOwnPath(path)) continue;
       this.requests += 1;
       if (isTokenPath(path)) continue;
       if (isCredentialsPath(path)) {
         this.countCredentials(address, path, time);
-      } else {
+      } else if (!isRefusal(status)) {
         const askers = this.paths.get(path) ?? new Map<string, number>();
         this.paths.set(path, askers.set(address, (askers.get(address) ?? 0) + 1));
       }
@@ -116,4 +116,9 @@ export class Kube2iamLogSummary {
       .sort((a, b) => b.requests - a.requests || compareText(a.who, b.who));
     return { path, requests: askers.reduce((sum, asker) => sum + asker.requests, 0), askers };
   }
+}
+
+/** Whether EC2 refuses the path itself, as kiam will: nobody misses it. */
+function isRefusal(status: number): boolean {
+  return status >= 400 && status < 500;
 }

@@ -96,6 +96,7 @@ describe("what kube2iam's log tells", () => {
       request({ path: "/latest/user-data", address: "100.64.0.9" }),
       request({ path: "/latest/user-data", address: "10.0.0.11" }),
       request({ path: "/latest/meta-data/" }),
+      request({ path: "/latest/meta-data/no-such-thing", status: 404 }),
       request({ path: "/latest/api/token", method: "PUT" }),
       request({ path: "/2016-09-02/meta-data/iam/security-credentials" }),
       request({ path: `${credentials}app-orders` }),
@@ -118,7 +119,7 @@ describe("what kube2iam's log tells", () => {
         ],
       },
     ]);
-    assert.equal(facts.requests, 8);
+    assert.equal(facts.requests, 9);
     assert.deepEqual(facts.credentials, { "orders/orders-1": 1 });
     assert.deepEqual(facts.minutes, { "worker-1": 60 });
   });

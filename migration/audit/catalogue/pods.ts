@@ -68,7 +68,7 @@ export const podFindings = {
     title: "Pods use paths of the metadata service that kiam refuses",
     severities: ["blocks", "warns"],
     cause:
-      "By kube2iam's log of the last hour, pods asked for other paths than those of credentials, which kube2iam passes on to EC2. Blocks from stage cutover on. IMDSv2's token does not count: kiam passes it on since 3.6.",
+      "By kube2iam's log of the last hour, pods asked for other paths than those of credentials, which kube2iam passed on to EC2 and EC2 answered. Blocks from stage cutover on. IMDSv2's token does not count: kiam passes it on since 3.6.",
     consequence: "kiam's agent answers 404 to them from the cutover on.",
     cure: "Put the --allow-route-regexp that the finding gives into kiam.extraArgs.agent, or acknowledge it for the namespace where its pods can do without.",
     acknowledgeable: true,
