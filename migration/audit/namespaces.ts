@@ -77,7 +77,7 @@ function missing(namespace: string, setting: string): Finding {
     code: "namespace-missing",
     severity: "blocks",
     object: `namespace/${namespace}`,
-    seen: `the setting ${setting} names it, and there is no such namespace`,
+    seen: `there is no such namespace, and the setting ${setting} names it`,
     why: "the update would stop half-way: what is to be in it cannot be created",
     fix: `create it, or take it out of ${setting}`,
   };
