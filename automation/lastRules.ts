@@ -1,7 +1,7 @@
 import type { Deployment, PulumiCommand } from "@pulumi/pulumi/automation";
 
+import { backendRules, type BackendRules } from "../migration/backendRules.js";
 import { parseNodeReport } from "../migration/nodeReport.js";
-import type { BackendRules } from "../migration/plannedRules.js";
 
 interface StateResource {
   urn: string;
@@ -39,14 +39,7 @@ export function lastRules(deployment: Deployment): Record<string, BackendRules[]
     const worker = name.slice(0, -`-${scripts[rank]}`.length);
     const report = reportOf(outputs.stdout);
     if (report === undefined || (rules[worker]?.rank ?? -1) > rank) continue;
-    const { nft, legacy } = report.after;
-    rules[worker] = {
-      rank,
-      rules: [
-        ...(nft.length > 0 ? [{ backend: "nft" as const, rules: nft }] : []),
-        ...(legacy.length > 0 ? [{ backend: "legacy" as const, rules: legacy }] : []),
-      ],
-    };
+    rules[worker] = { rank, rules: backendRules(report.after) };
   }
   return Object.fromEntries(Object.entries(rules).map(([worker, each]) => [worker, each.rules]));
 }

@@ -1,10 +1,11 @@
 import type { Finding } from "./audit/finding.js";
 import type { ClusterFacts } from "./clusterFacts.js";
+import type { BackendRules } from "./backendRules.js";
 import { compareText } from "./compareText.js";
 import { resolveRoleArn } from "./permitted.js";
 import { plannedWorkers, type Plan, type PlannedWorker } from "./plan.js";
 import { usesRole } from "./rolesInUse.js";
-import { plannedRules, type BackendRules } from "./plannedRules.js";
+import { plannedRules } from "./plannedRules.js";
 
 /*
  * The plan with what it means for each worker: who lives there, and which rules it has now and

@@ -1,3 +1,4 @@
+import type { BackendRules } from "./backendRules.js";
 import {
   credentialRuleSpec,
   systemOfRule,
@@ -7,12 +8,6 @@ import {
 } from "./natRule.js";
 import type { Plan, PlannedWorker } from "./plan.js";
 import { reaches } from "./stages.js";
-
-/** nat/PREROUTING of one set of tables, as `iptables -S` lists it. */
-export interface BackendRules {
-  backend: Backend;
-  rules: string[];
-}
 
 /**
  * What a worker's rules will be once its plan is carried out. Rules of others stay where they are;

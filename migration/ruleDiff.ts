@@ -1,7 +1,7 @@
 import { diffArrays } from "diff";
 
 import type { WorkerPreview } from "./planPreview.js";
-import type { BackendRules } from "./plannedRules.js";
+import type { BackendRules } from "./backendRules.js";
 
 /** Workers whose rules change in the same way, but for their own address. */
 export interface RuleChange {

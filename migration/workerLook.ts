@@ -1,3 +1,4 @@
+import type { BackendRules } from "./backendRules.js";
 import type { NatState, NodeReport } from "./nodeReport.js";
 
 /** What a worker shows over SSH, looked at with the login that the cutover will use. */
@@ -7,8 +8,8 @@ export type WorkerLook =
       interfaces: string[];
       /** TCP ports listened on, with the program where it can be told. */
       listening: { port: number; program: string | undefined }[];
-      /** Its nat/PREROUTING rules as `iptables -S` lists them, in order, by backend that has any. */
-      natRules: { backend: "nft" | "legacy"; rules: string[] }[];
+      /** Its nat/PREROUTING rules, in order. */
+      natRules: BackendRules[];
       /** Whose rule comes first. */
       inForce: NatState["inForce"];
       /** kube2iam's rules as the cutover would capture them for the way back. */

@@ -2,6 +2,7 @@ import type { Client } from "ssh2";
 
 import { lookCommand, lookScript, parseLookAnswer } from "../components/node/lookScript.js";
 import { ruleCommand, ruleScript, type RuleArguments } from "../components/node/ruleScript.js";
+import { backendRules } from "../migration/backendRules.js";
 import { parseNodeReport, type NodeReport } from "../migration/nodeReport.js";
 import type { Settings } from "../migration/settings.js";
 import type { LookFailure, WorkerLook } from "../migration/workerLook.js";
@@ -78,10 +79,7 @@ async function inspect(
 }
 
 function rulesOf({ before, kube2iamRules }: NodeReport) {
-  const natRules = (["nft", "legacy"] as const).flatMap((backend) =>
-    before[backend].length === 0 ? [] : [{ backend, rules: before[backend] }],
-  );
-  return { natRules, inForce: before.inForce, kube2iamRules };
+  return { natRules: backendRules(before), inForce: before.inForce, kube2iamRules };
 }
 
 async function look(client: Client, { servers }: Sights, sudo: boolean) {

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 
+import type { BackendRules } from "../../migration/backendRules.js";
 import { previewAsMarkdown, previewAsText } from "../../migration/describePreview.js";
 import { credentialRuleSpec } from "../../migration/natRule.js";
 import { parseSettings } from "../../migration/parseSettings.js";
 import { makePlan } from "../../migration/plan.js";
-import { plannedRules, type BackendRules } from "../../migration/plannedRules.js";
+import { plannedRules } from "../../migration/plannedRules.js";
 import { previewPlan, type KnownRules } from "../../migration/planPreview.js";
 import { ruleChanges } from "../../migration/ruleDiff.js";
 import type { Stage } from "../../migration/stages.js";
