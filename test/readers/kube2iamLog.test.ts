@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 
 import { KubeConfig } from "@kubernetes/client-node";
 
+import type { ClusterFacts } from "../../migration/clusterFacts.js";
 import { readKube2iamLog } from "../../readers/kube2iamLog.js";
 import { parseSettings } from "../../migration/parseSettings.js";
 import { exampleFacts, examplePod, exampleSettings } from "../support/exampleCluster.js";
@@ -54,14 +55,15 @@ describe("reading kube2iam's log", () => {
     server.close();
   });
 
-  const read = (options = {}) => {
+  const read = (options = {}, change: Partial<ClusterFacts> = {}) => {
     const config = new KubeConfig();
     const { port } = server.address() as AddressInfo;
     config.loadFromClusterAndUser(
       { name: "c", server: `http://127.0.0.1:${port}`, skipTLSVerify: true },
       { name: "u" },
     );
-    const facts = exampleFacts({ pods: [examplePod("orders", "orders-1", { ip: "100.64.0.1" })] });
+    const pods = [examplePod("orders", "orders-1", { ip: "100.64.0.1" })];
+    const facts = exampleFacts({ pods, ...change });
     return readKube2iamLog(config, parseSettings(exampleSettings()), facts, options);
   };
 
@@ -91,6 +93,11 @@ describe("reading kube2iam's log", () => {
       },
     ]);
     assert.deepEqual(facts.unread, []);
+  });
+
+  it("asks nobody where there is no kube2iam", async () => {
+    const { requests, unread } = await read({}, { kube2iam: undefined });
+    assert.deepEqual([requests, unread, asked], [0, [], []]);
   });
 
   it("knows how far each log goes back", async () => {
