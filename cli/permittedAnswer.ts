@@ -2,6 +2,7 @@ import { stringify } from "yaml";
 
 import { count } from "../migration/count.js";
 import type { Disagreement, PermittedProposal } from "../migration/proposePermitted.js";
+import { someOf } from "../migration/someOf.js";
 
 /** What `kiam-migrate permitted --json` prints. */
 export interface PermittedAnswer {
@@ -28,9 +29,7 @@ export function permittedAsText(answer: PermittedAnswer): string {
     ...(differing.length === 0
       ? []
       : [
-          provenOn === undefined
-            ? "# NOT proven on the account's roles: they could not be listed (iam:ListRoles)."
-            : `# Proven on all ${provenOn} roles of the account, and on every role in use.`,
+          ...(wrong.length > 0 ? [] : [proof(provenOn)]),
           ...differing.flatMap(({ namespace, current, reason }) => [
             `# ${namespace}: ${reason}`,
             `#   now ${current === undefined ? "it permits nothing" : JSON.stringify(current)}`,
@@ -44,14 +43,26 @@ export function permittedAsText(answer: PermittedAnswer): string {
             { lineWidth: 0 },
           ).trimEnd(),
         ]),
-    ...wrong.flatMap(({ namespace, disagreements }) =>
-      disagreements.map(
-        ({ role, wanted }) =>
-          `# ${namespace}: NOT equivalent, ${role} would ${wanted ? "be refused" : "be permitted"}`,
-      ),
-    ),
+    ...wrong.flatMap(notEquivalent),
     conclusion(answer, differing.length, wrong.length),
   ].join("\n");
+}
+
+function proof(provenOn: number | undefined): string {
+  return provenOn === undefined
+    ? "# NOT proven on the account's roles: they could not be listed (iam:ListRoles)."
+    : `# Proven on all ${provenOn} roles of the account, and on every role in use.`;
+}
+
+function notEquivalent({ namespace, disagreements }: ProvenProposal): string[] {
+  const roles = (wanted: boolean) =>
+    disagreements.filter((each) => each.wanted === wanted).map(({ role }) => role);
+  return [
+    { names: roles(true), would: "be refused" },
+    { names: roles(false), would: "be permitted" },
+  ].flatMap(({ names, would }) =>
+    names.length === 0 ? [] : [`# ${namespace}: NOT equivalent, ${someOf(names)} would ${would}`],
+  );
 }
 
 function conclusion(
