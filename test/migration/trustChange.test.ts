@@ -5,6 +5,7 @@ import { trustSid, type TrustDocument, type TrustStatement } from "../../migrati
 import { trustChange } from "../../migration/trustChange.js";
 import { trustChanges, trustRemovals } from "../../migration/trustChanges.js";
 import { withoutTrust } from "../../migration/trustRemoval.js";
+import { exampleIam, exampleRole } from "../support/exampleCluster.js";
 
 /* Pure. What IAM accepts and refuses: test/lab/trust.test.ts. */
 
@@ -116,32 +117,22 @@ describe("withoutTrust", () => {
 });
 
 describe("the trust of all roles", () => {
-  const facts = (name: string, trust: TrustDocument | undefined): ApplicationRoleFacts => ({
-    arn: role(name),
-    id: `AROA${name.toUpperCase()}`,
-    exists: trust !== undefined,
-    trust,
-    trustsServer: JSON.stringify(trust ?? "").includes(kiam) ? "allowed" : "denied",
-    trustDenies: false,
-    trustsWorker: "allowed",
-    serverMay: "allowed",
-    reasons: [],
-    serverReasons: [],
-    tried: undefined,
-  });
-  const iam = (change: Partial<IamFacts> = {}): IamFacts => ({
-    serverRole: { arn: kiam, id: "AROANEW", exists: true },
-    mastersMayAssumeServer: undefined,
-    workerRoleArn: worker,
-    roles: {
-      [role("b")]: facts("b", document(trusts([worker, kiam]))),
-      [role("a")]: facts("a", document(trusts([worker, role("x")]))),
-      [role("c")]: facts("c", undefined),
-    },
-    account: undefined,
-    unread: [],
-    ...change,
-  });
+  const facts = (name: string, trust: TrustDocument | undefined): ApplicationRoleFacts =>
+    exampleRole(role(name), {
+      exists: trust !== undefined,
+      trust,
+      trustsServer: JSON.stringify(trust ?? "").includes(kiam) ? "allowed" : "denied",
+    });
+  const iam = (change: Partial<IamFacts> = {}): IamFacts =>
+    exampleIam({
+      workerRoleArn: worker,
+      roles: {
+        [role("b")]: facts("b", document(trusts([worker, kiam]))),
+        [role("a")]: facts("a", document(trusts([worker, role("x")]))),
+        [role("c")]: facts("c", undefined),
+      },
+      ...change,
+    });
 
   it("adds the kiam-server role, and names the roles that are not known", () => {
     const { changes, unknown } = trustChanges(iam());
