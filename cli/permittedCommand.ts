@@ -26,8 +26,9 @@ export const permittedCommand: Subcommand<PermittedOptions> = {
       .addHelpText(
         "after",
         `
-Roles that no pod uses at the moment (a CronJob's, say) are not seen: add them by
-hand. Only namespaces whose value in force differs are printed and written.`,
+Roles are those of pods, CronJobs, and Deployments and StatefulSets without replicas.
+What else comes and goes is not seen: add it by hand. Only namespaces whose value in
+force differs are printed and written.`,
       ),
   async run(options, terminal) {
     const settings = await settingsOfStack(options, terminal);

@@ -1,4 +1,5 @@
 import type { AppliedTrust } from "../automation/applyTrust.js";
+import { count } from "../migration/count.js";
 import type { TrustDocument, TrustStatement } from "../migration/trust.js";
 
 /** What `kiam-migrate trust --json` prints. */
@@ -37,7 +38,7 @@ export function trustAsText(answer: TrustAnswer): string {
     ...unknown.map(({ arn, why }) => `  ${arn}\n    not known: ${why}`),
     ...(fine.length === 0
       ? []
-      : [`  ${roleCount(fine.length)} ${removes ? "without it" : "with that trust"} already`]),
+      : [`  ${count(fine.length, "role")} ${removes ? "without it" : "with that trust"} already`]),
     "",
     conclusion(changing, answer),
   ].join("\n");
@@ -70,18 +71,14 @@ function conclusion(
 ): string {
   const fine = roles.filter((role) => role.obstacle === undefined).length;
   const stuck = roles.length - fine + unknown.length;
-  const rest = stuck === 0 ? "" : ` ${roleCount(stuck)} cannot be seen to: see above.`;
+  const rest = stuck === 0 ? "" : ` ${count(stuck, "role")} cannot be seen to: see above.`;
   if (applied !== undefined) {
     const failed =
-      applied.failed.length === 0 ? "" : ` ${roleCount(applied.failed.length)} failed.`;
-    return `${roleCount(applied.written.length)} written, ${applied.unchanged.length} had nothing to change.${failed}${rest} STS knows of it everywhere within some seconds.`;
+      applied.failed.length === 0 ? "" : ` ${count(applied.failed.length, "role")} failed.`;
+    return `${count(applied.written.length, "role")} written, ${applied.unchanged.length} had nothing to change.${failed}${rest} STS knows of it everywhere within some seconds.`;
   }
   const open = changing.filter((role) => role.obstacle === undefined).length;
   return open === 0
-    ? `Nothing to do${fine < roles.length ? ` for ${roleCount(fine)}` : ""}.${rest}`
-    : `${roleCount(open)} to be written; nothing was touched.${rest} To write: kiam-migrate trust --stack ${stack}${removes ? " --remove-workers" : ""} --approve`;
-}
-
-function roleCount(number: number): string {
-  return `${number} role${number === 1 ? "" : "s"}`;
+    ? `Nothing to do${fine < roles.length ? ` for ${count(fine, "role")}` : ""}.${rest}`
+    : `${count(open, "role")} to be written; nothing was touched.${rest} To write: kiam-migrate trust --stack ${stack}${removes ? " --remove-workers" : ""} --approve`;
 }

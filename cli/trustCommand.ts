@@ -36,8 +36,8 @@ export const trustCommand: Subcommand<TrustOptions> = {
       .addHelpText(
         "after",
         `
-Seen are the roles that pods use now, and the probe's. One that no pod uses at the
-moment (a CronJob's, say) is not: run this again while its pod is there.
+Seen are the roles of pods, CronJobs, Deployments and StatefulSets without replicas,
+and the probe's. What else comes and goes is not: run this again while it is there.
 
 Writing needs iam:GetRole and iam:UpdateAssumeRolePolicy on the roles. Each one is
 read again right before; where somebody has changed it meanwhile it is left alone,

@@ -19,6 +19,7 @@ import type { Toleration } from "./settings.js";
 export interface ClusterFacts {
   nodes: NodeFacts[];
   namespaces: NamespaceFacts[];
+  /** Those that are there, and those that idle workloads will have (readIdlePods.ts). */
   pods: PodFacts[];
   /** kube2iam's DaemonSet; undefined where there is none (any more). */
   kube2iam: Kube2iamFacts | undefined;

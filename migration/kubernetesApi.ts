@@ -65,6 +65,15 @@ export function apiMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** A call that says which it was where it fails. */
+export async function named<T>(what: string, call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    throw new Error(`Could not read the cluster (${what}): ${apiMessage(error)}`, { cause: error });
+  }
+}
+
 /** Whether an error of the Kubernetes client says that the object is not there. */
 export function isNotFound(error: unknown): boolean {
   return typeof error === "object" && error !== null && "code" in error && error.code === 404;

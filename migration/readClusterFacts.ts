@@ -27,8 +27,9 @@ import { gateNotesName } from "./gateNotes.js";
 import { kube2iamCommandLine } from "./kube2iamFlags.js";
 import { dangerousHooks } from "./kube2iamPreStop.js";
 import { avoidsKiamOnly } from "./kiamOnlyAffinity.js";
-import { apiMessage, collect, isNotFound } from "./kubernetesApi.js";
+import { apiMessage, collect, isNotFound, named } from "./kubernetesApi.js";
 import { allowedRolesAnnotation, permittedAnnotation, roleAnnotation } from "./permitted.js";
+import { readIdlePods } from "./readIdlePods.js";
 import type { Settings, Toleration } from "./settings.js";
 
 /**
@@ -47,7 +48,7 @@ export async function readClusterFacts(
   const { namespace, daemonSet } = settings.kube2iam;
   const networking = config.makeApiClient(NetworkingV1Api);
   const live = await readDaemonSet(apps, namespace, daemonSet);
-  const [nodes, namespaces, pods, networkPolicies, record, notes] = await Promise.all([
+  const [nodes, namespaces, pods, idle, networkPolicies, record, notes] = await Promise.all([
     named(
       "listing nodes",
       collect(
@@ -69,6 +70,7 @@ export async function readClusterFacts(
         (pod) => [{ facts: isFinished(pod) ? [] : [podFacts(pod)], ofKube2iam: podOf(live, pod) }],
       ),
     ),
+    readIdlePods(config),
     named(
       "listing NetworkPolicies",
       collect(
@@ -83,7 +85,7 @@ export async function readClusterFacts(
   return {
     nodes,
     namespaces,
-    pods: pods.flatMap(({ facts }) => facts),
+    pods: [...pods.flatMap(({ facts }) => facts), ...idle],
     kube2iam:
       live === undefined
         ? undefined
@@ -104,14 +106,6 @@ export async function readClusterFacts(
     kube2iamLog: undefined,
     iam: undefined,
   };
-}
-
-async function named<T>(what: string, call: Promise<T>): Promise<T> {
-  try {
-    return await call;
-  } catch (error) {
-    throw new Error(`Could not read the cluster (${what}): ${apiMessage(error)}`, { cause: error });
-  }
 }
 
 async function readDaemonSet(

@@ -1,4 +1,4 @@
-import type { ClusterFacts } from "../clusterFacts.js";
+import type { ClusterFacts, PodFacts } from "../clusterFacts.js";
 import { sessionMinutes } from "../kube2iamFlags.js";
 import { usesRole } from "../rolesInUse.js";
 import { durationSeconds, type Settings } from "../settings.js";
@@ -52,7 +52,8 @@ function churningPods(settings: Settings, facts: ClusterFacts): Finding[] {
 }
 
 function shortLivedPods(facts: ClusterFacts): Finding[] {
-  const pods = facts.pods.filter((pod) => pod.controller === "Job" && usesRole(pod));
+  const ofJobs = (pod: PodFacts) => pod.controller === "Job" || pod.controller === "CronJob";
+  const pods = facts.pods.filter((pod) => ofJobs(pod) && usesRole(pod));
   return perNamespace(pods).map(([namespace, members]): Finding => ({
     code: "short-lived-pods",
     severity: "informs",

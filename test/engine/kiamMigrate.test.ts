@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 
-import { AppsV1Api, CoreV1Api } from "@kubernetes/client-node";
+import { AppsV1Api, BatchV1Api, CoreV1Api } from "@kubernetes/client-node";
 import { execa } from "execa";
 import { parse } from "yaml";
 
@@ -74,6 +74,35 @@ describe("kiam-migrate on a stack", function () {
     });
   });
 
+  before("a workload that has no pod just now", async () => {
+    const batch = cluster.api.config.makeApiClient(BatchV1Api);
+    const containers = [{ name: "app", image: "app" }];
+    const template = {
+      metadata: { annotations: { "iam.amazonaws.com/role": "app-orders" } },
+      spec: { restartPolicy: "Never", containers },
+    };
+    await batch.createNamespacedCronJob({
+      namespace: "orders",
+      body: {
+        metadata: { name: "nightly" },
+        spec: { schedule: "0 3 * * *", jobTemplate: { spec: { template } } },
+      },
+    });
+    const apps = cluster.api.config.makeApiClient(AppsV1Api);
+    const labels = { app: "asleep" };
+    await apps.createNamespacedDeployment({
+      namespace: "orders",
+      body: {
+        metadata: { name: "asleep" },
+        spec: {
+          replicas: 0,
+          selector: { matchLabels: labels },
+          template: { metadata: { ...template.metadata, labels }, spec: { containers } },
+        },
+      },
+    });
+  });
+
   after("stop what was started", () => cluster?.dispose());
 
   const run = (name: string, ...args: string[]) =>
@@ -89,7 +118,7 @@ describe("kiam-migrate on a stack", function () {
     assert.equal(answer.stage, "prepare");
     assert.deepEqual(
       answer.pods.map(({ namespace, pods, verdict }) => [namespace, pods, verdict]),
-      [["orders", ["orders-1"], "refused"]],
+      [["orders", ["cronjob/nightly", "deployment/asleep", "orders-1"], "refused"]],
     );
     const later = await run("audit", "--no-ssh", "--stage", "cutover");
     assert.equal(later.exitCode, 1);

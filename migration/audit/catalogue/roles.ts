@@ -56,7 +56,7 @@ export const roleFindings = {
       "The expression matches roles of the account, or of other namespaces' pods, that no pod in it uses, or every role (`.*`). Not counted are roles that it names one by one, and what kube2iam's allowed-roles allowed there already.",
     consequence:
       "Whoever may create pods in the namespace gets them: nothing else keeps it from the roles of others.",
-    cure: "`kiam-migrate permitted --stack <name>` proposes the tightest expression; acknowledge what is meant, such as roles of jobs that do not run just now.",
+    cure: "`kiam-migrate permitted --stack <name>` proposes the tightest expression; acknowledge what is meant, such as roles of what makes pods only now and then.",
     acknowledgeable: true,
     seenIn: ["cluster", "iam"],
   },

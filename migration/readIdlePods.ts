@@ -1,0 +1,67 @@
+import type { KubeConfig, V1ObjectMeta, V1PodTemplateSpec } from "@kubernetes/client-node";
+
+import type { PodFacts } from "./clusterFacts.js";
+import { collect, named } from "./kubernetesApi.js";
+import { roleAnnotation } from "./permitted.js";
+
+/** Phase of a pod that is not there, and will be once its workload wants one. */
+export const idlePhase = "Idle";
+
+/**
+ * A pod for each workload that asks for a role and has none just now: CronJobs, and Deployments and
+ * StatefulSets without replicas. What they ask for has to be permitted and trusted before the
+ * cutover as much as what runs. On no node; named as `cronjob/nightly`.
+ */
+export async function readIdlePods(config: KubeConfig): Promise<PodFacts[]> {
+  const { AppsV1Api, BatchV1Api } = await import("@kubernetes/client-node");
+  const apps = config.makeApiClient(AppsV1Api);
+  const batch = config.makeApiClient(BatchV1Api);
+  const lists = await Promise.all([
+    named(
+      "listing CronJobs",
+      collect(
+        (page) => batch.listCronJobForAllNamespaces(page),
+        ({ metadata, spec }) => idlePod("CronJob", metadata, spec?.jobTemplate.spec?.template),
+      ),
+    ),
+    named(
+      "listing Deployments",
+      collect(
+        (page) => apps.listDeploymentForAllNamespaces(page),
+        ({ metadata, spec }) =>
+          spec?.replicas === 0 ? idlePod("Deployment", metadata, spec.template) : [],
+      ),
+    ),
+    named(
+      "listing StatefulSets",
+      collect(
+        (page) => apps.listStatefulSetForAllNamespaces(page),
+        ({ metadata, spec }) =>
+          spec?.replicas === 0 ? idlePod("StatefulSet", metadata, spec.template) : [],
+      ),
+    ),
+  ]);
+  return lists.flat();
+}
+
+function idlePod(
+  kind: "CronJob" | "Deployment" | "StatefulSet",
+  metadata: V1ObjectMeta | undefined,
+  template: V1PodTemplateSpec | undefined,
+): PodFacts[] {
+  const role = template?.metadata?.annotations?.[roleAnnotation];
+  if (role === undefined || role === "") return [];
+  return [
+    {
+      namespace: metadata?.namespace ?? "",
+      name: `${kind.toLowerCase()}/${metadata?.name ?? ""}`,
+      node: undefined,
+      ip: undefined,
+      role,
+      hostNetwork: template?.spec?.hostNetwork ?? false,
+      phase: idlePhase,
+      hostPorts: [],
+      controller: kind,
+    },
+  ];
+}
