@@ -331,7 +331,10 @@ const retirement = z.strictObject({
     .min(0, "must not be negative")
     .max(86400, "must be at most a day")
     .default(300),
-  /** What to do then: stop, or let clients that still hold one reconnect (one reset each). */
+  /**
+   * What to do then: stop, or let clients that still hold one reconnect (one reset each; what that
+   * can do to others of their pod: docs/architecture.md, "Clients that hold on to kube2iam").
+   */
   then: z.enum(["stop", "proceed"]).default("stop"),
   /**
    * Seconds without data after which a connection to kube2iam is idle and is closed, over SSH, on
