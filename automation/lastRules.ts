@@ -1,7 +1,8 @@
-import type { Deployment, PulumiCommand } from "@pulumi/pulumi/automation";
+import type { Deployment } from "@pulumi/pulumi/automation";
 
 import { backendRules, type BackendRules } from "../migration/backendRules.js";
 import { parseNodeReport } from "../migration/nodeReport.js";
+import { openWorkspace } from "./openWorkspace.js";
 
 interface StateResource {
   urn: string;
@@ -15,11 +16,9 @@ const scripts = ["cutover-capture", "cutover-removal", "cutover-rehearsal-remova
 /** {@link lastRules} of a stack; none where it has never been updated. Reads only. */
 export async function readLastRules(
   stackName: string,
-  { workDir, pulumi }: { workDir: string; pulumi?: PulumiCommand },
+  workDir: string,
 ): Promise<Record<string, BackendRules[]>> {
-  // Not needed for --help, and slow to load.
-  const { LocalWorkspace } = await import("@pulumi/pulumi/automation/index.js");
-  const workspace = await LocalWorkspace.create({ workDir, pulumiCommand: pulumi });
+  const workspace = await openWorkspace(workDir);
   return lastRules(await workspace.exportStack(stackName));
 }
 

@@ -1,5 +1,6 @@
-import type { ConfigMap, PulumiCommand } from "@pulumi/pulumi/automation";
+import type { ConfigMap } from "@pulumi/pulumi/automation";
 
+import { openWorkspace } from "./openWorkspace.js";
 import { projectName } from "./projectName.js";
 
 /**
@@ -10,11 +11,9 @@ import { projectName } from "./projectName.js";
  */
 export async function readStackSettings(
   stackName: string,
-  { workDir, pulumi }: { workDir: string; pulumi?: PulumiCommand },
+  workDir: string,
 ): Promise<Record<string, unknown>> {
-  // Not needed for --help, and slow to load.
-  const { LocalWorkspace } = await import("@pulumi/pulumi/automation/index.js");
-  const workspace = await LocalWorkspace.create({ workDir, pulumiCommand: pulumi });
+  const workspace = await openWorkspace(workDir);
   return settingsOf(await workspace.getAllConfig(stackName));
 }
 

@@ -1,14 +1,12 @@
-import { Option } from "commander";
-
 import { audit } from "../migration/audit.js";
 import { isBlocking } from "../migration/audit/finding.js";
 import { podVerdicts } from "../migration/podVerdicts.js";
-import { stages, type Stage } from "../migration/stages.js";
+import type { Stage } from "../migration/stages.js";
 import { auditAsText, type AuditAnswer } from "./auditAnswer.js";
 import type { CommonOptions, Subcommand } from "./command.js";
 import { exitCodes } from "./exitCodes.js";
 import { hasLogin, look } from "./look.js";
-import { settingsOfStack } from "./settings.js";
+import { settingsOfStack, stageOption } from "./settings.js";
 
 interface AuditOptions extends CommonOptions {
   stage?: Stage;
@@ -29,11 +27,7 @@ export const auditCommand: Subcommand<AuditOptions> = {
           "Prints every finding with its code, what was seen, why it matters and how to fix it, then a " +
           "verdict for the pods of every namespace and role.",
       )
-      .addOption(
-        new Option("--stage <stage>", "judge for this stage instead of the stack's own").choices([
-          ...stages,
-        ]),
-      )
+      .addOption(stageOption("judge"))
       .option("--no-iam", "do not look at IAM")
       .option("--no-log", "do not read kube2iam's log")
       .option("--no-ssh", "do not look at the workers")

@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from "commander";
 
 import { createProgress } from "../automation/progress.js";
+import { messageOf } from "../gates/problem.js";
 import { SettingsError } from "../migration/parseSettings.js";
 import { auditCommand } from "./auditCommand.js";
 import type { CommonOptions, Subcommand, Terminal } from "./command.js";
@@ -73,7 +74,7 @@ ${exitCodesHelp}`,
     if (error instanceof CommanderError) {
       return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     }
-    terminal.progress.note(error instanceof Error ? error.message : String(error));
+    terminal.progress.note(messageOf(error));
     return error instanceof SettingsError ? exitCodes.usage : exitCodes.failed;
   }
 }

@@ -1,18 +1,18 @@
-import { InvalidArgumentError, Option } from "commander";
+import { InvalidArgumentError } from "commander";
 
 import { readLastRules } from "../automation/lastRules.js";
 import { audit } from "../migration/audit.js";
 import { AuditError, isBlocking, type Finding } from "../migration/audit/finding.js";
 import type { ClusterFacts } from "../migration/clusterFacts.js";
 import { previewAsMarkdown, previewAsText } from "../migration/describePreview.js";
-import { makePlan, type Plan } from "../migration/plan.js";
+import { makePlan, plannedWorkers, type Plan } from "../migration/plan.js";
 import { previewPlan, type KnownRules } from "../migration/planPreview.js";
 import type { Settings } from "../migration/settings.js";
-import { stages, type Stage } from "../migration/stages.js";
+import type { Stage } from "../migration/stages.js";
 import type { CommonOptions, Subcommand, Terminal } from "./command.js";
 import { exitCodes } from "./exitCodes.js";
 import { look } from "./look.js";
-import { settingsOfStack } from "./settings.js";
+import { settingsOfStack, stageOption } from "./settings.js";
 
 interface PlanOptions extends CommonOptions {
   stage?: Stage;
@@ -33,11 +33,7 @@ export const planCommand: Subcommand<PlanOptions> = {
           "The present rules are read over SSH, or taken from the last update's reports. What stands in the way is said, too: then the plan " +
           "is what would be done without it.",
       )
-      .addOption(
-        new Option("--stage <stage>", "plan for this stage instead of the stack's own").choices([
-          ...stages,
-        ]),
-      )
+      .addOption(stageOption("plan"))
       .option("--no-ssh", "do not look at the workers; take the last update's reports")
       .option("--markdown", "print it as Markdown, for a pull request", false),
   async run(options, terminal) {
@@ -50,7 +46,7 @@ export const planCommand: Subcommand<PlanOptions> = {
     if (blocking.length > 0) terminal.progress.note(new AuditError(blocking).message);
     const plan = planUnless(blocking, settings, facts);
     if (plan === undefined) return exitCodes.findings;
-    const rules = await knownRules(options, facts, terminal);
+    const rules = await knownRules(options, plan, facts, terminal);
     const preview = previewPlan(options.stack, plan, facts, {
       kiamPort: settings.kiam.agentPort,
       blocking,
@@ -83,19 +79,20 @@ function planUnless(
 
 async function knownRules(
   { stack, cwd }: PlanOptions,
+  plan: Plan,
   facts: ClusterFacts,
   { progress }: Terminal,
 ): Promise<{ known: KnownRules; unread: (worker: string) => string }> {
   const known: KnownRules = {};
-  const last = await progress.run("the last update's reports", () =>
-    readLastRules(stack, { workDir: cwd }),
-  );
-  for (const [worker, present] of Object.entries(last)) {
-    known[worker] = { from: "last-update", present };
-  }
   for (const [worker, seen] of Object.entries(facts.overSsh ?? {})) {
-    if ("failed" in seen) continue;
-    known[worker] = { from: "ssh", present: seen.natRules };
+    if (!("failed" in seen)) known[worker] = { from: "ssh", present: seen.natRules };
+  }
+  // The state is decrypted as a whole: only for what SSH did not show.
+  if (plannedWorkers(plan).some(({ name }) => known[name] === undefined)) {
+    const last = await progress.run("the last update's reports", () => readLastRules(stack, cwd));
+    for (const [worker, present] of Object.entries(last)) {
+      known[worker] ??= { from: "last-update", present };
+    }
   }
   return {
     known,

@@ -1,8 +1,18 @@
+import { Option } from "commander";
+
 import { readStackSettings } from "../automation/readStackSettings.js";
+import { messageOf } from "../gates/problem.js";
 import { parseSettings } from "../migration/parseSettings.js";
 import type { Settings } from "../migration/settings.js";
-import type { Stage } from "../migration/stages.js";
+import { stages, type Stage } from "../migration/stages.js";
 import type { CommonOptions, Terminal } from "./command.js";
+
+/** @param does what the command does for the stage, such as `judge` */
+export function stageOption(does: string): Option {
+  return new Option("--stage <stage>", `${does} for this stage instead of the stack's own`).choices(
+    [...stages],
+  );
+}
 
 /**
  * The stack's settings, checked.
@@ -20,10 +30,10 @@ export async function settingsOfStack(
 
 async function read(stack: string, cwd: string): Promise<Record<string, unknown>> {
   try {
-    return await readStackSettings(stack, { workDir: cwd });
+    return await readStackSettings(stack, cwd);
   } catch (error) {
     // The engine's own words, without what the SDK puts around them.
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     const said = /stderr: ([^]*?)(\n err\?:|$)/.exec(message)?.[1]?.trim();
     throw new Error(
       `The settings of stack ${stack} could not be read by pulumi in ${cwd}: ${said ?? message}`,
