@@ -2,39 +2,13 @@ import assert from "node:assert/strict";
 
 import { lastRules } from "../../automation/lastRules.js";
 import type { NodeReport } from "../../migration/nodeReport.js";
+import { exampleReport } from "../support/exampleReport.js";
 
 /* Pure: what a stack's state tells of workers' rules. */
 
-const state = (nft: string[]): NodeReport["after"] => ({
-  nft,
-  legacy: [],
-  kube2iam: [],
-  kiam: [],
-  inForce: "none",
-});
-
-function report(verb: NodeReport["verb"], after: string[]): string {
-  const document: NodeReport = {
-    version: 1,
-    verb,
-    system: null,
-    hostIp: "10.0.0.11",
-    bootId: "",
-    outcome: "ok",
-    changed: true,
-    backends: [],
-    before: state([]),
-    after: state(after),
-    removed: [],
-    inserted: [],
-    kube2iamRule: null,
-    kube2iamRules: [],
-    health: [],
-    kube2iamConnections: [],
-    closed: [],
-    findings: [],
-  };
-  return JSON.stringify(document);
+function report(verb: NodeReport["verb"], nft: string[]): string {
+  const document = exampleReport({ verb });
+  return JSON.stringify({ ...document, after: { ...document.after, nft } });
 }
 
 const resource = (name: string, stdout: unknown, type = "command:remote:Command") => ({

@@ -1,31 +1,16 @@
 /** Pure: reading the node script's document. That the script prints such ones: test/node. */
 import assert from "node:assert/strict";
-import { type NodeReport, parseNodeReport, reportProblems } from "../../migration/nodeReport.js";
+import { parseNodeReport, reportProblems } from "../../migration/nodeReport.js";
+import { exampleReport } from "../support/exampleReport.js";
 
-const state = { nft: [], legacy: [], kube2iam: [], kiam: [], inForce: "none" as const };
-const report: NodeReport = {
-  version: 1,
-  verb: "inspect",
-  system: null,
-  hostIp: "10.0.0.1",
-  bootId: "b",
+const report = exampleReport({
   outcome: "refused",
-  changed: false,
   backends: [{ name: "nft", tool: "iptables-nft", state: "read", detail: "" }],
-  before: state,
-  after: state,
-  removed: [],
-  inserted: [],
-  kube2iamRule: null,
-  kube2iamRules: [],
-  health: [],
-  kube2iamConnections: [],
-  closed: [],
   findings: [
     { severity: "problem", code: "rule-absent", message: "kiam's rule is not here" },
     { severity: "notice", code: "backend-absent", message: "no nft" },
   ],
-};
+});
 
 describe("nodeReport", () => {
   it("reads the document", () => {
