@@ -52,3 +52,12 @@ export function isProven(
 export function hasFailed(record: CutoverRecord | undefined): boolean {
   return record !== undefined && !isProven(record);
 }
+
+/** Whether the node's record says so; see {@link isProven}. */
+export function isCutOver({
+  cutoverAnnotation,
+}: {
+  cutoverAnnotation: string | undefined;
+}): boolean {
+  return isProven(parseCutoverRecord(cutoverAnnotation));
+}

@@ -32,6 +32,11 @@ export function iamChain(settings: Settings, facts: ClusterFacts): IamChain | un
   };
 }
 
+/** ARN patterns that the kiam-server role may assume: the setting, else every role below the base. */
+export function assumableRoles({ iam }: Pick<Settings, "iam">, baseArn: string): string[] {
+  return iam.assumableRoles ?? [`${baseArn}*`];
+}
+
 /** ARNs of the application roles that this program creates, with their trust. */
 export function ownRoleArns({ iam }: Settings, baseArn: string): Set<string> {
   return new Set(iam.applicationRoles.map(({ name, path }) => roleArnBeside(baseArn, name, path)));

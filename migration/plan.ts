@@ -1,11 +1,12 @@
 import type { ClusterFacts, NodeFacts, RecordedKube2iam } from "./clusterFacts.js";
 import { cutoverGeneration } from "./cutoverGeneration.js";
-import { hasFailed, isProven, parseCutoverRecord } from "./cutoverRecord.js";
+import { hasFailed, isCutOver, parseCutoverRecord } from "./cutoverRecord.js";
 import {
   effectiveKube2iam,
   effectiveRoleBaseArn,
   type EffectiveKube2iam,
 } from "./effectiveKube2iam.js";
+import { assumableRoles } from "./iamChain.js";
 import { isKiamOnly } from "./kiamOnly.js";
 import { mayMove, serverNodes, sshAddress, workerNodes } from "./nodeSelection.js";
 import { digest } from "./digest.js";
@@ -119,7 +120,7 @@ export function makePlan(settings: Settings, facts: ClusterFacts): Plan {
     preStopToken: preStopToken(facts),
     drainAttempt: digest([facts.notes.connectionsLeft ?? ""]),
     roleBaseArn,
-    assumableRoles: settings.iam.assumableRoles ?? [`${roleBaseArn}*`],
+    assumableRoles: assumableRoles(settings, roleBaseArn),
     agentInterface: agentInterface(settings, { interface: kube2iam.interface }),
     servers: serverNodes(settings, facts.nodes).map((node) => node.name),
     waves: withRehearsal(waves, rehearsalWorker(settings, moving, waves)),
@@ -178,7 +179,7 @@ function rehearsalWorker(
   if (!settings.workers.canaryRehearsal || !reaches(settings.stage, "cutover")) return undefined;
   const rehearsed = moving.find((node) => recordOf(node)?.rehearsed === true);
   if (rehearsed !== undefined) return rehearsed.name;
-  if (moving.some((node) => isProven(recordOf(node)))) return undefined;
+  if (moving.some((node) => isCutOver(node))) return undefined;
   return waves[0]?.workers[0]?.name;
 }
 

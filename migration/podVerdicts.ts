@@ -4,7 +4,7 @@ import { effectiveRoleBaseArn } from "./effectiveKube2iam.js";
 import { defaultRole } from "./kube2iamFlags.js";
 import { isPermitted, resolveRoleArn, type PermittedMode } from "./permitted.js";
 import { permittedInForce, permittedMode } from "./permittedInForce.js";
-import { livesOnDefaultRole } from "./rolesInUse.js";
+import { asksForRole, livesOnDefaultRole } from "./rolesInUse.js";
 import type { Settings } from "./settings.js";
 
 /**
@@ -38,9 +38,8 @@ export function podVerdicts(settings: Settings, facts: ClusterFacts): PodVerdict
   const byDefault = defaultRole(facts.kube2iam?.commandLine ?? []) !== undefined;
   const groups = new Map<string, PodFacts[]>();
   for (const pod of facts.pods) {
-    const hasRole = pod.role !== undefined && pod.role !== "";
-    if (!hasRole && !(byDefault && livesOnDefaultRole(pod, settings))) continue;
-    const key = JSON.stringify([pod.namespace, hasRole ? pod.role : "", pod.hostNetwork]);
+    if (!asksForRole(pod) && !(byDefault && livesOnDefaultRole(pod, settings))) continue;
+    const key = JSON.stringify([pod.namespace, pod.role ?? "", pod.hostNetwork]);
     const group = groups.get(key) ?? [];
     group.push(pod);
     groups.set(key, group);
@@ -65,9 +64,9 @@ export function podVerdicts(settings: Settings, facts: ClusterFacts): PodVerdict
     );
 }
 
-function roleOf({ role }: PodFacts, base: string | undefined): string | undefined {
-  if (role === undefined || role === "") return undefined;
-  return base === undefined ? role : resolveRoleArn(role, base);
+function roleOf(pod: PodFacts, base: string | undefined): string | undefined {
+  if (!asksForRole(pod)) return undefined;
+  return base === undefined ? pod.role : resolveRoleArn(pod.role, base);
 }
 
 function judge(

@@ -14,6 +14,13 @@ export interface RoleUse {
 /** By namespace and ARN. */
 export type RolesInUse = ReadonlyMap<string, ReadonlyMap<string, RoleUse>>;
 
+/** Whether a pod has the annotation that asks for a role. */
+export function asksForRole<Pod extends Pick<PodFacts, "role">>(
+  pod: Pod,
+): pod is Pod & { role: string } {
+  return pod.role !== undefined && pod.role !== "";
+}
+
 /**
  * Whether a pod asks for a role and can get it. On the host network it bypasses kube2iam and kiam
  * alike, whatever its annotation says.
@@ -21,7 +28,7 @@ export type RolesInUse = ReadonlyMap<string, ReadonlyMap<string, RoleUse>>;
 export function usesRole<Pod extends Pick<PodFacts, "role" | "hostNetwork">>(
   pod: Pod,
 ): pod is Pod & { role: string } {
-  return pod.role !== undefined && pod.role !== "" && !pod.hostNetwork;
+  return asksForRole(pod) && !pod.hostNetwork;
 }
 
 /** Whether a pod gets kube2iam's default role, where it has one. kiam's own pods have no use for it. */

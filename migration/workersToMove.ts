@@ -1,5 +1,5 @@
 import type { ClusterFacts } from "./clusterFacts.js";
-import { isProven, parseCutoverRecord } from "./cutoverRecord.js";
+import { isCutOver } from "./cutoverRecord.js";
 import { mayMove, workerNodes } from "./nodeSelection.js";
 import type { Settings } from "./settings.js";
 
@@ -11,7 +11,7 @@ export function workersToMove(
   return new Set(
     workerNodes(settings, nodes)
       .filter((node) => mayMove(settings, node))
-      .filter((node) => !isProven(parseCutoverRecord(node.cutoverAnnotation)))
+      .filter((node) => !isCutOver(node))
       .map((node) => node.name),
   );
 }

@@ -1,4 +1,3 @@
-import { stopsGoingBack } from "./goingBack.js";
 import { catalogueEntry, catalogueTopics, type FindingCode } from "./catalogue.js";
 import type { Source } from "./catalogue/entry.js";
 
@@ -52,13 +51,22 @@ function onlyIn(seenIn: readonly Source[] = ["cluster"]): string {
 }
 
 function section(code: FindingCode): string[] {
-  const { title, severities, cause, consequence, cure, acknowledgeable, seenIn, source } =
-    catalogueEntry(code);
+  const {
+    title,
+    severities,
+    cause,
+    consequence,
+    cure,
+    acknowledgeable,
+    onlyForward,
+    seenIn,
+    source,
+  } = catalogueEntry(code);
   return [
     "",
     `### ${code}`,
     "",
-    `**${withCode(title)}** (${severities.join(" or ")}; ${acknowledgeable ? "can" : "cannot"} be acknowledged${severities.includes("blocks") && !stopsGoingBack(code) ? "; an update that goes back is not stopped by it" : ""})`,
+    `**${withCode(title)}** (${severities.join(" or ")}; ${acknowledgeable ? "can" : "cannot"} be acknowledged${onlyForward ? "; an update that goes back is not stopped by it" : ""})`,
     "",
     `- Seen: ${withCode(cause)}${onlyIn(seenIn)}`,
     `- Why it matters: ${withCode(consequence)}`,

@@ -1,5 +1,5 @@
 import type { ClusterFacts } from "../clusterFacts.js";
-import { isProven, parseCutoverRecord } from "../cutoverRecord.js";
+import { isCutOver } from "../cutoverRecord.js";
 import { mayMove, nodeGroups, workerNodes } from "../nodeSelection.js";
 import type { Settings } from "../settings.js";
 import { reaches } from "../stages.js";
@@ -33,10 +33,7 @@ export function auditGroups(settings: Settings, facts: ClusterFacts): Finding[] 
         why: "it is still served by kube2iam, which stage retire removes",
         fix: "take workers.groups out, or add this worker's group, and let an update at stage cutover succeed first",
       });
-    } else if (
-      reaches(settings.stage, "cutover") &&
-      isProven(parseCutoverRecord(node.cutoverAnnotation))
-    ) {
+    } else if (reaches(settings.stage, "cutover") && isCutOver(node)) {
       findings.push({
         code: "worker-goes-back",
         severity: "informs",

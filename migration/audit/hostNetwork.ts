@@ -1,14 +1,13 @@
 import type { ClusterFacts } from "../clusterFacts.js";
 import { count } from "../count.js";
+import { asksForRole } from "../rolesInUse.js";
 import type { Finding } from "./finding.js";
 import { perNamespace } from "./perNamespace.js";
 import { someOf } from "../someOf.js";
 
 /** Pods whose role annotation nobody heeds: they share their node's network. */
 export function auditHostNetwork(facts: Pick<ClusterFacts, "pods">): Finding[] {
-  const pods = facts.pods.filter(
-    ({ hostNetwork, role }) => hostNetwork && role !== undefined && role !== "",
-  );
+  const pods = facts.pods.filter((pod) => pod.hostNetwork && asksForRole(pod));
   return perNamespace(pods).map(([namespace, members]): Finding => ({
     code: "host-network-pod-with-role",
     severity: "warns",

@@ -1,5 +1,6 @@
 import type { ClusterFacts } from "../clusterFacts.js";
 import { effectiveRoleBaseArn } from "../effectiveKube2iam.js";
+import { assumableRoles } from "../iamChain.js";
 import { matchesIamPattern } from "../iamPattern.js";
 import { isPermitted, whyInvalid } from "../permitted.js";
 import { permittedInForce, permittedMode } from "../permittedInForce.js";
@@ -15,7 +16,7 @@ export function auditRoles(settings: Settings, facts: ClusterFacts): Finding[] {
   const uses = rolesInUse(facts, base);
   return [
     ...notPermitted(settings, facts, uses),
-    ...notAssumable(settings.iam.assumableRoles ?? [`${base}*`], uses),
+    ...notAssumable(assumableRoles(settings, base), uses),
   ];
 }
 

@@ -1,5 +1,5 @@
 import type { ClusterFacts } from "../clusterFacts.js";
-import { isProven, parseCutoverRecord } from "../cutoverRecord.js";
+import { isCutOver } from "../cutoverRecord.js";
 import { workerNodes } from "../nodeSelection.js";
 import { deviation, type RuleState } from "../ruleState.js";
 import type { Settings } from "../settings.js";
@@ -25,7 +25,7 @@ export function auditRules(settings: Settings, facts: ClusterFacts): Finding[] {
         },
       ];
     }
-    const moved = isProven(parseCutoverRecord(node.cutoverAnnotation));
+    const moved = isCutOver(node);
     const seen = moved ? deviation(state) : unexpectedBefore(state);
     if (seen === undefined) return [];
     return [

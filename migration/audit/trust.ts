@@ -1,6 +1,6 @@
 import type { ClusterFacts } from "../clusterFacts.js";
 import { effectiveRoleBaseArn } from "../effectiveKube2iam.js";
-import { ownRoleArns } from "../iamChain.js";
+import { assumableRoles, ownRoleArns } from "../iamChain.js";
 import type { ApplicationRoleFacts, IamFacts } from "../iamFacts.js";
 import { matchesIamPattern } from "../iamPattern.js";
 import { listOf } from "../oneOrMore.js";
@@ -166,8 +166,8 @@ function judgeServer(
       ),
     ];
   }
-  const { manage, assumableRoles = [`${base}*`] } = settings.iam;
-  const covered = assumableRoles.some((pattern) => matchesIamPattern(pattern, arn));
+  const { manage } = settings.iam;
+  const covered = assumableRoles(settings, base).some((pattern) => matchesIamPattern(pattern, arn));
   // role-not-assumable says so: the policy is written from that setting.
   if (manage && !covered) return [];
   return [

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 
 import { audit } from "../../migration/audit.js";
 import { catalogueEntry } from "../../migration/audit/catalogue.js";
-import { stopsGoingBack } from "../../migration/audit/goingBack.js";
 import type { Finding } from "../../migration/audit/finding.js";
 import type { ClusterFacts } from "../../migration/clusterFacts.js";
 import { parseSettings } from "../../migration/parseSettings.js";
@@ -26,7 +25,7 @@ export function findings(
 export function codes(list: readonly Finding[]): string[] {
   for (const { code, severity } of list) {
     const { severities } = catalogueEntry(code);
-    const letBack = severity === "warns" && !stopsGoingBack(code);
+    const letBack = severity === "warns" && catalogueEntry(code).onlyForward === true;
     assert.ok(letBack || severities.some((each) => each === severity), `${severity} ${code}`);
   }
   return list.map((finding) => `${finding.severity} ${finding.code} ${finding.object}`);

@@ -22,6 +22,11 @@ export interface CatalogueEntry {
    * Not where no plan can be made, or where the program would act on what it does not know.
    */
   acknowledgeable: boolean;
+  /**
+   * It keeps kiam from supplying roles, and may be the very reason for going back: an update that
+   * goes back from kiam is not stopped by it.
+   */
+  onlyForward?: true;
   /** All that has to be looked at before its absence says anything; the cluster alone when unset. */
   seenIn?: readonly [Source, ...Source[]];
   /** Where that is known from: an issue such as `kiam#398`, a flag, a measurement. */

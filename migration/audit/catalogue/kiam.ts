@@ -11,6 +11,7 @@ export const kiamFindings = {
       "From then on agents and servers refuse each other, and no pod gets credentials that are not cached.",
     cure: "Renew it: replace the command kiam-tls; put new ones into your own secrets; or see why cert-manager does not.",
     acknowledgeable: true,
+    onlyForward: true,
   },
   "certificate-invalid": {
     title: "A secret for kiam holds no certificate",
@@ -20,6 +21,7 @@ export const kiamFindings = {
     consequence: "Neither server nor agent starts with it.",
     cure: "Put a certificate, its key and its CA there.",
     acknowledgeable: false,
+    onlyForward: true,
   },
   "certificate-unread": {
     title: "kiam's certificates may not be read",
@@ -48,5 +50,6 @@ export const kiamFindings = {
       "The API server rejects the pods of server (host path) and agent (host network, NET_ADMIN).",
     cure: "Label the namespace privileged again. The probe pods' namespace may enforce any level.",
     acknowledgeable: true,
+    onlyForward: true,
   },
 } as const satisfies Catalogue;

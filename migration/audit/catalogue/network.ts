@@ -10,6 +10,7 @@ export const networkFindings = {
     consequence: "The agent cannot listen there, so that its worker cannot be moved.",
     cure: "Set kiam.agentPort to a port that is free on every worker.",
     acknowledgeable: true,
+    onlyForward: true,
     seenIn: ["cluster", "overSsh"],
   },
   "interface-missing": {
@@ -20,6 +21,7 @@ export const networkFindings = {
     consequence: "The rule would see no request: pods would read the node's own role.",
     cure: "Set kiam.hostInterface to the interface by which pods' traffic comes in.",
     acknowledgeable: true,
+    onlyForward: true,
     seenIn: ["overSsh"],
     source: "kiam#39",
   },
@@ -43,6 +45,7 @@ export const networkFindings = {
       "Agents are on the host's network, where pod selectors do not fit them: they would reach no server.",
     cure: "Allow TCP to kiam.serverPort from an ipBlock with the workers' addresses, or from everybody: the servers ask for a certificate.",
     acknowledgeable: true,
+    onlyForward: true,
   },
   "server-port-in-use": {
     title: "The server's port is taken on masters",
@@ -52,5 +55,6 @@ export const networkFindings = {
     consequence: "The server cannot listen there.",
     cure: "Set kiam.serverPort to a port that is free on the masters, and let workers reach it.",
     acknowledgeable: true,
+    onlyForward: true,
   },
 } as const satisfies Catalogue;

@@ -39,6 +39,7 @@ export const overSshFindings = {
     consequence: "A security group, or a firewall, keeps kiam's agents from the server.",
     cure: "Let the workers reach that port of the masters.",
     acknowledgeable: true,
+    onlyForward: true,
     seenIn: ["overSsh"],
     source: "kiam#168",
   },

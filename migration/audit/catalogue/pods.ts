@@ -10,6 +10,7 @@ export const podFindings = {
     consequence: "kiam's agent ends at once on every worker.",
     cure: "Correct it as the finding says.",
     acknowledgeable: false,
+    onlyForward: true,
     source: "kiam cmd/kiam/agent.go",
   },
   "credentials-churn": {
@@ -32,6 +33,7 @@ export const podFindings = {
     consequence: "kiam has no default role: from the cutover on these pods get no credentials.",
     cure: "Annotate those that use AWS with iam.amazonaws.com/role, and acknowledge it for the namespace once no other does.",
     acknowledgeable: true,
+    onlyForward: true,
     source: "kube2iam --default-role, --auto-discover-default-role",
   },
   "host-network-pod-with-role": {
@@ -72,6 +74,7 @@ export const podFindings = {
     consequence: "kiam's agent answers 404 to them from the cutover on.",
     cure: "Put the --allow-route-regexp that the finding gives into kiam.extraArgs.agent, or acknowledge it for the namespace where its pods can do without.",
     acknowledgeable: true,
+    onlyForward: true,
     seenIn: ["kube2iamLog"],
     source: "kiam#110, kiam pkg/aws/metadata/handler_proxy.go",
   },

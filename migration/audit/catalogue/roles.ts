@@ -47,6 +47,7 @@ export const roleFindings = {
     consequence: "kiam refuses these pods every role.",
     cure: "Set namespaces.<name>.permitted; `kiam-migrate permitted --stack <name>` proposes the tightest expression.",
     acknowledgeable: true,
+    onlyForward: true,
     source: "kiam pkg/server/policy.go",
   },
   "permitted-too-wide": {
@@ -78,6 +79,7 @@ export const roleFindings = {
     consequence: "AccessDenied for these pods from the cutover on.",
     cure: "Add it to iam.assumableRoles.",
     acknowledgeable: true,
+    onlyForward: true,
   },
   "role-not-permitted": {
     title: "A namespace does not permit a role that its pods use",
@@ -87,6 +89,7 @@ export const roleFindings = {
     consequence: "kiam refuses these pods their role from the cutover on.",
     cure: "Set namespaces.<name>.permitted; `kiam-migrate permitted --stack <name>` proposes the tightest expression.",
     acknowledgeable: true,
+    onlyForward: true,
     source: "kiam docs/IAM.md, pkg/server/policy.go",
   },
 } as const satisfies Catalogue;

@@ -10,6 +10,7 @@ export const serverFindings = {
     consequence: "The server would not start there, or trust no answer of AWS.",
     cure: "Set kiam.caHostPath to the directory of the masters' OS image.",
     acknowledgeable: true,
+    onlyForward: true,
     source: "kiam's chart, which has /usr/share/ca-certificates for CoreOS",
   },
   "kube2iam-on-server-node": {
@@ -63,5 +64,6 @@ export const serverFindings = {
     consequence: "The server's DaemonSet would leave this master out.",
     cure: "Add the toleration to kiam.serverTolerations.",
     acknowledgeable: true,
+    onlyForward: true,
   },
 } as const satisfies Catalogue;

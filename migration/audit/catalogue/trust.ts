@@ -21,6 +21,7 @@ export const trustFindings = {
     consequence: "kiam's server will be refused it, too.",
     cure: "Wait a minute after a change; else look for a permissions boundary or a service control policy.",
     acknowledgeable: true,
+    onlyForward: true,
     seenIn: ["assumeRole"],
   },
   "iam-unread": {
@@ -31,6 +32,7 @@ export const trustFindings = {
     consequence: "What could not be checked counts as not safe.",
     cure: "Allow whoever runs this iam:ListRoles (or iam:GetRole), iam:ListRolePolicies, iam:GetRolePolicy, iam:ListAttachedRolePolicies, iam:GetPolicy and iam:GetPolicyVersion.",
     acknowledgeable: true,
+    onlyForward: true,
     seenIn: ["iam"],
   },
   "masters-may-not-assume-server": {
@@ -41,6 +43,7 @@ export const trustFindings = {
     consequence: "kiam's server gets AccessDenied for everything: no pod would have a role.",
     cure: "Correct iam.masterRoleName where the masters run with another role; else add what is missing.",
     acknowledgeable: true,
+    onlyForward: true,
     seenIn: ["iam"],
     source: "kiam docs/IAM.md",
   },
@@ -52,6 +55,7 @@ export const trustFindings = {
     consequence: "AccessDenied for these pods from the cutover on.",
     cure: "`kiam-migrate trust --stack <name>` shows the statement to add, and with --approve adds it; whoever is trusted stays so. A denial has to be taken out by hand.",
     acknowledgeable: true,
+    onlyForward: true,
     seenIn: ["iam"],
     source: "kiam docs/IAM.md",
   },
@@ -63,6 +67,7 @@ export const trustFindings = {
     consequence: "Neither system can supply it.",
     cure: "Create the role, or correct the annotation.",
     acknowledgeable: true,
+    onlyForward: true,
     seenIn: ["iam"],
   },
   "role-trusts-only-workers": {
@@ -73,6 +78,7 @@ export const trustFindings = {
     consequence: "AccessDenied for these pods from the cutover on.",
     cure: "`kiam-migrate trust --stack <name>` shows the statement to add, and with --approve adds it. The workers stay trusted until kube2iam is retired.",
     acknowledgeable: true,
+    onlyForward: true,
     seenIn: ["iam"],
     source: "kiam docs/IAM.md, kube2iam README",
   },
@@ -94,6 +100,7 @@ export const trustFindings = {
     consequence: "AccessDenied for these pods from the cutover on.",
     cure: "Allow it in a policy of the kiam-server role; look for a Deny.",
     acknowledgeable: true,
+    onlyForward: true,
     seenIn: ["iam"],
   },
   "server-role-missing": {
@@ -104,6 +111,7 @@ export const trustFindings = {
     consequence: "No role can trust it, so that kiam's server could fetch none.",
     cure: "Update at stage prepare first; with iam.manage off, create it or correct iam.serverRoleArn.",
     acknowledgeable: true,
+    onlyForward: true,
     seenIn: ["iam"],
   },
   "trust-names-gone-role": {
@@ -115,6 +123,7 @@ export const trustFindings = {
       "A role created anew under the same name is not trusted; and IAM refuses any change of the policy while the id is named.",
     cure: "`kiam-migrate trust --stack <name> --approve` replaces it in its own statement (Sid KiamServer); take it out of others by hand.",
     acknowledgeable: true,
+    onlyForward: true,
     seenIn: ["iam"],
     source: "IAM User Guide, AWS JSON policy elements: Principal",
   },
@@ -126,6 +135,7 @@ export const trustFindings = {
     consequence: "It will only be known when kiam's server tries.",
     cure: "Add a statement without conditions, or look for yourself and acknowledge it.",
     acknowledgeable: true,
+    onlyForward: true,
     seenIn: ["iam"],
   },
 } as const satisfies Catalogue;

@@ -68,6 +68,7 @@ export const workerFindings = {
       "No DaemonSet runs on Fargate, and Windows has no iptables: the update would wait for an agent there until it fails.",
     cure: "Leave such nodes out; without these settings they are no workers.",
     acknowledgeable: false,
+    onlyForward: true,
   },
   "worker-goes-back": {
     title: "A moved worker goes back to kube2iam",
