@@ -1,4 +1,9 @@
-import { ConcurrentUpdateError, type OpMap, type Stack } from "@pulumi/pulumi/automation";
+import {
+  ConcurrentUpdateError,
+  type EngineEvent,
+  type OpMap,
+  type Stack,
+} from "@pulumi/pulumi/automation";
 
 import type { Stage } from "../migration/stages.js";
 import {
@@ -12,6 +17,7 @@ import { takeOver } from "./takeOver.js";
 import { UpdateLockedError } from "./updateLock.js";
 import { describeUrn, type CompletedStep } from "./updateWatcher.js";
 import { watchedUpdate, type UpdateControl, type WatchOptions } from "./watchedUpdate.js";
+import { withWholeProgram } from "./wholeProgram.js";
 
 /** What one update did. */
 export interface Move {
@@ -38,7 +44,11 @@ export interface MoveOptions extends WatchOptions {
  */
 export async function moveTo(stack: Stack, stage: Stage, options: MoveOptions): Promise<Move> {
   return exclusively(stack, options, () =>
-    withStage(stack, stage, () => run(stage, options, (control) => stack.up(control))),
+    withStage(stack, stage, () =>
+      run(stage, options, (control) =>
+        withWholeProgram(stack, (program) => stack.up({ ...control, program })),
+      ),
+    ),
   );
 }
 
@@ -54,14 +64,14 @@ export async function pendingChanges(
   stack: Stack,
 ): Promise<{ count: number; resources: string[] }> {
   const resources: string[] = [];
-  const preview = await stack.preview({
-    suppressProgress: true,
-    onEvent: ({ resourcePreEvent: event }) => {
-      if (event !== undefined && event.metadata.op !== "same") {
-        resources.push(`${event.metadata.op} ${describeUrn(event.metadata.urn)}`);
-      }
-    },
-  });
+  const onEvent = ({ resourcePreEvent: event }: EngineEvent) => {
+    if (event !== undefined && event.metadata.op !== "same") {
+      resources.push(`${event.metadata.op} ${describeUrn(event.metadata.urn)}`);
+    }
+  };
+  const preview = await withWholeProgram(stack, (program) =>
+    stack.preview({ suppressProgress: true, onEvent, program }),
+  );
   const count = Object.entries(preview.changeSummary)
     .filter(([operation]) => operation !== "same")
     .reduce((sum, [, resourcesOfIt]) => sum + (resourcesOfIt ?? 0), 0);

@@ -2,6 +2,7 @@ import type { Stack } from "@pulumi/pulumi/automation";
 
 import type { PendingOperation } from "./pendingOperations.js";
 import { watchedUpdate, type WatchOptions } from "./watchedUpdate.js";
+import { withWholeProgram } from "./wholeProgram.js";
 
 /** Makes the kubernetes provider apply over objects that exist, instead of refusing to make them. */
 const upsert = "PULUMI_K8S_UPSERT_EXISTING_OBJECTS";
@@ -32,7 +33,9 @@ export async function takeOver(
   envVars[upsert] = "true";
   try {
     const target = half.map(({ urn }) => urn);
-    await watchedUpdate(options, (control) => stack.up({ ...control, target }));
+    await watchedUpdate(options, (control) =>
+      withWholeProgram(stack, (program) => stack.up({ ...control, program, target })),
+    );
   } finally {
     if (former === undefined) delete envVars[upsert];
     else envVars[upsert] = former;
