@@ -15,14 +15,14 @@ export interface Kube2iamRetirementArgs extends ToolLocation {
   target: GateTarget;
   /** Workers that were moved from kube2iam, each with what stands for its node. */
   workers: (WorkerScript & { anchor: k8s.core.v1.NodePatch })[];
-  /** A new one runs the closing of idle connections again. */
+  /** A new one runs the closing of connections again. */
   drainAttempt: string;
 }
 
 /**
- * The end of kube2iam: captured with its service account and that account's rights; idle
- * connections to it closed, where the settings say so, on all workers at the same time; removed
- * once no connection is left, and every worker proven again. Removing this component creates what
+ * The end of kube2iam: captured with its service account and that account's rights; connections to
+ * it closed, where the settings say so, on all workers at the same time; removed once no
+ * connection is left, and every worker proven again. Removing this component creates what
  * is missing of kube2iam again.
  */
 export class Kube2iamRetirement extends pulumi.ComponentResource {
@@ -30,6 +30,7 @@ export class Kube2iamRetirement extends pulumi.ComponentResource {
     super("kube2iam-to-kiam:index:Kube2iamRetirement", name, {}, opts);
     const { target, probe, retirement, toolDirectory } = args;
     const { waitSeconds, then, pace, closeIdleSeconds } = retirement;
+    const closes = closeIdleSeconds !== undefined || then === "proceed";
     const capture = gate(
       `${name}-capture`,
       { verb: "capture-kube2iam", input: { target }, toolDirectory },
@@ -39,10 +40,7 @@ export class Kube2iamRetirement extends pulumi.ComponentResource {
     const captured = capture.stdout.apply(
       (text) => JSON.parse(text) as GateOutput<"capture-kube2iam">,
     );
-    const drains =
-      closeIdleSeconds === undefined
-        ? []
-        : args.workers.map((worker) => this.drain(worker, closeIdleSeconds, args));
+    const drains = closes ? args.workers.map((worker) => this.drain(worker, args)) : [];
     // Not the retirement's own undo: one that failed half-way is not in the state.
     const undo = gate(
       `${name}-undo`,
@@ -84,16 +82,19 @@ export class Kube2iamRetirement extends pulumi.ComponentResource {
 
   private drain(
     { anchor, ...worker }: Kube2iamRetirementArgs["workers"][number],
-    idle: number,
     { retirement, drainAttempt }: Kube2iamRetirementArgs,
   ): command.remote.Command {
-    const wait = retirement.waitSeconds;
+    const drain = {
+      wait: retirement.waitSeconds,
+      idle: retirement.closeIdleSeconds,
+      left: retirement.then === "proceed" ? ("close" as const) : undefined,
+    };
     return new command.remote.Command(
       `${worker.worker.name}-retirement-drain`,
       {
         ...scriptOverSsh(worker),
         // The attempt is a comment to the shell.
-        create: `${scriptCommand(worker, "drain", { idle, wait })} # attempt ${drainAttempt}`,
+        create: `${scriptCommand(worker, "drain", drain)} # attempt ${drainAttempt}`,
         logging: "stderr",
       },
       {

@@ -61,7 +61,7 @@ export async function waitForConnections(
       where: `node ${each.worker}`,
       what: describeClient(each),
       why: "deleting a nat rule does not touch connections: they would be reset when kube2iam goes",
-      fix: "restart that pod, wait longer (retirement.waitSeconds), let idle ones be closed (retirement.closeIdleSeconds), or accept one reset each (retirement.then: proceed)",
+      fix: "restart that pod, wait longer (retirement.waitSeconds), let idle ones be closed (retirement.closeIdleSeconds), or have them closed (retirement.then: proceed)",
     })),
   );
 }

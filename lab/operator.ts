@@ -61,7 +61,7 @@ export async function labSettings(
     probe: { role: "kiam-probe" },
     // Only used where a change to these settings asks for it.
     newNodes: { kubectlImage: IMAGE_TAGS.kubectl },
-    // The keep-alive clients never let go by themselves; each reconnects once.
+    // The keep-alive clients never let go by themselves; each is closed, and reconnects.
     retirement: { waitSeconds: 2, then: "proceed" },
   };
 }

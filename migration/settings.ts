@@ -332,8 +332,9 @@ const retirement = z.strictObject({
     .max(86400, "must be at most a day")
     .default(300),
   /**
-   * What to do then: stop, or let clients that still hold one reconnect (one reset each; what that
-   * can do to others of their pod: docs/architecture.md, "Clients that hold on to kube2iam").
+   * What to do then: stop, or close what is left and proceed. Clients have to reconnect; one that
+   * never pauses loses the request that it waits for. Over SSH, on the worker; see
+   * docs/architecture.md, "Clients that hold on to kube2iam".
    */
   then: z.enum(["stop", "proceed"]).default("stop"),
   /**

@@ -55,10 +55,12 @@ const argumentSchemas = {
     system: systemSchema.extract(["kiam"]),
   }),
   drain: workerSchema.extend({
-    /** Seconds without data in either direction that make a connection idle; 1 at least. */
-    idle: secondsSchema.min(1),
+    /** Seconds without data in either direction that make a connection idle; unset: none is. */
+    idle: secondsSchema.min(1).optional(),
     /** Seconds to go on closing what becomes idle, looking once a second; 0 looks once. */
     wait: secondsSchema,
+    /** What becomes of connections that are left then; default `leave`, which needs `idle`. */
+    left: z.enum(["leave", "close"]).optional(),
   }),
 };
 
@@ -91,6 +93,7 @@ export function ruleArguments<Verb extends RuleVerb>(
     rules?: { backend?: "nft" | "legacy"; spec: string }[];
     idle?: number;
     wait?: number;
+    left?: "leave" | "close";
   } = checked.data;
   if (values.kube2iamPort === values.kiamPort) {
     throw new Error(
@@ -116,6 +119,7 @@ export function ruleArguments<Verb extends RuleVerb>(
   }
   if (values.idle !== undefined) words.push("--idle", String(values.idle));
   if (values.wait !== undefined) words.push("--wait", String(values.wait));
+  if (values.left !== undefined) words.push("--left", values.left);
   return words;
 }
 

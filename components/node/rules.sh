@@ -1,12 +1,12 @@
 #!/bin/sh
-# Looks at, removes and puts back the nat rules of kube2iam and kiam on one worker, and closes idle
+# Looks at, removes and puts back the nat rules of kube2iam and kiam on one worker, and closes
 # connections to kube2iam.
 #
 #   rules.sh inspect  FLAGS
 #   rules.sh remove   FLAGS --system kube2iam|kiam
 #   rules.sh restore  FLAGS --rule SPEC [--backend nft|legacy] [--rule SPEC …]
 #   rules.sh ensure   FLAGS --system kiam            kiam's rule is there, or is appended
-#   rules.sh drain    FLAGS --idle SECONDS --wait SECONDS
+#   rules.sh drain    FLAGS [--idle SECONDS] --wait SECONDS [--left leave|close]
 #   FLAGS: --host-ip IP --kube2iam-port N --kiam-port N [--interface NAME] [--kiam-interface NAME]
 #          [--attempts N]
 #   --interface is kube2iam's host interface, --kiam-interface kiam's where that is another one.
@@ -29,8 +29,8 @@
 # - Everything is a function and the last line starts it: half a script does nothing.
 # - Nothing is written to the worker's disk (no temporary files, so no here-documents either): it
 #   works with a full disk and a read-only root.
-# - drain changes no rule, so it can be interrupted at any time, and it ends by itself: a few seconds
-#   after --wait at the latest.
+# - drain changes no rule, so it can be interrupted at any time, and it ends by itself: after --wait
+#   and, where it closed connections, until the kernel has forgotten them ($CLOSE_PATIENCE at the latest).
 
 METADATA=169.254.169.254
 CHAIN=PREROUTING
@@ -38,6 +38,9 @@ NEWLINE='
 '
 LOCK_WAIT=30 # seconds that iptables may wait for the xtables lock
 HTTP_TIME=3  # seconds for one health request
+# Seconds, for connections that are left after --wait: to catch a moment in which a client waits for
+# no answer, and then for all else.
+QUIET_TIME=5 CLOSE_PATIENCE=30
 
 # ---------------------------------------------------------------------------- words for people
 
@@ -47,7 +50,7 @@ usage() {
   say "$*. Nothing was touched."
   say "usage: inspect|remove|restore|ensure|drain --host-ip IP --kube2iam-port N --kiam-port N" \
     "[--interface NAME] [--kiam-interface NAME] [--attempts N] [--system kube2iam|kiam]" \
-    "[--rule SPEC [--backend nft|legacy]]... [--idle SECONDS --wait SECONDS]"
+    "[--rule SPEC [--backend nft|legacy]]... [[--idle SECONDS] --wait SECONDS [--left leave|close]]"
   exit 2
 }
 
@@ -171,7 +174,7 @@ once() { [ -z "$2" ] || usage "$1 was given twice"; }
 
 arguments() {
   verb='' system='' host_ip='' kube2iam_port='' kiam_port='' interface='' kiam_interface=''
-  attempts='' wanted='' idle_seconds='' wait_seconds=''
+  attempts='' wanted='' idle_seconds='' wait_seconds='' left_over=''
   case ${1-} in
   inspect | remove | restore | ensure | drain) verb=$1 ;;
   *) usage "the first argument must be inspect, remove, restore, ensure or drain, not '${1-}'" ;;
@@ -190,6 +193,7 @@ arguments() {
     --attempts) once "$1" "$attempts" && attempts=$2 ;;
     --idle) once "$1" "$idle_seconds" && idle_seconds=$2 ;;
     --wait) once "$1" "$wait_seconds" && wait_seconds=$2 ;;
+    --left) once "$1" "$left_over" && left_over=$2 ;;
     --rule) wanted="$wanted${wanted:+$NEWLINE}- $2" ;;
     --backend)
       # Belongs to the --rule before it.
@@ -225,10 +229,15 @@ arguments() {
   *) usage "--rule is for restore only" ;;
   esac
   if [ "$verb" = drain ]; then
-    number --idle "$idle_seconds" 1 86400
     number --wait "$wait_seconds" 0 86400
-  elif [ -n "$idle_seconds$wait_seconds" ]; then
-    usage "--idle and --wait are for drain only"
+    case $left_over in
+    '' | leave) [ -n "$idle_seconds" ] || usage "drain needs --idle or --left close: else it closes nothing" ;;
+    close) ;;
+    *) usage "--left must be leave or close, not '$left_over'" ;;
+    esac
+    if [ -n "$idle_seconds" ]; then number --idle "$idle_seconds" 1 86400; fi
+  elif [ -n "$idle_seconds$wait_seconds$left_over" ]; then
+    usage "--idle, --wait and --left are for drain only"
   fi
   for row in $wanted; do
     classify "${row#* }"
@@ -1213,11 +1222,12 @@ milliseconds() {
 # list_clients FILTER: who holds an established connection that fits it, the worker itself not
 # counted, as rows "STATE SECONDS LOCAL ADDRESS PORT" in $clients. SECONDS: since the last data in
 # either direction. STATE:
-#   idle      may be closed
-#   recent    data went to and fro less than --idle seconds ago
+#   idle      no data for --idle seconds
+#   recent    data went to and fro more recently than that, or --idle was not given
 #   waiting   the client spoke last: its answer is still to come
 #   queued    data is not yet read or not yet acknowledged
-#   unknown   ss gives no times, or no address that it would take
+#   unknown   ss gives no times
+#   unnamed   ss gives no address that it would take, so it can't be closed
 list_clients() {
   clients='' record=''
   if ! sockets=$(ss -tni state established "$1" 2>&1 </dev/null); then
@@ -1255,12 +1265,14 @@ add_client() {
   since=$sent
   if [ "$value" -lt "$since" ]; then since=$value; fi
   state=idle
-  case $to$address$port in *[!0-9A-Fa-f:.]*) state=unknown ;; esac
   case $details in *' rto:'*) ;; *) state=unknown ;; esac
   # A server that answered has sent its last data after the client did. Equal: within one tick.
   if [ "$value" -lt "$sent" ]; then state=waiting; fi
   if [ "$1$2" != 00 ]; then state=queued; fi
-  if [ "$state" = idle ] && [ "$since" -lt $((idle_seconds * 1000)) ]; then state=recent; fi
+  if [ "$state" = idle ] && { [ -z "$idle_seconds" ] || [ "$since" -lt $((idle_seconds * 1000)) ]; }; then
+    state=recent
+  fi
+  case $to$address$port in *[!0-9A-Fa-f:.]*) state=unnamed ;; esac
   clients="$clients${clients:+$NEWLINE}$state $((since / 1000)) $to $address $port"
 }
 
@@ -1274,21 +1286,33 @@ split_client() {
 
 bracketed() { case $1 in *:*) printf '[%s]' "$1" ;; *) printf %s "$1" ;; esac; }
 
-# Closes every idle one. Each is looked at once more right before: what a client sends between the
+# may_close STATE: whether such a connection is to be closed now. $closing: `idle` during --wait;
+# after it, with --left close, `quiet` (whoever waits for no answer), then `all`; `none` where the
+# kernel closes nothing.
+may_close() {
+  case $closing:$1 in
+  idle:idle | quiet:idle | quiet:recent) return 0 ;;
+  all:idle | all:recent | all:waiting | all:queued | all:unknown) return 0 ;;
+  esac
+  return 1
+}
+
+# Closes what may be closed. Each is looked at once more right before: what a client sends between the
 # look and the closing is lost, so as little time as can be must pass. What ss did not say to have closed is in $withstood: rows "ADDRESS PORT".
-close_idle() {
+close_clients() {
   withstood='' withstood_detail=''
   for client in $clients; do
     split_client "$client"
-    [ "$state" = idle ] || continue
+    may_close "$state" || continue
     this_one="src $(bracketed "$to") and dst $(bracketed "$address") and sport = :$kube2iam_port and dport = :$port"
     list_clients "$this_one" || return 0
-    case $clients in 'idle '*) ;; *) continue ;; esac
+    may_close "${clients%% *}" || continue
     answer=$(ss -tnK state established "$this_one" 2>&1 </dev/null)
     case "$NEWLINE$answer" in
     *"$NEWLINE"[0-9]*) # ss lists what it has closed
       closed="$closed${closed:+$NEWLINE}$address $port $seconds"
-      say "closed the connection of $address:$port to kube2iam, idle for $seconds s."
+      forgotten=$(($(uptime_seconds) + memory))
+      say "closed the connection of $address:$port to kube2iam, $(state_in_words "${clients%% *}")."
       ;;
     *)
       withstood="$withstood${withstood:+$NEWLINE}$address $port"
@@ -1298,16 +1322,20 @@ close_idle() {
   done
 }
 
-# What was idle, was to be closed and is there as before.
+# What was to be closed and is there as before. After --wait it is left to be reset by kube2iam's end.
 check_withstood() {
   for client in $clients; do
     split_client "$client"
-    case "$state:$NEWLINE$withstood$NEWLINE" in
-    "idle:"*"$NEWLINE$address $port$NEWLINE"*)
-      problem not-closed "the connection of $address:$port to kube2iam is idle for $seconds s and could not be closed: ss -K closed nothing ($withstood_detail). The kernel needs CONFIG_INET_DIAG_DESTROY for that. Leave retirement.closeIdleSeconds unset, or restart the pod with that address."
-      return
-      ;;
-    esac
+    may_close "$state" || continue
+    case "$NEWLINE$withstood$NEWLINE" in *"$NEWLINE$address $port$NEWLINE"*) ;; *) continue ;; esac
+    detail="the connection of $address:$port to kube2iam is idle for $seconds s and could not be closed: ss -K closed nothing ($withstood_detail). The kernel needs CONFIG_INET_DIAG_DESTROY for that."
+    if [ "$closing" = idle ]; then
+      problem not-closed "$detail Leave retirement.closeIdleSeconds unset, or restart the pod with that address."
+    else
+      notice not-closed "$detail kube2iam's end resets it."
+      closing=none deadline=0
+    fi
+    return
   done
 }
 
@@ -1340,7 +1368,13 @@ drain() {
   check_forms
   check_kiam_alone
   if ! command -v ss >/dev/null 2>&1; then
-    problem no-ss "ss is not installed here: which connections are idle cannot be told, and none can be closed. Install iproute2 on this worker, or leave retirement.closeIdleSeconds unset."
+    detail="ss is not installed here (iproute2): which connections are idle cannot be told, and none can be closed."
+    if [ -n "$idle_seconds" ]; then
+      problem no-ss "$detail Install iproute2 on this worker, or leave retirement.closeIdleSeconds unset."
+    elif [ "$problems" -eq 0 ]; then
+      notice no-ss "$detail kube2iam's end resets them."
+      report ok
+    fi
   fi
   if [ "$problems" -gt 0 ]; then
     say "nothing was touched."
@@ -1348,12 +1382,20 @@ drain() {
   fi
 
   HTTP_TIME=2
-  own=$(own_addresses) kiam_failed=''
+  own=$(own_addresses) kiam_failed='' closing=idle forgotten=0
+  memory=$(memory_of_closed)
   deadline=$(($(uptime_seconds) + wait_seconds))
   all_clients="sport = :$kube2iam_port"
   while list_clients "$all_clients"; do
-    case "$NEWLINE$clients" in *"${NEWLINE}idle "*) drain_once ;; esac
-    if [ "$problems" -gt 0 ] || [ -z "$clients" ] || [ "$(uptime_seconds)" -ge "$deadline" ]; then break; fi
+    if any_to_close; then drain_once; fi
+    [ "$problems" -eq 0 ] || break
+    now=$(uptime_seconds)
+    if [ -z "$clients" ]; then
+      [ "$now" -lt "$forgotten" ] || break
+    elif [ "$now" -ge "$deadline" ]; then
+      close_more || break
+      continue
+    fi
     sleep 1
   done
   if [ -n "$clients" ] && [ -n "$kiam_failed" ]; then
@@ -1374,8 +1416,38 @@ drain() {
   report ok
 }
 
-# Closes what is idle if that is safe at this very moment, and looks again. That kiam does not answer
-# just now only puts it off.
+# Seconds that the kernel remembers where a connection that was reset was sent to. A new one that
+# happens to have the same ports within them is sent there, too, whatever the rules say: to
+# kube2iam, so that must not end before.
+memory_of_closed() {
+  value=''
+  if [ -r /proc/sys/net/netfilter/nf_conntrack_tcp_timeout_close ]; then
+    read -r value </proc/sys/net/netfilter/nf_conntrack_tcp_timeout_close
+  fi
+  case $value in '' | *[!0-9]* | ?????*) value=10 ;; esac # the kernel's default
+  if [ "$value" -gt 60 ]; then value=60; fi
+  printf %s $((value + 1))
+}
+
+# The time that clients were given is over. Whoever is left may be closed more freely, if at all.
+close_more() {
+  case $left_over:$closing in
+  close:idle) closing=quiet deadline=$((now + QUIET_TIME)) ;;
+  close:quiet) closing=all deadline=$((now + CLOSE_PATIENCE)) ;;
+  *) return 1 ;;
+  esac
+}
+
+any_to_close() {
+  for client in $clients; do
+    split_client "$client"
+    if may_close "$state"; then return 0; fi
+  done
+  return 1
+}
+
+# Closes what may be closed, if that is safe at this very moment, and looks again. That kiam does not
+# answer just now only puts it off.
 drain_once() {
   if ! snapshot; then
     problem backend-unreadable "the tables could not be read (any more): $detail_nft $detail_legacy"
@@ -1388,23 +1460,31 @@ drain_once() {
     kiam_failed=$http_detail
     return 0
   fi
-  close_idle
+  close_clients
   list_clients "$all_clients" && check_withstood
+}
+
+# state_in_words STATE, of a connection whose last data went $seconds ago
+state_in_words() {
+  case $1 in
+  waiting) printf %s "waiting for an answer, idle for $seconds s" ;;
+  queued) printf %s "data in flight, idle for $seconds s" ;;
+  unknown | unnamed) printf %s "idle time not known: ss gives no details, is the kernel's tcp_diag there?" ;;
+  *) printf %s "idle for $seconds s" ;;
+  esac
 }
 
 words_for_clients() {
   printf '%s' "after $wait_seconds s connections to kube2iam's port $kube2iam_port are left:"
   for client in $clients; do
     split_client "$client"
-    printf ' %s' "$address:$port"
-    case $state in
-    waiting) printf ' %s' "(waiting for an answer, idle for $seconds s);" ;;
-    queued) printf ' %s' "(data in flight, idle for $seconds s);" ;;
-    unknown) printf ' %s' "(idle time not known: ss gives no details, is the kernel's tcp_diag there?);" ;;
-    *) printf ' %s' "(idle for $seconds s);" ;;
-    esac
+    printf ' %s' "$address:$port ($(state_in_words "$state"));"
   done
-  printf ' %s' "restart these pods, wait longer, or accept that they are reset when kube2iam goes."
+  if [ "$left_over" = close ]; then
+    printf ' %s' "they could not be closed: kube2iam's end resets them."
+  else
+    printf ' %s' "restart these pods, wait longer, or have them closed (retirement.then: proceed)."
+  fi
 }
 
 main() {

@@ -66,7 +66,7 @@ export async function retireKube2iam(input: Input): Promise<GateOutput<"retire-k
 /**
  * Sees that nothing depends on kube2iam any more, and takes its DaemonSet away from its pods.
  *
- * @returns who still holds a connection, where the settings say to proceed all the same
+ * @returns who still holds a connection, where the settings say to proceed and it could not be closed
  */
 async function withdraw(
   cluster: Cluster,
@@ -117,7 +117,7 @@ async function requireKiamAlone(rules: NodeRules, worker: Worker): Promise<void>
   }
 }
 
-/** Where the wait is in vain, the next update's commands that close idle connections run again. */
+/** Where the wait is in vain, the next update's commands that close connections run again. */
 async function waitOrNote(
   cluster: Cluster,
   { target, connections }: Input,

@@ -97,6 +97,15 @@ describe("Kube2iamRetirement", () => {
     assert.deepEqual((await declare({})).namesOf(remote), []);
   });
 
+  it("closes those that are left before kube2iam goes, where it is to go all the same", async () => {
+    const engine = await declare({ waitSeconds: 90, then: "proceed" });
+    assert.deepEqual(engine.namesOf(remote), drains);
+    assert.match(drainCommand(engine), / drain .* --wait 90 --left close # attempt/);
+    for (const drain of drains) {
+      assert.ok(engine.comesAfter(`${local} kube2iam-retirement`, `${remote} ${drain}`));
+    }
+  });
+
   it("closes idle ones on all workers at the same time, before kube2iam goes", async () => {
     const engine = await declare({ closeIdleSeconds: 20, waitSeconds: 90 });
     assert.deepEqual(engine.namesOf(remote), drains);

@@ -44,7 +44,12 @@ describe("node script, arguments", () => {
       ["drain", ...good, "--idle", "5", "--wait", "0", "--system", "kiam"],
       /--system is for remove and ensure only/,
     ],
-    ["no idle time", ["drain", ...good, "--wait", "0"], /--idle must be a number from 1 to 86400/],
+    ["nothing to close", ["drain", ...good, "--wait", "0"], /needs --idle or --left close/],
+    [
+      "something else with what is left",
+      ["drain", ...good, "--wait", "0", "--left", "kill"],
+      /--left must be leave or close, not 'kill'/,
+    ],
     ["no wait", ["drain", ...good, "--idle", "5"], /--wait must be a number from 0 to 86400/],
     ["idle for no time", ["drain", ...good, "--idle", "0", "--wait", "0"], /--idle .* not '0'/],
     [
@@ -55,7 +60,7 @@ describe("node script, arguments", () => {
     [
       "an idle time to inspect",
       ["inspect", ...good, "--idle", "5"],
-      /--idle and --wait are for drain only/,
+      /--idle, --wait and --left are for drain only/,
     ],
     [
       "another interface of kiam's",
@@ -147,8 +152,8 @@ describe("node script, arguments", () => {
       ...["sh", "-s", "--", "ensure", "--system", "kiam", ...good],
       ...["--interface", "cni0", "--kiam-interface", "!eth0"],
     ]);
-    assert.deepEqual(ruleArguments("drain", { ...worker, idle: 5, wait: 0 }), [
-      ...["sh", "-s", "--", "drain", ...good, "--idle", "5", "--wait", "0"],
+    assert.deepEqual(ruleArguments("drain", { ...worker, idle: 5, wait: 0, left: "close" }), [
+      ...["sh", "-s", "--", "drain", ...good, "--idle", "5", "--wait", "0", "--left", "close"],
     ]);
     const command = ruleCommand("restore", { ...worker, interface: "!eth0", rules });
     const echoed = execaSync("sh", ["-c", command.replace("sh -s --", "printf '%s\\n'")]).stdout;

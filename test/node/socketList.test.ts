@@ -79,7 +79,7 @@ const lists: { what: string; printed: string[]; rows: string[] }[] = [
   {
     what: "IPv6",
     printed: [...socket("[2001:db8::5]:1", idle), ...socket("[fe80::5%cni0]:2", idle)],
-    rows: ["idle 2 10.0.0.1 2001:db8::5 1", "unknown 2 10.0.0.1 fe80::5%cni0 2"],
+    rows: ["idle 2 10.0.0.1 2001:db8::5 1", "unnamed 2 10.0.0.1 fe80::5%cni0 2"],
   },
   {
     what: "the worker's own",
@@ -137,9 +137,9 @@ describe("node script, list of connections", () => {
           "  *) printf '%s\\n' '0 0 10.0.0.1:8181 10.244.1.5:2' ' rto:204 lastsnd:2900 lastrcv:2900' ;;",
           "  esac",
           "}",
-          "own=10.0.0.1 idle_seconds=2 closed=''",
+          "own=10.0.0.1 idle_seconds=2 closing=idle memory=10 closed=''",
           'clients="idle 2 10.0.0.1 10.244.1.5 1${NEWLINE}idle 2 10.0.0.1 10.244.1.5 2"',
-          "close_idle 2>/dev/null",
+          "close_clients 2>/dev/null",
           'echo "$closed"',
         ].join("\n"),
       );

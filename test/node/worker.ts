@@ -164,9 +164,10 @@ export class TestWorker {
   }
 
   /** One request from the pod to 169.254.169.254: who answers? */
-  async whoAnswers(): Promise<string> {
+  async whoAnswers(...curlOptions: readonly string[]): Promise<string> {
     const { stdout } = await execa("nsenter", [
       ...[`--net=/run/netns/${this.name}-p`, "curl", "-sS", "--max-time", "2", "--noproxy", "*"],
+      ...curlOptions,
       "http://169.254.169.254/latest/meta-data/",
     ]);
     return stdout;
