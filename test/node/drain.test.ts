@@ -145,7 +145,8 @@ describe("node script, drain", function () {
   it("says which connections are left at the end, and closes none of them", async () => {
     const client = await leftBehind();
     const { report, seconds } = await drain({ idle: 60, wait: 2 });
-    assert.ok(seconds >= 2 && seconds < 6, `it took ${seconds} s`);
+    // The script counts whole seconds of the uptime.
+    assert.ok(seconds > 1 && seconds < 6, `it took ${seconds} s`);
     assert.deepEqual(report.closed, []);
     const [connection, ...others] = report.kube2iamConnections;
     assert.deepEqual([connection?.address, others], ["10.244.1.5", []]);
@@ -189,7 +190,7 @@ describe("node script, drain", function () {
       const answer = client.say("get /wait/20000");
       const { report, seconds } = await drain({ idle: 60, wait: 1, left: "close" });
       assert.equal(report.closed.length, 1);
-      assert.ok(seconds > 6, `it was given no time: ${seconds} s`);
+      assert.ok(seconds > 4 + memory, `it was given no time: ${seconds} s`);
       assert.deepEqual([report.kube2iamConnections, report.findings], [[], []]);
       const told = [await answer, await client.line()].sort();
       assert.deepEqual(told, ["closed", "failed: read ECONNRESET"]);
@@ -199,7 +200,7 @@ describe("node script, drain", function () {
       await node.reset({ nft: [kiamRule] });
       const { report, seconds } = await drain({ wait: 60, left: "close" });
       assert.deepEqual([report.closed, report.findings], [[], []]);
-      assert.ok(seconds < memory, `it took ${seconds} s`);
+      assert.ok(seconds < 20, `it took ${seconds} s`);
     });
 
     it("leaves it to kube2iam's end where ss is not there, or the kernel closes nothing", async () => {
