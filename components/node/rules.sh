@@ -29,8 +29,8 @@
 # - Everything is a function and the last line starts it: half a script does nothing.
 # - Nothing is written to the worker's disk (no temporary files, so no here-documents either): it
 #   works with a full disk and a read-only root.
-# - drain changes no rule, so it can be interrupted at any time, and it ends by itself: after --wait
-#   and, where it closed connections, until the kernel has forgotten them ($CLOSE_PATIENCE at the latest).
+# - drain changes no rule, so it can be interrupted at any time, and it ends by itself: less than two
+#   minutes after --wait, also where it goes on closing and waits until the kernel has forgotten that.
 
 METADATA=169.254.169.254
 CHAIN=PREROUTING
@@ -40,7 +40,7 @@ LOCK_WAIT=30 # seconds that iptables may wait for the xtables lock
 HTTP_TIME=3  # seconds for one health request
 # Seconds, for connections that are left after --wait: to catch a moment in which a client waits for
 # no answer, and then for all else.
-QUIET_TIME=5 CLOSE_PATIENCE=30
+QUIET_TIME=10 CLOSE_PATIENCE=30
 
 # ---------------------------------------------------------------------------- words for people
 
@@ -1420,10 +1420,8 @@ drain() {
 # happens to have the same ports within them is sent there, too, whatever the rules say: to
 # kube2iam, so that must not end before.
 memory_of_closed() {
-  value=''
-  if [ -r /proc/sys/net/netfilter/nf_conntrack_tcp_timeout_close ]; then
-    read -r value </proc/sys/net/netfilter/nf_conntrack_tcp_timeout_close
-  fi
+  # Not by `read`: dash reads byte by byte, and of this file only the first read gives anything.
+  value=$(cat /proc/sys/net/netfilter/nf_conntrack_tcp_timeout_close 2>/dev/null)
   case $value in '' | *[!0-9]* | ?????*) value=10 ;; esac # the kernel's default
   if [ "$value" -gt 60 ]; then value=60; fi
   printf %s $((value + 1))

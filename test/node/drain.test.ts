@@ -13,6 +13,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type RuleArguments, ruleArguments, ruleScript } from "../../components/node/ruleScript.js";
 import type { Finding, NodeReport } from "../../migration/nodeReport.js";
 import { findCommand, needsCommands, needsRoot } from "../support/requirements.js";
+import { withFunctions } from "./scriptFunctions.js";
 import {
   assertRefused,
   type Instrument,
@@ -40,11 +41,7 @@ describe("node script, drain", function () {
     needsCommands(this, ["ip", "nsenter", "unshare", "iptables-nft", "iptables-legacy", "curl"]);
     needsCommands(this, ["dash", "bash", "busybox", "mount", "umount", "ss"]);
     node = await TestWorker.create("drain");
-    await node.run(
-      "sh",
-      "-c",
-      `echo ${memory} >/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_close`,
-    );
+    await setMemory(memory);
   });
   after(() => node?.remove());
   afterEach(async () => {
@@ -54,6 +51,9 @@ describe("node script, drain", function () {
     }
     clients = [];
   });
+
+  const setMemory = (seconds: number) =>
+    node.run("sh", "-c", `echo ${seconds} >/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_close`);
 
   /** A pod's client with a connection to kube2iam, whose rule was deleted since. */
   async function leftBehind(): Promise<Instrument> {
@@ -185,12 +185,13 @@ describe("node script, drain", function () {
       assert.deepEqual([await told, await client.line()], ["closed", "kube2iam,kiam"]);
     });
 
-    it("closes at last also who waits for an answer", async () => {
+    it("closes at last also who waits for an answer", async function () {
+      this.timeout(40_000);
       const client = await leftBehind();
-      const answer = client.say("get /wait/20000");
+      const answer = client.say("get /wait/40000");
       const { report, seconds } = await drain({ idle: 60, wait: 1, left: "close" });
       assert.equal(report.closed.length, 1);
-      assert.ok(seconds > 4 + memory, `it was given no time: ${seconds} s`);
+      assert.ok(seconds > 9 + memory, `it was given no time: ${seconds} s`);
       assert.deepEqual([report.kube2iamConnections, report.findings], [[], []]);
       const told = [await answer, await client.line()].sort();
       assert.deepEqual(told, ["closed", "failed: read ECONNRESET"]);
@@ -233,6 +234,23 @@ describe("node script, drain", function () {
       await clients[0]?.line();
       assert.equal(await answerTo(held?.port), "kube2iam");
       await draining;
+    });
+
+    it("the script knows for how long that is so, in every shell", async () => {
+      for (const [seconds, known] of [
+        [2, "3"],
+        [10, "11"],
+        [120, "61"], // as long as it waits at most
+      ] as const) {
+        await setMemory(seconds);
+        for (const shell of shells) {
+          assert.deepEqual(
+            withFunctions(["nsenter", ...node.onWorker(shell)], "memory_of_closed"),
+            [known],
+          );
+        }
+      }
+      await setMemory(memory);
     });
 
     it("it goes to kiam once the script has ended", async () => {
