@@ -4,7 +4,7 @@ import type { IAMClient } from "@aws-sdk/client-iam";
 import pMap from "p-map";
 
 import { parseDocument } from "../gates/iam.js";
-import { messageOf } from "../gates/problem.js";
+import { messageOf } from "../migration/messageOf.js";
 import { roleName } from "../migration/roleArn.js";
 import type { TrustDocument } from "../migration/trust.js";
 

@@ -1,6 +1,7 @@
 import { ConcurrentUpdateError, type Stack } from "@pulumi/pulumi/automation";
 
 import { Deadline, waitFor } from "../gates/wait.js";
+import { messageOf } from "../migration/messageOf.js";
 import { findLeftoverGates, type LeftoverGate } from "./leftoverGates.js";
 import {
   describePending,
@@ -185,7 +186,7 @@ async function lookAtWorkers(
     return (await look(workers)).map((finding) => `  ${finding}`);
   } catch (error) {
     // What can't be looked at does not count as well.
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     return [`  ${workers.join(", ")} can't be looked at: ${reason}`];
   }
 }

@@ -1,6 +1,8 @@
 import { styleText } from "node:util";
 import { createLogUpdate } from "log-update";
 
+import { messageOf } from "../migration/messageOf.js";
+
 /** How often a terminal's live lines are drawn anew, in milliseconds. */
 const FRAME_MS = 100;
 /** How often work that goes on is mentioned where there is no terminal, in milliseconds. */
@@ -171,7 +173,7 @@ class PlainProgress extends StreamProgress {
 
 /** The rest is for whoever reports the error. */
 function firstLine(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split("\n", 1)[0] ?? "";
+  return messageOf(error).split("\n", 1)[0] ?? "";
 }
 
 function after(detail: string | undefined): string {

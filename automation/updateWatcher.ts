@@ -1,5 +1,7 @@
 import type { EngineEvent, OpMap, OpType, StepEventMetadata } from "@pulumi/pulumi/automation";
 
+import { messageOf } from "../migration/messageOf.js";
+
 /** One resource that an update has dealt with. */
 export interface CompletedStep {
   operation: OpType;
@@ -104,10 +106,7 @@ export class UpdateFailedError extends Error {
 
   constructor(watcher: UpdateWatcher, cause: unknown) {
     const reasons = watcher.errors.map(({ what, message }) => `${what}:\n${indent(message)}`);
-    const reason =
-      reasons.length > 0
-        ? reasons.join("\n")
-        : String(cause instanceof Error ? cause.message : cause);
+    const reason = reasons.length > 0 ? reasons.join("\n") : messageOf(cause);
     const what = watcher.stopping
       ? "The update was stopped, as asked. Gates that were under way were ended; the next update runs them again."
       : "The update failed.";

@@ -1,7 +1,7 @@
 import { Command, CommanderError, Option } from "commander";
 
 import { createProgress } from "../automation/progress.js";
-import { messageOf } from "../gates/problem.js";
+import { messageOf } from "../migration/messageOf.js";
 import { SettingsError } from "../migration/parseSettings.js";
 import { auditCommand } from "./auditCommand.js";
 import type { CommonOptions, Subcommand, Terminal } from "./command.js";

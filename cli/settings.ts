@@ -1,7 +1,7 @@
 import { Option } from "commander";
 
 import { readStackSettings } from "../automation/readStackSettings.js";
-import { messageOf } from "../gates/problem.js";
+import { messageOf } from "../migration/messageOf.js";
 import { parseSettings } from "../migration/parseSettings.js";
 import type { Settings } from "../migration/settings.js";
 import { stages, type Stage } from "../migration/stages.js";

@@ -1,3 +1,5 @@
+import { messageOf } from "../migration/messageOf.js";
+
 /** What has to be undone if the program is interrupted, such as a probe pod that is running. */
 
 const pending = new Set<() => Promise<void>>();
@@ -15,9 +17,7 @@ export async function withCleanup<T>(
     try {
       await cleanup();
     } catch (error) {
-      process.stderr.write(
-        `clean-up failed: ${error instanceof Error ? error.message : String(error)}\n`,
-      );
+      process.stderr.write(`clean-up failed: ${messageOf(error)}\n`);
     }
   };
   pending.add(once);

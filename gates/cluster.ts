@@ -14,8 +14,9 @@ import pRetry from "p-retry";
 
 import { ownedLabel, ownedValue } from "../migration/clusterFacts.js";
 import { apiMessage, isNotFound, kubeConfig, listAll } from "../migration/kubernetesApi.js";
+import { messageOf } from "../migration/messageOf.js";
 import { exec, type ExecOptions, type ExecResult } from "./exec.js";
-import { GateError, messageOf } from "./problem.js";
+import { GateError } from "./problem.js";
 
 /** The namespace and name of an object. */
 export interface ObjectName {

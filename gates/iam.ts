@@ -5,10 +5,10 @@ import {
   type AssumeRoleAnswer,
   type PolicyDocument,
 } from "../migration/assumeRole.js";
+import { messageOf } from "../migration/messageOf.js";
 import { roleName } from "../migration/roleArn.js";
 import type { TrustDocument } from "../migration/trust.js";
 import { awsRegion } from "./awsRegion.js";
-import { messageOf } from "./problem.js";
 
 export interface RoleDocuments {
   arn: string;

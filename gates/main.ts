@@ -11,9 +11,10 @@ import { createRequire, enableCompileCache } from "node:module";
 import { text } from "node:stream/consumers";
 import { z } from "zod";
 
+import { messageOf } from "../migration/messageOf.js";
 import { cleanUpOnSignals } from "./cleanup.js";
 import { gateSchemas, type CheckedInput, type GateOutput, type GateVerb } from "./inputs.js";
-import { GateError, messageOf } from "./problem.js";
+import { GateError } from "./problem.js";
 
 type Gate<Verb extends GateVerb> = (input: CheckedInput<Verb>) => Promise<GateOutput<Verb>>;
 

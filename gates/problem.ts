@@ -1,3 +1,5 @@
+import { messageOf } from "../migration/messageOf.js";
+
 /** Something a gate found wrong, said so that the reader can act on it. */
 export interface Problem {
   /** What was found. */
@@ -49,8 +51,4 @@ export function distinctProblems(problems: readonly Problem[]): Problem[] {
 export function problemsOf(error: unknown, where: string): Problem[] {
   if (error instanceof GateError && error.problems.length > 0) return [...error.problems];
   return [{ where, what: messageOf(error) }];
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

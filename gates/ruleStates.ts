@@ -1,11 +1,12 @@
 import pMap from "p-map";
 
 import { workerLabel, type ClusterFacts } from "../migration/clusterFacts.js";
+import { messageOf } from "../migration/messageOf.js";
 import type { RuleState } from "../migration/ruleState.js";
 import { Cluster } from "./cluster.js";
 import type { Target } from "./inputs.js";
 import { NodeRules } from "./nodeRules.js";
-import { GateError, messageOf } from "./problem.js";
+import { GateError } from "./problem.js";
 
 /** Workers looked at at the same time. */
 const concurrency = 20;

@@ -1,6 +1,7 @@
 /* The other end of inOperatorNetwork.ts: calls one exported function and sends what it returns. */
 import { sendMessage } from "execa";
 
+import { messageOf } from "../migration/messageOf.js";
 import type { Outcome } from "./inOperatorNetwork.js";
 
 async function main(): Promise<Outcome> {
@@ -11,7 +12,7 @@ async function main(): Promise<Outcome> {
   try {
     return { result: (await call(...(JSON.parse(args) as unknown[]))) ?? null };
   } catch (error) {
-    return { error: error instanceof Error ? error.message : String(error) };
+    return { error: messageOf(error) };
   }
 }
 

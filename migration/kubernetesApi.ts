@@ -1,5 +1,7 @@
 import type { KubeConfig } from "@kubernetes/client-node";
 
+import { messageOf } from "./messageOf.js";
+
 /* What everybody who reads the cluster needs of the Kubernetes client. */
 
 /** Objects per list call; the API server's own default for chunked lists. */
@@ -62,7 +64,7 @@ export function apiMessage(error: unknown): string {
     const message = /"message":\s*"((?:[^"\\]|\\.)*)"/.exec(body)?.[1];
     if (message !== undefined) return JSON.parse(`"${message}"`) as string;
   }
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }
 
 /** A call that says which it was where it fails. */

@@ -1,5 +1,7 @@
 import { RE2JS } from "re2js";
 
+import { messageOf } from "./messageOf.js";
+
 /** Annotation by which a namespace permits roles under kiam. */
 export const permittedAnnotation = "iam.amazonaws.com/permitted";
 
@@ -71,7 +73,7 @@ function compile(expression: string): RE2JS | string {
   try {
     result = RE2JS.compile(expression);
   } catch (error) {
-    result = error instanceof Error ? error.message : String(error);
+    result = messageOf(error);
   }
   compiled.set(expression, result);
   return result;

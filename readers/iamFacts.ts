@@ -1,7 +1,6 @@
 import pMap from "p-map";
 
 import { IamReader, type RoleDocuments } from "../gates/iam.js";
-import { messageOf } from "../gates/problem.js";
 import {
   evaluateAssumeRole,
   type AssumeRoleQuestion,
@@ -10,6 +9,7 @@ import {
 import type { ClusterFacts } from "../migration/clusterFacts.js";
 import { iamChain, type IamChain } from "../migration/iamChain.js";
 import type { ApplicationRoleFacts, IamFacts, RoleFacts } from "../migration/iamFacts.js";
+import { messageOf } from "../migration/messageOf.js";
 import { accountOf, roleArnBeside, roleName } from "../migration/roleArn.js";
 import type { Settings } from "../migration/settings.js";
 import { callerAccount } from "./callerAccount.js";

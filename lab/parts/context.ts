@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import type { Progress } from "../../automation/progress.js";
+import { messageOf } from "../../migration/messageOf.js";
 import { type GivenPart, type GivenParts, howToGive } from "./given.js";
 import type { Network } from "./network.js";
 import { type Found, type Source, Unavailable } from "./search.js";
@@ -40,7 +41,7 @@ export function givenSource<T>(
         return await verify(path);
       } catch (error) {
         throw new Error(
-          `${howToGive(part)} names ${path}, which does not work: ${error instanceof Error ? error.message : String(error)}\n` +
+          `${howToGive(part)} names ${path}, which does not work: ${messageOf(error)}\n` +
             "Correct the path, or leave it out to let the lab find one.",
           { cause: error },
         );

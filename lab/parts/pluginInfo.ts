@@ -6,6 +6,8 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { promisify } from "node:util";
 
+import { messageOf } from "../../migration/messageOf.js";
+
 /** A plugin that has not answered by then hangs. In milliseconds. */
 const TIMEOUT_MS = 30_000;
 
@@ -31,7 +33,7 @@ export async function pluginVersion(executable: string): Promise<string> {
     plugin.kill();
     const { stderr } = await plugin;
     throw new Error(
-      `${executable} did not say which version it is: ${cause instanceof Error ? cause.message : String(cause)}` +
+      `${executable} did not say which version it is: ${messageOf(cause)}` +
         (stderr ? `\n${stderr.slice(-1000)}` : ""),
       { cause },
     );

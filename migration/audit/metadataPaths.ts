@@ -2,6 +2,7 @@ import { allowRouteFlag, alsoAllowing, routeMatcher } from "../allowRouteRegexp.
 import type { ClusterFacts } from "../clusterFacts.js";
 import { flagValue } from "../kube2iamFlags.js";
 import type { AskedPath } from "../kube2iamLog.js";
+import { messageOf } from "../messageOf.js";
 import type { Settings } from "../settings.js";
 import { count } from "../count.js";
 import type { Finding } from "./finding.js";
@@ -61,7 +62,7 @@ function wrongFlag(
     routeMatcher(pattern);
     return undefined;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     return problem(
       `${JSON.stringify(pattern)} is not a valid Go regular expression (${reason})`,
       "correct it",

@@ -9,8 +9,8 @@ import { join } from "node:path";
 import Table from "cli-table3";
 import { format, resolveConfig } from "prettier";
 
-import { messageOf } from "../../gates/problem.js";
 import { CHECKOUT } from "../../lab/parts/context.js";
+import { messageOf } from "../../migration/messageOf.js";
 import type { Stage } from "../../migration/stages.js";
 import { tidyUp } from "./onWorker.js";
 import { Session } from "./session.js";

@@ -4,12 +4,13 @@ import * as anypb from "google-protobuf/google/protobuf/any_pb";
 import * as pb from "@pulumi/pulumi/proto/provider_pb.js";
 import * as statuspb from "@pulumi/pulumi/proto/status_pb.js";
 
+import { messageOf } from "../../../../migration/messageOf.js";
 import { PartialFailure } from "./provider.js";
 import { encode } from "./values.js";
 
 /** An error as gRPC sends it; a `PartialFailure` carries the state the engine has to record. */
 export function toServiceError(error: unknown): Partial<grpc.StatusObject> {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const metadata = new grpc.Metadata();
   if (error instanceof PartialFailure) {
     const detail = new pb.ErrorResourceInitFailed()
