@@ -1,7 +1,10 @@
+import { rm } from "node:fs/promises";
+
 import { ConcurrentUpdateError, type Stack } from "@pulumi/pulumi/automation";
 
 import { Deadline, waitFor } from "../gates/wait.js";
 import { messageOf } from "../migration/messageOf.js";
+import { cutAttributes } from "./cutAttributes.js";
 import { findLeftoverGates, type LeftoverGate } from "./leftoverGates.js";
 import {
   describePending,
@@ -44,6 +47,11 @@ export interface Interruption {
   /** Locks of engines that have ended. */
   locks: UpdateLock[];
   operations: PendingOperation[];
+  /**
+   * File for which the state can't be read, so that the operations are not known; see
+   * cutAttributes.ts. It is of no use, and recovering removes it first.
+   */
+  cutAttributes?: string;
 }
 
 /** The stack's last update was cut short, and that has not been recovered. */
@@ -68,9 +76,14 @@ export class InterruptedUpdateError extends Error {
 }
 
 /** What was left and what becomes of it, for people. */
-export function describeInterruption({ locks, operations }: Interruption): string[] {
+export function describeInterruption({ locks, operations, cutAttributes }: Interruption): string[] {
   return [
     ...locks.map(describeLock),
+    ...(cutAttributes === undefined
+      ? []
+      : [
+          `  ${cutAttributes} was being written and is not whole: as long as it is there, the engine can't read the state (EOF)\n    The state beside it is whole, and needs nothing of it. What was under way can be told once it is gone.`,
+        ]),
     ...operations.map(
       (operation) => `  under way: ${describePending(operation)}\n    ${whatFollows(operation)}`,
     ),
@@ -92,6 +105,8 @@ export async function findInterruption(
   const locks = listed.length > 0 ? listed : [...(refusal?.locks ?? [])];
   const locked = new UpdateLockedError(stack.name, locks, refusal);
   if (locks.length > 0 && !locked.onlyLeft) throw locked;
+  const cut = await cutAttributes(stack);
+  if (cut !== undefined) return { locks, operations: [], cutAttributes: cut };
   const operations = pendingIn(await stack.exportStack());
   return locks.length + operations.length > 0 ? { locks, operations } : undefined;
 }
@@ -130,6 +145,10 @@ export async function recoverInterrupted(
   const { progress = silentProgress } = options;
   progress.note(`Recovering stack ${stack.name}, whose last update was cut short:`);
   progress.note(describeInterruption(interruption).join("\n"));
+  if (interruption.cutAttributes !== undefined) {
+    await rm(interruption.cutAttributes, { force: true });
+    return (await recoverInterrupted(stack, options, refusal)) ?? interruption;
+  }
   const objections = await progress.run("look at what was under way", async () => [
     ...(await leftoverGates(options.leftoverSeconds)),
     ...(await lookAtWorkers(interruption.operations, options.look)),

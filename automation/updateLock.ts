@@ -1,10 +1,11 @@
 import { readdir, readFile, rm, unlink } from "node:fs/promises";
-import { homedir, hostname } from "node:os";
-import { join, resolve } from "node:path";
+import { hostname } from "node:os";
+import { join } from "node:path";
 
 import type { Stack } from "@pulumi/pulumi/automation";
 import { z } from "zod";
 
+import { fileBackend, ifThere } from "./fileBackend.js";
 import { stateOfOwner, type OwnerState } from "./lockOwner.js";
 import { formatElapsed } from "./progress.js";
 
@@ -32,12 +33,13 @@ const lockSchema = z.object({
  * and the engine's refusal ({@link locksOfRefusal}) is the first to tell of a lock.
  */
 export async function readLocks(stack: Stack): Promise<UpdateLock[]> {
-  const directory = await lockDirectory(stack);
-  if (directory === undefined) return [];
-  const names = await ifThere(readdir(directory));
+  const backend = await fileBackend(stack);
+  if (backend === undefined) return [];
+  // An update may end, and its lock go, while we look.
+  const names = await ifThere(readdir(backend.locks));
   const locks = (names ?? [])
     .filter((name) => name.endsWith(".json"))
-    .map((name) => readLock(join(directory, name)));
+    .map((name) => readLock(join(backend.locks, name)));
   return (await Promise.all(locks)).filter((lock) => lock !== undefined);
 }
 
@@ -105,20 +107,6 @@ export function describeLock(lock: UpdateLock): string {
   return `  ${holder}\n    ${advice}`;
 }
 
-async function lockDirectory(stack: Stack): Promise<string | undefined> {
-  const [{ url }, { name: project }] = await Promise.all([
-    stack.workspace.whoAmI(),
-    stack.workspace.projectSettings(),
-  ]);
-  if (!url?.startsWith("file://")) return undefined;
-  const path = decodeURI(url.slice("file://".length).replace(/\?.*$/, ""));
-  const state = path.startsWith("~")
-    ? join(homedir(), path.slice(1))
-    : resolve(stack.workspace.workDir, path);
-  const stackName = stack.name.slice(stack.name.lastIndexOf("/") + 1);
-  return join(state, ".pulumi", "locks", "organization", project, stackName);
-}
-
 async function readLock(file: string): Promise<UpdateLock | undefined> {
   const text = await ifThere(readFile(file, "utf8"));
   if (text === undefined) return undefined;
@@ -137,14 +125,4 @@ async function readLock(file: string): Promise<UpdateLock | undefined> {
 
 async function withOwner(lock: Omit<UpdateLock, "owner">): Promise<UpdateLock> {
   return { ...lock, owner: await stateOfOwner(lock) };
-}
-
-/** An update may end, and its lock go, while we look. */
-async function ifThere<T>(reading: Promise<T>): Promise<T | undefined> {
-  try {
-    return await reading;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
-import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { hostname, userInfo } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -129,6 +129,27 @@ describe("an update that was cut short", function () {
     assert.deepEqual([await pending(), await locks()], [[], []]);
     assert.equal(await recoverInterrupted(test.stack, { look }), undefined, "nothing left to do");
     assert.equal(looks.length, 1);
+  });
+
+  it("is recovered also where the engine was killed while it wrote, and its state can't be read", async () => {
+    await open();
+    await killAtCreation();
+    const attributes = path.join(test.directory, ".pulumi/stacks/test/unit.json.attrs");
+    await truncate(attributes);
+    await assert.rejects(test.stack.exportStack(), /failed to load checkpoint: EOF/);
+    await assert.rejects(moveTo(test.stack, "cutover", options), (error: Error) => {
+      assert.ok(error instanceof InterruptedUpdateError, String(error));
+      assert.match(error.message, /unit\.json\.attrs was being written and is not whole/);
+      return true;
+    });
+    assert.ok(existsSync(attributes), "a refused move touches nothing");
+
+    const { looks, look } = looking();
+    const recovered = await recoverInterrupted(test.stack, { look });
+    assert.deepEqual(looks, [["worker-1"]], "what was under way is known again");
+    assert.equal(recovered?.operations.length, 1);
+    await moveTo(test.stack, "cutover", options);
+    assert.deepEqual([await pending(), await locks()], [[], []]);
   });
 
   it("keeps everything while a gate runs, a worker is in no known state or can't be looked at", async () => {
