@@ -1,9 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { Stack } from "@pulumi/pulumi/automation";
-
-import { fileBackend, ifThere } from "./fileBackend.js";
+import type { FileBackend } from "./fileBackend.js";
+import { ifThere } from "./ifThere.js";
 
 /** Milliseconds after which a file that is being written is whole. */
 const writingTakes = 1000;
@@ -15,13 +14,11 @@ const writingTakes = 1000;
  * is there and empty, nobody can read the state ("failed to load checkpoint: EOF"); without it,
  * everybody can: nothing in it is needed.
  *
- * @returns undefined where there is none, and on other backends
+ * @returns undefined where there is none
  */
-export async function cutAttributes(stack: Stack): Promise<string | undefined> {
-  const backend = await fileBackend(stack);
-  if (backend === undefined) return undefined;
+export async function cutAttributes({ state }: FileBackend): Promise<string | undefined> {
   // As the state itself may be compressed.
-  const files = ["", ".gz", ".zst"].map((ending) => `${backend.state}${ending}.attrs`);
+  const files = ["", ".gz", ".zst"].map((ending) => `${state}${ending}.attrs`);
   for (const file of files) {
     if (!(await isCut(file))) continue;
     await sleep(writingTakes);

@@ -5,6 +5,7 @@ import { ConcurrentUpdateError, type Stack } from "@pulumi/pulumi/automation";
 import { Deadline, waitFor } from "../gates/wait.js";
 import { messageOf } from "../migration/messageOf.js";
 import { cutAttributes } from "./cutAttributes.js";
+import { fileBackend } from "./fileBackend.js";
 import { findLeftoverGates, type LeftoverGate } from "./leftoverGates.js";
 import {
   describePending,
@@ -101,11 +102,12 @@ export async function findInterruption(
   stack: Stack,
   refusal?: UpdateLockedError,
 ): Promise<Interruption | undefined> {
-  const listed = await readLocks(stack);
+  const backend = await fileBackend(stack);
+  const listed = backend === undefined ? [] : await readLocks(backend);
   const locks = listed.length > 0 ? listed : [...(refusal?.locks ?? [])];
   const locked = new UpdateLockedError(stack.name, locks, refusal);
   if (locks.length > 0 && !locked.onlyLeft) throw locked;
-  const cut = await cutAttributes(stack);
+  const cut = backend && (await cutAttributes(backend));
   if (cut !== undefined) return { locks, operations: [], cutAttributes: cut };
   const operations = pendingIn(await stack.exportStack());
   return locks.length + operations.length > 0 ? { locks, operations } : undefined;

@@ -2,10 +2,10 @@ import { readdir, readFile, rm, unlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 
-import type { Stack } from "@pulumi/pulumi/automation";
 import { z } from "zod";
 
-import { fileBackend, ifThere } from "./fileBackend.js";
+import type { FileBackend } from "./fileBackend.js";
+import { ifThere } from "./ifThere.js";
 import { stateOfOwner, type OwnerState } from "./lockOwner.js";
 import { formatElapsed } from "./progress.js";
 
@@ -29,12 +29,10 @@ const lockSchema = z.object({
 });
 
 /**
- * The locks on a stack. Only those of a `file://` backend can be listed: elsewhere this is empty,
- * and the engine's refusal ({@link locksOfRefusal}) is the first to tell of a lock.
+ * The locks on a stack. Only those of a `file://` backend can be listed: elsewhere the engine's
+ * refusal ({@link locksOfRefusal}) is the first to tell of a lock.
  */
-export async function readLocks(stack: Stack): Promise<UpdateLock[]> {
-  const backend = await fileBackend(stack);
-  if (backend === undefined) return [];
+export async function readLocks(backend: FileBackend): Promise<UpdateLock[]> {
   // An update may end, and its lock go, while we look.
   const names = await ifThere(readdir(backend.locks));
   const locks = (names ?? [])

@@ -1,4 +1,10 @@
-import type { KubeConfig, V1ObjectMeta, V1PodTemplateSpec } from "@kubernetes/client-node";
+import type {
+  KubeConfig,
+  V1Deployment,
+  V1ObjectMeta,
+  V1PodTemplateSpec,
+  V1StatefulSet,
+} from "@kubernetes/client-node";
 
 import type { PodFacts } from "./clusterFacts.js";
 import { collect, named } from "./kubernetesApi.js";
@@ -26,22 +32,19 @@ export async function readIdlePods(config: KubeConfig): Promise<PodFacts[]> {
     ),
     named(
       "listing Deployments",
-      collect(
-        (page) => apps.listDeploymentForAllNamespaces(page),
-        ({ metadata, spec }) =>
-          spec?.replicas === 0 ? idlePod("Deployment", metadata, spec.template) : [],
-      ),
+      collect((page) => apps.listDeploymentForAllNamespaces(page), scaledDown("Deployment")),
     ),
     named(
       "listing StatefulSets",
-      collect(
-        (page) => apps.listStatefulSetForAllNamespaces(page),
-        ({ metadata, spec }) =>
-          spec?.replicas === 0 ? idlePod("StatefulSet", metadata, spec.template) : [],
-      ),
+      collect((page) => apps.listStatefulSetForAllNamespaces(page), scaledDown("StatefulSet")),
     ),
   ]);
   return lists.flat();
+}
+
+function scaledDown(kind: "Deployment" | "StatefulSet") {
+  return ({ metadata, spec }: V1Deployment | V1StatefulSet): PodFacts[] =>
+    spec?.replicas === 0 ? idlePod(kind, metadata, spec.template) : [];
 }
 
 function idlePod(

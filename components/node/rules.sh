@@ -1384,7 +1384,8 @@ drain() {
   HTTP_TIME=2
   own=$(own_addresses) kiam_failed='' closing=idle forgotten=0
   memory=$(memory_of_closed)
-  deadline=$(($(uptime_seconds) + wait_seconds))
+  # The uptime is cut to whole seconds: one more, lest it ends before --wait has passed.
+  deadline=$(($(uptime_seconds) + wait_seconds + (wait_seconds > 0)))
   all_clients="sport = :$kube2iam_port"
   while list_clients "$all_clients"; do
     if any_to_close; then drain_once; fi

@@ -145,8 +145,7 @@ describe("node script, drain", function () {
   it("says which connections are left at the end, and closes none of them", async () => {
     const client = await leftBehind();
     const { report, seconds } = await drain({ idle: 60, wait: 2 });
-    // The script counts whole seconds of the uptime.
-    assert.ok(seconds > 1 && seconds < 6, `it took ${seconds} s`);
+    assert.ok(seconds >= 2 && seconds < 6, `it took ${seconds} s`);
     assert.deepEqual(report.closed, []);
     const [connection, ...others] = report.kube2iamConnections;
     assert.deepEqual([connection?.address, others], ["10.244.1.5", []]);
