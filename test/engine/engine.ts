@@ -8,6 +8,7 @@ import path from "node:path";
 
 import * as automation from "@pulumi/pulumi/automation";
 
+import { withWholeProgram } from "../../automation/wholeProgram.js";
 import { skipBecause } from "../support/requirements.js";
 
 const REPOSITORY = path.resolve(__dirname, "../..");
@@ -90,6 +91,12 @@ export async function createStack(
       } as automation.ProjectSettings,
     },
   );
+  // As the product runs its program.
+  const up = stack.up.bind(stack);
+  const preview = stack.preview.bind(stack);
+  stack.up = (options) => withWholeProgram(stack, (program) => up({ ...options, program }));
+  stack.preview = (options) =>
+    withWholeProgram(stack, (program) => preview({ ...options, program }));
   return {
     stack,
     directory,
