@@ -91,12 +91,17 @@ export async function createStack(
       } as automation.ProjectSettings,
     },
   );
-  // As the product runs its program.
+  // As the product runs its program; which it gives along where a test has the product do it.
   const up = stack.up.bind(stack);
   const preview = stack.preview.bind(stack);
-  stack.up = (options) => withWholeProgram(stack, (program) => up({ ...options, program }));
+  stack.up = (options) =>
+    options?.program === undefined
+      ? withWholeProgram(stack, (program) => up({ ...options, program }))
+      : up(options);
   stack.preview = (options) =>
-    withWholeProgram(stack, (program) => preview({ ...options, program }));
+    options?.program === undefined
+      ? withWholeProgram(stack, (program) => preview({ ...options, program }))
+      : preview(options);
   return {
     stack,
     directory,
