@@ -18,7 +18,8 @@ class ProgramNotRunError extends Error {}
  * through the asynchronous context; without one, what it declares goes to whatever engine is set for
  * the whole process. The latter is found before anything is declared, and fails the update.
  *
- * Where the program did not begin it is run again, at most twice: nothing was declared.
+ * Where the program did not begin it is run again, at most twice. It had declared nothing, so there
+ * is nothing to do twice; what an engine that reported success has deleted is made anew.
  *
  * @param engine is given the program to run; undefined where the engine runs it in a process of its own
  * @throws what the program threw, where the engine did not hear of it
@@ -37,22 +38,17 @@ export async function withWholeProgram<T>(
 }
 
 async function whole<T>(program: PulumiFn, engine: (program: PulumiFn) => Promise<T>): Promise<T> {
+  const notRun = new ProgramNotRunError(
+    "The engine reports success, but it did not run the program. Run this again.",
+  );
   const unfinished = new Error(
     "The engine reports success, but the program did not run to its end. Run this again.",
   );
-  let failure: Error | undefined = new ProgramNotRunError(
-    "The engine reports success, but it did not run the program. Run this again.",
-  );
-  let withoutContext: ProgramNotRunError | undefined;
-  const update = engine(async () => {
+  let failure: Error | undefined = notRun;
+  const result = await engine(async () => {
     failure = unfinished;
     try {
-      if (!hasEngineOfItsOwn()) {
-        withoutContext = new ProgramNotRunError(
-          "The program was run without the context that leads to its engine: nothing was declared.",
-        );
-        throw withoutContext;
-      }
+      requireEngineOfItsOwn();
       const outputs = await program();
       failure = undefined;
       return outputs;
@@ -60,19 +56,23 @@ async function whole<T>(program: PulumiFn, engine: (program: PulumiFn) => Promis
       failure = error instanceof Error ? error : new Error(String(error));
       throw error;
     }
+  }).catch((error: unknown) => {
+    // The engine's words hide that the program was refused; any other failure is the engine's to tell.
+    throw failure instanceof ProgramNotRunError && failure !== notRun ? failure : error;
   });
-  let result: T;
-  try {
-    result = await update;
-  } catch (error) {
-    throw withoutContext ?? error;
-  }
   if (failure !== undefined) throw failure;
   return result;
 }
 
-/** Where the SDK keeps what belongs to one run of a program; see runtime/state.ts in @pulumi/pulumi. */
-function hasEngineOfItsOwn(): boolean {
+/**
+ * Where the SDK keeps what belongs to one run of a program; see runtime/state.ts in @pulumi/pulumi.
+ *
+ * @throws ProgramNotRunError
+ */
+function requireEngineOfItsOwn(): void {
   const { asyncLocalStorage } = globalThis as { asyncLocalStorage?: AsyncLocalStorage<unknown> };
-  return asyncLocalStorage?.getStore() !== undefined;
+  if (asyncLocalStorage?.getStore() !== undefined) return;
+  throw new ProgramNotRunError(
+    "The program was run without the context that leads to its engine: nothing was declared.",
+  );
 }

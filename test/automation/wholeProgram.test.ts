@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-
 import type { AsyncLocalStorage } from "node:async_hooks";
 
 import * as pulumi from "@pulumi/pulumi";
@@ -54,6 +53,18 @@ describe("a stack's program, run by the engine", () => {
     const lost = async (run?: PulumiFn) => void (await asyncLocalStorage.exit(() => run?.()));
     await assert.rejects(withWholeProgram(stack(program), lost), /without the context/);
     assert.equal(declared, 0);
+  });
+
+  it("says why it declared nothing, in place of the engine's words, where that was its last run", async () => {
+    const done = stack(() => Promise.resolve({}));
+    const lost = (run?: PulumiFn) => asyncLocalStorage.exit(async () => run?.());
+    const engine = (then: (run?: PulumiFn) => Promise<unknown>) => async (run?: PulumiFn) => {
+      await lost(run).catch(() => undefined);
+      await then(run).catch(() => undefined);
+      throw new Error("engine's words");
+    };
+    await assert.rejects(withWholeProgram(done, engine(lost)), /without the context/);
+    await assert.rejects(withWholeProgram(done, engine(inContext)), /engine's words/);
   });
 
   it("is run once more where it did not begin", async () => {

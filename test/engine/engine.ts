@@ -92,16 +92,14 @@ export async function createStack(
     },
   );
   // As the product runs its program; which it gives along where a test has the product do it.
-  const up = stack.up.bind(stack);
-  const preview = stack.preview.bind(stack);
-  stack.up = (options) =>
-    options?.program === undefined
-      ? withWholeProgram(stack, (program) => up({ ...options, program }))
-      : up(options);
-  stack.preview = (options) =>
-    options?.program === undefined
-      ? withWholeProgram(stack, (program) => preview({ ...options, program }))
-      : preview(options);
+  const asTheProduct =
+    <O extends { program?: automation.PulumiFn }, R>(run: (options?: O) => Promise<R>) =>
+    (options?: O) =>
+      options?.program === undefined
+        ? withWholeProgram(stack, (program) => run({ ...options, program } as O))
+        : run(options);
+  stack.up = asTheProduct(stack.up.bind(stack));
+  stack.preview = asTheProduct(stack.preview.bind(stack));
   return {
     stack,
     directory,
