@@ -68,7 +68,9 @@ export function ownLine(): Set<number> {
 }
 
 /**
- * Kills what `choose` names, and again whatever appears meanwhile, until nothing is left.
+ * Kills what `choose` names, and whatever that starts meanwhile, until nothing is left. All are
+ * stopped before the first is killed: a process killed while it forks leaves a child that no
+ * longer descends from anything known, whereas a stopped one has no more children than it has.
  * @param choose looks at the processes that run now and returns those that must go
  */
 export async function killUntilGone(
@@ -76,11 +78,17 @@ export async function killUntilGone(
   timeoutMs = 15_000,
 ): Promise<void> {
   let left: ProcessInfo[] = [];
+  const stopped = new Set<string>();
   const spared = ownLine();
   await pWaitFor(
     () => {
       left = choose(listProcesses()).filter((each) => !spared.has(each.pid));
-      for (const each of left) kill(each);
+      const running = left.filter((each) => !stopped.has(processKey(each)));
+      for (const each of running) {
+        signal(each, "SIGSTOP");
+        stopped.add(processKey(each));
+      }
+      if (running.length === 0) for (const each of left) signal(each, "SIGKILL");
       return left.length === 0;
     },
     { interval: 50, timeout: timeoutMs },
@@ -92,10 +100,14 @@ export async function killUntilGone(
   });
 }
 
-function kill(identity: ProcessIdentity): void {
+function processKey({ pid, startTime }: ProcessIdentity): string {
+  return `${pid} ${startTime}`;
+}
+
+function signal(identity: ProcessIdentity, name: "SIGSTOP" | "SIGKILL"): void {
   if (!isAlive(identity)) return;
   try {
-    process.kill(identity.pid, "SIGKILL");
+    process.kill(identity.pid, name);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }

@@ -5,11 +5,19 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
+import pWaitFor from "p-wait-for";
 import { claimDirectory } from "../../lab/cluster/cleanup.js";
 import { nodeManifest } from "../../lab/cluster/node.js";
 import { sshdConfig } from "../../lab/cluster/node-config.js";
 import { createPki, issueKubelet } from "../../lab/cluster/pki.js";
-import { identify, isAlive, killUntilGone, withDescendants } from "../../lab/cluster/processes.js";
+import {
+  commandLine,
+  identify,
+  isAlive,
+  killUntilGone,
+  listProcesses,
+  withDescendants,
+} from "../../lab/cluster/processes.js";
 import { AWS_NAMES, MAX_WORKERS, masterNode, workerNode } from "../../lab/cluster/topology.js";
 import { cacheDirectory, labDirectory, labPaths } from "../../lab/paths.js";
 import { skipBecause } from "../support/requirements.js";
@@ -115,6 +123,28 @@ describe("embedded cluster", () => {
       await killUntilGone((all) => withDescendants(new Set([identity.pid]), all));
       assert.ok(!isAlive(identity));
       await parent;
+    });
+
+    it("are gone with what they start while they are killed", async function () {
+      if (process.platform !== "linux") skipBecause(this, "needs Linux (/proc)");
+      // Only these sleep for so long; the number of this process keeps other runs apart.
+      const nap = `60.${process.pid}`;
+      const sleepers = () =>
+        listProcesses().filter((each) => commandLine(each.pid) === `sleep ${nap}`);
+      for (let round = 0; round < 5; round++) {
+        const parent = execa(
+          "sh",
+          ["-c", `i=0; while [ $i -lt 200 ]; do sleep ${nap} & i=$((i+1)); done; wait`],
+          { reject: false, stdio: "ignore" },
+        );
+        const pid = parent.pid as number;
+        await pWaitFor(() => sleepers().length > 0, { interval: 1, timeout: 10_000 });
+        await killUntilGone((all) => withDescendants(new Set([pid]), all));
+        await parent;
+        const left = sleepers();
+        for (const each of left) process.kill(each.pid, "SIGKILL");
+        assert.equal(left.length, 0, `children that outlived their parent, round ${round}`);
+      }
     });
 
     it("never include the one that cleans up", async function () {
