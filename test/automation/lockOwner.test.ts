@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { mkdtemp, rm, symlink } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import path from "node:path";
+
+import pWaitFor from "p-wait-for";
 
 import { stateOfOwner } from "../../automation/lockOwner.js";
 import { findCommand, skipBecause } from "../support/requirements.js";
@@ -50,8 +53,8 @@ describe("the owner of a lock", () => {
     const child = spawn("sh", ["-c", "sleep 0.1 & echo $!; exec sleep 60"]);
     started.push(child);
     const [pid] = (await once(child.stdout, "data")) as [Buffer];
-    await new Promise((resolve) => setTimeout(resolve, 400));
-    process.kill(Number(pid), 0); // throws if it has been collected: then this proves nothing
+    // Its parent never collects it. Throws if somebody else did: then this proves nothing.
+    await pWaitFor(() => / Z /.test(readFileSync(`/proc/${Number(pid)}/stat`, "utf8")));
     assert.equal(await here(Number(pid)), "ended");
   });
 

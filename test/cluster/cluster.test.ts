@@ -75,7 +75,7 @@ describe("embedded cluster, running", function () {
     assert.match(await resolve("kubernetes.default.svc.cluster.local"), /10\.96\.0\.1/);
     const began = Date.now();
     assert.match(await resolve("example.com"), /NXDOMAIN/);
-    assert.ok(Date.now() - began < 1_000);
+    assert.ok(Date.now() - began < 5_000);
     const { stdout } = await runIn("kiamlab-worker-2", "getent", ["hosts", "iam.amazonaws.com"]);
     assert.match(stdout, /10\.99\.0\.254/);
   });

@@ -6,12 +6,14 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { KubeConfig, KubernetesObjectApi } from "@kubernetes/client-node";
+import pRetry, { AbortError } from "p-retry";
+
+import { freePort } from "../support/freePort.js";
 
 const START_TIMEOUT_MS = 60_000;
 
@@ -44,20 +46,26 @@ export function findApiServer(): Binaries | undefined {
 }
 
 /**
- * Starts both and waits until the API answers. `stop` ends them and removes their data.
+ * Starts both and waits until the API answers. `stop` ends them and removes their data. Tried again
+ * where they end at once: a port that was free may have been taken meanwhile.
  *
  * @param controllers more of kube-controller-manager's, such as `daemonset-controller`
  */
-export async function startApiServer(
+export function startApiServer(
   binaries: Binaries,
   controllers: readonly string[] = [],
 ): Promise<ApiServer> {
+  return pRetry(() => tryToStart(binaries, controllers), { retries: 2, minTimeout: 0 });
+}
+
+async function tryToStart(binaries: Binaries, controllers: readonly string[]): Promise<ApiServer> {
   const directory = await mkdtemp(path.join(tmpdir(), "kiam-apiserver-test-"));
   const file = (name: string) => path.join(directory, name);
   const [client, peer, port] = [await freePort(), await freePort(), await freePort()];
   const children: ChildProcess[] = [];
   const start = (program: string, args: string[]) => {
-    const child = spawn(program, args, { stdio: "ignore" });
+    // Gone with the test's process, however that ends: a killed run stops nothing itself.
+    const child = spawn("setpriv", ["--pdeathsig", "KILL", program, ...args], { stdio: "ignore" });
     children.push(child);
     return child;
   };
@@ -69,7 +77,7 @@ export async function startApiServer(
 
   const etcdUrl = `http://127.0.0.1:${client}`;
   const peerUrl = `http://127.0.0.1:${peer}`;
-  start(binaries.etcd, [
+  const etcd = start(binaries.etcd, [
     ...["--data-dir", file("etcd"), "--unsafe-no-fsync", "--log-level", "error"],
     ...["--listen-client-urls", etcdUrl, "--advertise-client-urls", etcdUrl],
     ...["--listen-peer-urls", peerUrl, "--initial-advertise-peer-urls", peerUrl],
@@ -120,9 +128,11 @@ export async function startApiServer(
       ]);
       return { kubeconfig: file("kubeconfig"), config, objects, stop };
     }
-    if (server.exitCode !== null || Date.now() > deadline) {
+    const ended = [etcd, server].some(({ exitCode }) => exitCode !== null);
+    if (ended || Date.now() > deadline) {
       await stop();
-      throw new Error("kube-apiserver did not start", { cause: error });
+      const problem = new Error("kube-apiserver did not start", { cause: error });
+      throw ended ? problem : new AbortError(problem);
     }
     await sleep(200);
   }
@@ -132,16 +142,4 @@ async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode === null && child.signalCode === null && child.kill("SIGKILL")) {
     await new Promise((resolve) => child.once("exit", resolve));
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      const port = typeof address === "object" && address ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }

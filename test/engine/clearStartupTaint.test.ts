@@ -32,7 +32,7 @@ const selector = Object.entries(agentLabels)
   .join(",");
 
 describe("clearing the startup taint", function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let api: ApiServer;
   let core: CoreV1Api;
   let directory: string;
@@ -58,7 +58,7 @@ describe("clearing the startup taint", function () {
     kubeconfig = await kubeconfigOf(kiamNames.startupTaint);
     // The API server learns of permissions by watching them.
     await pWaitFor(async () => (await mayList("nodes")) && (await mayList("pods", "-n", "kiam")), {
-      timeout: 10_000,
+      timeout: 60_000,
     });
   });
 
@@ -138,7 +138,7 @@ describe("clearing the startup taint", function () {
     // The first may belong to a round that had begun already.
     for (let rounds = 0; rounds < 2; rounds++) {
       await rm(path.join(directory, "ready"), { force: true });
-      await pWaitFor(async () => (await probe("ready")) === 0, { timeout: 10_000 });
+      await pWaitFor(async () => (await probe("ready")) === 0, { timeout: 60_000 });
     }
   }
 
@@ -193,10 +193,10 @@ describe("clearing the startup taint", function () {
       await wholeRound();
       assert.deepEqual(await taintsOf(one), [kiamOnlyTaint.key, agentNotReadyTaint.key]);
       await setReady(agent, true);
-      await pWaitFor(async () => (await taintsOf(one)).length === 1, { timeout: 10_000 });
+      await pWaitFor(async () => (await taintsOf(one)).length === 1, { timeout: 60_000 });
       assert.deepEqual(await taintsOf(one), [kiamOnlyTaint.key]);
       assert.deepEqual(await taintsOf(other), [agentNotReadyTaint.key]);
-      await pWaitFor(() => said().includes(`${one}: kiam's agent is ready`), { timeout: 5000 });
+      await pWaitFor(() => said().includes(`${one}: kiam's agent is ready`), { timeout: 60_000 });
       assert.ok(!said().includes(other));
       assert.equal(complained(), "");
     });
@@ -211,7 +211,7 @@ describe("clearing the startup taint", function () {
     await makeNode("last", [agentNotReadyTaint]);
     await makeAgent("last", true);
     watch("dash");
-    await pWaitFor(async () => (await taintsOf("last")).length === 0, { timeout: 10_000 });
+    await pWaitFor(async () => (await taintsOf("last")).length === 0, { timeout: 60_000 });
     await wholeRound();
     assert.deepEqual(await taintsOf("going"), [agentNotReadyTaint.key]);
     assert.deepEqual(await taintsOf("strange"), [agentNotReadyTaint.key]);
@@ -227,7 +227,7 @@ describe("clearing the startup taint", function () {
     running.push(child);
     let complaint = "";
     child.stderr.on("data", (data: Buffer) => (complaint += data.toString()));
-    await pWaitFor(() => complaint.includes("refused"), { timeout: 10_000 });
+    await pWaitFor(() => complaint.includes("refused"), { timeout: 60_000 });
     const first = complaint.length;
     await new Promise((resolve) => setTimeout(resolve, 5000));
     assert.equal(complaint.length, first, "the same again is not said again");

@@ -29,7 +29,7 @@ async function kiamMigrate(args: string[], env: Record<string, string> = {}) {
 }
 
 describe("kiam-migrate's command line", function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
 
   it("teaches by --help, for itself and for each command", async () => {
     const { stdout, exitCode } = await kiamMigrate(["--help"]);

@@ -46,7 +46,7 @@ const target: Target = {
 };
 
 describe("gates about kiam-only nodes", function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   const kubeconfigBefore = process.env.KUBECONFIG;
   let api: ApiServer;
   let core: CoreV1Api;

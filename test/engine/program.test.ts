@@ -18,7 +18,7 @@ import { startClusterOfApis, type ClusterOfApis } from "./clusterOfApis.js";
  */
 
 describe("the program on the real engine", function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
   let cluster: ClusterOfApis;
   let open: ClusterOfApis["open"];
 

@@ -25,8 +25,6 @@ export interface AwsServer {
   /** host:port by listener. */
   at: Record<"plain" | "tls" | "metadata" | "control", string>;
   admin: Credentials;
-  /** Milliseconds from the start of the process until it listened. */
-  startedIn: number;
   iam(credentials: Credentials): IAMClient;
   sts(credentials: Credentials): STSClient;
   stop(): Promise<number | null>;
@@ -62,7 +60,6 @@ export async function startAws(python: string, nodes: object): Promise<AwsServer
     adminFile: file("admin.json"),
     decisions: file("decisions.jsonl"),
   });
-  const begun = performance.now();
   const server = spawn(command.file, command.args, { stdio: ["ignore", "pipe", "inherit"] });
   const ended = new Promise<number | null>((resolve) => server.once("exit", resolve));
   const first = await createInterface(server.stdout)[Symbol.asyncIterator]().next();
@@ -76,7 +73,6 @@ export async function startAws(python: string, nodes: object): Promise<AwsServer
     directory,
     at,
     admin,
-    startedIn: performance.now() - begun,
     iam: (credentials) => new IAMClient({ ...settings, credentials }),
     sts: (credentials) => new STSClient({ ...settings, credentials }),
     stop: async () => {

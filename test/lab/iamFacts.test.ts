@@ -57,11 +57,10 @@ const facts = exampleFacts({
   ],
 });
 
-describe("facts from IAM", function () {
-  this.timeout(15_000);
+describe("facts from IAM", () => {
   let aws: AwsServer;
   let iam: IAMClient;
-  const environment = { ...process.env };
+  const environment = process.env;
 
   before(async function () {
     const found = labPython();

@@ -132,13 +132,10 @@ describe("readRecords", () => {
     await assert.rejects(times(), /a\.jsonl: line 2 is not a record/);
   });
 
-  it("summarises 200,000 records within four seconds", async function () {
-    this.timeout(10_000);
+  it("summarises 200,000 records", async () => {
     const lines = Array.from({ length: 200_000 }, (_, at) => JSON.stringify(record(at * 100)));
     await write("a.jsonl", lines.join("\n"));
-    const begun = performance.now();
     assert.equal((await summarise(readRecords(directory))).requests, 200_000);
-    assert.ok(performance.now() - begun < 4000);
   });
 });
 

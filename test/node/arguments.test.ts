@@ -118,7 +118,6 @@ describe("node script, arguments", () => {
   ];
 
   it(`refuses what is wrong with them, in every shell (${refused.length} cases)`, function () {
-    this.timeout(30_000);
     needsCommands(this, ["dash"]);
     const shells = [["dash"], ["bash"], ["busybox", "sh"]].filter(
       ([command]) => findCommand(command ?? "") !== undefined,

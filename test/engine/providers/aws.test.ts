@@ -5,7 +5,7 @@
  * delays anything. The one delay tested is added by a proxy in front of it.
  */
 import { strict as assert } from "node:assert";
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createServer, request, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -16,16 +16,17 @@ import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 
 import { createStack, requireEngine, type TestStack } from "../engine.js";
+import { labPython } from "../../lab/awsServer.js";
+import { freePort } from "../../support/freePort.js";
 import { skipBecause } from "../../support/requirements.js";
 
-const PYTHON = process.env.KIAM_LAB_PYTHON ?? "python3";
 const NOT_YET =
   "<ErrorResponse><Error><Type>Sender</Type><Code>MalformedPolicyDocument</Code>" +
   '<Message>Invalid principal in policy: "AWS":"arn:aws:iam::123456789012:role/new"</Message>' +
   "</Error><RequestId>1</RequestId></ErrorResponse>";
 
 describe("stand-in: aws", function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let moto: ChildProcess | undefined;
   let proxy: Server | undefined;
   let iam: IAM;
@@ -34,16 +35,10 @@ describe("stand-in: aws", function () {
 
   before(async function () {
     const engine = requireEngine(this);
-    if (spawnSync(PYTHON, ["-c", "import moto.server"]).status !== 0) {
-      return skipBecause(this, "needs moto for Python (KIAM_LAB_PYTHON)");
-    }
-    const port = await new Promise<number>((resolve) => {
-      const probe = createServer().listen(0, "127.0.0.1", () => {
-        const { port } = probe.address() as AddressInfo;
-        probe.close(() => resolve(port));
-      });
-    });
-    moto = spawn(PYTHON, ["-m", "moto.server", "-H", "127.0.0.1", "-p", String(port)], {
+    const found = labPython();
+    if ("missing" in found) return skipBecause(this, found.missing);
+    const port = await freePort();
+    moto = spawn(found.python, ["-m", "moto.server", "-H", "127.0.0.1", "-p", String(port)], {
       stdio: "ignore",
     });
     proxy = createServer((incoming, answer) => {

@@ -14,7 +14,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { createStack, requireEngine, type TestStack } from "../engine.js";
 
 describe("stand-in: command, local", function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let test: TestStack;
   const log = () => path.join(test.directory, "log");
   const ran = async () => {

@@ -18,7 +18,7 @@ import { skipBecause } from "../../support/requirements.js";
 type Args = Partial<remote.CommandArgs>;
 
 describe("stand-in: command, remote", function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let target: Sshd;
   let bastion: Sshd;
   let test: TestStack;

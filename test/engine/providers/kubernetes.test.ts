@@ -21,7 +21,7 @@ const MERGE = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
 const PERMITTED = "iam.amazonaws.com/permitted";
 
 describe("stand-in: kubernetes", function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let api: ApiServer;
   let test: TestStack;
   let core: CoreV1Api;
@@ -41,7 +41,7 @@ describe("stand-in: kubernetes", function () {
       try {
         return await find();
       } catch (error) {
-        if (tries > 100) {
+        if (tries > 600) {
           throw error;
         }
         await sleep(100);
