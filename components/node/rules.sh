@@ -41,6 +41,9 @@ HTTP_TIME=3  # seconds for one health request
 # Seconds, for connections that are left after --wait: to catch a moment in which a client waits for
 # no answer, and then for all else.
 QUIET_TIME=10 CLOSE_PATIENCE=30
+# Milliseconds after an answer in which a client is closed rather than later, and how often that
+# moment is looked for; a look takes some 10 ms.
+JUST_ANSWERED=20 LOOKS=50
 
 # ---------------------------------------------------------------------------- words for people
 
@@ -1220,8 +1223,8 @@ milliseconds() {
 }
 
 # list_clients FILTER: who holds an established connection that fits it, the worker itself not
-# counted, as rows "STATE SECONDS LOCAL ADDRESS PORT" in $clients. SECONDS: since the last data in
-# either direction. STATE:
+# counted, as rows "STATE SINCE LOCAL ADDRESS PORT" in $clients. SINCE: milliseconds since the last
+# data in either direction. STATE:
 #   idle      no data for --idle seconds
 #   recent    data went to and fro more recently than that, or --idle was not given
 #   waiting   the client spoke last: its answer is still to come
@@ -1273,15 +1276,16 @@ add_client() {
     state=recent
   fi
   case $to$address$port in *[!0-9A-Fa-f:.]*) state=unnamed ;; esac
-  clients="$clients${clients:+$NEWLINE}$state $((since / 1000)) $to $address $port"
+  clients="$clients${clients:+$NEWLINE}$state $since $to $address $port"
 }
 
-# split_client ROW sets state seconds to address port.
+# split_client ROW sets state since to address port, and seconds: of since, the whole ones.
 split_client() {
   state=${1%% *} port=${1##* }
   address=${1% *} address=${address##* }
-  seconds=${1#* } to=${seconds#* }
-  seconds=${seconds%% *} to=${to%% *}
+  since=${1#* } to=${since#* }
+  since=${since%% *} to=${to%% *}
+  seconds=$((since / 1000))
 }
 
 bracketed() { case $1 in *:*) printf '[%s]' "$1" ;; *) printf %s "$1" ;; esac; }
@@ -1297,15 +1301,32 @@ may_close() {
   return 1
 }
 
+# look_at_one FILTER: list_clients for one connection. Where clients that are not idle are to be closed
+# too, this waits until the client has just been answered, which leaves the most time until it asks
+# again; not for one that has not asked for a second, and for no other longer than that takes.
+look_at_one() {
+  looks=0
+  while list_clients "$1"; do
+    if [ "$closing" != quiet ] || [ -z "$clients" ]; then return 0; fi
+    split_client "$clients"
+    if [ "$since" -ge 1000 ]; then return 0; fi
+    if [ "$state" = recent ] && [ "$since" -le "$JUST_ANSWERED" ]; then return 0; fi
+    looks=$((looks + 1))
+    [ "$looks" -lt "$LOOKS" ] || return 0
+  done
+  return 1
+}
+
 # Closes what may be closed. Each is looked at once more right before: what a client sends between the
-# look and the closing is lost, so as little time as can be must pass. What ss did not say to have closed is in $withstood: rows "ADDRESS PORT".
+# look and the closing is lost, so as little time as can be must pass. What ss did not say to have
+# closed is in $withstood: rows "ADDRESS PORT".
 close_clients() {
   withstood='' withstood_detail=''
   for client in $clients; do
     split_client "$client"
     may_close "$state" || continue
     this_one="src $(bracketed "$to") and dst $(bracketed "$address") and sport = :$kube2iam_port and dport = :$port"
-    list_clients "$this_one" || return 0
+    look_at_one "$this_one" || return 0
     may_close "${clients%% *}" || continue
     answer=$(ss -tnK state established "$this_one" 2>&1 </dev/null)
     case "$NEWLINE$answer" in

@@ -3,9 +3,9 @@
  * not, what the client sees of it, what the kernel remembers of it, and when nothing is closed at all.
  *
  * Real: TCP connections through the kernel's nat, the kernel's list of sockets and its SOCK_DESTROY,
- * ss. The kernel is told to forget sooner than it does by default. Not proven here: a request that is sent in the few milliseconds between looking and closing
- * (it would be reset); other clients than Node's; older versions of ss (socketList.test.ts reads
- * what those print).
+ * ss. The kernel is told to forget sooner than it does by default. Not proven here: a request that is
+ * sent in the few milliseconds between looking and closing (it would be reset); other clients than
+ * Node's; older versions of ss (socketList.test.ts reads what those print).
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -177,7 +177,7 @@ describe("node script, drain", function () {
   describe("told to close what is left", () => {
     it("closes a busy client between two requests, and costs it none", async () => {
       const client = await leftBehind();
-      const told = client.say(`keep ${path} 150 30`);
+      const told = client.say(`keep ${path} 400 30`);
       const { report } = await drain({ wait: 1, left: "close" });
       assert.equal(report.closed.length, 1);
       assert.deepEqual([report.kube2iamConnections, report.findings], [[], []]);

@@ -6,6 +6,9 @@
  * that ss prints so (drain.test.ts runs it), and that a connection called idle is one.
  */
 import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { needsCommands } from "../support/requirements.js";
 import { withFunctions } from "./scriptFunctions.js";
 import { shells } from "./worker.js";
@@ -99,6 +102,32 @@ const lists: { what: string; printed: string[]; rows: string[] }[] = [
   },
 ];
 
+const answered = (milliseconds: number) =>
+  `echo lastsnd:${milliseconds} lastrcv:${milliseconds + 1}`;
+const asked = (milliseconds: number) => `echo lastsnd:${milliseconds + 90} lastrcv:${milliseconds}`;
+
+/**
+ * Clients that are not idle, once all are to be closed that wait for no answer: what ss says of
+ * their one connection time after time, how often the script looks, and for how many whole seconds
+ * the one that it closes was idle.
+ */
+const asking: { what: string; times: string[]; looks: number; closed?: number }[] = [
+  {
+    what: "one that asks again and again right after an answer",
+    times: [answered(140), asked(4), answered(30), answered(12), asked(4)],
+    looks: 4,
+    closed: 0,
+  },
+  {
+    what: "one that is never seen just answered all the same",
+    times: [answered(500)],
+    looks: 50,
+    closed: 0,
+  },
+  { what: "one that asks now and then at once", times: [answered(1000)], looks: 1, closed: 1 },
+  { what: "not one that goes on waiting", times: [asked(100)], looks: 50 },
+];
+
 describe("node script, list of connections", () => {
   for (const shell of shells) {
     for (const { what, printed, rows } of lists) {
@@ -138,12 +167,43 @@ describe("node script, list of connections", () => {
           "  esac",
           "}",
           "own=10.0.0.1 idle_seconds=2 closing=idle memory=10 closed=''",
-          'clients="idle 2 10.0.0.1 10.244.1.5 1${NEWLINE}idle 2 10.0.0.1 10.244.1.5 2"',
+          'clients="idle 2900 10.0.0.1 10.244.1.5 1${NEWLINE}idle 2900 10.0.0.1 10.244.1.5 2"',
           "close_clients 2>/dev/null",
           'echo "$closed"',
         ].join("\n"),
       );
       assert.deepEqual(lines, ["10.244.1.5 2 2"]);
     });
+
+    for (const { what, times, looks, closed } of asking) {
+      it(`closes ${what} (${shell[0]})`, async function () {
+        needsCommands(this, shell.slice(0, 1));
+        const directory = await mkdtemp(join(tmpdir(), "kiam-sockets-"));
+        const cases = times.map(
+          (time, at) => `${at + 1 < times.length ? at + 1 : "*"}) ${time} ;;`,
+        );
+        const lines = withFunctions(
+          shell,
+          [
+            "ss() {",
+            `  if [ "$1" = -tnK ]; then echo '0 0 closed'; return; fi`,
+            `  echo >>${directory}/looks`,
+            `  printf '0 0 10.0.0.1:8181 10.244.1.5:1\\n rto:204 '`,
+            `  case $(($(wc -l <${directory}/looks))) in ${cases.join(" ")} esac`,
+            "}",
+            "own=10.0.0.1 idle_seconds=60 closing=quiet memory=10 closed=''",
+            'clients="recent 140 10.0.0.1 10.244.1.5 1"',
+            "close_clients 2>/dev/null",
+            'echo "$closed"',
+          ].join("\n"),
+        );
+        const looked = (await readFile(join(directory, "looks"), "utf8")).length;
+        await rm(directory, { recursive: true });
+        assert.deepEqual(
+          [looked, lines],
+          [looks, [closed === undefined ? "" : `10.244.1.5 1 ${closed}`]],
+        );
+      });
+    }
   }
 });
