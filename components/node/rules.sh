@@ -1301,9 +1301,9 @@ may_close() {
   return 1
 }
 
-# look_at_one FILTER: list_clients for one connection. Where clients that are not idle are to be closed
-# too, this waits until the client has just been answered, which leaves the most time until it asks
-# again; not for one that has not asked for a second, and for no other longer than that takes.
+# look_at_one FILTER: list_clients for one connection. While `quiet` ones are to be closed, it looks
+# until the client has just been answered, which leaves the most time until it asks again; $LOOKS times
+# at the most, and once where the client has been silent for a second.
 look_at_one() {
   looks=0
   while list_clients "$1"; do

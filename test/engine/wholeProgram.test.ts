@@ -3,11 +3,11 @@
  * would then take what was declared so far for all there is and delete the rest.
  */
 import { strict as assert } from "node:assert";
-import { createServer, connect, type AddressInfo } from "node:net";
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
 
 import { Client, connectivityState, credentials, status, type ServiceError } from "@grpc/grpc-js";
 import * as pulumi from "@pulumi/pulumi";
-import pWaitFor from "p-wait-for";
 
 import { engineConnectionOptions } from "../../automation/engineConnections.js";
 import { freePort } from "../support/freePort.js";
@@ -71,7 +71,7 @@ describe("the engine and a program of this process", function () {
         socket.pipe(onward).pipe(socket);
       }).listen(port, "127.0.0.1");
       leftOpen.push(proxy);
-      await pWaitFor(() => (proxy.address() as AddressInfo | null)?.port === port);
+      await once(proxy, "listening");
       call.request.setArgsList([`127.0.0.1:${port}`, ...others]);
       return run.call(this, call, callback);
     };
