@@ -2,7 +2,7 @@ import { execa } from "execa";
 
 import { enter } from "./cluster/namespaces.js";
 import { OPERATOR } from "./cluster/topology.js";
-import { CHECKOUT } from "./parts/context.js";
+import { CHECKOUT } from "./paths.js";
 
 /** What the other process sends back. */
 export type Outcome = { result: unknown } | { error: string };

@@ -14,13 +14,7 @@ export async function readNatRules(cluster: Cluster): Promise<Record<string, str
 }
 
 async function preroutingOf(worker: ClusterNode): Promise<string[]> {
-  const { stdout } = await runIn(worker.namespace, "iptables", [
-    "-w",
-    "-t",
-    "nat",
-    "-S",
-    "PREROUTING",
-  ]);
+  const { stdout } = await runIn(worker.name, "iptables", ["-w", "-t", "nat", "-S", "PREROUTING"]);
   return String(stdout)
     .split("\n")
     .filter((line) => line.startsWith("-A "));

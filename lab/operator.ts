@@ -11,7 +11,7 @@ import type { Cluster } from "./cluster/cluster.js";
 import { enter } from "./cluster/namespaces.js";
 import { OPERATOR } from "./cluster/topology.js";
 import { IMAGE_TAGS } from "./images/tags.js";
-import { CHECKOUT } from "./parts/context.js";
+import { CHECKOUT } from "./paths.js";
 import type { Parts } from "./parts/types.js";
 import { applicationRoles, nodeRoles, roleArn } from "./workload/roles.js";
 

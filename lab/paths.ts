@@ -1,5 +1,9 @@
+import { createHash } from "node:crypto";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+
+/** The checkout. */
+export const CHECKOUT = resolve(__dirname, "..");
 
 /**
  * Where the lab keeps what outlives one run: builds, images, Python environment.
@@ -12,11 +16,26 @@ export function cacheDirectory(env: NodeJS.ProcessEnv = process.env): string {
 
 /**
  * Where one running lab keeps everything it has: removed when the lab goes down.
- * `KIAM_LAB_DIR`, else `/var/lib/kube2iam-to-kiam-lab`. It must be on a file system that
- * overlayfs accepts as an upper layer, because the nodes' containers live there.
+ * `KIAM_LAB_DIR`, else a directory in /var/lib that belongs to this checkout alone. It must be on a
+ * file system that overlayfs accepts as an upper layer, because the nodes' containers live there.
+ *
+ * Every name that a lab takes on the machine derives from it (see {@link labName}), so that labs
+ * in different directories run side by side.
  */
 export function labDirectory(env: NodeJS.ProcessEnv = process.env): string {
-  return resolve(env.KIAM_LAB_DIR || "/var/lib/kube2iam-to-kiam-lab");
+  return resolve(env.KIAM_LAB_DIR || `/var/lib/kube2iam-to-kiam-lab-${shortDigest(CHECKOUT)}`);
+}
+
+/**
+ * What a lab's network namespaces, control groups and lock are named after: `kiamlab-` and a
+ * digest of its directory.
+ */
+export function labName(directory: string = labDirectory()): string {
+  return `kiamlab-${shortDigest(directory)}`;
+}
+
+function shortDigest(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 8);
 }
 
 /** The fixed places inside a lab directory that more than one part of the lab uses. */

@@ -4,12 +4,13 @@ import { createProgress, formatElapsed, type Progress } from "../automation/prog
 import { labAwsCommand } from "./aws/command.js";
 import { describeAccess } from "./cluster/access.js";
 import type { Cluster } from "./cluster/cluster.js";
-import { describeRunning, findRunningLab } from "./cluster/lock.js";
+import { describeRunning, findRunningLab, knownLabs } from "./cluster/lock.js";
 import { cleanLeftovers, startCluster, stopCluster } from "./cluster/start.js";
 import { buildImages, type BuiltImage } from "./images/images.js";
 import { inOperatorNetwork } from "./inOperatorNetwork.js";
 import { describeStackAccess } from "./operator.js";
 import { parseLabOptions, type LabOptions } from "./options.js";
+import { labDirectory } from "./paths.js";
 import { resolveParts } from "./parts/resolve.js";
 import { formatPartTable } from "./parts/table.js";
 import type { Parts } from "./parts/types.js";
@@ -59,11 +60,17 @@ function refuseWhereImpossible(): void {
 }
 
 async function takeDown(progress: Progress): Promise<number> {
-  if (findRunningLab() === undefined && !(await cleanLeftovers(progress))) {
-    progress.note("No cluster runs here, and none has left anything.");
-    return 0;
+  const own = findRunningLab();
+  if (own !== undefined) await progress.run("taking the cluster down", () => stopCluster());
+  const left = await cleanLeftovers(progress);
+  if (own === undefined && !left) {
+    progress.note(`No cluster runs in ${labDirectory()}, and none has left anything.`);
   }
-  await progress.run("taking the cluster down", () => stopCluster());
+  for (const { directory } of knownLabs()) {
+    progress.note(
+      `The cluster in ${directory} goes on. It is taken down by: KIAM_LAB_DIR=${directory} npm start -- --down`,
+    );
+  }
   return 0;
 }
 

@@ -9,18 +9,19 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import pWaitFor from "p-wait-for";
+import { labName } from "../paths.js";
 
 const ROOT = "/sys/fs/cgroup";
-/** Everything that runs in a pod of the lab is in a control group below this one. */
-const LAB_GROUP = "kiamlab";
 
 /**
  * Makes the control group that a node will see as the root, in every hierarchy: v1, v2, or both.
- * machine-init.sh puts it where the node looks.
+ * machine-init.sh puts it where the node looks. Everything that runs in a pod of a lab is below
+ * the group that has the lab's name.
  */
-export function createControlGroups(node: string): void {
+export function createControlGroups(directory: string, node: string): void {
+  const lab = labName(directory);
   for (const hierarchy of hierarchies()) {
-    for (const group of [join(hierarchy, LAB_GROUP), join(hierarchy, LAB_GROUP, node)]) {
+    for (const group of [join(hierarchy, lab), join(hierarchy, lab, node)]) {
       mkdirSync(group, { recursive: true });
       inherit(dirname(group), group);
     }
@@ -28,8 +29,8 @@ export function createControlGroups(node: string): void {
 }
 
 /** Removes a node's groups, or all of the lab's; their processes must have been killed. */
-export async function removeControlGroups(node = ""): Promise<void> {
-  const tops = hierarchies().map((hierarchy) => join(hierarchy, LAB_GROUP, node));
+export async function removeControlGroups(directory: string, node = ""): Promise<void> {
+  const tops = hierarchies().map((hierarchy) => join(hierarchy, labName(directory), node));
   let left: string[] = [];
   // A killed process holds its group until the kernel is done with it.
   await pWaitFor(() => (left = tops.filter((top) => !removeTree(top))).length === 0, {

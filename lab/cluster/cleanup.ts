@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { labPaths } from "../paths.js";
 import { removeControlGroups } from "./cgroups.js";
-import { deleteMember, listNamespaces, networkIdentity } from "./namespaces.js";
+import { knownLabs } from "./lock.js";
+import { deleteMember, listMembers, networkIdentity } from "./namespaces.js";
 import { isAlive, killUntilGone, withDescendants } from "./processes.js";
 import { recordedDaemons } from "./supervisor.js";
 import { VPC } from "./topology.js";
@@ -42,19 +43,22 @@ export async function claimDirectory(directory: string): Promise<void> {
 export async function removeLab(directory: string): Promise<void> {
   await killLab(directory);
   await unmountBelow(directory);
-  const namespaces = listNamespaces();
-  // Members first: their ends on the bridge go with them.
-  for (const name of namespaces.filter((each) => each !== VPC)) await deleteMember(name);
-  if (namespaces.includes(VPC)) await deleteMember(VPC);
-  await removeControlGroups();
-  await removeNamespaceDirectory();
+  const members = listMembers(directory);
+  // The VPC last: the others' ends on its bridge go with them.
+  for (const name of members.filter((each) => each !== VPC))
+    await deleteMember(name, { directory });
+  if (members.includes(VPC)) await deleteMember(VPC, { directory });
+  await removeControlGroups(directory);
+  await removeNamespaceDirectory(directory);
   await removeDirectory(directory);
 }
 
 async function killLab(directory: string): Promise<void> {
   const recorded = recordedDaemons(labPaths(directory)).filter(isAlive);
   await killUntilGone((all) => {
-    const networks = new Set(listNamespaces().map(networkIdentity));
+    const networks = new Set(
+      listMembers(directory).map((member) => networkIdentity(member, directory)),
+    );
     const roots = all.filter(
       (each) =>
         (each.network !== undefined && networks.has(each.network)) ||
@@ -77,10 +81,11 @@ function unescapeOctal(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, code: string) => String.fromCharCode(parseInt(code, 8)));
 }
 
-/** `ip netns add` makes this mount and never removes it. */
-async function removeNamespaceDirectory(): Promise<void> {
+/** `ip netns add` makes this mount and never removes it. A lab beside this one may need it next. */
+async function removeNamespaceDirectory(ofLab: string): Promise<void> {
   const directory = "/run/netns";
   if (!existsSync(directory) || (await readdir(directory)).length > 0) return;
+  if (knownLabs().some((lab) => lab.directory !== ofLab)) return;
   await execa("umount", [directory], { reject: false });
   await rmdir(directory).catch(() => undefined);
 }

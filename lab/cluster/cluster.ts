@@ -5,7 +5,7 @@ import { stopCluster } from "./start.js";
 import { keepLock } from "./lock.js";
 import { bootId, haltMachine, installBootScript, nodeDirectory } from "./machine.js";
 import { bootNode, type Description, writeDescription } from "./members.js";
-import { deleteMember, listNamespaces, replaceRoute, runIn } from "./namespaces.js";
+import { deleteMember, listMembers, replaceRoute, runIn } from "./namespaces.js";
 import * as nodes from "./node.js";
 import { Supervisor } from "./supervisor.js";
 import { type ClusterNode, OPERATOR, workerNode } from "./topology.js";
@@ -99,9 +99,9 @@ export class Cluster {
     }
     this.description.nodes.push(node);
     await writeDescription(this.paths, this.description);
-    const up = new Set(listNamespaces());
-    for (const other of this.nodes.filter((each) => each !== node && up.has(each.namespace))) {
-      await replaceRoute(other.namespace, node.podCidr, node.address);
+    const up = new Set(listMembers());
+    for (const other of this.nodes.filter((each) => each !== node && up.has(each.name))) {
+      await replaceRoute(other.name, node.podCidr, node.address);
     }
     await this.apply([nodes.nodeManifest(node, options)]);
     await this.boot(node);
@@ -138,7 +138,7 @@ export class Cluster {
     if (node.role === "master") throw new Error("the lab's only master cannot be stopped");
     this.supervisor.dismiss((daemon) => daemon.endsWith(`-${name}`));
     await haltMachine(this.paths, node);
-    await deleteMember(node.namespace, node.address);
+    await deleteMember(node.name, { address: node.address });
   }
 
   /** Waits until Kubernetes has these nodes Ready as they are now, not as before a reboot. */

@@ -64,10 +64,10 @@ export async function kubeconfigOf(paths: LabPaths, name: ControlPlaneIdentity):
 
 /** Starts etcd and the API server; the others wait until the API answers. */
 export function startApi(master: ClusterNode, supervisor: Supervisor): void {
-  const namespace = master.namespace;
+  const member = master.name;
   supervisor.start({
     name: "etcd",
-    namespace,
+    member,
     file: "/run/bin/etcd",
     args: [
       "--data-dir=/var/lib/etcd",
@@ -81,7 +81,7 @@ export function startApi(master: ClusterNode, supervisor: Supervisor): void {
   });
   supervisor.start({
     name: "kube-apiserver",
-    namespace,
+    member,
     file: "/run/bin/kube-apiserver",
     args: [
       "--etcd-servers=http://127.0.0.1:2379",
@@ -109,10 +109,10 @@ export function startApi(master: ClusterNode, supervisor: Supervisor): void {
 
 /** Starts what works through the API. */
 export function startControllers(master: ClusterNode, supervisor: Supervisor): void {
-  const namespace = master.namespace;
+  const member = master.name;
   supervisor.start({
     name: "kube-controller-manager",
-    namespace,
+    member,
     file: "/run/bin/kube-controller-manager",
     args: [
       "--kubeconfig=/etc/kubernetes/controller-manager.kubeconfig",
@@ -129,7 +129,7 @@ export function startControllers(master: ClusterNode, supervisor: Supervisor): v
   });
   supervisor.start({
     name: "kube-scheduler",
-    namespace,
+    member,
     file: "/run/bin/kube-scheduler",
     args: [
       "--kubeconfig=/etc/kubernetes/scheduler.kubeconfig",

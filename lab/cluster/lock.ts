@@ -1,9 +1,10 @@
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { labDirectory } from "../paths.js";
+import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { labDirectory, labName } from "../paths.js";
 import { identify, isAlive, type ProcessIdentity } from "./processes.js";
 
-/** One lab a machine, whatever its directory: its namespaces have fixed names. */
-const LOCK = "/run/kube2iam-to-kiam-lab.lock";
+/** One lab a directory: its names on the machine derive from it. */
+const LOCKS = "/run";
 
 /** What the lock says about the lab that holds it. */
 export interface LabLock {
@@ -15,37 +16,45 @@ export interface LabLock {
   readonly kept: boolean;
 }
 
-/** The lab that runs on this machine, its owner alive or kept on purpose; else undefined. */
-export function findRunningLab(): LabLock | undefined {
-  const lock = readLock();
-  return lock && (lock.kept || isAlive(lock.owner)) ? lock : undefined;
+/** The lab that runs in this directory, its owner alive or kept on purpose; else undefined. */
+export function findRunningLab(directory: string = labDirectory()): LabLock | undefined {
+  const lock = readLock(lockOf(directory));
+  return lock && isRunning(lock) ? lock : undefined;
 }
 
-/** What is left of a lab whose program was killed; undefined while one runs. */
-export function findAbandonedLab(): LabLock | undefined {
-  const lock = readLock();
-  return lock && !lock.kept && !isAlive(lock.owner) ? lock : undefined;
+/** Every lab of this machine that has a lock, in whatever directory, running or abandoned. */
+export function knownLabs(): LabLock[] {
+  return readdirSync(LOCKS)
+    .filter((name) => /^kiamlab-[0-9a-f]+\.lock$/.test(name))
+    .map((name) => readLock(join(LOCKS, name)))
+    .filter((lock) => lock !== undefined);
+}
+
+export function isRunning(lock: LabLock): boolean {
+  return lock.kept || isAlive(lock.owner);
 }
 
 /**
- * Takes the machine for a lab of this process.
- * @throws when a lab runs, saying whose and how to take it down
+ * Takes a directory for a lab of this process. What is left of one whose program was killed goes
+ * with the lock to the process that gets it.
+ * @throws when a lab runs there, saying whose and how to take it down
  */
 export function acquireLock(directory: string = labDirectory()): void {
+  const lock = lockOf(directory);
   const mine: LabLock = {
     owner: identify(process.pid),
     directory,
     startedAt: new Date().toISOString(),
     kept: false,
   };
-  const draft = `${LOCK}.${process.pid}`;
+  const draft = `${lock}.${process.pid}`;
   writeFileSync(draft, JSON.stringify(mine));
   try {
     // link fails where the name exists: of several that start at once, one gets it.
-    while (!tryLink(draft)) {
-      const running = findRunningLab();
-      if (running) throw new Error(describeRunning(running));
-      dropStale();
+    while (!tryLink(draft, lock)) {
+      const running = findRunningLab(directory);
+      if (running) throw new LabRunningError(running);
+      dropStale(lock);
     }
   } finally {
     rmSync(draft, { force: true });
@@ -53,49 +62,61 @@ export function acquireLock(directory: string = labDirectory()): void {
 }
 
 /** From now on the lab stays when this process ends. */
-export function keepLock(): void {
-  const lock = readLock();
+export function keepLock(directory: string = labDirectory()): void {
+  const lock = readLock(lockOf(directory));
   if (!lock) throw new Error("there is no lab to keep");
   replace({ ...lock, kept: true });
 }
 
-/** Makes this process the owner of a kept lab, or of an abandoned one's remains. */
-export function adoptLock(): void {
-  const lock = readLock();
+/** Makes this process the owner of a running lab, to take it down. */
+export function adoptLock(directory: string = labDirectory()): void {
+  const lock = readLock(lockOf(directory));
   if (lock) replace({ ...lock, owner: identify(process.pid), kept: false });
 }
 
-export function releaseLock(): void {
-  rmSync(LOCK, { force: true });
+export function releaseLock(directory: string = labDirectory()): void {
+  rmSync(lockOf(directory), { force: true });
+}
+
+/** A lab runs in that directory, and there can be one. */
+export class LabRunningError extends Error {
+  constructor(lock: LabLock) {
+    super(describeRunning(lock));
+  }
 }
 
 export function describeRunning(lock: LabLock): string {
   const who = isAlive(lock.owner) ? `process ${lock.owner.pid}` : "an earlier run that kept it";
   return (
-    `a lab already runs on this machine: started ${lock.startedAt} by ${who}, in ${lock.directory}. ` +
-    "There can be one at a time. Wait for it, or take it down with: npm start -- --down"
+    `a lab already runs in ${lock.directory}: started ${lock.startedAt} by ${who}. ` +
+    "There can be one in a directory. Wait for it, take it down with: npm start -- --down, " +
+    "or set KIAM_LAB_DIR to another directory to run one beside it"
   );
 }
 
-function readLock(): LabLock | undefined {
+function lockOf(directory: string): string {
+  return join(LOCKS, `${labName(directory)}.lock`);
+}
+
+function readLock(file: string): LabLock | undefined {
   try {
-    return JSON.parse(readFileSync(LOCK, "utf8")) as LabLock;
+    return JSON.parse(readFileSync(file, "utf8")) as LabLock;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new Error(`${LOCK} cannot be read; if no lab runs, remove it`, { cause: error });
+    throw new Error(`${file} cannot be read; if no lab runs, remove it`, { cause: error });
   }
 }
 
 function replace(lock: LabLock): void {
-  const draft = `${LOCK}.${process.pid}`;
+  const file = lockOf(lock.directory);
+  const draft = `${file}.${process.pid}`;
   writeFileSync(draft, JSON.stringify(lock));
-  renameSync(draft, LOCK);
+  renameSync(draft, file);
 }
 
-function tryLink(draft: string): boolean {
-  mkdirSync("/run", { recursive: true });
+function tryLink(draft: string, lock: string): boolean {
   try {
-    linkSync(draft, LOCK);
+    linkSync(draft, lock);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
@@ -104,15 +125,15 @@ function tryLink(draft: string): boolean {
 }
 
 /** Moves a dead owner's lock away; a live one that slipped in meanwhile goes back. */
-function dropStale(): void {
-  const aside = `${LOCK}.stale.${process.pid}`;
+function dropStale(lock: string): void {
+  const aside = `${lock}.stale.${process.pid}`;
   try {
-    renameSync(LOCK, aside);
+    renameSync(lock, aside);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
     throw error;
   }
   const moved = JSON.parse(readFileSync(aside, "utf8")) as LabLock;
-  if (moved.kept || isAlive(moved.owner)) linkSync(aside, LOCK);
+  if (isRunning(moved)) linkSync(aside, lock);
   rmSync(aside, { force: true });
 }

@@ -1,14 +1,14 @@
 #!/bin/sh
 # The first process of a node: gives it its own files, then stays. When it ends, the kernel ends
 # every process of the node. Runs in new network, mount, host name and process namespaces.
-#   machine-init.sh <name> <node's directory> <name=path of a binary>...
+#   machine-init.sh <name> <node's directory> <lab's control group> <name=path of a binary>...
 # /run, /etc, /var/lib, /var/log and some of /proc are the node's own afterwards; the rest is
 # the machine's. Nothing is written outside the node's directory. Executable files of the node's
 # own /etc/boot.d run last, as units before the kubelet would; the node has its address by then,
 # and not yet its bridge. One that fails keeps the node from booting.
 set -eu
-name=$1 home=$2
-shift 2
+name=$1 home=$2 lab=$3
+shift 3
 
 hostname "$name"
 mount --make-rprivate /
@@ -25,10 +25,10 @@ done
 # just be covered: runc takes the first that it finds in the list of mounts.
 root=/sys/fs/cgroup
 if [ -f "$root/cgroup.controllers" ]; then
-  mount --bind "$root/kiamlab/$name" "$home/cgroup"
+  mount --bind "$root/$lab/$name" "$home/cgroup"
 else
   mount -t tmpfs -o mode=0755 cgroup "$home/cgroup"
-  for group in "$root"/*/kiamlab/"$name"; do
+  for group in "$root"/*/"$lab"/"$name"; do
     hierarchy=${group#"$root"/}
     mkdir "$home/cgroup/${hierarchy%%/*}"
     mount --bind "$group" "$home/cgroup/${hierarchy%%/*}"

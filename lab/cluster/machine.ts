@@ -3,7 +3,7 @@ import { chmod, copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promise
 import { randomBytes, randomUUID } from "node:crypto";
 import { join } from "node:path";
 import pWaitFor from "p-wait-for";
-import { labPaths, type LabPaths } from "../paths.js";
+import { labName, labPaths, type LabPaths } from "../paths.js";
 import { createControlGroups, removeControlGroups } from "./cgroups.js";
 import {
   isAlive,
@@ -138,24 +138,25 @@ async function trustAwsCa(paths: LabPaths, node: ClusterNode): Promise<void> {
 }
 
 /**
- * Boots a node: a new boot id, an empty /run, its own mounts and processes, in the network
- * namespace that must already be there.
+ * Boots a node: a new boot id, an empty /run, its own mounts and processes.
+ * @param network path of its network namespace, which must already be there
  * @param binaries name → path; on the node they are /run/bin/<name>
  */
 export async function bootMachine(
   paths: LabPaths,
   node: ClusterNode,
+  network: string,
   binaries: Readonly<Record<string, string>>,
   supervisor: Supervisor,
 ): Promise<void> {
   const home = nodeDirectory(paths, node);
   await writeFile(bootIdFile(paths, node), `${randomUUID()}\n`);
-  createControlGroups(node.name);
+  createControlGroups(paths.directory, node.name);
   const unshare = supervisor.start({
     name: `machine-${node.name}`,
     file: "nsenter",
     args: [
-      `--net=/run/netns/${node.namespace}`,
+      `--net=${network}`,
       ...[
         "unshare",
         "--mount",
@@ -166,7 +167,7 @@ export async function bootMachine(
         "--propagation",
         "private",
       ],
-      ...["sh", join(__dirname, "machine-init.sh"), node.name, home],
+      ...["sh", join(__dirname, "machine-init.sh"), node.name, home, labName(paths.directory)],
       ...Object.entries(binaries).map(([name, path]) => `${name}=${path}`),
     ],
   });
@@ -205,6 +206,6 @@ export async function haltMachine(paths: LabPaths, node: ClusterNode): Promise<v
     );
     await killUntilGone((all) => all.filter((each) => members.has(each.pid)));
   }
-  await removeControlGroups(node.name);
+  await removeControlGroups(paths.directory, node.name);
   await rm(join(nodeDirectory(paths, node), "init.json"), { force: true });
 }

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import type { BuiltImage } from "../images/images.js";
 import type { LabPaths } from "../paths.js";
 import { bootMachine } from "./machine.js";
-import { createMember } from "./namespaces.js";
+import { createMember, namespacePath } from "./namespaces.js";
 import { hostKey, prepareNetwork, startRuntime } from "./node.js";
 import type { Supervisor } from "./supervisor.js";
 import type { ClusterNode } from "./topology.js";
@@ -29,8 +29,9 @@ export async function bootNode(
 ): Promise<void> {
   const others = description.nodes.filter((each) => each.name !== node.name);
   const routes = new Map(others.map((each) => [each.podCidr, each.address]));
-  await createMember(node.namespace, node.address, routes);
-  await bootMachine(paths, node, description.binaries, supervisor);
+  await createMember(node.name, node.address, routes);
+  const network = namespacePath(node.name, paths.directory);
+  await bootMachine(paths, node, network, description.binaries, supervisor);
   await prepareNetwork(node);
   startRuntime(node, supervisor);
 }

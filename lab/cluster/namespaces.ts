@@ -1,9 +1,14 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { execa, type Options, type ResultPromise } from "execa";
-import { labDirectory } from "../paths.js";
+import { labDirectory, labName, labPaths } from "../paths.js";
 import { machineInit } from "./machine.js";
-import { METADATA_ADDRESS, NAMESPACE_PREFIX, VPC, VPC_ADDRESS } from "./topology.js";
+import { METADATA_ADDRESS, VPC, VPC_ADDRESS } from "./topology.js";
+
+/*
+ * A lab's network has members: its nodes, {@link VPC} and the operator. Each has a network
+ * namespace; only this file knows what the machine calls it.
+ */
 
 const NETNS_DIRECTORY = "/run/netns";
 
@@ -14,50 +19,59 @@ const NODE_ENVIRONMENT = {
 };
 
 /**
- * Runs a command in one of the lab's namespaces: in the network namespace alone for
- * {@link VPC} and `kiamlab-operator`; on a node also with its own files, host name and
- * processes, and with a clean environment.
- * @param namespace a full name: `kiamlab-operator`, `kiamlab-worker-1` …
+ * Runs a command where a member of the lab is: in the network namespace alone for {@link VPC} and
+ * the operator; on a node also with its own files, host name and processes, and with a clean
+ * environment.
+ * @param member `operator`, `worker-1` …
  * @throws when the node is down, or (on await) when the command fails
  */
 export function runIn<T extends Options = Record<never, never>>(
-  namespace: string,
+  member: string,
   command: string,
   args: readonly string[] = [],
   options?: T,
 ): ResultPromise<T> {
-  const [file, ...rest] = [...enter(namespace), command, ...args];
-  const merged = { ...environmentOf(namespace), ...options } as unknown as T;
+  const [file, ...rest] = [...enter(member), command, ...args];
+  const merged = { ...environmentOf(member), ...options } as unknown as T;
   return execa<T>(file as string, rest, merged) as unknown as ResultPromise<T>;
 }
 
-/** The command line to put before another so that it runs in the namespace. */
-export function enter(namespace: string, directory: string = labDirectory()): string[] {
-  const node = nodeOf(namespace, directory);
-  if (!node) return ["nsenter", `--net=${NETNS_DIRECTORY}/${namespace}`, "--"];
-  const init = machineInit(directory, node);
-  if (!init) throw new Error(`${node} is down: nothing can be run on it until it is started`);
+/** The command line to put before another so that it runs where that member is. */
+export function enter(member: string, directory: string = labDirectory()): string[] {
+  if (!isNode(member, directory)) {
+    return ["nsenter", `--net=${namespacePath(member, directory)}`, "--"];
+  }
+  const init = machineInit(directory, member);
+  if (!init) throw new Error(`${member} is down: nothing can be run on it until it is started`);
   return ["nsenter", `--target=${init.pid}`, "--mount", "--uts", "--net", "--pid", "--"];
 }
 
-/** Options for processes in the namespace: a node's are cut off from the caller's environment. */
+/** Options for processes of a member: a node's are cut off from the caller's environment. */
 export function environmentOf(
-  namespace: string,
+  member: string,
   directory: string = labDirectory(),
 ): { extendEnv?: boolean; env?: Record<string, string> } {
-  return nodeOf(namespace, directory) ? { extendEnv: false, env: NODE_ENVIRONMENT } : {};
+  return isNode(member, directory) ? { extendEnv: false, env: NODE_ENVIRONMENT } : {};
 }
 
-/** The lab's network namespaces that exist on this machine now. */
-export function listNamespaces(): string[] {
+/** The members of a lab that have a network namespace on this machine now. */
+export function listMembers(directory: string = labDirectory()): string[] {
   if (!existsSync(NETNS_DIRECTORY)) return [];
-  return readdirSync(NETNS_DIRECTORY).filter((name) => name.startsWith(NAMESPACE_PREFIX));
+  const prefix = namespaceOf("", directory);
+  return readdirSync(NETNS_DIRECTORY)
+    .filter((name) => name.startsWith(prefix))
+    .map((name) => name.slice(prefix.length));
 }
 
-/** How /proc/<pid>/ns/net names the namespace; undefined when it is half made. */
-export function networkIdentity(namespace: string): string | undefined {
+/** Where a member's network namespace can be entered. */
+export function namespacePath(member: string, directory: string = labDirectory()): string {
+  return join(NETNS_DIRECTORY, namespaceOf(member, directory));
+}
+
+/** How /proc/<pid>/ns/net names a member's namespace; undefined when it is half made. */
+export function networkIdentity(member: string, directory: string): string | undefined {
   try {
-    return `net:[${statSync(join(NETNS_DIRECTORY, namespace)).ino}]`;
+    return `net:[${statSync(namespacePath(member, directory)).ino}]`;
   } catch {
     return undefined;
   }
@@ -65,7 +79,7 @@ export function networkIdentity(namespace: string): string | undefined {
 
 /** The network that stands for the VPC: one bridge, which also holds the metadata address. */
 export async function createVpc(): Promise<void> {
-  await execa("ip", ["netns", "add", VPC]);
+  await execa("ip", ["netns", "add", namespaceOf(VPC)]);
   await ipBatch(VPC, [
     "link set lo up",
     // Without an address of its own it takes a member's, and another when that one leaves.
@@ -81,17 +95,17 @@ export async function createVpc(): Promise<void> {
  * through the VPC, and `routes` (destination → next hop).
  */
 export async function createMember(
-  namespace: string,
+  member: string,
   address: string,
   routes: ReadonlyMap<string, string> = new Map(),
 ): Promise<void> {
-  await execa("ip", ["netns", "add", namespace]);
+  await execa("ip", ["netns", "add", namespaceOf(member)]);
   const port = portOf(address);
   await ipBatch(VPC, [
-    `link add ${port} type veth peer name eth0 netns ${namespace}`,
+    `link add ${port} type veth peer name eth0 netns ${namespaceOf(member)}`,
     `link set ${port} master br0 up`,
   ]);
-  await ipBatch(namespace, [
+  await ipBatch(member, [
     "link set lo up",
     `address add ${address}/24 dev eth0`,
     "link set eth0 up",
@@ -101,36 +115,41 @@ export async function createMember(
 }
 
 export async function replaceRoute(
-  namespace: string,
+  member: string,
   destination: string,
   hop: string,
 ): Promise<void> {
-  await ipBatch(namespace, [`route replace ${destination} via ${hop}`]);
+  await ipBatch(member, [`route replace ${destination} via ${hop}`]);
 }
 
 /**
  * Removes a member of the VPC. Its end on the bridge is removed by name: a process that still
  * holds the namespace would otherwise keep the address in use.
  */
-export async function deleteMember(namespace: string, address?: string): Promise<void> {
-  if (address && existsSync(join(NETNS_DIRECTORY, VPC))) {
-    await execa("ip", ["-n", VPC, "link", "delete", portOf(address)], { reject: false });
+export async function deleteMember(
+  member: string,
+  { address, directory = labDirectory() }: { address?: string; directory?: string } = {},
+): Promise<void> {
+  if (address && existsSync(namespacePath(VPC, directory))) {
+    const vpc = namespaceOf(VPC, directory);
+    await execa("ip", ["-n", vpc, "link", "delete", portOf(address)], { reject: false });
   }
-  if (existsSync(join(NETNS_DIRECTORY, namespace)))
-    await execa("ip", ["netns", "delete", namespace]);
+  if (existsSync(namespacePath(member, directory)))
+    await execa("ip", ["netns", "delete", namespaceOf(member, directory)]);
 }
 
 function portOf(address: string): string {
   return `port-${address.split(".").at(-1)}`;
 }
 
-async function ipBatch(namespace: string, lines: readonly string[]): Promise<void> {
-  await execa("ip", ["-n", namespace, "-batch", "-"], { input: lines.join("\n") + "\n" });
+async function ipBatch(member: string, lines: readonly string[]): Promise<void> {
+  await execa("ip", ["-n", namespaceOf(member), "-batch", "-"], { input: lines.join("\n") + "\n" });
 }
 
-function nodeOf(namespace: string, directory: string): string | undefined {
-  const name = namespace.slice(NAMESPACE_PREFIX.length);
-  return namespace.startsWith(NAMESPACE_PREFIX) && existsSync(join(directory, "nodes", name))
-    ? name
-    : undefined;
+function namespaceOf(member: string, directory: string = labDirectory()): string {
+  return `${labName(directory)}-${member}`;
+}
+
+function isNode(member: string, directory: string): boolean {
+  return existsSync(join(labPaths(directory).nodes, member));
 }

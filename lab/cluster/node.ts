@@ -66,7 +66,7 @@ export async function hostKey(paths: LabPaths, node: ClusterNode): Promise<strin
 
 /** Kernel settings of the node's own network namespace, as any Kubernetes node has them. */
 export async function prepareNetwork(node: ClusterNode): Promise<void> {
-  await runIn(node.namespace, "sysctl", [
+  await runIn(node.name, "sysctl", [
     "-qw",
     "net.ipv4.ip_forward=1",
     // Without it a pod's answer to another on the same bridge would bypass the Service's NAT.
@@ -74,21 +74,21 @@ export async function prepareNetwork(node: ClusterNode): Promise<void> {
   ]);
   // The CNI would make it with the first pod, but kube2iam does not start where its interface
   // does not exist, and it is on the host network. On a node in use it is there.
-  await runIn(node.namespace, "ip", ["link", "add", "cni0", "type", "bridge"]);
-  await runIn(node.namespace, "ip", ["link", "set", "cni0", "up"]);
+  await runIn(node.name, "ip", ["link", "add", "cni0", "type", "bridge"]);
+  await runIn(node.name, "ip", ["link", "set", "cni0", "up"]);
 }
 
 /** Starts containerd and sshd. They need no API. */
 export function startRuntime(node: ClusterNode, supervisor: Supervisor): void {
   supervisor.start({
     name: `containerd-${node.name}`,
-    namespace: node.namespace,
+    member: node.name,
     file: "containerd",
     args: ["--log-level", "warn"],
   });
   supervisor.start({
     name: `sshd-${node.name}`,
-    namespace: node.namespace,
+    member: node.name,
     file: "/usr/sbin/sshd",
     args: ["-D", "-e"],
   });
@@ -97,7 +97,7 @@ export function startRuntime(node: ClusterNode, supervisor: Supervisor): void {
 export async function waitForRuntime(node: ClusterNode, supervisor: Supervisor): Promise<void> {
   await supervisor.until(
     async () => {
-      await runIn(node.namespace, "ctr", ["version"]);
+      await runIn(node.name, "ctr", ["version"]);
       return undefined;
     },
     { timeoutMs: 30_000, blame: `containerd-${node.name}` },
@@ -112,7 +112,7 @@ export async function importImages(
   const args = ["--namespace", "k8s.io", "images", "import", "-"];
   for (const { tar, mastersOnly } of images) {
     if (mastersOnly && node.role !== "master") continue;
-    await runIn(node.namespace, "ctr", args, { inputFile: tar });
+    await runIn(node.name, "ctr", args, { inputFile: tar });
   }
 }
 
@@ -120,7 +120,7 @@ export async function importImages(
 export function startKubelet(node: ClusterNode, supervisor: Supervisor): void {
   supervisor.start({
     name: `kubelet-${node.name}`,
-    namespace: node.namespace,
+    member: node.name,
     file: "/run/bin/kubelet",
     args: [
       "--config=/etc/kubernetes/kubelet.yaml",
@@ -133,7 +133,7 @@ export function startKubelet(node: ClusterNode, supervisor: Supervisor): void {
   });
   supervisor.start({
     name: `kube-proxy-${node.name}`,
-    namespace: node.namespace,
+    member: node.name,
     file: "/run/bin/kube-proxy",
     args: ["--config=/etc/kubernetes/proxy.yaml", "-v=1"],
   });

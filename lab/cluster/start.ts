@@ -12,9 +12,17 @@ import { claimDirectory, removeLab } from "./cleanup.js";
 import { Cluster } from "./cluster.js";
 import { installControlPlane, startApi, startControllers } from "./control-plane.js";
 import { dnsManifests } from "./dns.js";
-import { acquireLock, adoptLock, findAbandonedLab, findRunningLab, releaseLock } from "./lock.js";
+import {
+  acquireLock,
+  adoptLock,
+  findRunningLab,
+  isRunning,
+  knownLabs,
+  LabRunningError,
+  releaseLock,
+} from "./lock.js";
 import { bootNode, type Description, writeDescription } from "./members.js";
-import { createMember, createVpc, listNamespaces } from "./namespaces.js";
+import { createMember, createVpc, listMembers } from "./namespaces.js";
 import * as nodes from "./node.js";
 import { createPki } from "./pki.js";
 import { type Daemon, Supervisor } from "./supervisor.js";
@@ -70,32 +78,55 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   }
 }
 
-/** The cluster that runs on this machine, whoever started it. */
+/** The cluster that runs in this lab's directory, whoever started it. */
 export async function openCluster(): Promise<Cluster> {
-  const lock = findRunningLab();
-  if (!lock) throw new Error("no lab runs on this machine");
-  const paths = labPaths(lock.directory);
-  if (!existsSync(paths.cluster)) throw new Error(`the lab in ${lock.directory} is not up yet`);
+  const paths = labPaths();
+  if (!findRunningLab()) throw new Error(`no lab runs in ${paths.directory}`);
+  if (!existsSync(paths.cluster)) throw new Error(`the lab in ${paths.directory} is not up yet`);
   return new Cluster(paths, JSON.parse(await readFile(paths.cluster, "utf8")) as Description);
 }
 
-/** Takes down the lab of this machine, whoever started it; fine when there is none. */
-export async function stopCluster(): Promise<void> {
-  const lock = findRunningLab() ?? findAbandonedLab();
-  if (lock) adoptLock();
-  else acquireLock();
-  await removeLab(lock?.directory ?? labDirectory());
-  releaseLock();
+/** Takes down the lab of a directory, whoever started it; fine when there is none. */
+export async function stopCluster(directory: string = labDirectory()): Promise<void> {
+  if (findRunningLab(directory)) adoptLock(directory);
+  else acquireLock(directory);
+  await takeDown(directory);
 }
 
-/** Removes what a killed run has left. Returns whether there was anything. Never a running lab. */
+/**
+ * Removes what killed runs have left, in whatever directory: the checkout that made it may be gone.
+ * Never a running lab. Returns whether there was anything.
+ */
 export async function cleanLeftovers(progress?: Progress): Promise<boolean> {
-  if (findRunningLab()) return false;
-  const abandoned = findAbandonedLab();
-  if (!abandoned && listNamespaces().length === 0) return false;
-  const work = () => stopCluster();
+  const abandoned = knownLabs()
+    .filter((lab) => !isRunning(lab))
+    .map((lab) => lab.directory);
+  const own = labDirectory();
+  // A lab of this directory that lost its lock, too: the machine's /run was emptied under it.
+  const stray = findRunningLab() === undefined && listMembers().length > 0;
+  const directories = new Set([...abandoned, ...(stray ? [own] : [])]);
+  const work = async () => {
+    for (const directory of directories) await stopUnlessTaken(directory);
+  };
+  if (directories.size === 0) return false;
   await (progress ? progress.run("removing what a killed run has left", work) : work());
   return true;
+}
+
+/** Of several that clean up at once, the one that gets the lock does it. */
+async function stopUnlessTaken(directory: string): Promise<void> {
+  try {
+    acquireLock(directory);
+  } catch (error) {
+    if (error instanceof LabRunningError) return;
+    throw error;
+  }
+  await takeDown(directory);
+}
+
+async function takeDown(directory: string): Promise<void> {
+  await removeLab(directory);
+  releaseLock(directory);
 }
 
 async function bringUp(
@@ -160,7 +191,7 @@ async function startAws(
   supervisor: Supervisor,
 ): Promise<void> {
   if (!options.awsCommand) return;
-  supervisor.start({ name: "aws", namespace: VPC, ...options.awsCommand(paths) });
+  supervisor.start({ name: "aws", member: VPC, ...options.awsCommand(paths) });
   await supervisor.until(
     () => {
       const listens = readFileSync(supervisor.logOf("aws"), "utf8").split("\n").some(isJsonObject);

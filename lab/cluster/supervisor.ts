@@ -12,8 +12,8 @@ export interface Daemon {
   readonly name: string;
   readonly file: string;
   readonly args?: readonly string[];
-  /** The lab's namespace to run it in; none: where the lab's own program runs. */
-  readonly namespace?: string;
+  /** The member of the lab to run it on; none: where the lab's own program runs. */
+  readonly member?: string;
   /** Added to the environment, which on a node is otherwise almost empty. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -38,10 +38,8 @@ export class Supervisor {
     mkdirSync(this.paths.logs, { recursive: true });
     mkdirSync(this.paths.processes, { recursive: true });
     const output = openSync(this.logOf(daemon.name), "a");
-    const prefix = daemon.namespace ? enter(daemon.namespace, this.paths.directory) : [];
-    const surroundings = daemon.namespace
-      ? environmentOf(daemon.namespace, this.paths.directory)
-      : {};
+    const prefix = daemon.member ? enter(daemon.member, this.paths.directory) : [];
+    const surroundings = daemon.member ? environmentOf(daemon.member, this.paths.directory) : {};
     const [file = "", ...args] = [...prefix, daemon.file, ...(daemon.args ?? [])];
     const state = { mayEnd: false };
     this.running.set(daemon.name, state);

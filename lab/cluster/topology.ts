@@ -1,9 +1,7 @@
-/** Namespaces of the lab begin with this; anything that does is the lab's to remove. */
-export const NAMESPACE_PREFIX = "kiamlab-";
 /** Where AWS answers: instance metadata, STS, EC2 and IAM. */
-export const VPC = "kiamlab-vpc";
+export const VPC = "vpc";
 /** Where an operator sits: engine, kubectl and ssh run here. */
-export const OPERATOR = "kiamlab-operator";
+export const OPERATOR = "operator";
 
 export const VPC_ADDRESS = "10.99.0.254";
 export const OPERATOR_ADDRESS = "10.99.0.253";
@@ -35,7 +33,6 @@ export interface ClusterNode {
   /** The node's own address, without prefix length. */
   readonly address: string;
   readonly podCidr: string;
-  readonly namespace: string;
 }
 
 export function masterNode(): ClusterNode {
@@ -63,6 +60,5 @@ function node(role: ClusterNode["role"], index: number, name: string): ClusterNo
     index,
     address: `10.99.0.${10 + index}`,
     podCidr: `10.244.${index}.0/24`,
-    namespace: NAMESPACE_PREFIX + name,
   };
 }

@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
-import { mkdir, readFile, readdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
+import pWaitFor from "p-wait-for";
 
 /**
  * Makes `target` (a file or a directory) unless it is there already. What `make` writes appears at
  * `target` in one step, when it is whole: a run that is killed leaves nothing that a later one takes
- * for finished.
+ * for finished. Where another run is making the same, its result is waited for.
  *
  * @param make writes to the path it is handed, in the same directory as `target`.
  * @returns `target`
@@ -17,6 +18,14 @@ export async function publish(
   const directory = dirname(target);
   await mkdir(directory, { recursive: true });
   await removeAbandoned(directory);
+  if (await exists(target)) return target;
+  return oneAtATime(`${target}.lock`, () => makeUnlessThere(target, make));
+}
+
+async function makeUnlessThere(
+  target: string,
+  make: (staging: string) => Promise<void>,
+): Promise<string> {
   if (await exists(target)) return target;
   const staging = `${target}.partial-${process.pid}`;
   await rm(staging, { recursive: true, force: true });
@@ -30,6 +39,29 @@ export async function publish(
     throw error;
   }
   return target;
+}
+
+/** Runs `work` once no other process holds that lock; the lock of a process that is gone counts for nothing. */
+async function oneAtATime<T>(lock: string, work: () => Promise<T>): Promise<T> {
+  await pWaitFor(
+    async () => {
+      try {
+        await writeFile(lock, String(process.pid), { flag: "wx" });
+        return true;
+      } catch (error) {
+        if (!isCode(error, "EEXIST")) throw error;
+      }
+      const holder = Number(await readFile(lock, "utf8").catch(() => ""));
+      if (holder > 0 && !isAlive(holder)) await rm(lock, { force: true });
+      return false;
+    },
+    { interval: 200 },
+  );
+  try {
+    return await work();
+  } finally {
+    await rm(lock, { force: true });
+  }
 }
 
 /** Removes what processes that are gone left half made. */

@@ -1,6 +1,7 @@
 import { join } from "node:path";
-import { CHECKOUT, type Context } from "./context.js";
+import { type Context } from "./context.js";
 import { buildGo } from "./goBuild.js";
+import { CHECKOUT } from "../paths.js";
 
 /** Builds the load client, the lab's measuring instrument: the path of a static binary. */
 export async function buildClient(context: Context): Promise<string> {

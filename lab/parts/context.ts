@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { z } from "zod";
 import type { Progress } from "../../automation/progress.js";
 import { messageOf } from "../../migration/messageOf.js";
+import { CHECKOUT } from "../paths.js";
 import { type GivenPart, type GivenParts, howToGive } from "./given.js";
 import type { Network } from "./network.js";
 import { type Found, type Source, Unavailable } from "./search.js";
@@ -14,9 +15,6 @@ export interface Context {
   network: Network;
   progress: Progress;
 }
-
-/** The checkout. */
-export const CHECKOUT = resolve(__dirname, "../..");
 
 /** Directory of a Go module below lab/parts. */
 export function partModule(name: string): string {

@@ -3,10 +3,11 @@ import { mkdir, stat, symlink } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { digest, exists, publish } from "./cache.js";
-import { CHECKOUT, type Context, givenSource, packageVersion, partModule } from "./context.js";
+import { type Context, givenSource, packageVersion, partModule } from "./context.js";
 import { type GoBuild, buildGo, isBuilt } from "./goBuild.js";
 import { type Found, type Source, Unavailable } from "./search.js";
 import { reportedVersion } from "./version.js";
+import { CHECKOUT } from "../paths.js";
 
 /** Where Pulumi keeps engines and plugins. */
 export function pulumiHome(environment: NodeJS.ProcessEnv = process.env): string {

@@ -2,9 +2,10 @@ import { execa } from "execa";
 import { join } from "node:path";
 import { IMAGE_TAGS } from "../images/tags.js";
 import { exists, publish } from "./cache.js";
-import { CHECKOUT, type Context, givenSource, goArchitecture } from "./context.js";
+import { type Context, givenSource, goArchitecture } from "./context.js";
 import { type GoBuild, buildGo } from "./goBuild.js";
 import { isImage, readImageTags } from "../images/savedImage.js";
+import { CHECKOUT } from "../paths.js";
 import type { Found, Source } from "./search.js";
 import { SKOPEO, ensureTools } from "./tools.js";
 

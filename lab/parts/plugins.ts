@@ -1,12 +1,13 @@
 import { execa } from "execa";
 import { join } from "node:path";
 import { exists } from "./cache.js";
-import { CHECKOUT, type Context, givenSource, packageVersion } from "./context.js";
+import { type Context, givenSource, packageVersion } from "./context.js";
 import { PULUMI_DOWNLOADS, pulumiHome } from "./engine.js";
 import { pluginVersion } from "./pluginInfo.js";
 import type { Found, Source } from "./search.js";
 import type { Plugin } from "./types.js";
 import { isExecutable } from "./version.js";
+import { CHECKOUT } from "../paths.js";
 
 /**
  * Where to look for a provider plugin, of the version of its npm package: named; official (where

@@ -2,9 +2,10 @@ import { execa } from "execa";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { digest, publish } from "./cache.js";
-import { CHECKOUT, type Context } from "./context.js";
+import { type Context } from "./context.js";
 import type { Found } from "./search.js";
 import { reportedVersion } from "./version.js";
+import { CHECKOUT } from "../paths.js";
 
 const REQUIREMENTS = join(CHECKOUT, "lab", "aws", "requirements.txt");
 /** Prints the version; fails where the module is missing that puts pip into a new environment. */

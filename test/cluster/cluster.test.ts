@@ -7,7 +7,7 @@ import pWaitFor from "p-wait-for";
 import { bootId } from "../../lab/cluster/machine.js";
 import type { Cluster } from "../../lab/cluster/cluster.js";
 import { findRunningLab } from "../../lab/cluster/lock.js";
-import { listNamespaces, runIn } from "../../lab/cluster/namespaces.js";
+import { listMembers, runIn } from "../../lab/cluster/namespaces.js";
 import {
   cleanLeftovers,
   type ClusterOptions,
@@ -18,7 +18,7 @@ import { METADATA_ADDRESS, OPERATOR, SSH_USER, VPC } from "../../lab/cluster/top
 import { buildImages } from "../../lab/images/images.js";
 import { IMAGE_TAGS } from "../../lab/images/tags.js";
 import { resolveParts } from "../../lab/parts/resolve.js";
-import { labDirectory } from "../../lab/paths.js";
+import { labDirectory, labName } from "../../lab/paths.js";
 import { silentProgress } from "../../automation/progress.js";
 import { needsRoot, skipBecause } from "../support/requirements.js";
 
@@ -56,9 +56,7 @@ describe("embedded cluster, running", function () {
   it("shows a node the pod's own address, and AWS the node's", async () => {
     const pod = await podOn("worker-1");
     assert.equal(
-      await callerSeen("kiamlab-worker-1", "10.99.0.11", 8881, () =>
-        connect(pod, "10.99.0.11", 8881),
-      ),
+      await callerSeen("worker-1", "10.99.0.11", 8881, () => connect(pod, "10.99.0.11", 8881)),
       await cluster.kubectl(["get", "pod", pod, "-o", "jsonpath={.status.podIP}"]),
     );
     assert.equal(
@@ -76,7 +74,7 @@ describe("embedded cluster, running", function () {
     const began = Date.now();
     assert.match(await resolve("example.com"), /NXDOMAIN/);
     assert.ok(Date.now() - began < 5_000);
-    const { stdout } = await runIn("kiamlab-worker-2", "getent", ["hosts", "iam.amazonaws.com"]);
+    const { stdout } = await runIn("worker-2", "getent", ["hosts", "iam.amazonaws.com"]);
     assert.match(stdout, /10\.99\.0\.254/);
   });
 
@@ -99,12 +97,12 @@ describe("embedded cluster, running", function () {
 
   it("gives host-network pods the node's nat table and certificates, and none of the machine's", async () => {
     const pod = await podOn("worker-1", "host");
-    await runIn("kiamlab-worker-1", "iptables", ["-t", "nat", "-N", "SEEN-FROM-A-POD"]);
+    await runIn("worker-1", "iptables", ["-t", "nat", "-N", "SEEN-FROM-A-POD"]);
     const seen = await cluster.kubectl(["exec", pod, "--", "ls", "/ssl/lab-aws-ca.crt"]);
     assert.equal(seen, "/ssl/lab-aws-ca.crt");
     const inPod = await cluster.kubectl(["exec", pod, "--", "iptables", "-t", "nat", "-S"]);
     assert.match(inPod, /SEEN-FROM-A-POD/);
-    const others = await runIn("kiamlab-worker-2", "iptables", ["-t", "nat", "-S"]);
+    const others = await runIn("worker-2", "iptables", ["-t", "nat", "-S"]);
     assert.doesNotMatch(others.stdout, /SEEN-FROM-A-POD/);
     assert.ok(!existsSync("/etc/ssl/certs/lab-aws-ca.crt"));
     assert.doesNotMatch(readFileSync("/etc/passwd", "utf8"), /\/run\/home\/ubuntu/);
@@ -114,14 +112,14 @@ describe("embedded cluster, running", function () {
   it("reboots a worker: new boot id, empty nat table, pods again", async () => {
     const worker = cluster.node("worker-2");
     const former = bootId(cluster.paths, worker);
-    await runIn(worker.namespace, "iptables", ["-t", "nat", "-N", "BEFORE-THE-REBOOT"]);
+    await runIn(worker.name, "iptables", ["-t", "nat", "-N", "BEFORE-THE-REBOOT"]);
     await cluster.stopNode(worker.name);
     await cluster.startNode(worker.name);
     await cluster.waitReady();
     const path = "jsonpath={.status.nodeInfo.bootID}";
     const reported = await cluster.kubectl(["get", "node", worker.name, "-o", path]);
     assert.notEqual(reported, former);
-    const { stdout } = await runIn(worker.namespace, "iptables", ["-t", "nat", "-S"]);
+    const { stdout } = await runIn(worker.name, "iptables", ["-t", "nat", "-S"]);
     assert.doesNotMatch(stdout, /BEFORE-THE-REBOOT/);
     const pod = await podOn(worker.name);
     await pWaitFor(async () => (await exec(pod, "echo back").catch(() => "")) === "back", {
@@ -141,12 +139,12 @@ describe("embedded cluster, running", function () {
   });
 
   it("says at once which daemon died, with the end of its log", async () => {
-    const scheduler = await runIn("kiamlab-master-1", "pidof", ["kube-scheduler"]);
+    const scheduler = await runIn("master-1", "pidof", ["kube-scheduler"]);
     const died = assert.rejects(
       cluster.guard(sleep(30_000, undefined, { ref: false })),
       /kube-scheduler ended by itself.*\n.*kube-scheduler\.log/,
     );
-    await runIn("kiamlab-master-1", "kill", ["-9", scheduler.stdout]);
+    await runIn("master-1", "kill", ["-9", scheduler.stdout]);
     await died;
   });
 
@@ -164,7 +162,7 @@ describe("embedded cluster, running", function () {
       ', progress: require("./automation/progress.ts").silentProgress}).catch',
     );
     const start = execa(process.execPath, ["-e", withProgress], { reject: false });
-    await pWaitFor(() => listNamespaces().includes("kiamlab-master-1"), { timeout: 20_000 });
+    await pWaitFor(() => listMembers().includes("master-1"), { timeout: 20_000 });
     await sleep(500);
     start.kill("SIGKILL");
     await start;
@@ -241,10 +239,12 @@ function remains(): string[] {
   const mounts = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
   const groups = existsSync("/sys/fs/cgroup") ? readdirSync("/sys/fs/cgroup") : [];
   return [
-    ...listNamespaces(),
+    ...listMembers(),
     ...(existsSync(labDirectory()) ? [labDirectory()] : []),
-    ...mounts.filter((line) => line.includes(labDirectory()) || line.includes("kiamlab")),
-    ...groups.map((group) => join("/sys/fs/cgroup", group, "kiamlab")).filter(existsSync),
+    ...mounts.filter((line) => line.includes(labDirectory()) || line.includes(labName())),
+    ...["", ...groups]
+      .map((group) => join("/sys/fs/cgroup", group, labName()))
+      .filter((group) => existsSync(group)),
     ...readdirSync("/proc")
       .filter((pid) => /^\d+$/.test(pid))
       .filter((pid) => commandLineOf(pid).includes(labDirectory())),

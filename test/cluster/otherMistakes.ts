@@ -5,7 +5,6 @@
 import type { KubernetesObject, V1DaemonSet } from "@kubernetes/client-node";
 
 import { runIn } from "../../lab/cluster/namespaces.js";
-import { NAMESPACE_PREFIX } from "../../lab/cluster/topology.js";
 import { applyObjects } from "../../lab/workload/apply.js";
 import { kube2iamName, kube2iamObjects } from "../../lab/workload/kube2iam.js";
 import { roleArn } from "../../lab/workload/roles.js";
@@ -81,12 +80,12 @@ export async function makeOtherMistakes(): Promise<void> {
   const { cluster } = await openLab();
   await applyObjects(await kubeConfig(), [...objects(), ...changedKube2iam()]);
   await waitReady(cluster, Object.keys(namespaces));
-  await runIn(`${NAMESPACE_PREFIX}worker-2`, "iptables", ["-I", ...noSsh]);
+  await runIn("worker-2", "iptables", ["-I", ...noSsh]);
 }
 
 export async function mendOtherMistakes(): Promise<void> {
   const { cluster } = await openLab();
-  await runIn(`${NAMESPACE_PREFIX}worker-2`, "iptables", ["-D", ...noSsh]);
+  await runIn("worker-2", "iptables", ["-D", ...noSsh]);
   await cluster.kubectl(["delete", "namespace", ...Object.keys(namespaces)]);
   await applyObjects(await kubeConfig(), kube2iamObjects({ workers: 2 }));
   const { namespace, name } = kube2iamName;

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import Table from "cli-table3";
 import { format, resolveConfig } from "prettier";
 
-import { CHECKOUT } from "../../lab/parts/context.js";
+import { CHECKOUT } from "../../lab/paths.js";
 import { messageOf } from "../../migration/messageOf.js";
 import type { Stage } from "../../migration/stages.js";
 import { tidyUp } from "./onWorker.js";

@@ -6,7 +6,6 @@ import pWaitFor from "p-wait-for";
 import { agentLabels, serverLabels } from "../../migration/kiamNames.js";
 import { AWS_CONTROL } from "../../lab/aws/command.js";
 import { runIn } from "../../lab/cluster/namespaces.js";
-import { NAMESPACE_PREFIX } from "../../lab/cluster/topology.js";
 import { workers, type Session } from "./session.js";
 
 export const hostIp: Record<string, string> = {
@@ -16,7 +15,7 @@ export const hostIp: Record<string, string> = {
 
 /** Runs a shell script on a node. @returns its standard output */
 export async function sh(node: string, script: string): Promise<string> {
-  return (await runIn(NAMESPACE_PREFIX + node, "sh", ["-c", script])).stdout;
+  return (await runIn(node, "sh", ["-c", script])).stdout;
 }
 
 /** The spec of a system's rule on a worker, with another backend-independent part where wanted. */
@@ -26,7 +25,7 @@ export function rule(worker: string, port: number): string {
 
 /** Ids of the processes on a node whose command line begins so, as the node numbers them. */
 export async function pids(node: string, commandLine: string): Promise<string[]> {
-  const { stdout } = await runIn(NAMESPACE_PREFIX + node, "pgrep", ["-f", `^${commandLine}`], {
+  const { stdout } = await runIn(node, "pgrep", ["-f", `^${commandLine}`], {
     reject: false,
   });
   return stdout.split("\n").filter((line) => line !== "");

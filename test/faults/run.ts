@@ -12,7 +12,7 @@ import { enter } from "../../lab/cluster/namespaces.js";
 import { startCluster } from "../../lab/cluster/start.js";
 import { OPERATOR } from "../../lab/cluster/topology.js";
 import { buildImages } from "../../lab/images/images.js";
-import { CHECKOUT } from "../../lab/parts/context.js";
+import { CHECKOUT } from "../../lab/paths.js";
 import { resolveParts } from "../../lab/parts/resolve.js";
 import { programsVariable, workers } from "./session.js";
 

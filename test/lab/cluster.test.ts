@@ -19,7 +19,7 @@ import {
   withDescendants,
 } from "../../lab/cluster/processes.js";
 import { AWS_NAMES, MAX_WORKERS, masterNode, workerNode } from "../../lab/cluster/topology.js";
-import { cacheDirectory, labDirectory, labPaths } from "../../lab/paths.js";
+import { cacheDirectory, labDirectory, labName, labPaths } from "../../lab/paths.js";
 import { skipBecause } from "../support/requirements.js";
 
 /*
@@ -49,7 +49,6 @@ describe("embedded cluster", () => {
         index: 3,
         address: "10.99.0.13",
         podCidr: "10.244.3.0/24",
-        namespace: "kiamlab-worker-3",
       });
     });
 
@@ -169,8 +168,14 @@ describe("embedded cluster", () => {
       assert.ok(!existsSync(labPaths(directory).kubeconfig));
     });
 
-    it("is where the environment says", () => {
-      assert.equal(labDirectory({}), "/var/lib/kube2iam-to-kiam-lab");
+    it("gives the lab its name on the machine", () => {
+      assert.equal(labName("/x"), labName("/x"));
+      assert.notEqual(labName("/x"), labName("/y"));
+      assert.match(labName(directory), /^kiamlab-[0-9a-f]{8}$/);
+    });
+
+    it("is where the environment says, else one of this checkout alone", () => {
+      assert.match(labDirectory({}), /^\/var\/lib\/kube2iam-to-kiam-lab-[0-9a-f]{8}$/);
       assert.equal(labDirectory({ KIAM_LAB_DIR: "/x/" }), "/x");
       assert.equal(cacheDirectory({ XDG_CACHE_HOME: "/c" }), "/c/kube2iam-to-kiam");
       assert.equal(cacheDirectory({ KIAM_LAB_CACHE: "/k" }), "/k");

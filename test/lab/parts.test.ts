@@ -168,6 +168,20 @@ describe("lab/parts: the cache", () => {
     assert.equal(await readFile(target, "utf8"), "first");
   });
 
+  it("has one of several runs make what all need, and the others wait for it", async () => {
+    const target = join(directory, "x");
+    // As a process that was killed while it made the same.
+    await writeFile(`${target}.lock`, "4194305");
+    let made = 0;
+    const make = async (staging: string) => {
+      made++;
+      await writeFile(staging, `made ${made} times`);
+    };
+    await Promise.all([1, 2, 3].map(() => publish(target, make)));
+    assert.equal(await readFile(target, "utf8"), "made 1 times");
+    assert.deepEqual(await readdir(directory), ["x"]);
+  });
+
   it("has a key that every piece changes and their order does not", () => {
     const key = digest({ a: "1", b: "2" });
     assert.equal(digest({ b: "2", a: "1" }), key);
