@@ -12,12 +12,17 @@ import { format, resolveConfig } from "prettier";
 import { CHECKOUT } from "../../lab/paths.js";
 import { messageOf } from "../../migration/messageOf.js";
 import type { Stage } from "../../migration/stages.js";
+import { stretchOf, type Scheduled } from "../support/faultSchedule.js";
+import type { Shard } from "../support/shard.js";
+import { readDurations, writeDurations } from "./durations.js";
 import { tidyUp } from "./onWorker.js";
 import { Session } from "./session.js";
 
 export interface Fault {
   /** Stage at which the cluster is in order when the fault begins. */
   at: Stage;
+  /** Stage at which it leaves the cluster, in order again; default: {@link Fault.at}. */
+  leaves?: Stage;
   /**
    * Why requests may fail while it lasts: the fault itself takes the only path away. Unset: not
    * one may. A wrong identity never may.
@@ -31,6 +36,8 @@ export interface Fault {
 
 interface Row {
   fault: string;
+  /** What it took with the move to where it begins. */
+  seconds: number;
   observed: string;
   requests: number;
   failed: number;
@@ -40,19 +47,33 @@ interface Row {
 }
 
 const rows: Row[] = [];
+const declared: (Fault & Scheduled)[] = [];
 let session: Promise<Session> | undefined;
 
+/** Declares a fault; {@link testFaults} makes a test of it. */
+export function fault(name: string, of: Fault): void {
+  declared.push({ leaves: of.at, ...of, name });
+}
+
 /**
- * Declares a fault test. One that fails is tried once more, because a machine that is short of
- * processor time lets any single request run into its limit; the table says so. A wrong identity
- * is never tried again.
+ * Makes a test of each fault that a shard has, in an order in which one begins where another has
+ * left the cluster.
  */
-export function fault(name: string, declared: Fault): void {
+export function testFaults(shard: Shard): void {
+  for (const each of stretchOf(declared, readDurations(), shard)) testFault(each);
+}
+
+/**
+ * A fault that fails is tried once more, because a machine that is short of processor time lets
+ * any single request run into its limit; the table says so. A wrong identity is never tried again.
+ */
+function testFault(of: Fault & Scheduled): void {
+  const { name } = of;
   let firstFailure: string | undefined;
   it(name, async function () {
     this.retries(1);
     try {
-      const row = await make(name, declared);
+      const row = await make(of);
       const again = `at the second try; the first: ${firstFailure}`;
       rows.push(
         firstFailure === undefined ? row : { ...row, observed: `${row.observed} (${again})` },
@@ -70,9 +91,11 @@ export function fault(name: string, declared: Fault): void {
 /** What must never happen, whatever the machine is short of. */
 class WrongIdentity extends Error {}
 
-async function make(name: string, { at, mayFail, setUp, run }: Fault): Promise<Row> {
+async function make(of: Fault & Scheduled): Promise<Row> {
+  const { name, at, leaves, mayFail, setUp, run } = of;
   session ??= Session.start();
   const lab = await session;
+  const began = Date.now();
   await lab.begin(at);
   let from = Date.now();
   let observed: string;
@@ -88,6 +111,7 @@ async function make(name: string, { at, mayFail, setUp, run }: Fault): Promise<R
     await tidyUp(lab);
     throw error;
   }
+  assert.equal(lab.stage, leaves, "the stage at which it leaves the cluster");
   await lab.everybodyServed(Date.now());
   const answers = await lab.answers(from, Date.now());
   const examples = answers.examples.join("\n");
@@ -96,6 +120,7 @@ async function make(name: string, { at, mayFail, setUp, run }: Fault): Promise<R
   if (mayFail === undefined) assert.equal(answers.failed, 0, `failed requests:\n${examples}`);
   return {
     fault: name,
+    seconds: Math.round((Date.now() - began) / 1000),
     observed,
     requests: answers.requests,
     failed: answers.failed,
@@ -108,7 +133,9 @@ async function make(name: string, { at, mayFail, setUp, run }: Fault): Promise<R
 after("the table of faults", async () => {
   if (rows.length === 0) return;
   console.log(`\n${asText()}`);
-  if (process.env.KIAM_FAULTS_DOC === "1") await writeDocument();
+  if (process.env.KIAM_FAULTS_DOC !== "1") return;
+  await writeDocument();
+  await writeDurations(Object.fromEntries(rows.map(({ fault, seconds }) => [fault, seconds])));
 });
 
 function cells(row: Row): string[] {

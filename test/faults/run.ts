@@ -1,7 +1,8 @@
 /*
- * `npm run test:faults [-- --grep NAME]`: boots the embedded cluster, makes it look like
- * production, and runs test/faults/*.test.ts where an operator would be, in the network that
- * reaches it. Everything after `--` is mocha's.
+ * `npm run test:faults [-- --shard 1/2] [--grep NAME]`: boots the embedded cluster, makes it look
+ * like production, and makes the faults where an operator would be, in the network that reaches
+ * it. A shard has a lab of its own, so that all shards can run at once. What is not about shards
+ * is mocha's.
  */
 import { execa } from "execa";
 
@@ -12,11 +13,14 @@ import { enter } from "../../lab/cluster/namespaces.js";
 import { startCluster } from "../../lab/cluster/start.js";
 import { OPERATOR } from "../../lab/cluster/topology.js";
 import { buildImages } from "../../lab/images/images.js";
-import { CHECKOUT } from "../../lab/paths.js";
+import { CHECKOUT, labDirectory } from "../../lab/paths.js";
 import { resolveParts } from "../../lab/parts/resolve.js";
+import { shardDirectory, takeShard } from "../support/shard.js";
 import { programsVariable, workers } from "./session.js";
 
-async function main(mochaArguments: string[]): Promise<number> {
+async function main(words: string[]): Promise<number> {
+  const { shard, rest: mochaArguments } = takeShard(words);
+  process.env.KIAM_LAB_DIR = shardDirectory(labDirectory(), shard);
   if (process.getuid?.() !== 0) {
     throw new Error("The fault tests need root: they boot the embedded cluster.");
   }
@@ -34,19 +38,20 @@ async function main(mochaArguments: string[]): Promise<number> {
   });
   // Not guarded: nodes go down in these tests.
   try {
-    const [file = "", ...words] = [
+    const [file = "", ...args] = [
       ...enter(OPERATOR),
       process.execPath,
       ...["--import", "tsx", require.resolve("mocha/bin/mocha.js")],
       ...["--reporter", "test/support/reporter.ts", "--timeout", "420000"],
       ...mochaArguments,
-      "test/faults/*.test.ts",
+      "test/faults/faults.test.ts",
     ];
-    const { exitCode } = await execa(file, words, {
+    const { exitCode } = await execa(file, args, {
       cwd: CHECKOUT,
       stdio: "inherit",
       reject: false,
       env: {
+        KIAM_FAULTS_SHARD: `${shard.index}/${shard.count}`,
         [programsVariable]: JSON.stringify({ engine: parts.engine, plugins: parts.plugins }),
       },
     });

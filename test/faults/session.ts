@@ -167,13 +167,22 @@ export class Session {
     return update;
   }
 
-  /** Sees to it that a fault begins with a cluster in order at a stage. */
+  /** The stage at which the last update that had to succeed has left the cluster. */
+  get stage(): Stage | undefined {
+    return this.reached;
+  }
+
+  /** Brings the cluster in order at a stage, so that a fault can begin. */
   async begin(stage: Stage): Promise<void> {
     if (this.settled !== stage) {
+      const fromRetire = this.reached === "retire" && stage !== "retire";
       const look = lookAtWorkers(parseSettings(await this.settings(stage)));
       const { failure } = await this.move(stage, {}, undefined, { look });
       if (failure === "") {
         await this.assertRules(stage);
+        this.reached = stage;
+        // As after mustReach: kube2iam's new pods have each worker looked at once more.
+        if (fromRetire) await this.mustReach(stage);
       } else {
         // What a fault before it has left may take two updates to mend, and a stack that one has
         // destroyed is another kiam-server for the roles that trusted it.
