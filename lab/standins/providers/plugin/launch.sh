@@ -9,5 +9,4 @@ shift
 root=$(CDPATH='' cd -- "$here/../../../.." && pwd -P)
 node=$root/node_modules/.bin/node
 [ -x "$node" ] || node=node
-exec "$node" --import "file://$root/node_modules/tsx/dist/loader.mjs" \
-  "$here/../$provider/main.ts" "$@"
+exec "$node" --require "$root/node_modules/tsx/dist/cjs/index.cjs" "$here/start.ts" "$provider" "$@"

@@ -1,0 +1,104 @@
+/**
+ * JSON on stdin, JSON on stdout, everything meant for people on stderr. Exit status 0: the gate
+ * is open. 1: it is not, and stderr says why. 2: called wrongly.
+ */
+import { text } from "node:stream/consumers";
+import { z } from "zod";
+
+import { messageOf } from "../migration/messageOf.js";
+import { cleanUpOnSignals } from "./cleanup.js";
+import { gateSchemas, type CheckedInput, type GateOutput, type GateVerb } from "./inputs.js";
+import { GateError } from "./problem.js";
+import { awaitDeletion } from "./verbs/awaitDeletion.js";
+import { captureKube2iam } from "./verbs/captureKube2iam.js";
+import { checkFallback } from "./verbs/checkFallback.js";
+import { checkRestore } from "./verbs/checkRestore.js";
+import { fallback } from "./verbs/fallback.js";
+import { forgetWorker } from "./verbs/forgetWorker.js";
+import { issueCertificates } from "./verbs/issueCertificates.js";
+import { keepKube2iamOff } from "./verbs/keepKube2iamOff.js";
+import { letKube2iamOn } from "./verbs/letKube2iamOn.js";
+import { neutralisePrestop } from "./verbs/neutralisePrestop.js";
+import { probeLive } from "./verbs/probeLive.js";
+import { probeShadow } from "./verbs/probeShadow.js";
+import { recheckWorker } from "./verbs/recheckWorker.js";
+import { rehearseUndo } from "./verbs/rehearseUndo.js";
+import { restoreKube2iam } from "./verbs/restoreKube2iam.js";
+import { retireKube2iam } from "./verbs/retireKube2iam.js";
+import { returnWorker } from "./verbs/returnWorker.js";
+import { verifyAgent } from "./verbs/verifyAgent.js";
+import { verifyServer } from "./verbs/verifyServer.js";
+
+type Gate<Verb extends GateVerb> = (input: CheckedInput<Verb>) => Promise<GateOutput<Verb>>;
+
+const gates: { [Verb in GateVerb]: Gate<Verb> } = {
+  "await-deletion": awaitDeletion,
+  "capture-kube2iam": captureKube2iam,
+  "check-fallback": checkFallback,
+  "check-restore": checkRestore,
+  fallback,
+  "forget-worker": forgetWorker,
+  "issue-certificates": issueCertificates,
+  "keep-kube2iam-off": keepKube2iamOff,
+  "let-kube2iam-on": letKube2iamOn,
+  "neutralise-prestop": neutralisePrestop,
+  "probe-live": probeLive,
+  "probe-shadow": probeShadow,
+  "recheck-worker": recheckWorker,
+  "rehearse-undo": rehearseUndo,
+  "restore-kube2iam": restoreKube2iam,
+  "retire-kube2iam": retireKube2iam,
+  "return-worker": returnWorker,
+  "verify-agent": verifyAgent,
+  "verify-server": verifyServer,
+};
+
+async function run<Verb extends GateVerb>(verb: Verb): Promise<void> {
+  const input = readInput(verb, await text(process.stdin));
+  process.stdout.write(`${JSON.stringify(await (gates[verb] as Gate<Verb>)(input))}\n`);
+}
+
+function readInput<Verb extends GateVerb>(verb: Verb, stdin: string): CheckedInput<Verb> {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(stdin);
+  } catch (error) {
+    throw new GateError(`${verb}: stdin is not JSON (${messageOf(error)})`);
+  }
+  const checked = gateSchemas[verb].input.safeParse(raw);
+  if (!checked.success) {
+    throw new GateError(`${verb}: the input does not fit\n${z.prettifyError(checked.error)}`);
+  }
+  return checked.data as CheckedInput<Verb>;
+}
+
+function usage(): string {
+  const lines = Object.entries(gateSchemas).map(
+    ([verb, { description }]) => `  ${verb.padEnd(20)}${description}`,
+  );
+  return `usage: gates/main.ts <verb> < input.json\n${lines.join("\n")}\n`;
+}
+
+function isVerb(word: string | undefined): word is GateVerb {
+  return word !== undefined && Object.hasOwn(gateSchemas, word);
+}
+
+export async function main(): Promise<void> {
+  const verb = process.argv[2];
+  if (!isVerb(verb)) {
+    process.stderr.write(usage());
+    process.exitCode = 2;
+    return;
+  }
+  cleanUpOnSignals();
+  try {
+    await run(verb);
+    process.exitCode = 0;
+  } catch (error) {
+    // A finding speaks for itself; anything else is a defect, and its stack helps to mend it.
+    const text =
+      error instanceof GateError ? error.message : ((error as Error).stack ?? String(error));
+    process.stderr.write(`${text}\n`);
+    process.exitCode = 1;
+  }
+}

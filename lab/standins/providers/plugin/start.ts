@@ -1,0 +1,10 @@
+/** Starts a provider stand-in as one file: `start.ts <provider> [arguments from the engine]`. */
+import { enableCompileCache } from "node:module";
+import { join } from "node:path";
+
+import { loadProgram } from "../../../../gates/bundle.js";
+
+enableCompileCache();
+// What is left is as the engine gave it.
+const [provider = ""] = process.argv.splice(2, 1);
+void loadProgram(join(__dirname, "..", provider, "main.ts"));
