@@ -11,8 +11,17 @@ export interface FileBackend {
   state: string;
 }
 
-/** Undefined for a stack of any other backend. */
-export async function fileBackend(stack: Stack): Promise<FileBackend | undefined> {
+const known = new WeakMap<Stack, Promise<FileBackend | undefined>>();
+
+/** Undefined for a stack of any other backend. Asked for once: an open stack stays where it is. */
+export function fileBackend(stack: Stack): Promise<FileBackend | undefined> {
+  const backend = known.get(stack) ?? findBackend(stack);
+  known.set(stack, backend);
+  backend.catch(() => known.delete(stack));
+  return backend;
+}
+
+async function findBackend(stack: Stack): Promise<FileBackend | undefined> {
   const [{ url }, { name: project }] = await Promise.all([
     stack.workspace.whoAmI(),
     stack.workspace.projectSettings(),

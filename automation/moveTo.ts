@@ -1,5 +1,6 @@
 import {
   ConcurrentUpdateError,
+  type ConfigValue,
   type EngineEvent,
   type OpMap,
   type Stack,
@@ -46,7 +47,7 @@ export async function moveTo(stack: Stack, stage: Stage, options: MoveOptions): 
   return exclusively(stack, options, () =>
     withStage(stack, stage, () =>
       run(stage, options, (control) =>
-        withWholeProgram(stack, (program) => stack.up({ ...control, program })),
+        withWholeProgram(stack, (program) => withoutSummary(stack).up({ ...control, program })),
       ),
     ),
   );
@@ -55,7 +56,7 @@ export async function moveTo(stack: Stack, stage: Stage, options: MoveOptions): 
 /** Takes everything away again, the way back included (`pulumi destroy`). Throws as moveTo does. */
 export async function destroyAll(stack: Stack, options: MoveOptions): Promise<Move> {
   return exclusively(stack, options, () =>
-    run(undefined, options, (control) => stack.destroy(control)),
+    run(undefined, options, (control) => withoutSummary(stack).destroy(control)),
   );
 }
 
@@ -107,8 +108,8 @@ async function exclusively<T>(
 
 /** Sets the stage for an update; one that never began leaves the former. */
 async function withStage<T>(stack: Stack, stage: Stage, update: () => Promise<T>): Promise<T> {
-  const former = (await stack.getAllConfig())[`${await projectOf(stack)}:stage`];
-  await stack.setConfig("stage", { value: stage });
+  const former = await stageOf(stack);
+  if (former?.value !== stage) await stack.setConfig("stage", { value: stage });
   try {
     return await update();
   } catch (error) {
@@ -120,8 +121,25 @@ async function withStage<T>(stack: Stack, stage: Stage, update: () => Promise<T>
   }
 }
 
-async function projectOf(stack: Stack): Promise<string> {
-  return (await stack.workspace.projectSettings()).name;
+async function stageOf(stack: Stack): Promise<ConfigValue | undefined> {
+  try {
+    return await stack.getConfig("stage");
+  } catch {
+    // Not set, or something is wrong: all of the configuration tells these apart, and takes longer.
+    const { name } = await stack.workspace.projectSettings();
+    return (await stack.getAllConfig())[`${name}:stage`];
+  }
+}
+
+/**
+ * For an update whose outputs and summary nobody reads: the SDK would run Pulumi's command line
+ * three more times for them, and each takes half a second.
+ */
+function withoutSummary(stack: Stack): Stack {
+  return Object.create(stack, {
+    outputs: { value: () => Promise.resolve({}) },
+    info: { value: () => Promise.resolve(undefined) },
+  }) as Stack;
 }
 
 async function run(

@@ -16,6 +16,7 @@ import { ownedLabel, ownedValue } from "../migration/clusterFacts.js";
 import { apiMessage, isNotFound, kubeConfig, listAll } from "../migration/kubernetesApi.js";
 import { messageOf } from "../migration/messageOf.js";
 import { exec, type ExecOptions, type ExecResult } from "./exec.js";
+import { PodChanges } from "./podChanges.js";
 import { GateError } from "./problem.js";
 
 /** The namespace and name of an object. */
@@ -179,6 +180,11 @@ export class Cluster {
         this.core.readNamespacedPod({ namespace, name }),
       ),
     );
+  }
+
+  /** Tells when that pod may have changed; stop it in the end. */
+  async changesOf(pod: ObjectName): Promise<PodChanges> {
+    return PodChanges.of(this.config, pod);
   }
 
   async createPod(namespace: string, body: V1Pod): Promise<V1Pod> {

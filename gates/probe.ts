@@ -48,19 +48,36 @@ export async function runProbe(
 }
 
 async function waitForEnd(cluster: Cluster, created: V1Pod, seconds: number): Promise<V1Pod> {
-  const look = await waitFor<V1Pod, V1Pod | undefined>(
-    Deadline.after(seconds + startSeconds),
-    async () => {
-      const pod = await cluster.pod(nameOf(created));
-      if (pod === undefined) {
-        throw new GateError(`The ${describePod(created)} was deleted before it ended`);
-      }
-      const { phase } = pod.status ?? {};
-      if (phase === "Succeeded" || phase === "Failed") return { done: pod };
-      return { pending: pod };
-    },
+  const changes = await cluster.changesOf(nameOf(created));
+  try {
+    const look = await waitFor<V1Pod, V1Pod | undefined>(
+      Deadline.after(seconds + startSeconds),
+      async () => {
+        const pod = await cluster.pod(nameOf(created));
+        if (pod === undefined) {
+          throw new GateError(`The ${describePod(created)} was deleted before it ended`);
+        }
+        return hasEnded(pod) ? { done: pod } : { pending: pod };
+      },
+      changes,
+    );
+    return "done" in look ? look.done : (look.pending ?? created);
+  } finally {
+    changes.stop();
+  }
+}
+
+/**
+ * By its container, which is never started again: the pod's phase follows a second later, once
+ * the kubelet has taken its network down.
+ */
+function hasEnded({ status }: V1Pod): boolean {
+  const container = status?.containerStatuses?.[0]?.state;
+  return (
+    container?.terminated !== undefined ||
+    status?.phase === "Succeeded" ||
+    status?.phase === "Failed"
   );
-  return "done" in look ? look.done : (look.pending ?? created);
 }
 
 async function judge(

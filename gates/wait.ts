@@ -1,7 +1,7 @@
-import pWaitFor from "p-wait-for";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** Milliseconds between two looks at something. */
-const interval = 400;
+export const interval = 400;
 
 /** A moment in time after which waiting ends. */
 export class Deadline {
@@ -29,20 +29,26 @@ export class Deadline {
 /** What a look found: it is as wanted, with a value; or not yet, and why. */
 export type Look<T, Pending> = { done: T } | { pending: Pending };
 
+/** Tells when it is worth while to look again. */
+export interface Changes {
+  /** Resolves with the next change, or soon in any case. */
+  next(): Promise<void>;
+}
+
 /**
  * Looks again and again until it is as wanted or the deadline has passed; looks at least once.
  * Whoever calls decides what a passed deadline means, so that the last reason is not lost.
+ *
+ * @param pause milliseconds between two looks, or what says when to look again
  */
 export async function waitFor<T, Pending>(
   deadline: Deadline,
   look: () => Promise<Look<T, Pending>>,
-  every = interval,
+  pause: number | Changes = interval,
 ): Promise<Look<T, Pending>> {
-  return pWaitFor<Look<T, Pending>>(
-    async () => {
-      const seen = await look();
-      return "done" in seen || deadline.passed ? pWaitFor.resolveWith(seen) : false;
-    },
-    { interval: every },
-  );
+  for (;;) {
+    const seen = await look();
+    if ("done" in seen || deadline.passed) return seen;
+    await (typeof pause === "number" ? sleep(pause) : pause.next());
+  }
 }
