@@ -1,6 +1,6 @@
 /** The records that the load clients write (see lab/client), read back line by line. */
 import { createReadStream, existsSync } from "node:fs";
-import { readdir } from "node:fs/promises";
+import { open, readdir } from "node:fs/promises";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import type { LabPaths } from "../paths.js";
@@ -40,7 +40,7 @@ export interface RequestRecord {
 /** The records of every node of the lab; a node that has none yet is passed over. */
 export async function* readLabRecords(paths: LabPaths): AsyncGenerator<RequestRecord> {
   for (const node of await readdir(paths.nodes)) {
-    const directory = path.join(paths.nodes, node, "var-lib", path.basename(RECORDS_ON_NODE));
+    const directory = recordsOf(paths, node);
     if (existsSync(directory)) yield* readRecords(directory);
   }
 }
@@ -65,6 +65,67 @@ export async function* readRecords(directory: string): AsyncGenerator<RequestRec
       else broken = number;
     }
   }
+}
+
+/**
+ * Reads the records of the lab on while they are written: each time only what is new, and keeps no
+ * more of them than somebody wants to look back at.
+ */
+export class RecordsAsTheyCome {
+  /** Of each file, how far it was read (to the end of a whole line), and what is kept of it. */
+  private files = new Map<string, { readTo: number; kept: RequestRecord[] }>();
+
+  constructor(private readonly paths: LabPaths) {}
+
+  /** What is kept and what is new; those of one client in the order of time. None of nodes that left. */
+  async read(): Promise<RequestRecord[]> {
+    const present: typeof this.files = new Map();
+    for (const node of await readdir(this.paths.nodes)) {
+      const directory = recordsOf(this.paths, node);
+      const names = await readdir(directory).catch(() => []);
+      for (const name of names.filter((one) => one.endsWith(".jsonl")).sort()) {
+        const file = path.join(directory, name);
+        present.set(file, await readOn(file, this.files.get(file)));
+      }
+    }
+    this.files = present;
+    return [...present.values()].flatMap(({ kept }) => kept);
+  }
+
+  /** Forgets what ended before a moment (milliseconds since the epoch). */
+  forgetBefore(moment: number): void {
+    for (const file of this.files.values()) {
+      file.kept = file.kept.filter(
+        (record) => Date.parse(record.time) + record.durationMs >= moment,
+      );
+    }
+  }
+}
+
+async function readOn(
+  file: string,
+  { readTo, kept }: { readTo: number; kept: RequestRecord[] } = { readTo: 0, kept: [] },
+): Promise<{ readTo: number; kept: RequestRecord[] }> {
+  const handle = await open(file);
+  try {
+    const { size } = await handle.stat();
+    if (size <= readTo) return { readTo, kept };
+    const { buffer } = await handle.read(Buffer.alloc(size - readTo), 0, size - readTo, readTo);
+    const whole = buffer.lastIndexOf("\n") + 1;
+    const lines = buffer.toString("utf8", 0, whole).split("\n").slice(0, -1);
+    const found = lines.map((line) => {
+      const record = parse(line);
+      if (record === undefined) throw new Error(`${file}: this line is not a record: ${line}`);
+      return record;
+    });
+    return { readTo: readTo + whole, kept: [...kept, ...found] };
+  } finally {
+    await handle.close();
+  }
+}
+
+function recordsOf(paths: LabPaths, node: string): string {
+  return path.join(paths.nodes, node, "var-lib", path.basename(RECORDS_ON_NODE));
 }
 
 function parse(line: string): RequestRecord | undefined {

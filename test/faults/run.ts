@@ -42,7 +42,7 @@ async function main(words: string[]): Promise<number> {
       ...enter(OPERATOR),
       process.execPath,
       ...["--import", "tsx", require.resolve("mocha/bin/mocha.js")],
-      ...["--reporter", "test/support/reporter.ts", "--timeout", "420000"],
+      ...["--fail-zero", "--reporter", "test/support/reporter.ts", "--timeout", "420000"],
       ...mochaArguments,
       "test/faults/faults.test.ts",
     ];

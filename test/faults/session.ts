@@ -20,7 +20,7 @@ import { labSettings, labStack, operatorEnvironment } from "../../lab/operator.j
 import type { Parts } from "../../lab/parts/types.js";
 import { deployWorkload } from "../../lab/workload/applications.js";
 import { deployKube2iam } from "../../lab/workload/kube2iam.js";
-import { readLabRecords } from "../../lab/workload/records.js";
+import { RecordsAsTheyCome } from "../../lab/workload/records.js";
 import { applicationRoles, roleArn, seedRoles } from "../../lab/workload/roles.js";
 import { summarise, type Tally } from "../../lab/workload/summary.js";
 import { addTrust } from "../../lab/workload/trust.js";
@@ -67,6 +67,7 @@ export class Session {
     readonly core: CoreV1Api,
     readonly programs: Pick<Parts, "engine" | "plugins">,
     readonly environment: Record<string, string>,
+    private readonly records: RecordsAsTheyCome,
   ) {}
 
   /** The cluster as production looks before the migration, under load. */
@@ -82,6 +83,7 @@ export class Session {
       kube.makeApiClient(CoreV1Api),
       JSON.parse(programs) as Pick<Parts, "engine" | "plugins">,
       environment,
+      new RecordsAsTheyCome(cluster.paths),
     );
     const iam = await adminIam(cluster.paths);
     await seedRoles(iam);
@@ -214,12 +216,11 @@ export class Session {
 
   /** Waits until every application's client on the cluster has had a good answer since a moment. */
   async everybodyServed(since: number, seconds = 60): Promise<void> {
-    const { paths } = await openCluster();
     let silent: string[] = [];
     await pWaitFor(
       async () => {
         const good = new Set<string>();
-        for await (const record of readLabRecords(paths)) {
+        for (const record of await this.records.read()) {
           if (record.kind === "ok" && Date.parse(record.time) >= since) {
             good.add(`${record.namespace}/${record.pod} (${record.mode})`);
           }
@@ -233,19 +234,21 @@ export class Session {
 
   /** What the applications were answered in a stretch of time. */
   async answers(from: number, to: number): Promise<Tally & { examples: string[] }> {
-    const { paths } = await openCluster();
-    const { windows } = await summarise(readLabRecords(paths), {
+    const records = await this.records.read();
+    const { windows } = await summarise(records, {
       windows: [{ name: "fault", from, to }],
       until: to,
     });
     const [tally] = windows;
     assert.ok(tally !== undefined);
     const examples: string[] = [];
-    for await (const record of readLabRecords(paths)) {
+    for (const record of records) {
       const at = Date.parse(record.time);
       if (at < from || at >= to || !["failed", "wrong"].includes(record.kind)) continue;
       if (examples.length < 10) examples.push(JSON.stringify(record));
     }
+    // Of what was before, nothing is asked again but when each client was last served.
+    this.records.forgetBefore(to - 60_000);
     return { ...tally, examples };
   }
 

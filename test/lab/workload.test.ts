@@ -1,13 +1,14 @@
 /** The applications' manifests, the records and their summary: all pure but for a scratch directory. */
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import type { V1DaemonSet } from "@kubernetes/client-node";
 import { modes, workloadObjects } from "../../lab/workload/applications.js";
 import { rolledOut } from "../../lab/workload/apply.js";
 import { kube2iamObjects } from "../../lab/workload/kube2iam.js";
-import { readRecords, type RequestRecord } from "../../lab/workload/records.js";
+import { RecordsAsTheyCome, readRecords, type RequestRecord } from "../../lab/workload/records.js";
+import { labPaths } from "../../lab/paths.js";
 import { summarise } from "../../lab/workload/summary.js";
 
 const start = Date.parse("2026-01-01T00:00:00Z");
@@ -203,5 +204,51 @@ describe("the cluster before the migration", () => {
     assert.ok(!rolledOut(set(1, 3, 3), 3), "an older generation");
     assert.ok(!rolledOut(set(2, 3, 2), 3), "one not ready");
     assert.ok(!rolledOut(set(2, 2, 2), 3), "a worker has not joined");
+  });
+});
+
+describe("records as they come", () => {
+  let lab: string;
+  beforeEach(async () => {
+    lab = await mkdtemp(path.join(os.tmpdir(), "lab-records-"));
+  });
+  afterEach(() => rm(lab, { recursive: true }));
+
+  const place = (node: string) => path.join(lab, "nodes", node, "var-lib", "load-client");
+  const write = async (node: string, text: string) => {
+    await mkdir(place(node), { recursive: true });
+    await appendFile(path.join(place(node), "a.jsonl"), text);
+  };
+  const line = (at: number) => `${JSON.stringify(record(at))}\n`;
+  const times = (records: readonly RequestRecord[]) =>
+    records.map(({ time }) => Date.parse(time) - start).sort((a, b) => a - b);
+
+  it("are read once each, a line when it is whole", async () => {
+    const records = new RecordsAsTheyCome(labPaths(lab));
+    await write("worker-1", line(0) + line(100).slice(0, 20));
+    await write("worker-2", line(50));
+    assert.deepEqual(times(await records.read()), [0, 50]);
+    await write("worker-1", line(100).slice(20));
+    await write("worker-2", line(150));
+    assert.deepEqual(times(await records.read()), [0, 50, 100, 150]);
+    assert.deepEqual(times(await records.read()), [0, 50, 100, 150]);
+  });
+
+  it("are forgotten once they ended before a moment, and with their node", async () => {
+    const records = new RecordsAsTheyCome(labPaths(lab));
+    await write("worker-1", line(0) + line(100));
+    await write("worker-2", line(50));
+    await records.read();
+    records.forgetBefore(start + 60);
+    assert.deepEqual(times(await records.read()), [50, 100], "a record takes 10 ms");
+    await rm(path.join(lab, "nodes", "worker-2"), { recursive: true });
+    assert.deepEqual(times(await records.read()), [100]);
+    await write("worker-2", line(200));
+    assert.deepEqual(times(await records.read()), [100, 200], "a new node of that name");
+  });
+
+  it("that are none are an error", async () => {
+    await write("worker-1", "nonsense\n");
+    await assert.rejects(new RecordsAsTheyCome(labPaths(lab)).read(), /a\.jsonl.*nonsense/);
   });
 });
