@@ -22,6 +22,7 @@ export class PodChanges implements Changes {
   static async of(config: KubeConfig, { namespace, name }: ObjectName): Promise<PodChanges> {
     const { Watch } = await import("@kubernetes/client-node");
     const changes = new PodChanges();
+    changes.watching = true;
     try {
       const watch = await new Watch(config).watch(
         `/api/v1/namespaces/${namespace}/pods`,
@@ -29,10 +30,9 @@ export class PodChanges implements Changes {
         () => changes.note(),
         () => changes.end(),
       );
-      changes.watching = true;
       changes.stopWatch = () => watch.abort();
     } catch {
-      // No right to watch, say: then by the clock.
+      changes.end();
     }
     return changes;
   }
@@ -59,7 +59,9 @@ export class PodChanges implements Changes {
     this.wake();
   }
 
+  /** It may not be watched, or no longer: from here on by the clock. */
   private end(): void {
     this.watching = false;
+    this.wake();
   }
 }

@@ -174,7 +174,8 @@ function statusOf(pod: V1Pod, node: FakeNode) {
     : { running: { startedAt: new Date().toISOString() } };
   const container = pod.spec?.containers[0];
   return {
-    phase: probed ? "Succeeded" : "Running",
+    // As a kubelet has it for a second after the container has ended.
+    phase: "Running",
     hostIP: node.hostIp,
     conditions: [{ type: "Ready", status: probed ? "False" : "True" }],
     containerStatuses: [
