@@ -4,7 +4,7 @@ import { buildGo } from "./goBuild.js";
 import { CHECKOUT } from "../paths.js";
 
 /** Builds the load client, the lab's measuring instrument: the path of a static binary. */
-export async function buildClient(context: Context): Promise<string> {
+export async function buildClient(context: Pick<Context, "cache" | "progress">): Promise<string> {
   const directory = join(CHECKOUT, "lab", "client");
   const build = { name: "client", directory, packages: ["."], program: "client" };
   return join(await buildGo(build, context.cache, context.progress), "bin", "client");

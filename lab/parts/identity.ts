@@ -31,12 +31,6 @@ export function identitySources(
 ): Source<string>[] {
   const tag = IMAGE_TAGS[program];
   const official = join(context.cache, "official", `${program}-${tag.split(":").pop()}.tar`);
-  const build: GoBuild = {
-    name: `${program}-stand-in`,
-    directory: join(CHECKOUT, "lab", "standins", "go"),
-    packages: [`./cmd/${program}`],
-    program,
-  };
   return [
     givenSource(context, program, async (path) =>
       (await isImage(path)) ? verifyImage(path) : verifyBinary(path, program),
@@ -60,11 +54,21 @@ export function identitySources(
     {
       origin: "stand-in",
       find: async () => {
-        const directory = await buildGo(build, context.cache, context.progress);
+        const directory = await buildGo(standIn(program), context.cache, context.progress);
         return verifyBinary(join(directory, "bin", program), program);
       },
     },
   ];
+}
+
+/** This project's stand-in for the program. */
+export function standIn(program: "kiam" | "kube2iam"): GoBuild {
+  return {
+    name: `${program}-stand-in`,
+    directory: join(CHECKOUT, "lab", "standins", "go"),
+    packages: [`./cmd/${program}`],
+    program,
+  };
 }
 
 /** @returns what went wrong; undefined when nothing did */

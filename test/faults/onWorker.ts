@@ -1,5 +1,6 @@
 /* What a fault does to a worker of the embedded cluster, as root there. */
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 
 import pWaitFor from "p-wait-for";
 
@@ -39,21 +40,31 @@ export async function kill(node: string, commandLine: string): Promise<number> {
   return Date.now();
 }
 
-/** Kills such a process whenever it is seen, until told to stop. */
-export function keepDead(node: string, commandLine: string): { stop: () => Promise<void> } {
-  let stopped = false;
-  const loop = (async () => {
-    while (!stopped) {
-      const found = await pids(node, commandLine);
-      if (found.length > 0) await sh(node, `kill -9 ${found.join(" ")} || true`);
-    }
-  })();
-  return {
+interface Killing {
+  stop: () => Promise<void>;
+}
+
+const killings = new Set<Killing>();
+
+/**
+ * Kills such a process whenever it is seen, until told to stop. The loop runs on the node itself:
+ * from here it would leave a process that was started again the time to answer.
+ */
+export function keepDead(node: string, commandLine: string): Killing {
+  const file = `/run/keep-dead-${randomUUID()}`;
+  const loop = sh(
+    node,
+    `touch ${file}; while [ -e ${file} ]; do pkill -9 -f '^${commandLine}'; sleep 0.02; done`,
+  );
+  const killing = {
     stop: async () => {
-      stopped = true;
+      if (!killings.delete(killing)) return;
+      await sh(node, `rm -f ${file}`);
       await loop;
     },
   };
+  killings.add(killing);
+  return killing;
 }
 
 /** Waits until a pod by these labels is Ready on every node that should have one. */
@@ -109,6 +120,8 @@ const selectorOf = (labels: Record<string, string>) =>
 export const agents = { namespace: "kiam", selector: selectorOf(agentLabels) };
 export const servers = { namespace: "kiam", selector: selectorOf(serverLabels) };
 export const kube2iam = { namespace: "kube-system", selector: "app.kubernetes.io/name=kube2iam" };
+/** The pods of one of the applications that ask without pause. */
+export const orders = { namespace: "orders", selector: "app=orders-app" };
 
 /** AssumeRole slow, throttled or denied; `{}` ends it. See lab/aws/lab_aws/control.py. */
 export async function stsFault(fault: {
@@ -138,12 +151,13 @@ export async function kubectl(lab: Session, ...args: string[]): Promise<string> 
 }
 
 /**
- * Ends what a fault that failed may have left on: STS's trouble, workers that joined, and kiam's
- * pods that wait to be started again. What can't be ended is said, and never hides why the fault
- * failed.
+ * Ends what a fault that failed may have left on: what is kept dead, STS's trouble, workers that
+ * joined, and kiam's pods that wait to be started again. What can't be ended is said, and never
+ * hides why the fault failed.
  */
 export async function tidyUp(lab: Session): Promise<void> {
   const say = (error: unknown) => console.log(`    tidying up: ${String(error)}`);
+  for (const killing of killings) await killing.stop().catch(say);
   await stsFault({}).catch(say);
   const cluster = await lab.cluster();
   for (const { name } of cluster.workers.filter((worker) => worker.index > workers)) {

@@ -12,6 +12,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
+import { silentProgress } from "../../automation/progress.js";
+import { buildGo } from "../../lab/parts/goBuild.js";
+import { standIn } from "../../lab/parts/identity.js";
+import { cacheDirectory } from "../../lab/paths.js";
 import { needsCommands, skipBecause } from "../support/requirements.js";
 
 const run = promisify(execFile);
@@ -38,44 +42,46 @@ describe("the stand-ins for kiam and kube2iam", function () {
   // Cold, the Kubernetes client and two AWS SDKs are compiled.
   this.timeout(600_000);
   let directory: string;
+  let kiam: string;
+  let kube2iam: string;
 
   before(async function () {
     needsCommands(this, ["go"]);
     directory = await mkdtemp(path.join(os.tmpdir(), "standins-"));
-    await run(
-      "go",
-      ["build", "-trimpath", "-ldflags", "-s -w", "-o", directory + path.sep, "./cmd/..."],
-      { cwd: source, env: environment },
-    );
+    const built = async (program: "kiam" | "kube2iam") => {
+      const build = await buildGo(standIn(program), cacheDirectory(), silentProgress);
+      return path.join(build, "bin", program);
+    };
+    [kiam, kube2iam] = [await built("kiam"), await built("kube2iam")];
   });
   after(async () => {
     if (directory) await rm(directory, { recursive: true });
   });
 
   it("pass their own tests", async () => {
-    await run("go", ["test", "./..."], { cwd: source, env: environment });
+    // As the programs are built: packages that both need are compiled once.
+    await run("go", ["test", "-trimpath", "./..."], { cwd: source, env: environment });
   });
 
   it("say that they are stand-ins", async () => {
     for (const [program, official] of [
-      ["kiam", "kiam v4.2"],
-      ["kube2iam", "kube2iam 0.15.0"],
+      [kiam, "kiam v4.2"],
+      [kube2iam, "kube2iam 0.15.0"],
     ] as const) {
-      const { code, output } = await outcome(path.join(directory, program), ["--version"]);
+      const { code, output } = await outcome(program, ["--version"]);
       assert.equal(code, 0);
       assert.match(output, new RegExp(`stand-in for ${official.replaceAll(".", "\\.")}`));
     }
   });
 
   it("refuse unknown flags as the official ones do", async () => {
-    const kiam = await outcome(path.join(directory, "kiam"), ["agent", "--bogus"]);
-    assert.deepEqual(kiam, {
+    assert.deepEqual(await outcome(kiam, ["agent", "--bogus"]), {
       code: 1,
       output: "kiam: error: unknown long flag '--bogus', try --help\n",
     });
-    const kube2iam = await outcome(path.join(directory, "kube2iam"), ["--bogus"]);
-    assert.equal(kube2iam.code, 2);
-    assert.match(kube2iam.output, /^(unknown flag: --bogus\n)+Usage of /);
+    const { code, output } = await outcome(kube2iam, ["--bogus"]);
+    assert.equal(code, 2);
+    assert.match(output, /^(unknown flag: --bogus\n)+Usage of /);
   });
 
   describe("with a nat table of their own", () => {
@@ -90,7 +96,7 @@ describe("the stand-ins for kiam and kube2iam", function () {
       `-A PREROUTING -d 169.254.169.254/32 ${match} -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.0.0.1:${port}`;
     const agent = (...flags: string[]) =>
       inside(
-        path.join(directory, "kiam"),
+        kiam,
         "agent",
         "--iptables",
         "--host=10.0.0.1",
@@ -142,7 +148,7 @@ describe("the stand-ins for kiam and kube2iam", function () {
       await agent("--no-iptables-remove", "--host-interface=lo", "--port=8881");
       for (let time = 0; time < 2; time++) {
         const { code, output } = await inside(
-          path.join(directory, "kube2iam"),
+          kube2iam,
           "--iptables=true",
           "--host-interface=lo",
           "--host-ip=10.0.0.1",
@@ -156,7 +162,7 @@ describe("the stand-ins for kiam and kube2iam", function () {
 
     it("kube2iam refuses an interface that is not there", async () => {
       const { code, output } = await inside(
-        path.join(directory, "kube2iam"),
+        kube2iam,
         "--iptables=true",
         "--host-interface=cni0",
         "--host-ip=10.0.0.1",

@@ -13,6 +13,7 @@ import (
 const version = "v4.2"
 
 func main() {
+	standin.ShareMachine()
 	app := kingpin.CommandLine
 	app.Version(standin.Description("kiam", version))
 

@@ -15,6 +15,7 @@ import (
 const version = "0.15.0"
 
 func main() {
+	standin.ShareMachine()
 	options := kube2iam.Defaults()
 	options.Bind(pflag.CommandLine)
 	showVersion := pflag.Bool("version", false, "Print the version and exits")
