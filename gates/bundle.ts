@@ -17,8 +17,11 @@ const cache = join(checkout, "node_modules", ".cache", "kube2iam-to-kiam");
 /** What npm has installed, with versions; a bundle holds packages of just these. */
 const installed = "node_modules/.package-lock.json";
 
+/** How bundles are made. */
+const own = relative(checkout, __filename);
+
 /** Native code is not bundled; and ssh2 looks for its own beside itself. */
-const external = ["*.node", "ssh2"];
+const alwaysOutside = ["*.node", "ssh2"];
 
 /** What a bundle was made of. */
 interface Bundle {
@@ -34,12 +37,16 @@ interface Bundle {
  * its modules are loaded one by one, which only takes longer.
  *
  * @param entry absolute path of the program's TypeScript file
+ * @param outside packages that find parts of their own only where they are, such as `@pulumi/*`
  * @returns what it exports
  */
-export async function loadProgram<Exports>(entry: string): Promise<Exports> {
+export async function loadProgram<Exports>(
+  entry: string,
+  outside: readonly string[] = [],
+): Promise<Exports> {
   let bundle: { file: string; text: string };
   try {
-    const { file } = upToDate(entry) ?? (await makeBundle(entry));
+    const { file } = upToDate(entry) ?? (await makeBundle(entry, outside));
     bundle = { file, text: readFileSync(file, "utf8") };
   } catch {
     // The modules themselves say what is wrong with them, if anything is.
@@ -91,7 +98,7 @@ function digest(content: string | Uint8Array): string {
   return createHash("sha256").update(content).digest("hex");
 }
 
-async function makeBundle(entry: string): Promise<Bundle> {
+async function makeBundle(entry: string, outside: readonly string[]): Promise<Bundle> {
   const { build } = await import("esbuild");
   const { outputFiles, metafile } = await build({
     entryPoints: [entry],
@@ -103,7 +110,7 @@ async function makeBundle(entry: string): Promise<Bundle> {
     minifyWhitespace: true,
     minifySyntax: true,
     keepNames: true,
-    external,
+    external: [...alwaysOutside, ...outside],
     plugins: [placesOfSources],
     metafile: true,
     write: false,
@@ -113,7 +120,7 @@ async function makeBundle(entry: string): Promise<Bundle> {
   const paths = Object.keys(metafile.inputs).filter((path) => !path.startsWith("node_modules/"));
   const bundle: Bundle = {
     file: join(cache, `${basename(entry, ".ts")}-${digest(text).slice(0, 16)}.cjs`),
-    sources: Object.fromEntries([installed, ...paths].map((path) => [path, digestOf(path)])),
+    sources: Object.fromEntries([installed, own, ...paths].map((path) => [path, digestOf(path)])),
   };
   mkdirSync(cache, { recursive: true });
   const former = readRecord(entry);
