@@ -2,7 +2,7 @@ import { execa } from "execa";
 
 import { enter } from "./cluster/namespaces.js";
 import { OPERATOR } from "./cluster/topology.js";
-import { CHECKOUT } from "./paths.js";
+import { CHECKOUT, TYPESCRIPT } from "./paths.js";
 
 /** What the other process sends back. */
 export type Outcome = { result: unknown } | { error: string };
@@ -30,8 +30,7 @@ export function inOperatorNetwork<Result>(
   const [file = "", ...rest] = [
     ...enter(OPERATOR),
     process.execPath,
-    "--import",
-    "tsx",
+    ...TYPESCRIPT,
     require.resolve("./callExport.ts"),
     module,
     name,

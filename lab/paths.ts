@@ -5,6 +5,9 @@ import { join, resolve } from "node:path";
 /** The checkout. */
 export const CHECKOUT = resolve(__dirname, "..");
 
+/** What Node is given to run a TypeScript file of this checkout. */
+export const TYPESCRIPT = ["--require", join(CHECKOUT, "bin", "typescript.cjs")] as const;
+
 /**
  * Where the lab keeps what outlives one run: builds, images, Python environment.
  * `KIAM_LAB_CACHE`, else `kube2iam-to-kiam` in the user's cache directory.

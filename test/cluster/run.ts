@@ -24,7 +24,7 @@ async function main(words: string[]): Promise<number> {
   const { exitCode } = await execa(
     process.execPath,
     [
-      ...["--import", "tsx", require.resolve("mocha/bin/mocha.js")],
+      require.resolve("mocha/bin/mocha.js"),
       ...["--fail-zero", "--require", "test/support/setup.ts"],
       ...["--reporter", "test/support/reporter.ts"],
       ...rest,

@@ -41,7 +41,7 @@ async function main(words: string[]): Promise<number> {
     const [file = "", ...args] = [
       ...enter(OPERATOR),
       process.execPath,
-      ...["--import", "tsx", require.resolve("mocha/bin/mocha.js")],
+      require.resolve("mocha/bin/mocha.js"),
       ...["--fail-zero", "--reporter", "test/support/reporter.ts", "--timeout", "420000"],
       ...mochaArguments,
       "test/faults/faults.test.ts",
