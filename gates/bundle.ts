@@ -1,8 +1,17 @@
-import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createHash, randomUUID } from "node:crypto";
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { readFile } from "node:fs/promises";
 import Module, { createRequire } from "node:module";
-import { basename, dirname, join, relative, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 
 import type { Plugin } from "esbuild";
 
@@ -12,23 +21,27 @@ import type { Plugin } from "esbuild";
  */
 
 const checkout = resolve(__dirname, "..");
-const cache = join(checkout, "node_modules", ".cache", "kube2iam-to-kiam");
 
-/** What npm has installed, with versions; a bundle holds packages of just these. */
-const installed = "node_modules/.package-lock.json";
+/**
+ * A bundle holds the places of its sources, so it is this checkout's alone, also where another one
+ * has a copy of its node_modules.
+ */
+const cache = join(checkout, "node_modules/.cache/kube2iam-to-kiam", digest(checkout).slice(0, 16));
 
-/** How bundles are made. */
-const own = relative(checkout, __filename);
+/** How bundles are made, and what npm has installed: a bundle holds packages of just these. */
+const always = [relative(checkout, __filename), "node_modules/.package-lock.json"];
 
 /** Native code is not bundled; and ssh2 looks for its own beside itself. */
 const alwaysOutside = ["*.node", "ssh2"];
 
-/** What a bundle was made of. */
-interface Bundle {
+/** What is known of a bundle. */
+interface BundleRecord {
   /** Its file in the cache. */
   file: string;
-  /** Digest of each file of this checkout that is in it, by path. */
-  sources: Record<string, string>;
+  /** Digest of that file: one that was cut short is not run. */
+  digest: string;
+  /** Digest of each file of this checkout that it was made of, by path. */
+  sources: { [path: string]: string };
 }
 
 /**
@@ -46,8 +59,8 @@ export async function loadProgram<Exports>(
 ): Promise<Exports> {
   let bundle: { file: string; text: string };
   try {
-    const { file } = upToDate(entry) ?? (await makeBundle(entry, outside));
-    bundle = { file, text: readFileSync(file, "utf8") };
+    const name = relative(checkout, entry).replaceAll("/", "-");
+    bundle = readBundle(name) ?? (await makeBundle(name, entry, outside));
   } catch {
     // The modules themselves say what is wrong with them, if anything is.
     return createRequire(entry)(entry) as Exports;
@@ -67,40 +80,42 @@ function evaluate({ file, text }: { file: string; text: string }): unknown {
   return module.exports;
 }
 
-function recordOf(entry: string): string {
-  return join(cache, `${relative(checkout, entry).replaceAll("/", "-")}.json`);
-}
-
-function readRecord(entry: string): Bundle | undefined {
+/** Undefined where there is none that is whole and of the present sources. */
+function readBundle(name: string): { file: string; text: string } | undefined {
   try {
-    return JSON.parse(readFileSync(recordOf(entry), "utf8")) as Bundle;
+    const record = JSON.parse(readFileSync(recordOf(name), "utf8")) as BundleRecord;
+    const isAsItWas = ([path, was]: [string, string]) => digestOf(path) === was;
+    const file = join(cache, record.file);
+    const text = readFileSync(file, "utf8");
+    const good = Object.entries(record.sources).every(isAsItWas) && digest(text) === record.digest;
+    return good ? { file, text } : undefined;
   } catch {
-    return undefined; // None was made yet.
+    return undefined; // None was made yet, or something of it is gone.
   }
 }
 
-function upToDate(entry: string): Bundle | undefined {
-  const bundle = readRecord(entry);
-  const changed = ([path, was]: [string, string]) => digestOf(path) !== was;
-  return bundle === undefined || Object.entries(bundle.sources).some(changed) ? undefined : bundle;
+function recordOf(name: string): string {
+  return join(cache, `${name}.json`);
 }
 
-/** Of a file that is gone: none that a bundle was made of. */
 function digestOf(path: string): string {
-  try {
-    return digest(readFileSync(join(checkout, path)));
-  } catch {
-    return "gone";
-  }
+  return digest(readFileSync(join(checkout, path)));
 }
 
 function digest(content: string | Uint8Array): string {
   return createHash("sha256").update(content).digest("hex");
 }
 
-async function makeBundle(entry: string, outside: readonly string[]): Promise<Bundle> {
+async function makeBundle(
+  name: string,
+  entry: string,
+  outside: readonly string[],
+): Promise<{ file: string; text: string }> {
+  mkdirSync(cache, { recursive: true });
+  accessSync(cache, constants.W_OK);
+  const sources = Object.fromEntries(always.map((path) => [path, digestOf(path)]));
   const { build } = await import("esbuild");
-  const { outputFiles, metafile } = await build({
+  const { outputFiles } = await build({
     entryPoints: [entry],
     absWorkingDir: checkout,
     bundle: true,
@@ -111,42 +126,49 @@ async function makeBundle(entry: string, outside: readonly string[]): Promise<Bu
     minifySyntax: true,
     keepNames: true,
     external: [...alwaysOutside, ...outside],
-    plugins: [placesOfSources],
-    metafile: true,
+    plugins: [ownSources(sources)],
     write: false,
     logLevel: "silent",
   });
-  const text = outputFiles[0]?.contents ?? new Uint8Array();
-  const paths = Object.keys(metafile.inputs).filter((path) => !path.startsWith("node_modules/"));
-  const bundle: Bundle = {
-    file: join(cache, `${basename(entry, ".ts")}-${digest(text).slice(0, 16)}.cjs`),
-    sources: Object.fromEntries([installed, own, ...paths].map((path) => [path, digestOf(path)])),
+  const text = outputFiles[0]?.text ?? "";
+  const record: BundleRecord = {
+    file: `${name}.${randomUUID()}.cjs`,
+    digest: digest(text),
+    sources,
   };
-  mkdirSync(cache, { recursive: true });
-  const former = readRecord(entry);
-  publish(bundle.file, text);
-  publish(recordOf(entry), JSON.stringify(bundle));
-  // Whoever is just about to read it loads the modules instead.
-  if (former !== undefined && former.file !== bundle.file) rmSync(former.file, { force: true });
-  return bundle;
+  publish(join(cache, record.file), text);
+  publish(recordOf(name), JSON.stringify(record));
+  // Former ones, and what a run that was killed has left half-made.
+  for (const other of readdirSync(cache)) {
+    const isKept = other === record.file || join(cache, other) === recordOf(name);
+    if (other.startsWith(`${name}.`) && !isKept) rmSync(join(cache, other), { force: true });
+  }
+  return { file: join(cache, record.file), text };
 }
 
 /** Several processes may make the same at once; none sees a half of it. */
-function publish(file: string, content: string | Uint8Array): void {
-  const draft = `${file}.${process.pid}`;
+function publish(file: string, content: string): void {
+  const draft = `${file}.${randomUUID()}`;
   writeFileSync(draft, content);
   renameSync(draft, file);
 }
 
-/** A source that reads a file beside itself still finds it from within the bundle. */
-const placesOfSources: Plugin = {
-  name: "places of sources",
-  setup(build) {
-    build.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
-      const text = await readFile(path, "utf8");
-      if (!text.includes("__dirname") || path.includes("/node_modules/")) return undefined;
-      const place = `const __dirname = ${JSON.stringify(dirname(path))};`;
-      return { contents: `${place}\n${text}`, loader: "ts" };
-    });
-  },
-};
+/**
+ * This checkout's own sources: the digest of what was read of each is noted, so that one that is
+ * changed meanwhile counts as changed; and one that reads a file beside itself still finds it.
+ */
+function ownSources(digests: { [path: string]: string }): Plugin {
+  return {
+    name: "own sources",
+    setup(build) {
+      build.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+        const own = relative(checkout, path);
+        if (/^(\.\.|node_modules)[\\/]/.test(own)) return undefined;
+        const text = await readFile(path, "utf8");
+        digests[own] = digest(text);
+        const place = `const __dirname = ${JSON.stringify(dirname(path))};\n`;
+        return { contents: text.includes("__dirname") ? place + text : text, loader: "ts" };
+      });
+    },
+  };
+}

@@ -15,6 +15,7 @@ export class PodChanges implements Changes {
   private changed = false;
   private wake: () => void = () => {};
   private watching = false;
+  private stopped = false;
   private stopWatch: () => void = () => {};
 
   private constructor() {}
@@ -22,18 +23,21 @@ export class PodChanges implements Changes {
   static async of(config: KubeConfig, { namespace, name }: ObjectName): Promise<PodChanges> {
     const { Watch } = await import("@kubernetes/client-node");
     const changes = new PodChanges();
-    changes.watching = true;
-    try {
-      const watch = await new Watch(config).watch(
+    // Not awaited: whoever waits for the pod must not wait for an answer that never comes.
+    void new Watch(config)
+      .watch(
         `/api/v1/namespaces/${namespace}/pods`,
         { fieldSelector: `metadata.name=${name}` },
         () => changes.note(),
         () => changes.end(),
+      )
+      .then(
+        (watch) => {
+          changes.stopWatch = () => watch.abort();
+          if (changes.stopped) watch.abort();
+        },
+        () => changes.end(),
       );
-      changes.stopWatch = () => watch.abort();
-    } catch {
-      changes.end();
-    }
     return changes;
   }
 
@@ -51,10 +55,13 @@ export class PodChanges implements Changes {
   }
 
   stop(): void {
+    this.stopped = true;
     this.stopWatch();
   }
 
   private note(): void {
+    // The first event is of the pod as it is: from then on the watch is known to work.
+    this.watching = true;
     this.changed = true;
     this.wake();
   }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
+import { realpathSync } from "node:fs";
 import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 
 /** The checkout. */
 export const CHECKOUT = resolve(__dirname, "..");
@@ -26,7 +27,17 @@ export function cacheDirectory(env: NodeJS.ProcessEnv = process.env): string {
  * in different directories run side by side.
  */
 export function labDirectory(env: NodeJS.ProcessEnv = process.env): string {
-  return resolve(env.KIAM_LAB_DIR || `/var/lib/kube2iam-to-kiam-lab-${shortDigest(CHECKOUT)}`);
+  const own = `/var/lib/kube2iam-to-kiam-lab-${shortDigest(CHECKOUT)}`;
+  return withoutLinks(resolve(env.KIAM_LAB_DIR || own));
+}
+
+/** One directory has one name, also one that is not there yet. */
+function withoutLinks(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path === dirname(path) ? path : join(withoutLinks(dirname(path)), basename(path));
+  }
 }
 
 /**

@@ -15,7 +15,7 @@ const MARKER = "this-directory-is-a-lab";
 
 /**
  * Makes the directory the lab's.
- * @throws when it holds something that is not a lab's
+ * @throws when it holds something that is not a lab's, or a lab that runs
  */
 export async function claimDirectory(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true });
@@ -24,6 +24,14 @@ export async function claimDirectory(directory: string): Promise<void> {
     throw new Error(
       `${directory} is not empty and no lab's: it holds ${content.slice(0, 3).join(", ")}. ` +
         "The lab removes its directory at the end; set KIAM_LAB_DIR to one of its own.",
+    );
+  }
+  const alive = recordedDaemons(labPaths(directory)).filter(isAlive);
+  if (alive.length > 0) {
+    throw new Error(
+      `${directory} is a lab's that runs, under a lock that is not known here: ` +
+        `${alive.map(({ name, pid }) => `${name} (process ${pid})`).join(", ")}. ` +
+        "Take it down with the version of this project that started it.",
     );
   }
   // A lab whose machine was switched off left its files, and nothing else.

@@ -1,5 +1,6 @@
 import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import pWaitFor from "p-wait-for";
 import { labDirectory, labName } from "../paths.js";
 import { identify, isAlive, type ProcessIdentity } from "./processes.js";
 
@@ -14,6 +15,8 @@ export interface LabLock {
   readonly startedAt: string;
   /** The lab outlives the program that started it, until it is taken down. */
   readonly kept: boolean;
+  /** No lab runs any more: its owner removes what one has left. */
+  readonly cleaning?: boolean;
 }
 
 /** The lab that runs in this directory, its owner alive or kept on purpose; else undefined. */
@@ -31,34 +34,51 @@ export function knownLabs(): LabLock[] {
 }
 
 export function isRunning(lock: LabLock): boolean {
-  return lock.kept || isAlive(lock.owner);
+  return lock.cleaning !== true && (lock.kept || isAlive(lock.owner));
 }
 
 /**
- * Takes a directory for a lab of this process. What is left of one whose program was killed goes
- * with the lock to the process that gets it.
- * @throws when a lab runs there, saying whose and how to take it down
+ * Takes a directory for a lab of this process, or to remove what one has left. What is left of one
+ * whose program was killed goes with the lock to the process that gets it; while somebody is
+ * removing it, that is waited for.
+ * @throws when a lab runs there, or in a directory above or below, saying whose and how to take it down
  */
-export function acquireLock(directory: string = labDirectory()): void {
+export async function acquireLock(
+  directory: string = labDirectory(),
+  { cleaning = false }: { cleaning?: boolean } = {},
+): Promise<void> {
   const lock = lockOf(directory);
   const mine: LabLock = {
     owner: identify(process.pid),
     directory,
     startedAt: new Date().toISOString(),
     kept: false,
+    ...(cleaning ? { cleaning } : {}),
   };
   const draft = `${lock}.${process.pid}`;
   writeFileSync(draft, JSON.stringify(mine));
   try {
-    // link fails where the name exists: of several that start at once, one gets it.
-    while (!tryLink(draft, lock)) {
-      const running = findRunningLab(directory);
-      if (running) throw new LabRunningError(running);
-      dropStale(lock);
-    }
+    await pWaitFor(
+      () => {
+        const running = knownLabs().find((lab) => isRunning(lab) && overlap(lab, mine));
+        if (running) throw new LabRunningError(running);
+        // link fails where the name exists: of several that start at once, one gets it.
+        if (tryLink(draft, lock)) return true;
+        const holder = readLock(lock);
+        if (holder && !isAlive(holder.owner)) dropStale(lock);
+        return false;
+      },
+      { interval: 50 },
+    );
   } finally {
     rmSync(draft, { force: true });
   }
+}
+
+/** Whether one's directory is the other's, or lies in it: it would be removed with it. */
+function overlap(a: LabLock, b: LabLock): boolean {
+  const [upper = "", lower = ""] = [`${a.directory}/`, `${b.directory}/`].sort();
+  return lower.startsWith(upper);
 }
 
 /** From now on the lab stays when this process ends. */
@@ -71,7 +91,7 @@ export function keepLock(directory: string = labDirectory()): void {
 /** Makes this process the owner of a running lab, to take it down. */
 export function adoptLock(directory: string = labDirectory()): void {
   const lock = readLock(lockOf(directory));
-  if (lock) replace({ ...lock, owner: identify(process.pid), kept: false });
+  if (lock) replace({ ...lock, owner: identify(process.pid), kept: false, cleaning: true });
 }
 
 export function releaseLock(directory: string = labDirectory()): void {
@@ -89,7 +109,7 @@ export function describeRunning(lock: LabLock): string {
   const who = isAlive(lock.owner) ? `process ${lock.owner.pid}` : "an earlier run that kept it";
   return (
     `a lab already runs in ${lock.directory}: started ${lock.startedAt} by ${who}. ` +
-    "There can be one in a directory. Wait for it, take it down with: npm start -- --down, " +
+    "There can be one in a directory, and none in those within it. Wait for it, take it down with: npm start -- --down, " +
     "or set KIAM_LAB_DIR to another directory to run one beside it"
   );
 }
@@ -134,6 +154,7 @@ function dropStale(lock: string): void {
     throw error;
   }
   const moved = JSON.parse(readFileSync(aside, "utf8")) as LabLock;
-  if (isRunning(moved)) linkSync(aside, lock);
+  // Whoever got the name in between has it.
+  if (isAlive(moved.owner) || isRunning(moved)) tryLink(aside, lock);
   rmSync(aside, { force: true });
 }

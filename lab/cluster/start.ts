@@ -62,7 +62,7 @@ export interface ClusterOptions {
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const directory = labDirectory();
   await cleanLeftovers(options.progress);
-  acquireLock(directory);
+  await acquireLock(directory);
   const supervisor = new Supervisor(labPaths(directory));
   try {
     await claimDirectory(directory);
@@ -89,7 +89,7 @@ export async function openCluster(): Promise<Cluster> {
 /** Takes down the lab of a directory, whoever started it; fine when there is none. */
 export async function stopCluster(directory: string = labDirectory()): Promise<void> {
   if (findRunningLab(directory)) adoptLock(directory);
-  else acquireLock(directory);
+  else await acquireLock(directory, { cleaning: true });
   await takeDown(directory);
 }
 
@@ -113,10 +113,10 @@ export async function cleanLeftovers(progress?: Progress): Promise<boolean> {
   return true;
 }
 
-/** Of several that clean up at once, the one that gets the lock does it. */
+/** Of several that clean up at once, one does it and the others wait. */
 async function stopUnlessTaken(directory: string): Promise<void> {
   try {
-    acquireLock(directory);
+    await acquireLock(directory, { cleaning: true });
   } catch (error) {
     if (error instanceof LabRunningError) return;
     throw error;

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import pWaitFor from "p-wait-for";
 
@@ -41,25 +41,37 @@ async function makeUnlessThere(
   return target;
 }
 
-/** Runs `work` once no other process holds that lock; the lock of a process that is gone counts for nothing. */
+/**
+ * Runs `work` once nobody else holds that lock. It is taken anew every second while it is held: one
+ * that is older than ten was left by a process that is gone.
+ */
 async function oneAtATime<T>(lock: string, work: () => Promise<T>): Promise<T> {
   await pWaitFor(
     async () => {
       try {
-        await writeFile(lock, String(process.pid), { flag: "wx" });
+        await writeFile(lock, "", { flag: "wx" });
         return true;
       } catch (error) {
         if (!isCode(error, "EEXIST")) throw error;
       }
-      const holder = Number(await readFile(lock, "utf8").catch(() => ""));
-      if (holder > 0 && !isAlive(holder)) await rm(lock, { force: true });
+      const touched = await stat(lock).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => Date.now(),
+      );
+      if (Date.now() - touched > 10_000) await rm(lock, { force: true });
       return false;
     },
     { interval: 200 },
   );
+  const hold = setInterval(() => {
+    const now = new Date();
+    // Where it is gone, somebody has taken this process for dead, and makes the same once more.
+    void utimes(lock, now, now).catch(() => undefined);
+  }, 1000);
   try {
     return await work();
   } finally {
+    clearInterval(hold);
     await rm(lock, { force: true });
   }
 }

@@ -44,6 +44,8 @@ export interface TestStack {
   directory: string;
   /** Replaces the program that the next operation runs. */
   program(program: automation.PulumiFn): void;
+  /** What the program returned. `up` leaves it out: it takes Pulumi's command line twice. */
+  outputs(): Promise<automation.OutputMap>;
   /** Resources as the state has them, by name. */
   resources(): Promise<Record<string, StateResource>>;
   dispose(): Promise<void>;
@@ -98,12 +100,15 @@ export async function createStack(
       options?.program === undefined
         ? withWholeProgram(stack, (program) => run({ ...options, program } as O))
         : run(options);
+  const outputs = stack.outputs.bind(stack);
+  stack.outputs = () => Promise.resolve({});
   stack.up = asTheProduct(stack.up.bind(stack));
   stack.preview = asTheProduct(stack.preview.bind(stack));
   return {
     stack,
     directory,
     program: (program) => (current = program),
+    outputs,
     resources: async () => {
       const { deployment } = (await stack.exportStack()) as {
         deployment: { resources?: StateResource[] };

@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { cpSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import {
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -29,7 +38,25 @@ describe("a program as one file", () => {
     return say();
   }
 
-  const bundles = () => readdirSync(cache).filter((name) => name.endsWith(".cjs"));
+  const places = () => readdirSync(cache).map((name) => join(cache, name));
+  const bundles = () =>
+    places().flatMap((place) =>
+      readdirSync(place)
+        .filter((name) => name.endsWith(".cjs"))
+        .map((name) => join(place, name)),
+    );
+
+  /** Has the bundle that is there say this, as if it had been made so. */
+  function forge(says: string): void {
+    const [file = ""] = bundles();
+    const text = `exports.say = () => ${JSON.stringify(says)};`;
+    writeFileSync(file, text);
+    const [record = ""] = readdirSync(dirname(file)).filter((name) => name.endsWith(".json"));
+    const path = join(dirname(file), record);
+    const known = JSON.parse(readFileSync(path, "utf8")) as { digest: string };
+    known.digest = createHash("sha256").update(text).digest("hex");
+    writeFileSync(path, JSON.stringify(known));
+  }
 
   beforeEach(async () => {
     checkout = await mkdtemp(join(tmpdir(), "kiam-bundle-"));
@@ -61,8 +88,7 @@ describe("a program as one file", () => {
 
   it("is made once", async () => {
     await run();
-    const [file = ""] = bundles();
-    writeFileSync(join(cache, file), `exports.say = () => "the one that was made";`);
+    forge("the one that was made");
     assert.equal(await run(), "the one that was made");
   });
 
@@ -85,11 +111,46 @@ describe("a program as one file", () => {
       },
     ]) {
       await run();
-      const [file = ""] = bundles();
-      writeFileSync(join(cache, file), `exports.say = () => "old";`);
+      forge("old");
       change();
       assert.notEqual(await run(), "old");
     }
+  });
+
+  it("is made again when it is damaged or gone", async () => {
+    for (const damage of [
+      (file: string) => writeFileSync(file, ""),
+      (file: string) => rmSync(file),
+    ]) {
+      await run();
+      for (const file of bundles()) damage(file);
+      assert.equal(await run(), "first beside");
+      assert.equal(bundles().length, 1);
+    }
+  });
+
+  it("is made again when a source was saved while it was being made", async () => {
+    const made = run();
+    // Wherever this comes in, the text that was read is not taken for this one.
+    write("program/part.ts", `export const part: string = "saved meanwhile";`);
+    await made;
+    assert.equal(await run(), "saved meanwhile beside");
+  });
+
+  it("is another one in a copy of the checkout", async () => {
+    await run();
+    const original = checkout;
+    checkout = await mkdtemp(join(tmpdir(), "kiam-bundle-"));
+    cpSync(original, checkout, { recursive: true, verbatimSymlinks: true });
+    write("program/text.txt", "beside the copy");
+    assert.equal(await run(), "first beside the copy");
+    await rm(original, { recursive: true });
+  });
+
+  it("is not made where nobody can tell which packages are installed", async () => {
+    rmSync(join(checkout, "node_modules", ".package-lock.json"));
+    assert.equal(await run(), "first beside");
+    assert.deepEqual(bundles(), []);
   });
 
   it("is loaded module by module where nothing can be written", async () => {

@@ -82,10 +82,11 @@ describe("changes of a pod", () => {
   });
 
   for (const [what, answer] of [
-    ["may not be watched", (_, response) => void response.writeHead(403).end("{}")],
-    ["can no longer be watched", (_, response) => void response.writeHead(200).end()],
+    ["may not be had", (_, response) => void response.writeHead(403).end("{}")],
+    ["is never answered", () => {}],
+    ["comes to an end", (_, response) => void response.writeHead(200).end()],
   ] satisfies [string, RequestListener][]) {
-    it(`are looked for by the clock where they ${what}`, async () => {
+    it(`are looked for by the clock where the watch ${what}`, async () => {
       const pause = await changes(answer);
       const began = Date.now();
       assert.equal(await looks(pause, 3, () => {}), 4);

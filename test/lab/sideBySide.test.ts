@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 
 import { execa } from "execa";
 import pWaitFor from "p-wait-for";
 
-import { findRunningLab, knownLabs } from "../../lab/cluster/lock.js";
+import { claimDirectory } from "../../lab/cluster/cleanup.js";
+import { acquireLock, findRunningLab, knownLabs, releaseLock } from "../../lab/cluster/lock.js";
 import { enter, listMembers } from "../../lab/cluster/namespaces.js";
 import { isAlive } from "../../lab/cluster/processes.js";
 import { cleanLeftovers, stopCluster } from "../../lab/cluster/start.js";
@@ -93,6 +95,44 @@ describe("labs side by side", function () {
     assert.ok(stderr.includes(`already runs in ${directory}`), stderr);
     assert.match(stderr, /--down.*KIAM_LAB_DIR/);
     assert.ok(isWhole(directory));
+  });
+
+  it("refuse one below the directory of one that runs, which would be removed with it", async () => {
+    const { exitCode, stderr } = await start(join(lab(0).directory, "below"));
+    assert.equal(exitCode, 1);
+    assert.ok(stderr.includes(`already runs in ${lab(0).directory}`), stderr);
+    assert.ok(isWhole(lab(0).directory));
+  });
+
+  it("are known by their directory, whatever link leads there", async () => {
+    const { directory } = lab(0);
+    const link = `${directory}-link`;
+    await symlink(directory, link);
+    const { exitCode, stderr } = await start(link);
+    await rm(link);
+    assert.equal(exitCode, 1);
+    assert.ok(stderr.includes(`already runs in ${directory}`), stderr);
+    assert.ok(isWhole(directory));
+  });
+
+  it("keep their files from one that does not know their lock", async () => {
+    const { directory } = lab(0);
+    await assert.rejects(claimDirectory(directory), /a lab's that runs.*sleeper \(process \d+\)/);
+    assert.ok(isWhole(directory));
+  });
+
+  it("wait for what somebody else removes, instead of taking it for a lab that runs", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "lab-beside-"));
+    await acquireLock(directory, { cleaning: true });
+    assert.equal(findRunningLab(directory), undefined);
+    let taken = false;
+    const next = acquireLock(directory).then(() => (taken = true));
+    await setTimeout(300);
+    assert.equal(taken, false);
+    releaseLock(directory);
+    await next;
+    releaseLock(directory);
+    await rm(directory, { recursive: true });
   });
 
   it("of one whose program was killed nothing stays, whoever cleans up, and the other is untouched", async () => {

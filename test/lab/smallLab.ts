@@ -11,7 +11,7 @@ import { OPERATOR, OPERATOR_ADDRESS } from "../../lab/cluster/topology.js";
 import { labDirectory, labPaths } from "../../lab/paths.js";
 
 async function main(): Promise<void> {
-  acquireLock();
+  await acquireLock();
   await claimDirectory(labDirectory());
   await createVpc();
   await createMember(OPERATOR, OPERATOR_ADDRESS);

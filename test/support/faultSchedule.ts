@@ -65,8 +65,8 @@ export function stretchOf<T extends Scheduled>(
 ): T[] {
   const order = inOrder(faults);
   const known = order.map(({ name }) => seconds[name]).filter((each) => each !== undefined);
-  const mean = known.reduce((sum, each) => sum + each, 0) / (known.length || 1) || 1;
-  const weights = order.map(({ name }) => seconds[name] ?? mean);
+  const mean = known.reduce((sum, each) => sum + each, 0) / (known.length || 1);
+  const weights = order.map(({ name }) => Math.max(seconds[name] ?? mean, 1));
   const total = weights.reduce((sum, each) => sum + each, 0);
   let before = 0;
   return order.filter((_, position) => {

@@ -54,7 +54,7 @@ export function shareOf<T>(
 ): T[] {
   const known = items.map(seconds).filter((each) => each !== undefined);
   const mean = known.reduce((sum, each) => sum + each, 0) / (known.length || 1);
-  const weigh = (item: T) => seconds(item) ?? mean;
+  const weigh = (item: T) => Math.max(seconds(item) ?? mean, 1);
   const loads = Array.from({ length: count }, () => 0);
   const mine = new Set<T>();
   for (const item of [...items].sort((a, b) => weigh(b) - weigh(a))) {

@@ -125,7 +125,8 @@ describe("stand-in: aws", function () {
   it("creates role and policies, waiting for a principal that IAM does not know yet", async () => {
     declare({});
     refusals = 2;
-    const { outputs } = await test.stack.up();
+    await test.stack.up();
+    const outputs = await test.outputs();
     assert.equal(refusals, 0);
     assert.equal(outputs.arn?.value, "arn:aws:iam::123456789012:role/teams/kiam-server");
     assert.equal(outputs.accountId?.value, "123456789012");

@@ -145,7 +145,8 @@ describe("stand-in: command, local", function () {
       });
       return { stdout };
     });
-    const { outputs } = await test.stack.up();
+    await test.stack.up();
+    const outputs = await test.outputs();
     assert.equal(outputs.stdout?.value, "hi");
   });
 });
