@@ -55,7 +55,7 @@ const gates: { [Verb in GateVerb]: Gate<Verb> } = {
 
 async function run<Verb extends GateVerb>(verb: Verb): Promise<void> {
   const input = readInput(verb, await text(process.stdin));
-  process.stdout.write(`${JSON.stringify(await (gates[verb] as Gate<Verb>)(input))}\n`);
+  process.stdout.write(`${JSON.stringify(await gates[verb](input))}\n`);
 }
 
 function readInput<Verb extends GateVerb>(verb: Verb, stdin: string): CheckedInput<Verb> {

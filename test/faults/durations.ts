@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 /** What each fault took when it was last measured, two shards side by side, in seconds by name. */
@@ -13,6 +13,5 @@ export function readDurations(): Durations {
 
 /** Notes what this run's faults took; the others stay. */
 export async function writeDurations(measured: Durations): Promise<void> {
-  const known = JSON.parse(await readFile(file, "utf8")) as Durations;
-  await writeFile(file, `${JSON.stringify({ ...known, ...measured }, null, 2)}\n`);
+  await writeFile(file, `${JSON.stringify({ ...readDurations(), ...measured }, null, 2)}\n`);
 }

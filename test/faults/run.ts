@@ -16,7 +16,7 @@ import { buildImages } from "../../lab/images/images.js";
 import { CHECKOUT, labDirectory } from "../../lab/paths.js";
 import { resolveParts } from "../../lab/parts/resolve.js";
 import { shardDirectory, takeShard } from "../support/shard.js";
-import { programsVariable, workers } from "./session.js";
+import { programsVariable, shardVariable, workers } from "./session.js";
 
 async function main(words: string[]): Promise<number> {
   const { shard, rest: mochaArguments } = takeShard(words);
@@ -51,7 +51,7 @@ async function main(words: string[]): Promise<number> {
       stdio: "inherit",
       reject: false,
       env: {
-        KIAM_FAULTS_SHARD: `${shard.index}/${shard.count}`,
+        [shardVariable]: `${shard.index}/${shard.count}`,
         [programsVariable]: JSON.stringify({ engine: parts.engine, plugins: parts.plugins }),
       },
     });

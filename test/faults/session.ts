@@ -35,6 +35,9 @@ export const workers = 2;
 /** Environment variable by which run.ts hands over engine and plugins. */
 export const programsVariable = "KIAM_FAULTS_PROGRAMS";
 
+/** Environment variable by which run.ts says which part of the faults is to be made: `1/2`. */
+export const shardVariable = "KIAM_FAULTS_SHARD";
+
 /** Settings of a test, laid over the session's own, section by section. */
 export type Change = { [Section in keyof SettingsInput]?: Partial<SettingsInput[Section]> };
 

@@ -15,7 +15,7 @@ import { isAlive } from "../../lab/cluster/processes.js";
 import { cleanLeftovers, stopCluster } from "../../lab/cluster/start.js";
 import { recordedDaemons } from "../../lab/cluster/supervisor.js";
 import { OPERATOR, OPERATOR_ADDRESS } from "../../lab/cluster/topology.js";
-import { labName, labPaths } from "../../lab/paths.js";
+import { labName, labPaths, TYPESCRIPT } from "../../lab/paths.js";
 import { needsCommands, needsRoot } from "../support/requirements.js";
 
 /*
@@ -45,7 +45,7 @@ describe("labs side by side", function () {
   const labs: { directory: string; program: ReturnType<typeof start> }[] = [];
 
   const start = (directory: string) =>
-    execa(process.execPath, ["--import", "tsx", join(__dirname, "smallLab.ts")], {
+    execa(process.execPath, [...TYPESCRIPT, join(__dirname, "smallLab.ts")], {
       env: { KIAM_LAB_DIR: directory },
       reject: false,
     });

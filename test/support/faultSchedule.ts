@@ -1,5 +1,5 @@
 import { stages, type Stage } from "../../migration/stages.js";
-import type { Shard } from "./shard.js";
+import { weights, type Shard } from "./shard.js";
 
 /** A fault as far as the order matters. */
 export interface Scheduled {
@@ -64,13 +64,11 @@ export function stretchOf<T extends Scheduled>(
   { index, count }: Shard,
 ): T[] {
   const order = inOrder(faults);
-  const known = order.map(({ name }) => seconds[name]).filter((each) => each !== undefined);
-  const mean = known.reduce((sum, each) => sum + each, 0) / (known.length || 1);
-  const weights = order.map(({ name }) => Math.max(seconds[name] ?? mean, 1));
-  const total = weights.reduce((sum, each) => sum + each, 0);
+  const weigh = weights(order, ({ name }) => seconds[name]);
+  const total = order.reduce((sum, fault) => sum + weigh(fault), 0);
   let before = 0;
-  return order.filter((_, position) => {
-    const weight = weights[position] ?? 0;
+  return order.filter((fault) => {
+    const weight = weigh(fault);
     const middle = before + weight / 2;
     before += weight;
     return Math.min(count, Math.floor((middle / total) * count) + 1) === index;

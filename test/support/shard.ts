@@ -42,9 +42,23 @@ export function shardDirectory(directory: string, { index, count }: Shard): stri
 }
 
 /**
- * Which items a shard runs: the longest go first, each to the shard that has the least to do.
+ * What an item counts when items are shared: what it takes, at least a second.
  *
  * @param seconds what each takes, as measured; undefined where nobody knows: then the mean of the others
+ */
+export function weights<T>(
+  items: readonly T[],
+  seconds: (item: T) => number | undefined,
+): (item: T) => number {
+  const known = items.map(seconds).filter((each) => each !== undefined);
+  const mean = known.reduce((sum, each) => sum + each, 0) / (known.length || 1);
+  return (item) => Math.max(seconds(item) ?? mean, 1);
+}
+
+/**
+ * Which items a shard runs: the longest go first, each to the shard that has the least to do.
+ *
+ * @param seconds as for {@link weights}
  * @returns in the order in which they were given
  */
 export function shareOf<T>(
@@ -52,9 +66,7 @@ export function shareOf<T>(
   seconds: (item: T) => number | undefined,
   { index, count }: Shard,
 ): T[] {
-  const known = items.map(seconds).filter((each) => each !== undefined);
-  const mean = known.reduce((sum, each) => sum + each, 0) / (known.length || 1);
-  const weigh = (item: T) => Math.max(seconds(item) ?? mean, 1);
+  const weigh = weights(items, seconds);
   const loads = Array.from({ length: count }, () => 0);
   const mine = new Set<T>();
   for (const item of [...items].sort((a, b) => weigh(b) - weigh(a))) {
