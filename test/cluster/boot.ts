@@ -30,7 +30,7 @@ export async function bootProduction(
 ): Promise<{ cluster: Cluster; programs: Pick<Parts, "engine" | "plugins"> }> {
   needsRoot(context);
   if (findRunningLab() !== undefined) {
-    skipBecause(context, "needs the machine's one embedded cluster, and one runs already");
+    skipBecause(context, "needs the lab's directory, in which a lab runs");
   }
   const parts = await resolveParts({}, silentProgress);
   const cluster = await startCluster({

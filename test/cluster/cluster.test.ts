@@ -35,7 +35,7 @@ describe("embedded cluster, running", function () {
 
   before("boot", async function () {
     needsRoot(this);
-    if (findRunningLab()) skipBecause(this, "needs the machine's one embedded cluster, which runs");
+    if (findRunningLab()) skipBecause(this, "needs the lab's directory, in which a lab runs");
     const parts = await resolveParts({}, silentProgress);
     const images = await buildImages(parts, silentProgress);
     options = { workers: 2, parts, images, progress: silentProgress };

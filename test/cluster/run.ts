@@ -34,7 +34,7 @@ async function main(words: string[]): Promise<number> {
       cwd: CHECKOUT,
       stdio: "inherit",
       reject: false,
-      env: { KIAM_LAB_DIR: shardDirectory(labDirectory(), shard) },
+      env: { KIAM_LAB_DIR: shardDirectory(labDirectory(), "cluster", shard) },
     },
   );
   return exitCode ?? 1;

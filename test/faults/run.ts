@@ -20,7 +20,7 @@ import { programsVariable, shardVariable, workers } from "./session.js";
 
 async function main(words: string[]): Promise<number> {
   const { shard, rest: mochaArguments } = takeShard(words);
-  process.env.KIAM_LAB_DIR = shardDirectory(labDirectory(), shard);
+  process.env.KIAM_LAB_DIR = shardDirectory(labDirectory(), "faults", shard);
   if (process.getuid?.() !== 0) {
     throw new Error("The fault tests need root: they boot the embedded cluster.");
   }

@@ -34,11 +34,12 @@ export function parseShard(text: string): Shard {
 }
 
 /**
- * The lab directory of a shard: shards of one tier run at once. All of a tier is in the lab's
- * usual one.
+ * The lab directory of a shard: tiers and their shards run at once, and beside `npm start`.
+ *
+ * @param directory the lab's usual one
  */
-export function shardDirectory(directory: string, { index, count }: Shard): string {
-  return count === 1 ? directory : `${directory}-${index}of${count}`;
+export function shardDirectory(directory: string, tier: string, { index, count }: Shard): string {
+  return `${directory}-${tier}` + (count === 1 ? "" : `-${index}of${count}`);
 }
 
 /**

@@ -34,8 +34,8 @@ describe("a shard on the command line", () => {
   });
 
   it("has a lab directory of its own; the whole tier has the lab's", () => {
-    assert.equal(shardDirectory("/x", { index: 1, count: 2 }), "/x-1of2");
-    assert.equal(shardDirectory("/x", wholeTier), "/x");
+    assert.equal(shardDirectory("/x", "faults", { index: 1, count: 2 }), "/x-faults-1of2");
+    assert.equal(shardDirectory("/x", "faults", wholeTier), "/x-faults");
   });
 });
 
