@@ -70,6 +70,7 @@ export function generatedCluster({ nodes: count, podsPerNode }: Size): {
       },
       recorded: undefined,
       notes: {},
+      agents: [],
       rules: {},
       networkPolicies: [],
       certificates: [],
@@ -99,12 +100,14 @@ function settings(workers: readonly NodeFacts[]): Settings {
 function node(name: string, index: number): NodeFacts {
   return {
     name,
+    uid: `uid-${index}`,
     labels: { "kubernetes.io/hostname": name, "kops.k8s.io/instancegroup": `group-${index % 8}` },
     taints: [],
     internalIp: `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`,
     externalIp: undefined,
     hostname: name,
     ready: true,
+    leaving: false,
     bootId: `boot-${index}`,
     osImage: "Ubuntu 22.04.5 LTS",
     cutoverAnnotation: undefined,

@@ -9,6 +9,7 @@ import {
 } from "../migration/plan.js";
 import type { Settings } from "../migration/settings.js";
 import { reaches } from "../migration/stages.js";
+import { EveryNode } from "./everyNode.js";
 import { Fallback } from "./fallback.js";
 import type { ToolLocation } from "./gate.js";
 import { gateTarget, type GateTarget } from "./gateTarget.js";
@@ -179,6 +180,21 @@ export class ClusterMigration extends pulumi.ComponentResource {
       );
       if (moved.length > 0) before = moved;
     }
+    const accepted = plan.waiting.flatMap(({ name, accepted }) => (accepted ? [name] : []));
+    const planned = plannedWorkers(plan).filter(({ name }) => !accepted.includes(name));
+    before = [
+      new EveryNode(
+        "every-node",
+        {
+          target,
+          moved: planned.filter(isCutOver),
+          staying: planned.filter((worker) => !isCutOver(worker)),
+          waiting: plan.waiting.filter(({ name }) => !accepted.includes(name)),
+          ...tool,
+        },
+        { parent: this, dependsOn: before },
+      ),
+    ];
     const { keepKube2iamOff } = settings.newNodes;
     if (reaches(plan.stage, "cutover") && keepKube2iamOff !== "none") {
       const newNodes = new NewNodes(
@@ -194,9 +210,10 @@ export class ClusterMigration extends pulumi.ComponentResource {
         {
           probe,
           retirement: settings.retirement,
+          outside: plan.outside,
           target,
           workers: plannedWorkers(plan)
-            .filter((worker) => worker.steps.includes("remove-rule"))
+            .filter(({ steps, access }) => steps.includes("remove-rule") && access === "ssh")
             .map((worker) => ({
               worker,
               kube2iam: plan.kube2iam,

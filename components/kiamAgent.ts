@@ -37,7 +37,7 @@ export class KiamAgent extends pulumi.ComponentResource {
 
   constructor(name: string, args: KiamAgentArgs, opts?: pulumi.ComponentResourceOptions) {
     super("kube2iam-to-kiam:index:KiamAgent", name, {}, opts);
-    const cleared = deletionAwaited(name, kiamNames.agent, args, this);
+    const cleared = deletionAwaited(name, kiamNames.agent, args, this, "clear-agent");
     this.daemonSet = new k8s.apps.v1.DaemonSet(
       name,
       {

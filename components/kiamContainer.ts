@@ -32,18 +32,21 @@ export const gateAwaits = { "pulumi.com/skipAwait": "true" } as const;
 /**
  * Stands before a DaemonSet of kiam's, and so goes after it: its deletion, for which the provider
  * does not wait either, has to end before one of the same name is made.
+ *
+ * @param undo what is done once it is gone
  */
 export function deletionAwaited(
   name: string,
   daemonSet: string,
   args: ToolLocation & { kiam: { namespace: string }; target: GateTarget },
   parent: pulumi.Resource,
+  undo: "await-deletion" | "clear-agent" = "await-deletion",
 ): pulumi.Resource {
   return gate(
     `${name}-cleared`,
     {
       verb: "await-deletion",
-      undo: "await-deletion",
+      undo,
       input: {
         target: args.target,
         daemonSet: { namespace: args.kiam.namespace, name: daemonSet },

@@ -13,6 +13,8 @@ export interface Kube2iamRetirementArgs extends ToolLocation {
   probe: PlannedProbe;
   retirement: Settings["retirement"];
   target: GateTarget;
+  /** Nodes outside the workers from which kube2iam goes all the same, by name. */
+  outside: string[];
   /** Workers that were moved from kube2iam, each with what stands for its node. */
   workers: (WorkerScript & { anchor: k8s.core.v1.NodePatch })[];
   /** A new one runs the closing of connections again. */
@@ -65,6 +67,7 @@ export class Kube2iamRetirement extends pulumi.ComponentResource {
           target,
           probe,
           pace,
+          outside: args.outside,
           connections: { waitSeconds, then },
           manifest: captured.manifest,
         },

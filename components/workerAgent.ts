@@ -33,19 +33,21 @@ export class WorkerAgent extends pulumi.ComponentResource {
         retainOnDelete: true,
       },
     );
-    gate(
+    const { target, probe, toolDirectory } = args;
+    const { uid, hostIp, steps } = args.worker;
+    const worker = { name: args.worker.name, uid, hostIp };
+    const shadow = gate(
       `${name}-shadow`,
-      {
-        verb: "probe-shadow",
-        input: {
-          target: args.target,
-          worker: { name: args.worker.name, hostIp: args.worker.hostIp },
-          probe: args.probe,
-        },
-        toolDirectory: args.toolDirectory,
-      },
+      { verb: "probe-shadow", input: { target, worker, probe }, toolDirectory },
       { parent: this, dependsOn: [this.anchor] },
     );
+    if (steps.includes("return")) {
+      gate(
+        `${name}-return`,
+        { verb: "return-worker", input: { target, worker, probe, rules: [] }, toolDirectory },
+        { parent: this, dependsOn: [shadow] },
+      );
+    }
     this.registerOutputs({});
   }
 }

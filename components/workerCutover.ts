@@ -2,8 +2,8 @@ import * as command from "@pulumi/command";
 import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
+import type { GateOutput, GateVerb } from "../gates/inputs.js";
 import type { CapturedRule } from "../migration/natRule.js";
-import { parseNodeReport } from "../migration/nodeReport.js";
 import type { PlannedProbe } from "../migration/plan.js";
 import { gate, type GateArgs, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
@@ -35,68 +35,64 @@ export class WorkerCutover extends pulumi.ComponentResource {
     this.childName = name;
     // A worker that has left the cluster can't be reached and needs no way back.
     this.options = { parent: this, deletedWith: args.anchor };
-    const { steps } = args.worker;
+    const { steps, generation } = args.worker;
+    const kiamOnly = !steps.includes("remove-rule");
 
     const capture = steps.includes("capture") ? this.capture() : undefined;
-    const rules = capture?.stdout.apply(capturedRules) ?? pulumi.output<CapturedRule[]>([]);
+    const rules =
+      capture?.stdout.apply(
+        (text) => (JSON.parse(text) as GateOutput<"capture-rule">).rules as CapturedRule[],
+      ) ?? pulumi.output<CapturedRule[]>([]);
     let last: pulumi.Resource = this.step(
       "recheck",
       {
         verb: "recheck-worker",
-        // After the removal's own undo, for a removal that never got into the state.
+        // The way back of all that follows. Through the API, which sees the node as it is then: over
+        // SSH, a node that has left, was replaced or has another key would need `pulumi state delete`.
         undo: "return-worker",
-        input: { rules, generation: args.worker.generation },
+        input: { rules, generation, kiamOnly },
       },
       capture === undefined ? [] : [capture],
     );
-    if (steps.includes("remove-rule")) last = this.removal(rules, last);
+    if (steps.includes("remove-rule")) last = this.removal(last);
     if (steps.includes("rehearse-undo")) last = this.rehearsal(rules, last);
     this.step(
       "live",
       {
         verb: "probe-live",
-        undo: "forget-worker",
-        input: {
-          rules,
-          generation: args.worker.generation,
-          kiamOnly: !steps.includes("remove-rule"),
-        },
+        input: { rules, generation, kiamOnly },
       },
       [last],
     );
     this.registerOutputs({});
   }
 
-  private capture(): command.remote.Command {
-    return new command.remote.Command(
+  /** Of this very node: one that is replaced under its name has a rule of its own. */
+  private capture(): command.local.Command {
+    const { target, worker, toolDirectory } = this.args;
+    const { name, uid, hostIp } = worker;
+    return gate(
       `${this.childName}-capture`,
-      {
-        ...scriptOverSsh(this.args),
-        create: scriptCommand(this.args, "inspect", {}),
-        logging: "none",
-      },
-      // Taken once: after the cutover a newer script would find nothing left to capture.
-      { ...this.options, ignoreChanges: ["stdin"] },
+      { verb: "capture-rule", input: { target, worker: { name, uid, hostIp } }, toolDirectory },
+      this.options,
     );
   }
 
-  private removal(
-    rules: pulumi.Output<CapturedRule[]>,
-    after: pulumi.Resource,
-  ): command.remote.Command {
+  private removal(after: pulumi.Resource): pulumi.Resource {
     const { worker } = this.args;
+    if (worker.access === "exec") {
+      return this.step(
+        "removal",
+        { verb: "remove-rule", input: { generation: worker.generation } },
+        [after],
+      );
+    }
     return new command.remote.Command(
       `${this.childName}-removal`,
       {
         ...scriptOverSsh(this.args),
-        // The generation is a comment to the shell. A new one runs the removal again, in place;
-        // as a trigger it would replace the command and put the old rule back after the removal.
+        // The generation is a comment to the shell. A new one runs the removal again, in place.
         create: `${scriptCommand(this.args, "remove", { system: "kube2iam" })} # generation ${worker.generation}`,
-        delete: rules.apply((captured) =>
-          captured.length > 0
-            ? scriptCommand(this.args, "restore", { rules: captured })
-            : noWayBack(worker.name),
-        ),
         logging: "stderr",
       },
       { ...this.options, dependsOn: [after] },
@@ -107,38 +103,36 @@ export class WorkerCutover extends pulumi.ComponentResource {
    * Nothing of it ever runs a second time: a later version of the script, say, must not take a
    * worker that is in service back to kube2iam, not even for a second.
    */
-  private rehearsal(
-    rules: pulumi.Output<CapturedRule[]>,
-    after: pulumi.Resource,
-  ): command.remote.Command {
+  private rehearsal(rules: pulumi.Output<CapturedRule[]>, after: pulumi.Resource): pulumi.Resource {
     const once = {
       ...this.options,
       ignoreChanges: ["create", "stdin", "connection", "dir"],
     };
-    const restore = new command.remote.Command(
-      `${this.childName}-rehearsal-restore`,
-      {
-        ...scriptOverSsh(this.args),
-        create: rules.apply((captured) => scriptCommand(this.args, "restore", { rules: captured })),
-        logging: "stderr",
-      },
-      { ...once, dependsOn: [after] },
-    );
-    const proof = this.step(
-      "rehearsal-proof",
-      { verb: "rehearse-undo", input: { rules } },
-      [restore],
-      once,
-    );
-    return new command.remote.Command(
-      `${this.childName}-rehearsal-removal`,
-      {
-        ...scriptOverSsh(this.args),
-        create: scriptCommand(this.args, "remove", { system: "kube2iam" }),
-        logging: "stderr",
-      },
-      { ...once, dependsOn: [proof] },
-    );
+    const { access } = this.args.worker;
+    const step = (
+      name: string,
+      verb: GateVerb,
+      input: object,
+      after: pulumi.Resource,
+    ): pulumi.Resource => this.step(`rehearsal-${name}`, { verb, input }, [after], once);
+    const overSsh = (name: string, create: pulumi.Input<string>, after: pulumi.Resource) =>
+      new command.remote.Command(
+        `${this.childName}-rehearsal-${name}`,
+        { ...scriptOverSsh(this.args), create, logging: "stderr" },
+        { ...once, dependsOn: [after] },
+      );
+    const restore =
+      access === "exec"
+        ? step("restore", "restore-rule", { rules }, after)
+        : overSsh(
+            "restore",
+            rules.apply((captured) => scriptCommand(this.args, "restore", { rules: captured })),
+            after,
+          );
+    const proof = step("proof", "rehearse-undo", { rules }, restore);
+    return access === "exec"
+      ? step("removal", "remove-rule", { generation: this.args.worker.generation }, proof)
+      : overSsh("removal", scriptCommand(this.args, "remove", { system: "kube2iam" }), proof);
   }
 
   private step(
@@ -148,21 +142,15 @@ export class WorkerCutover extends pulumi.ComponentResource {
     options = this.options,
   ): command.local.Command {
     const { target, worker, probe, toolDirectory } = this.args;
-    const known = { target, worker: { name: worker.name, hostIp: worker.hostIp }, probe };
+    const known = {
+      target,
+      worker: { name: worker.name, uid: worker.uid, hostIp: worker.hostIp },
+      probe,
+    };
     return gate(
       `${this.childName}-${step}`,
       { verb, undo, input: { ...known, ...input }, toolDirectory },
       { ...options, dependsOn },
     );
   }
-}
-
-function capturedRules(report: string): CapturedRule[] {
-  const { kube2iamRules, kube2iamRule } = parseNodeReport(report);
-  return kube2iamRules.length > 0 || kube2iamRule === null ? kube2iamRules : [kube2iamRule];
-}
-
-/** Fails where it runs: a way back that does nothing must not pass for one. */
-function noWayBack(worker: string): string {
-  return `echo 'no rule of kube2iam is known for ${worker}: restart its kube2iam pod there' >&2; exit 1`;
 }

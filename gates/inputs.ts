@@ -60,6 +60,8 @@ export type Target = z.output<typeof target>;
 const worker = z.object({
   /** Node name. */
   name,
+  /** The node's uid, where it matters that it is this very node. */
+  uid: z.string().optional(),
   /** Address in the DNAT rules: the node's internal IP. */
   hostIp: hostIpSchema,
   /** Interface of kube2iam's rule on it; that of the target when unset. */
@@ -93,14 +95,11 @@ const cutover = z.object({
   rules: z.array(capturedRuleSchema),
 });
 
+/** Whether the worker was born without kube2iam: then there are no rules and no way back. */
+const kiamOnly = z.boolean().default(false);
+
 /** Recorded on the node; see migration/cutoverGeneration.ts. */
 const generation = z.string().min(1);
-
-const onWorkers = z.object({
-  target,
-  /** Which workers; unset: every node with the worker label of migration/clusterFacts.ts. */
-  workers: z.array(worker).optional(),
-});
 
 /** An object of the Kubernetes API as it could be applied. */
 const manifest = z.looseObject({
@@ -127,7 +126,7 @@ const fetchedRole = z.object({ role: z.string(), servers: z.array(z.string()) })
 
 const certificatePair = z.object({ certificate: z.string(), privateKey: z.string() });
 
-const restore = onWorkers.extend({ probe, manifest, companions: z.array(manifest) });
+const restore = z.object({ target, probe, manifest, companions: z.array(manifest) });
 
 /** Schemas of every verb. A verb's description is printed by `gates/main.ts` without arguments. */
 export const gateSchemas = {
@@ -152,6 +151,12 @@ export const gateSchemas = {
     description: "no DaemonSet of that name is on its way out",
     input: z.object({ target, daemonSet: z.object({ namespace: name, name }) }),
     output: z.object({}),
+  },
+  "clear-agent": {
+    description:
+      "kiam's agents are gone, and no rule of theirs is left on a node that can be reached",
+    input: z.object({ target, daemonSet: z.object({ namespace: name, name }) }),
+    output: z.object({ cleared: z.array(z.string()) }),
   },
   "verify-server": {
     description: "kiam's server runs on every master, is healthy and fetched the roles",
@@ -180,12 +185,9 @@ export const gateSchemas = {
     }),
   },
   "verify-agent": {
-    description: "kiam's agent runs on every worker, is healthy and has its rule there",
-    input: z.object({
-      target,
-      /** Workers that have to run it; unset: every node that its DaemonSet is meant for. */
-      workers: z.array(worker).optional(),
-    }),
+    description:
+      "kiam's agent runs on every node that it is meant for, is healthy and has its rule there",
+    input: z.object({ target }),
     output: z.object({
       workers: z.array(
         z.object({
@@ -193,6 +195,8 @@ export const gateSchemas = {
           inForce: z.enum(["kube2iam", "kiam", "none", "unknown"]),
         }),
       ),
+      /** Nodes that are not Ready: their agents cannot be looked at. */
+      broken: z.array(z.string()),
     }),
   },
   "probe-shadow": {
@@ -208,13 +212,46 @@ export const gateSchemas = {
   },
   "recheck-worker": {
     description: "right before the cutover: kiam's rule is there, and a pod gets its role from it",
-    input: cutover.extend({ generation }),
+    input: cutover.extend({ generation, kiamOnly }),
     output: probeResult,
   },
   "return-worker": {
     description: "kube2iam's rule comes first on that worker; put there where it does not",
     input: cutover,
     output: z.object({ returned: z.boolean() }),
+  },
+  "capture-rule": {
+    description: "read kube2iam's rules on that worker, for the way back",
+    input: z.object({ target, worker }),
+    output: z.object({ rules: z.array(capturedRuleSchema) }),
+  },
+  "remove-rule": {
+    description: "delete kube2iam's rule on that worker through kiam's agent, instead of over SSH",
+    input: z.object({ target, worker, generation }),
+    output: z.object({ removed: z.number() }),
+  },
+  "restore-rule": {
+    description: "put kube2iam's captured rule back in front on that worker, instead of over SSH",
+    input: cutover,
+    output: z.object({}),
+  },
+  "account-for-nodes": {
+    description: "every node that concerns the migration is where this stage has it",
+    input: z.object({
+      target,
+      /** Names of the workers that this update moved, or found moved. */
+      moved: z.array(name),
+      /** Names of those that it left on kube2iam, as the settings say. */
+      staying: z.array(name),
+      /** Workers that could not be moved, and why. */
+      waiting: z.array(z.object({ name, why: z.string() })),
+    }),
+    output: z.object({
+      /** How many nodes concern the migration. */
+      nodes: z.number(),
+      /** Names of those that joined after the plan was made. */
+      joined: z.array(z.string()),
+    }),
   },
   "rehearse-undo": {
     description: "with kube2iam's rule back in front, a pod gets its role from kube2iam",
@@ -223,15 +260,12 @@ export const gateSchemas = {
   },
   "probe-live": {
     description: "a pod on that worker gets its role through 169.254.169.254, from kiam; else undo",
-    input: cutover.extend({
-      generation,
-      /** Whether the worker never had kube2iam: then there are no rules and no way back. */
-      kiamOnly: z.boolean().default(false),
-    }),
+    input: cutover.extend({ generation, kiamOnly }),
     output: probeResult,
   },
   "forget-worker": {
-    description: "remove the record of the cutover from that node",
+    description:
+      "remove the record of the cutover from that node (only stacks of version 0.1.0 ask for it)",
     input: z.object({ target, worker }),
     output: z.object({ worker: z.string(), forgotten: z.boolean() }),
   },
@@ -282,8 +316,14 @@ export const gateSchemas = {
   },
   "retire-kube2iam": {
     description: "delete kube2iam, once no connection to it is left, and prove every worker",
-    input: onWorkers.extend({
+    input: z.object({
+      target,
       probe,
+      /**
+       * Nodes without an agent on which kube2iam's pod goes all the same, although pods there may
+       * ask for roles: they are refused from then on.
+       */
+      outside: z.array(name).default([]),
       /** kube2iam's DaemonSet as it was captured: tells its pods when it is gone itself. */
       manifest,
       /** One pod of kube2iam's after the other, each worker proven before the next; or all. */
@@ -316,17 +356,22 @@ export const gateSchemas = {
     }),
   },
   fallback: {
-    description: "bring every worker back to kube2iam, without SSH",
-    input: onWorkers.extend({ probe }),
+    description: "bring every node back to kube2iam, without SSH",
+    input: z.object({ target, probe }),
     output: z.object({
       workers: z.array(z.object({ name: z.string(), moved: z.boolean() })),
+      /** Nodes that could not be reached and that kube2iam serves as far as is known. */
       skipped: z.array(z.string()),
     }),
   },
   "check-fallback": {
     description: "everything is there that `fallback` will need",
-    input: onWorkers,
-    output: z.object({ workers: z.array(z.string()) }),
+    input: z.object({ target }),
+    output: z.object({
+      workers: z.array(z.string()),
+      /** Nodes that cannot be reached now. */
+      skipped: z.array(z.string()),
+    }),
   },
 } as const;
 

@@ -1,5 +1,6 @@
 import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 
+import { nodeFacts } from "../migration/readClusterFacts.js";
 import { isReady, type Cluster, type ObjectName } from "./cluster.js";
 import { notMeantFor } from "./placement.js";
 import { explainPod } from "./podState.js";
@@ -8,21 +9,25 @@ import { waitFor, type Deadline, type Look } from "./wait.js";
 
 export interface Rollout {
   daemonSet: V1DaemonSet;
-  /** Its ready pod on each node, by node name. */
+  /** Its ready pod on each node that is Ready, by node name. */
   pods: Map<string, V1Pod>;
+  /** Nodes that it is meant for and that are not Ready: their pods cannot be asked. */
+  broken: string[];
 }
 
 /** A roll-out that is not complete. */
 export interface UnfinishedRollout extends Rollout {
-  /** Its pods that are not ready. */
+  /** Its pods on nodes that are Ready, and that are not ready themselves. */
   unready: V1Pod[];
   /** Nodes that should have a ready pod and have none. */
   missing: string[];
 }
 
 /**
- * Looks at a DaemonSet once: every node it is meant for has a ready pod of its present form, and
- * so has every one of `nodes`. One that is meant for no node is not complete.
+ * Looks at a DaemonSet once: every node it is meant for, and every one of `nodes`, has a ready pod
+ * of its present form. Nodes that are not Ready are named and not waited for; pods of nodes that
+ * have left the cluster, which stay listed for minutes, do not count. A DaemonSet that is meant
+ * for no node is not complete.
  *
  * @throws GateError where there is no such DaemonSet
  */
@@ -35,26 +40,44 @@ export async function lookAtRollout(
   if (daemonSet === undefined) {
     throw new GateError(`There is no DaemonSet ${name.namespace}/${name.name}`);
   }
-  const own = (await cluster.podsOf(daemonSet)).filter(
-    (pod) => pod.metadata?.deletionTimestamp === undefined,
+  const [listed, allPods] = await Promise.all([cluster.nodes(), cluster.podsOf(daemonSet)]);
+  const facts = new Map(listed.map((node) => [node.metadata?.name ?? "", nodeFacts(node)]));
+  const isReadyNode = (node: string) => facts.get(node)?.ready === true;
+  const spec = daemonSet.spec?.template.spec;
+  const broken = listed.flatMap((node) => {
+    const own = node.metadata?.name ?? "";
+    const meant = spec !== undefined && notMeantFor(spec, node) === undefined;
+    return meant && !isReadyNode(own) ? [own] : [];
+  });
+  const own = allPods.filter(
+    ({ metadata, spec }) =>
+      metadata?.deletionTimestamp === undefined &&
+      (spec?.nodeName === undefined || isReadyNode(spec.nodeName)),
   );
   const pods = new Map(own.filter(isReady).map((pod) => [pod.spec?.nodeName ?? "", pod]));
   const unready = own.filter((pod) => !isReady(pod));
-  const missing = nodes.filter((node) => !pods.has(node));
-  const { desiredNumberScheduled = 0, updatedNumberScheduled = 0 } = daemonSet.status ?? {};
-  // Pods of an OnDelete DaemonSet keep their old form until somebody deletes them.
-  const updated =
-    daemonSet.spec?.updateStrategy?.type === "OnDelete" ||
-    updatedNumberScheduled >= desiredNumberScheduled;
+  const missing = nodes.filter((node) => !pods.has(node) && !broken.includes(node));
+  const { desiredNumberScheduled = 0 } = daemonSet.status ?? {};
   const complete =
     (daemonSet.status?.observedGeneration ?? 0) >= (daemonSet.metadata?.generation ?? 0) &&
     desiredNumberScheduled > 0 &&
-    updated &&
-    pods.size >= desiredNumberScheduled &&
+    isUpdated(daemonSet, own, broken.length) &&
+    pods.size + broken.length >= desiredNumberScheduled &&
     missing.length === 0;
   return complete
-    ? { done: { daemonSet, pods } }
-    : { pending: { daemonSet, pods, unready, missing } };
+    ? { done: { daemonSet, pods, broken } }
+    : { pending: { daemonSet, pods, broken, unready, missing } };
+}
+
+/** Whether the pods that can be asked have the DaemonSet's present form. */
+function isUpdated(daemonSet: V1DaemonSet, own: readonly V1Pod[], broken: number): boolean {
+  // Pods of an OnDelete DaemonSet keep their old form until somebody deletes them.
+  if (daemonSet.spec?.updateStrategy?.type === "OnDelete") return true;
+  const { desiredNumberScheduled = 0, updatedNumberScheduled = 0 } = daemonSet.status ?? {};
+  if (broken === 0) return updatedNumberScheduled >= desiredNumberScheduled;
+  // The controller counts pods of nodes that cannot be asked as well.
+  const present = daemonSet.metadata?.annotations?.["deprecated.daemonset.template.generation"];
+  return own.every(({ metadata }) => metadata?.labels?.["pod-template-generation"] === present);
 }
 
 /**

@@ -1,6 +1,6 @@
 import pMap from "p-map";
 
-import { workerLabel, type ClusterFacts } from "../migration/clusterFacts.js";
+import type { ClusterFacts } from "../migration/clusterFacts.js";
 import { messageOf } from "../migration/messageOf.js";
 import type { RuleState } from "../migration/ruleState.js";
 import { Cluster } from "./cluster.js";
@@ -12,16 +12,15 @@ import { GateError } from "./problem.js";
 const concurrency = 20;
 
 /**
- * Reads the rules of every worker that the migration has given an agent, through a pod there.
- * Changes nothing. What cannot be read is said in its place and stops nobody: it is for the plan
+ * Reads the rules of every node that runs an agent, through a pod there. Changes nothing. What cannot be read is said in its place and stops nobody: it is for the plan
  * and the audit to judge.
  */
 export async function readRuleStates(
-  facts: Pick<ClusterFacts, "nodes">,
+  facts: Pick<ClusterFacts, "nodes" | "agents">,
   target: Target,
 ): Promise<Record<string, RuleState>> {
   const workers = facts.nodes.flatMap((node) =>
-    workerLabel in node.labels && node.internalIp !== undefined
+    facts.agents.includes(node.name) && node.internalIp !== undefined
       ? [{ name: node.name, hostIp: node.internalIp, ready: node.ready }]
       : [],
   );

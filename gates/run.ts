@@ -10,7 +10,11 @@ import { cleanUpOnSignals } from "./cleanup.js";
 import { gateSchemas, type CheckedInput, type GateOutput, type GateVerb } from "./inputs.js";
 import { GateError } from "./problem.js";
 import { awaitDeletion } from "./verbs/awaitDeletion.js";
+import { accountForNodes } from "./verbs/accountForNodes.js";
 import { captureKube2iam } from "./verbs/captureKube2iam.js";
+import { clearAgent } from "./verbs/clearAgent.js";
+import { captureRule } from "./verbs/captureRule.js";
+import { removeRuleByExec, restoreRuleByExec } from "./verbs/changeRule.js";
 import { checkFallback } from "./verbs/checkFallback.js";
 import { checkRestore } from "./verbs/checkRestore.js";
 import { fallback } from "./verbs/fallback.js";
@@ -32,10 +36,13 @@ import { verifyServer } from "./verbs/verifyServer.js";
 type Gate<Verb extends GateVerb> = (input: CheckedInput<Verb>) => Promise<GateOutput<Verb>>;
 
 const gates: { [Verb in GateVerb]: Gate<Verb> } = {
+  "account-for-nodes": accountForNodes,
   "await-deletion": awaitDeletion,
   "capture-kube2iam": captureKube2iam,
+  "capture-rule": captureRule,
   "check-fallback": checkFallback,
   "check-restore": checkRestore,
+  "clear-agent": clearAgent,
   fallback,
   "forget-worker": forgetWorker,
   "issue-certificates": issueCertificates,
@@ -46,7 +53,9 @@ const gates: { [Verb in GateVerb]: Gate<Verb> } = {
   "probe-shadow": probeShadow,
   "recheck-worker": recheckWorker,
   "rehearse-undo": rehearseUndo,
+  "remove-rule": removeRuleByExec,
   "restore-kube2iam": restoreKube2iam,
+  "restore-rule": restoreRuleByExec,
   "retire-kube2iam": retireKube2iam,
   "return-worker": returnWorker,
   "verify-agent": verifyAgent,

@@ -11,6 +11,7 @@ import { auditCaPath } from "./audit/caPath.js";
 import { auditCertificates } from "./audit/certificates.js";
 import { lettingBack } from "./audit/goingBack.js";
 import { auditInterfaces } from "./audit/interfaces.js";
+import { auditOutsideNodes } from "./audit/outsideNodes.js";
 import { auditNetworkPolicies } from "./audit/networkPolicies.js";
 import { auditPodSecurity } from "./audit/podSecurity.js";
 import { auditPorts } from "./audit/ports.js";
@@ -42,6 +43,7 @@ export function audit(settings: Settings, facts: ClusterFacts): Finding[] {
     ...auditPermittedPatterns(settings, facts),
     ...auditPods(settings, facts),
     ...auditNetworkPolicies(settings, facts),
+    ...auditOutsideNodes(settings, facts),
     ...auditPodSecurity(settings, facts),
     ...auditPorts(settings, facts),
     ...auditRoles(settings, facts),

@@ -27,7 +27,9 @@ export interface ClusterFacts {
   recorded: RecordedKube2iam | undefined;
   /** What gates of earlier updates noted in kiam's namespace. */
   notes: GateNotes;
-  /** Rules of the workers that have been given an agent, by node name; empty where nobody looked. */
+  /** Names of the nodes with a pod of kiam's agent. Pods that are being deleted do not count. */
+  agents: string[];
+  /** Rules of the nodes that run an agent, by node name; empty where nobody looked. */
   rules: Record<string, RuleState>;
   /** NetworkPolicies in kiam's namespace. */
   networkPolicies: NetworkPolicyFacts[];
@@ -45,12 +47,16 @@ export interface ClusterFacts {
 
 export interface NodeFacts {
   name: string;
+  /** Another one where a node was replaced under its name. */
+  uid: string;
   labels: Record<string, string>;
   taints: Taint[];
   internalIp: string | undefined;
   externalIp: string | undefined;
   hostname: string | undefined;
   ready: boolean;
+  /** Whether it is being deleted from the cluster. */
+  leaving: boolean;
   /** Changes with every boot; a rebooted worker has kube2iam's rule again. */
   bootId: string;
   osImage: string;
@@ -157,7 +163,7 @@ export const ownedValue = "kube2iam-to-kiam";
 /** Annotation in which a node keeps the record of its cutover; see cutoverRecord.ts. */
 export const cutoverAnnotation = "kube2iam-to-kiam/cutover";
 
-/** Label of the nodes that this program moves; gates find the workers by it. */
+/** Label that stands for a worker in the stack's state. Nothing finds nodes by it. */
 export const workerLabel = "kube2iam-to-kiam/worker";
 
 /** Label or taint of nodes that are born without kube2iam; see the setting newNodes.keepKube2iamOff. */

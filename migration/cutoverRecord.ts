@@ -27,6 +27,11 @@ const record = z.union([
     /** When the cutover was undone, ISO time. */
     undone: z.string(),
   }),
+  z.object({
+    ...common,
+    /** Since when the node is to go back to kube2iam, and could not be reached; ISO time. */
+    returnOwed: z.string(),
+  }),
 ]);
 
 export type CutoverRecord = z.output<typeof record>;
@@ -60,4 +65,9 @@ export function isCutOver({
   cutoverAnnotation: string | undefined;
 }): boolean {
   return isProven(parseCutoverRecord(cutoverAnnotation));
+}
+
+/** Whether the node is to go back to kube2iam as soon as it can be reached. */
+export function owesReturn(record: CutoverRecord | undefined): boolean {
+  return record !== undefined && "returnOwed" in record;
 }

@@ -34,11 +34,11 @@ export function isKiamOnly(facts: Pick<ClusterFacts, "kube2iam" | "recorded">, n
     : isKeptOff(facts.kube2iam, node);
 }
 
-/** Whether the cutover connects to a worker: it moves, and kube2iam's rule may be there. */
+/** Whether the cutover connects to a worker over SSH: it moves, and kube2iam's rule may be there. */
 export function isReachedOverSsh(
   settings: Settings,
   facts: Pick<ClusterFacts, "kube2iam" | "recorded">,
   node: NodeFacts,
 ): boolean {
-  return mayMove(settings, node) && !isKiamOnly(facts, node);
+  return settings.workers.access === "ssh" && mayMove(settings, node) && !isKiamOnly(facts, node);
 }

@@ -1,11 +1,12 @@
 import type { ClusterFacts, NodeFacts, RecordedKube2iam } from "./clusterFacts.js";
 import { cutoverGeneration } from "./cutoverGeneration.js";
-import { hasFailed, isCutOver, parseCutoverRecord } from "./cutoverRecord.js";
+import { hasFailed, isCutOver, isProven, owesReturn, parseCutoverRecord } from "./cutoverRecord.js";
 import {
   effectiveKube2iam,
   effectiveRoleBaseArn,
   type EffectiveKube2iam,
 } from "./effectiveKube2iam.js";
+import { compareText } from "./compareText.js";
 import { assumableRoles } from "./iamChain.js";
 import { isKiamOnly } from "./kiamOnly.js";
 import { mayMove, serverNodes, sshAddress, workerNodes } from "./nodeSelection.js";
@@ -14,6 +15,7 @@ import { resolveRoleArn } from "./permitted.js";
 import { preStopToken } from "./preStopToken.js";
 import type { Settings } from "./settings.js";
 import { reaches, type Stage } from "./stages.js";
+import { isAcceptedAsBroken, waitsBecause } from "./waiting.js";
 
 /*
  * The plan is data: what will be declared, for which workers, in which order. Components declare
@@ -40,6 +42,10 @@ export interface Plan {
   waves: Wave[];
   /** Workers of node groups that the settings leave on kube2iam, by name. */
   staying: PlannedWorker[];
+  /** Workers whose move has to wait for something, by name. */
+  waiting: WaitingWorker[];
+  /** Nodes outside the workers that the settings acknowledge to lose kube2iam at its retirement, by name. */
+  outside: string[];
   probe: PlannedProbe | undefined;
 }
 
@@ -50,10 +56,23 @@ export interface Wave {
   workers: PlannedWorker[];
 }
 
+export interface WaitingWorker {
+  name: string;
+  why: string;
+  /** Whether an update may succeed all the same, since the settings acknowledge it. */
+  accepted: boolean;
+  /** What can be done there meanwhile; undefined where nothing can. */
+  worker: PlannedWorker | undefined;
+}
+
 export interface PlannedWorker {
   name: string;
+  /** The node's uid: another one where it was replaced under its name. */
+  uid: string;
   /** Address in the DNAT rules; the node's internal IP. */
   hostIp: string;
+  /** How its rule is removed. */
+  access: Settings["workers"]["access"];
   /** Where SSH connects to. */
   address: string;
   /** Public host key; undefined where the settings accept unknown hosts. */
@@ -71,9 +90,16 @@ export interface PlannedWorker {
  * remove-rule: kube2iam's rule is deleted over SSH.
  * rehearse-undo: the rule is put back, a pod gets its role from kube2iam, the rule is deleted again.
  * live-probe: a pod on the worker gets its role through 169.254.169.254.
+ * return: it is brought back to kube2iam, since it could not be reached when all others were.
  */
 export type WorkerStep =
-  "shadow-probe" | "capture" | "recheck" | "remove-rule" | "rehearse-undo" | "live-probe";
+  | "shadow-probe"
+  | "capture"
+  | "recheck"
+  | "remove-rule"
+  | "rehearse-undo"
+  | "live-probe"
+  | "return";
 
 export interface PlannedProbe {
   /** The role as the probe pod's annotation names it. */
@@ -97,7 +123,25 @@ export function makePlan(settings: Settings, facts: ClusterFacts): Plan {
     );
   }
   const nodes = workerNodes(settings, facts.nodes);
-  const moving = nodes.filter((node) => mayMove(settings, node));
+  const waiting = nodes.flatMap((node): WaitingWorker[] => {
+    const why = waitsBecause(settings, facts, node);
+    if (why === undefined) return [];
+    return [
+      {
+        name: node.name,
+        why,
+        accepted: isAcceptedAsBroken(settings, node.name),
+        // One that was moved keeps what it has. Of one that was not, nothing can be proven.
+        worker:
+          node.ready && !isCutOver(node)
+            ? { ...planWorker(settings, facts, node), steps: ["shadow-probe"] }
+            : undefined,
+      },
+    ];
+  });
+  const held = new Set(waiting.map(({ name }) => name));
+  const present = nodes.filter((node) => !held.has(node.name) || isCutOver(node));
+  const moving = present.filter((node) => mayMove(settings, node));
   const waves = makeWaves(
     moving.map((node) => planWorker(settings, facts, node)),
     {
@@ -106,7 +150,7 @@ export function makePlan(settings: Settings, facts: ClusterFacts): Plan {
       waveSize: settings.workers.waveSize,
     },
   );
-  const staying = nodes
+  const staying = present
     .filter((node) => !mayMove(settings, node))
     .map((node) => planWorker(settings, facts, node));
   return {
@@ -125,8 +169,17 @@ export function makePlan(settings: Settings, facts: ClusterFacts): Plan {
     servers: serverNodes(settings, facts.nodes).map((node) => node.name),
     waves: withRehearsal(waves, rehearsalWorker(settings, moving, waves)),
     staying,
+    waiting,
+    outside: acceptedOutside(settings),
     probe: planProbe(settings, roleBaseArn),
   };
+}
+
+function acceptedOutside({ audit }: Settings): string[] {
+  return audit.acknowledged
+    .filter(({ code }) => code === "node-outside-workers")
+    .map(({ object }) => object.replace(/^node\//, ""))
+    .sort(compareText);
 }
 
 /** Interface of the kiam agent's rule: that of kube2iam unless the settings say otherwise. */
@@ -135,27 +188,35 @@ export function agentInterface(settings: Settings, kube2iam: { interface: string
 }
 
 function planWorker(settings: Settings, facts: ClusterFacts, node: NodeFacts): PlannedWorker {
-  const address = sshAddress(settings, node);
+  const { access } = settings.workers;
+  const address = access === "exec" ? node.internalIp : sshAddress(settings, node);
   if (node.internalIp === undefined || address === undefined) {
     throw new Error(`Worker ${node.name} has no address to use; the audit says how to supply one.`);
   }
   return {
     name: node.name,
+    uid: node.uid,
     hostIp: node.internalIp,
+    access,
     address,
     hostKey: settings.ssh.hostKeys[node.name],
-    generation: cutoverGeneration(
-      node,
-      facts.kube2iam?.pods[node.name]?.uid,
-      facts.rules[node.name],
-    ),
+    generation: generationOf(facts, node),
     steps: [
       ...(reaches(settings.stage, "agent") ? (["shadow-probe"] as const) : []),
       ...(reaches(settings.stage, "cutover") && mayMove(settings, node)
         ? cutoverSteps(isKiamOnly(facts, node))
-        : []),
+        : owesReturn(recordOf(node))
+          ? (["return"] as const)
+          : []),
     ],
   };
+}
+
+function generationOf(facts: ClusterFacts, node: NodeFacts): string {
+  const last = recordOf(node);
+  // Nothing can be done there now: what was proven stands until the node can be looked at.
+  if (!node.ready && isProven(last)) return last.generation;
+  return cutoverGeneration(node, facts.kube2iam?.pods[node.name]?.uid, facts.rules[node.name]);
 }
 
 /** Where kube2iam never was there is no rule to capture or to remove, and no need for SSH. */
@@ -244,7 +305,11 @@ function planProbe(settings: Settings, roleBaseArn: string): PlannedProbe | unde
   };
 }
 
-/** All workers of a plan: those that move, in their order, then those that stay. */
+/** All workers of a plan on which something is done: those that move, in their order, then the others. */
 export function plannedWorkers(plan: Plan): PlannedWorker[] {
-  return [...plan.waves.flatMap((wave) => wave.workers), ...plan.staying];
+  return [
+    ...plan.waves.flatMap((wave) => wave.workers),
+    ...plan.staying,
+    ...plan.waiting.flatMap(({ worker }) => worker ?? []),
+  ];
 }

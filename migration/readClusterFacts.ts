@@ -25,6 +25,7 @@ import {
 } from "./clusterFacts.js";
 import { gateNotesName } from "./gateNotes.js";
 import { kube2iamCommandLine } from "./kube2iamFlags.js";
+import { agentLabels } from "./kiamNames.js";
 import { dangerousHooks } from "./kube2iamPreStop.js";
 import { avoidsKiamOnly } from "./kiamOnlyAffinity.js";
 import { apiMessage, collect, isNotFound, named } from "./kubernetesApi.js";
@@ -67,7 +68,13 @@ export async function readClusterFacts(
       "listing pods",
       collect(
         (page) => core.listPodForAllNamespaces(page),
-        (pod) => [{ facts: isFinished(pod) ? [] : [podFacts(pod)], ofKube2iam: podOf(live, pod) }],
+        (pod) => [
+          {
+            facts: isFinished(pod) ? [] : [podFacts(pod)],
+            ofKube2iam: podOf(live, pod),
+            agent: agentOn(pod, settings.kiam.namespace),
+          },
+        ],
       ),
     ),
     readIdlePods(config),
@@ -98,6 +105,7 @@ export async function readClusterFacts(
         ? undefined
         : (JSON.parse(record[recordKey]) as RecordedKube2iam),
     notes,
+    agents: pods.flatMap(({ agent }) => agent),
     rules: {},
     networkPolicies,
     certificates: [],
@@ -139,11 +147,13 @@ async function readConfigMap(
   }
 }
 
-function nodeFacts(node: V1Node): NodeFacts {
+/** A node as the API has it. */
+export function nodeFacts(node: V1Node): NodeFacts {
   const address = (type: string) =>
     node.status?.addresses?.find((each) => each.type === type)?.address;
   return {
     name: node.metadata?.name ?? "",
+    uid: node.metadata?.uid ?? "",
     labels: node.metadata?.labels ?? {},
     taints: (node.spec?.taints ?? []).map(({ key, value, effect }) => ({ key, value, effect })),
     internalIp: address("InternalIP"),
@@ -152,6 +162,7 @@ function nodeFacts(node: V1Node): NodeFacts {
     ready:
       node.status?.conditions?.some((each) => each.type === "Ready" && each.status === "True") ??
       false,
+    leaving: node.metadata?.deletionTimestamp !== undefined,
     bootId: node.status?.nodeInfo?.bootID ?? "",
     osImage: node.status?.nodeInfo?.osImage ?? "",
     cutoverAnnotation: node.metadata?.annotations?.[cutoverAnnotation],
@@ -177,7 +188,8 @@ function isFinished(pod: V1Pod): boolean {
   return pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
 }
 
-function podFacts(pod: V1Pod): PodFacts {
+/** A pod as the API has it. */
+export function podFacts(pod: V1Pod): PodFacts {
   return {
     namespace: pod.metadata?.namespace ?? "",
     name: pod.metadata?.name ?? "",
@@ -207,6 +219,15 @@ function networkPolicyFacts({ metadata, spec }: V1NetworkPolicy): NetworkPolicyF
     podSelector: spec?.podSelector ?? {},
     ingress: types.includes("Ingress") ? (spec?.ingress ?? []) : undefined,
   };
+}
+
+/** The node of a pod of kiam's agent that stays. */
+function agentOn({ metadata, spec }: V1Pod, namespace: string): string[] {
+  const own =
+    metadata?.namespace === namespace &&
+    Object.entries(agentLabels).every(([label, value]) => metadata.labels?.[label] === value);
+  if (!own || metadata.deletionTimestamp !== undefined || spec?.nodeName === undefined) return [];
+  return [spec.nodeName];
 }
 
 type Kube2iamPod = Kube2iamFacts["pods"][string] & { node: string };

@@ -302,6 +302,12 @@ const workers = z.strictObject({
         .regex(/^([1-9]\d?|100)%$/, "must be a number of workers or a percentage such as 25%"),
     ])
     .default("25%"),
+  /**
+   * How kube2iam's rule is removed on a worker: by a command over SSH, or by exec into the pod of
+   * kiam's agent there, for workers without sshd or whose host key no one can commit. Only over SSH
+   * can connections to kube2iam be closed (retirement.closeIdleSeconds, retirement.then: proceed).
+   */
+  access: z.enum(["ssh", "exec"], { error: "must be one of ssh, exec" }).default("ssh"),
   /** Which address of a node SSH connects to. */
   addressType: z.enum(["InternalIP", "ExternalIP", "Hostname"]).default("InternalIP"),
 });

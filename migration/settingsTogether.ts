@@ -16,7 +16,7 @@ export interface SettingsProblem {
 }
 
 export function problemsTogether(settings: Partial<Settings>): SettingsProblem[] {
-  const { stage, kube2iam, kiam, iam, ssh, workers, probe } = settings;
+  const { stage, kube2iam, kiam, iam, ssh, workers, probe, retirement } = settings;
   const problems: SettingsProblem[] = [];
   const wrong = (property: string, rule: string, value?: unknown) =>
     problems.push({ property, value, rule });
@@ -84,7 +84,20 @@ export function problemsTogether(settings: Partial<Settings>): SettingsProblem[]
       "must name a role from stage agent on: every worker is proven with a pod that asks for it",
     );
   }
-  if (stage !== undefined && reaches(stage, "cutover") && ssh !== undefined) {
+  const closes = retirement?.closeIdleSeconds !== undefined || retirement?.then === "proceed";
+  if (workers?.access === "exec" && closes) {
+    wrong(
+      "workers.access",
+      "must be ssh where retirement.closeIdleSeconds or retirement.then: proceed is set: connections to kube2iam can be closed over SSH only",
+      workers.access,
+    );
+  }
+  if (
+    stage !== undefined &&
+    reaches(stage, "cutover") &&
+    ssh !== undefined &&
+    workers?.access !== "exec"
+  ) {
     const keys = [ssh.privateKey, ssh.agentSocketPath].filter((key) => key !== undefined);
     if (keys.length !== 1) {
       wrong(

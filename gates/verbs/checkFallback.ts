@@ -1,11 +1,15 @@
+import type { System } from "../../migration/natRule.js";
+import { brokenBecause } from "../../migration/nodeStandings.js";
 import { Cluster } from "../cluster.js";
-import type { CheckedInput, GateOutput } from "../inputs.js";
+import type { CheckedInput, GateOutput, Worker } from "../inputs.js";
 import { NodeRules } from "../nodeRules.js";
 import { kiamOnlyNodes } from "../placement.js";
 import { GateError } from "../problem.js";
+import { progress } from "../progress.js";
 import { waitForRollout } from "../rollout.js";
+import { readStandings, unlessLost, workerOf } from "../standings.js";
 import { Deadline } from "../wait.js";
-import { onEachWorker, readWorkers } from "../workers.js";
+import { onEachWorker } from "../workers.js";
 
 /**
  * Sees before the cutover that the way back is open: kube2iam runs on every worker that it is not
@@ -14,10 +18,14 @@ import { onEachWorker, readWorkers } from "../workers.js";
  */
 export async function checkFallback({
   target,
-  workers: given,
 }: CheckedInput<"check-fallback">): Promise<GateOutput<"check-fallback">> {
   const cluster = await Cluster.connect(target.kubernetes);
-  const { present: workers } = await readWorkers(cluster, given);
+  const agents = (await readStandings(cluster, target, { applications: false })).filter(
+    (node) => node.agent,
+  );
+  const workers = agents.filter((node) => brokenBecause(node) === undefined);
+  const skipped = agents.filter((node) => !workers.includes(node)).map((node) => node.name);
+  for (const node of skipped) progress(`${node} cannot be reached now; not looked at`);
   const name = { namespace: target.kube2iam.namespace, name: target.kube2iam.daemonSet };
   const kiamOnly = await kiamOnlyNodes(cluster, name);
   await waitForRollout(
@@ -27,23 +35,30 @@ export async function checkFallback({
     workers.map((worker) => worker.name).filter((worker) => !kiamOnly.has(worker)),
   );
   const rules = await NodeRules.read(cluster, target);
-  await onEachWorker(workers, "The way back to kube2iam is not open", async (worker) => {
-    for (const system of ["kiam", "kube2iam"] as const) {
-      // It comes there once the label or taint is without effect, before the fallback needs it.
-      if (system === "kube2iam" && kiamOnly.has(worker.name)) continue;
-      const report = await rules.inspect(worker, system);
-      const failed = report.backends.filter((backend) => backend.state === "failed");
-      if (failed.length > 0) {
-        throw new GateError("", [
-          {
-            where: `node ${worker.name}`,
-            what: `${system}'s pod cannot read its nat rules: ${failed.map(({ name, detail }) => `${name}: ${detail}`).join("; ")}`,
-            why: "the way back removes and checks rules through this pod",
-            fix: "the pod has to be on the host's network with NET_ADMIN",
-          },
-        ]);
+  const open = await onEachWorker(workers, "The way back to kube2iam is not open", (node) =>
+    unlessLost(cluster, node, async () => {
+      const worker = workerOf(node);
+      for (const system of ["kiam", "kube2iam"] as const) {
+        // It comes there once the label or taint is without effect, before the fallback needs it.
+        if (system === "kube2iam" && kiamOnly.has(worker.name)) continue;
+        await requireReadable(rules, worker, system);
       }
-    }
-  });
-  return { workers: workers.map((worker) => worker.name) };
+      return [worker.name];
+    }),
+  );
+  return { workers: open.flat(), skipped };
+}
+
+async function requireReadable(rules: NodeRules, worker: Worker, system: System): Promise<void> {
+  const report = await rules.inspect(worker, system);
+  const failed = report.backends.filter((backend) => backend.state === "failed");
+  if (failed.length === 0) return;
+  throw new GateError("", [
+    {
+      where: `node ${worker.name}`,
+      what: `${system}'s pod cannot read its nat rules: ${failed.map(({ name, detail }) => `${name}: ${detail}`).join("; ")}`,
+      why: "the way back removes and checks rules through this pod",
+      fix: "the pod has to be on the host's network with NET_ADMIN",
+    },
+  ]);
 }

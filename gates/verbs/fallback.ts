@@ -1,6 +1,8 @@
 import type { V1DaemonSet } from "@kubernetes/client-node";
 
+import { count } from "../../migration/count.js";
 import { insertsItsRule, kube2iamCommandLine } from "../../migration/kube2iamFlags.js";
+import { brokenBecause, type NodeStanding } from "../../migration/nodeStandings.js";
 import { Cluster } from "../cluster.js";
 import { releaseWorker } from "../cutoverRecord.js";
 import type { CheckedInput, GateOutput, Probe, Target, Worker } from "../inputs.js";
@@ -9,56 +11,123 @@ import { waitForKube2iamRule } from "../kube2iamRule.js";
 import { proveLive } from "../live.js";
 import { NodeRules, reportProblemsOf } from "../nodeRules.js";
 import { runProbe } from "../probe.js";
-import { GateError } from "../problem.js";
+import { GateError, type Problem } from "../problem.js";
 import { progress } from "../progress.js";
-import { onEachWorker, readWorkers } from "../workers.js";
+import { readStandings, unlessLost, workerOf } from "../standings.js";
+import { onEachWorker } from "../workers.js";
+
+type Result = GateOutput<"fallback">["workers"][number];
 
 /**
- * Brings every worker back to kube2iam without SSH and without a gap: kube2iam's rule is there and
- * its answers proven before kiam's rule goes. The agents stay; whoever removes them does so after.
+ * Brings every node back to kube2iam without SSH and without a gap: kube2iam's rule is there and
+ * its answers are proven before kiam's rule goes. The agents stay; they are removed after this.
+ *
+ * The nodes are listed now, and again until a list has none that is new: a node may have joined
+ * since the last update, or join meanwhile. One that cannot be reached is left for a later run,
+ * and keeps the agents where they are if kiam may still serve it.
  */
 export async function fallback({
   target,
-  workers: given,
   probe,
 }: CheckedInput<"fallback">): Promise<GateOutput<"fallback">> {
   const cluster = await Cluster.connect(target.kubernetes);
-  const { present, gone } = await readWorkers(cluster, given);
-  for (const name of gone) progress(`${name} is no longer in the cluster; skipped`);
-  const name = { namespace: target.kube2iam.namespace, name: target.kube2iam.daemonSet };
-  const daemonSet = await cluster.daemonSet(name);
-  if (daemonSet === undefined) {
-    throw new GateError("There is no way back to kube2iam; nothing was touched", [
-      {
-        where: `DaemonSet ${name.namespace}/${name.name}`,
-        what: "it does not exist",
-        why: "without kube2iam, removing kiam's rule would hand every pod the node's own role",
-        fix: "apply kube2iam's DaemonSet again (going back from stage retire does), then run this again",
-      },
-    ]);
+  const daemonSet = await requireKube2iam(cluster, target);
+  const workers: Result[] = [];
+  // By uid: a node that is replaced under its name is another one.
+  const seen = new Set<string>();
+  let broken: NodeStanding[] = [];
+  for (;;) {
+    const standings = await readStandings(cluster, target, { applications: false });
+    broken = standings.filter((node) => brokenBecause(node) !== undefined && !seen.has(node.uid));
+    const next = standings.filter((node) => !seen.has(node.uid) && !broken.includes(node));
+    if (next.length === 0) break;
+    if (seen.size > 0) {
+      progress(`joined meanwhile: ${next.map(({ name }) => name).join(", ")}`);
+    }
+    const results = await onEachWorker(next, "Not every node is back on kube2iam", async (node) =>
+      unlessLost(cluster, node, async () => {
+        const worker = workerOf(node);
+        const result = await bringBack(cluster, daemonSet, { target, worker, probe, node });
+        seen.add(node.uid);
+        return [result];
+      }),
+    );
+    workers.push(...results.flat());
   }
-  const workers = await onEachWorker(
-    present,
-    "Not every worker is back on kube2iam",
-    async (worker) => ({
-      name: worker.name,
-      moved: await bringBack(cluster, daemonSet, { target, worker, probe }),
-    }),
+  requireNobodyLeft(broken, workers);
+  const skipped = broken.map(({ name }) => name);
+  progress(
+    `${count(workers.length + skipped.length, "node")} seen: ${workers.length} on kube2iam, ${skipped.length} skipped`,
   );
-  return { workers, skipped: gone };
+  return { workers, skipped };
 }
 
-/** @returns whether kiam had supplied that worker's pods */
+async function requireKube2iam(cluster: Cluster, target: Target): Promise<V1DaemonSet> {
+  const name = { namespace: target.kube2iam.namespace, name: target.kube2iam.daemonSet };
+  const daemonSet = await cluster.daemonSet(name);
+  if (daemonSet !== undefined) return daemonSet;
+  throw new GateError("There is no way back to kube2iam; nothing was touched", [
+    {
+      where: `DaemonSet ${name.namespace}/${name.name}`,
+      what: "it does not exist",
+      why: "without kube2iam, removing kiam's rule would hand every pod the node's own role",
+      fix: "apply kube2iam's DaemonSet again (going back from stage retire does), then run this again",
+    },
+  ]);
+}
+
+/** Nodes that could not be reached, and that kiam may serve, need their agent until they are back. */
+function requireNobodyLeft(broken: readonly NodeStanding[], workers: readonly Result[]): void {
+  const problems = broken.flatMap((node): Problem[] => {
+    const what = brokenBecause(node) ?? "";
+    if (isKube2iams(node)) {
+      progress(`${node.name}: ${what}; skipped, since kube2iam serves it as far as is known`);
+      return [];
+    }
+    return [
+      {
+        where: `node ${node.name}`,
+        what: `${what}, so its rules cannot be changed; kiam's may be in front`,
+        why: "without its agent its pods would be refused once it is back",
+        fix: `mend it and run this again, or, if it is gone for good: kubectl delete node ${node.name}`,
+      },
+    ];
+  });
+  if (problems.length === 0) return;
+  throw new GateError(
+    `${count(workers.length, "node")} on kube2iam; kiam's agents stay, since ${count(problems.length, "node")} cannot be reached`,
+    problems,
+  );
+}
+
+/** Whether kube2iam's rule comes first on a node that cannot be asked, as far as it was recorded. */
+function isKube2iams({ kube2iam, record }: NodeStanding): boolean {
+  return kube2iam && (record === undefined || "undone" in record);
+}
+
 async function bringBack(
   cluster: Cluster,
   daemonSet: V1DaemonSet,
-  { target, worker, probe }: { target: Target; worker: Worker; probe: Probe },
-): Promise<boolean> {
-  const before = await (await NodeRules.read(cluster, target)).inspect(worker);
-  const moved = before.after.inForce !== "kube2iam";
-  if (before.after.kube2iam.length === 0) {
-    await bringRuleBack(cluster, daemonSet, target, worker);
+  {
+    target,
+    worker,
+    probe,
+    node,
+  }: { target: Target; worker: Worker; probe: Probe; node: NodeStanding },
+): Promise<Result> {
+  if (!node.agent && !node.kube2iam) {
+    // Pods of neither system are there, so nothing can be looked at, and nothing serves.
+    await releaseWorker(cluster, worker.name);
+    progress(`${worker.name}: neither kube2iam nor kiam runs there; nothing to bring back`);
+    return { name: worker.name, moved: false };
   }
+  const before = await (await NodeRules.read(cluster, target)).inspect(worker);
+  const { inForce, kiam, kube2iam } = before.after;
+  if (!node.agent && kiam.length === 0) {
+    await releaseWorker(cluster, worker.name);
+    return { name: worker.name, moved: false };
+  }
+  if (kube2iam.length === 0) await bringRuleBack(cluster, daemonSet, target, worker);
   await runProbe(cluster, {
     worker: worker.name,
     probe,
@@ -73,7 +142,7 @@ async function bringBack(
   await proveLive(cluster, { target, worker, probe, system: "kube2iam" });
   await releaseWorker(cluster, worker.name);
   progress(`${worker.name}: served by kube2iam`);
-  return moved;
+  return { name: worker.name, moved: inForce !== "kube2iam" };
 }
 
 /**

@@ -2,6 +2,7 @@ import { Cluster } from "../cluster.js";
 import { recordCutover } from "../cutoverRecord.js";
 import type { CheckedInput, GateOutput, ProbeResult } from "../inputs.js";
 import { proveLive } from "../live.js";
+import { requireSameNode } from "../sameNode.js";
 import { replaceHookedPod } from "../preStop.js";
 import { giveUp } from "../undoCutover.js";
 
@@ -14,6 +15,7 @@ export async function probeLive(
 ): Promise<GateOutput<"probe-live">> {
   const cluster = await Cluster.connect(input.target.kubernetes);
   const { target, worker, probe, generation, kiamOnly } = input;
+  await requireSameNode(cluster, worker);
   let result: ProbeResult;
   try {
     ({ result } = await proveLive(cluster, { target, worker, probe, system: "kiam" }));

@@ -1,6 +1,7 @@
 import { Cluster } from "../cluster.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
 import { runProbe } from "../probe.js";
+import { requireSameNode } from "../sameNode.js";
 
 /**
  * Asks the kiam agent (or whoever listens on `port`) directly: kiam and kube2iam know a caller by
@@ -13,6 +14,7 @@ export async function probeShadow({
   port,
 }: CheckedInput<"probe-shadow">): Promise<GateOutput<"probe-shadow">> {
   const cluster = await Cluster.connect(target.kubernetes);
+  await requireSameNode(cluster, worker);
   return runProbe(cluster, {
     worker: worker.name,
     probe,

@@ -1,11 +1,13 @@
 import { Cluster } from "../cluster.js";
 import { recordCutover } from "../cutoverRecord.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
+import { removeRule } from "../kube2iamRule.js";
 import { NodeRules, reportProblemsOf } from "../nodeRules.js";
 import { runProbe } from "../probe.js";
 import type { NodeReport } from "../../migration/nodeReport.js";
 import { GateError, type Problem } from "../problem.js";
 import { progress } from "../progress.js";
+import { requireSameNode } from "../sameNode.js";
 import { Deadline, waitFor } from "../wait.js";
 import { giveUp } from "../undoCutover.js";
 
@@ -20,21 +22,24 @@ export async function recheckWorker(
   input: CheckedInput<"recheck-worker">,
 ): Promise<GateOutput<"recheck-worker">> {
   const cluster = await Cluster.connect(input.target.kubernetes);
-  const { target, worker, probe, generation, rules } = input;
+  const { target, worker, probe, generation, rules, kiamOnly } = input;
+  await requireSameNode(cluster, worker);
   await recordCutover(cluster, target, worker, {
     generation,
     proven: false,
-    // Without a captured rule kube2iam never was there, as far as anybody knows.
-    ...(rules.length === 0 ? { kiamOnly: true } : {}),
+    ...(kiamOnly ? { kiamOnly } : {}),
   });
   try {
     await ensureRule(cluster, input);
-    return await runProbe(cluster, {
+    const result = await runProbe(cluster, {
       worker: worker.name,
       probe,
       address: `${worker.hostIp}:${target.kiam.agentPort}`,
       seconds: target.timeoutSeconds,
     });
+    // One that joined right before kube2iam's DaemonSet went may have been given its rule.
+    if (kiamOnly) await removeRule(cluster, target, worker);
+    return result;
   } catch (error) {
     if (rules.length > 0 && (await servedByKiam(cluster, input))) {
       return giveUp(cluster, input, error);

@@ -1,5 +1,6 @@
 import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 
+import { brokenBecause } from "../../migration/nodeStandings.js";
 import { Cluster, nameOf } from "../cluster.js";
 import { readRecord, writeRecord } from "../cutoverRecord.js";
 import type { CheckedInput, GateOutput, Worker } from "../inputs.js";
@@ -8,8 +9,9 @@ import { proveLive } from "../live.js";
 import { kiamOnlyNodes } from "../placement.js";
 import { progress } from "../progress.js";
 import { waitForRollout } from "../rollout.js";
+import { readStandings, unlessLost, workerOf } from "../standings.js";
 import { Deadline } from "../wait.js";
-import { onEachWorker, readWorkers } from "../workers.js";
+import { onEachWorker } from "../workers.js";
 import { awaitDeletion } from "./awaitDeletion.js";
 
 /**
@@ -20,14 +22,11 @@ import { awaitDeletion } from "./awaitDeletion.js";
  */
 export async function restoreKube2iam({
   target,
-  workers: given,
   manifest,
   companions,
   probe,
 }: CheckedInput<"restore-kube2iam">): Promise<GateOutput<"restore-kube2iam">> {
   const cluster = await Cluster.connect(target.kubernetes);
-  const { present: workers, gone } = await readWorkers(cluster, given);
-  for (const name of gone) progress(`${name} is no longer in the cluster; skipped`);
   const name = nameOf(manifest);
   // Where the retirement was interrupted just now.
   await awaitDeletion({ target, daemonSet: name });
@@ -38,6 +37,15 @@ export async function restoreKube2iam({
     if (wasMissing) created.push(named);
     progress(`${named} ${wasMissing ? "created as it was captured" : "is there already"}`);
   }
+  const agents = (
+    await readStandings(cluster, target, {
+      manifest: manifest as unknown as V1DaemonSet,
+      applications: false,
+    })
+  ).filter((node) => node.agent);
+  const workers = agents.filter((node) => brokenBecause(node) === undefined);
+  const skipped = agents.filter((node) => !workers.includes(node)).map((node) => node.name);
+  for (const node of skipped) progress(`${node} cannot be reached now; kiam goes on serving it`);
   const without = await kiamOnlyNodes(cluster, name);
   const { daemonSet, pods } = await waitForRollout(
     cluster,
@@ -45,17 +53,24 @@ export async function restoreKube2iam({
     Deadline.after(target.timeoutSeconds),
     workers.map((worker) => worker.name).filter((worker) => !without.has(worker)),
   );
-  await onEachWorker(workers, "kube2iam is back, but not as it was before", async (worker) => {
-    const pod = pods.get(worker.name);
-    if (pod !== undefined && (await isNew(cluster, daemonSet, pod, worker))) {
-      await removeNewRule(cluster, daemonSet, target, worker);
-    } else {
-      await removeRule(cluster, target, worker);
-    }
-    await proveLive(cluster, { target, worker, probe, system: "kiam" });
-    if (pod !== undefined) await recordNewPod(cluster, pod, worker);
-  });
-  return { created, workers: workers.map((worker) => worker.name), skipped: gone };
+  const restored = await onEachWorker(
+    workers,
+    "kube2iam is back, but not as it was before",
+    (node) =>
+      unlessLost(cluster, node, async () => {
+        const worker = workerOf(node);
+        const pod = pods.get(worker.name);
+        if (pod !== undefined && (await isNew(cluster, daemonSet, pod, worker))) {
+          await removeNewRule(cluster, daemonSet, target, worker);
+        } else {
+          await removeRule(cluster, target, worker);
+        }
+        await proveLive(cluster, { target, worker, probe, system: "kiam" });
+        if (pod !== undefined) await recordNewPod(cluster, pod, worker);
+        return [worker.name];
+      }),
+  );
+  return { created, workers: restored.flat(), skipped };
 }
 
 /**

@@ -1,18 +1,24 @@
 import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 
+import { count } from "../../migration/count.js";
+import { isProven } from "../../migration/cutoverRecord.js";
+import { brokenBecause, type NodeStanding } from "../../migration/nodeStandings.js";
+import { someOf } from "../../migration/someOf.js";
 import { dangerousHooks } from "../../migration/kube2iamPreStop.js";
 import { Cluster, ClusterError, nameOf, selectorText } from "../cluster.js";
 import { describeClient, waitForConnections, type LingeringClient } from "../connections.js";
 import { noteForNextPlan } from "../gateNotes.js";
-import type { CheckedInput, GateOutput, ProbeResult, Worker } from "../inputs.js";
+import type { CheckedInput, GateOutput, ProbeResult, Target, Worker } from "../inputs.js";
 import { requireKiamRule } from "../kiamRule.js";
+import { removeRule } from "../kube2iamRule.js";
 import { deletePods, kube2iamPods } from "../kube2iamPods.js";
 import { notInForce, proveLive } from "../live.js";
 import { NodeRules } from "../nodeRules.js";
-import { GateError, problemsOf } from "../problem.js";
+import { GateError, problemsOf, type Problem } from "../problem.js";
 import { progress } from "../progress.js";
+import { readStandings, workerOf } from "../standings.js";
 import { Deadline, waitFor } from "../wait.js";
-import { onEachWorker, readWorkers } from "../workers.js";
+import { onEachWorker } from "../workers.js";
 
 type Input = CheckedInput<"retire-kube2iam">;
 
@@ -21,20 +27,24 @@ type Input = CheckedInput<"retire-kube2iam">;
  * goes first and leaves the pods running, so that each can be deleted and its worker proven before
  * the next; a failure leaves kube2iam's other pods where they are. A rerun finds those that an
  * interrupted run left, and goes on with them.
+ *
+ * The nodes are listed right before the DaemonSet goes, and before each pod: one that is not
+ * proven stops it there.
  */
 export async function retireKube2iam(input: Input): Promise<GateOutput<"retire-kube2iam">> {
   const { target } = input;
   const cluster = await Cluster.connect(target.kubernetes);
-  const { present: workers, gone } = await readWorkers(cluster, input.workers);
-  const notes = gone.map((name) => `${name} is no longer in the cluster`);
   const manifest = input.manifest as unknown as V1DaemonSet;
   const name = nameOf(manifest);
   const daemonSet = await cluster.daemonSet(name);
   const isThere = daemonSet !== undefined || (await kube2iamPods(cluster, manifest)).length > 0;
   if (!isThere) progress(`DaemonSet ${name.namespace}/${name.name} is gone already`);
+  const workers = await provenWorkers(cluster, input);
   const left = isThere ? await withdraw(cluster, input, workers, daemonSet) : [];
-  notes.push(...left.map((each) => `${describeClient(each)} (${each.worker})`));
+  const notes = left.map((each) => `${describeClient(each)} (${each.worker})`);
 
+  // A node may have joined since, and have been given kube2iam before its DaemonSet was gone.
+  await requireProven(cluster, input);
   const pods = await kube2iamPods(cluster, manifest);
   const own = workers.map((worker) => ({
     worker,
@@ -54,13 +64,115 @@ export async function retireKube2iam(input: Input): Promise<GateOutput<"retire-k
     (worker) => prove(cluster, input, worker),
   );
   probes.push(...(await oneByOne(cluster, input, waiting)));
-  notes.push(...(await retireElsewhere(cluster, input, workers, pods)));
+  notes.push(...(await retireElsewhere(cluster, input, pods)));
   if (isThere) {
     progress(`DaemonSet ${name.namespace}/${name.name} and its pods are gone`);
     notes.push(...(await tidyUp(cluster, manifest)));
   }
+  notes.push(...(await joinedMeanwhile(cluster, input, workers)));
   for (const note of notes) progress(note);
   return { deleted: isThere, probes, notes };
+}
+
+/**
+ * Lists the nodes that concern the migration now.
+ *
+ * @returns those with an agent, every one of them proven
+ * @throws GateError that names every node that is not proven, and what to do about it
+ */
+async function provenWorkers(cluster: Cluster, input: Input): Promise<Worker[]> {
+  const standings = await list(cluster, input, { applications: true });
+  refuseUnproven(standings, input);
+  const workers = standings.filter((node) => node.agent);
+  progress(
+    `${count(standings.length, "node")} seen: ${workers.length} proven on kiam, ${standings.length - workers.length} left out by name`,
+  );
+  return workers.map(workerOf);
+}
+
+/**
+ * Once the DaemonSet is gone: no node that still has a pod of kube2iam depends on it. One that
+ * joined without kube2iam does not either.
+ */
+async function requireProven(cluster: Cluster, input: Input): Promise<void> {
+  const standings = await list(cluster, input, { applications: false });
+  refuseUnproven(
+    standings.filter((node) => node.kube2iam),
+    input,
+  );
+}
+
+async function list(
+  cluster: Cluster,
+  { target, manifest }: Input,
+  { applications }: { applications: boolean },
+): Promise<NodeStanding[]> {
+  const captured = manifest as unknown as V1DaemonSet;
+  return readStandings(cluster, target, { manifest: captured, applications });
+}
+
+function refuseUnproven(standings: readonly NodeStanding[], { outside }: Input): void {
+  const problems = standings.flatMap((node): Problem[] => {
+    const problem = unproven(node, outside);
+    return problem === undefined ? [] : [{ where: `node ${node.name}`, ...problem }];
+  });
+  if (problems.length === 0) return;
+  throw new GateError(
+    `kube2iam stays: ${problems.length} of ${count(standings.length, "node")} would lose their credentials`,
+    problems,
+  );
+}
+
+/** Why kube2iam may not go from a node, or from any as long as this one is so; undefined where it may. */
+function unproven(
+  node: NodeStanding,
+  outside: readonly string[],
+): Omit<Problem, "where"> | undefined {
+  const { agent, kube2iam, asking, record, bootId } = node;
+  if (!agent && !isProven(record)) {
+    if (outside.includes(node.name)) return undefined;
+    return {
+      what: `it has no agent of kiam, and ${[kube2iam ? "kube2iam runs there" : "", asking.length > 0 ? `${count(asking.length, "pod")} there ask for a role (${someOf(asking)})` : ""].filter(Boolean).join("; ")}`,
+      why: "no one supplies roles there once kube2iam is gone",
+      fix: "let workers.selector or workers.list match it and run an update at stage cutover, or acknowledge node-outside-workers for it",
+    };
+  }
+  const broken = brokenBecause(node);
+  if (broken !== undefined) {
+    return {
+      what: broken,
+      why: "who serves its pods cannot be seen",
+      fix: `mend it, or, if it is gone for good: kubectl delete node ${node.name}; then run the update again`,
+    };
+  }
+  if (!agent) {
+    return {
+      what: "it was moved to kiam, and no agent runs there",
+      why: "its pods are refused",
+      fix: "see why kiam's DaemonSet has no pod there",
+    };
+  }
+  if (isProven(record) && record.bootId === bootId) return undefined;
+  return {
+    what:
+      record === undefined
+        ? "it has not been moved: it joined after the last update made its plan"
+        : "its move to kiam is not proven as it is now (it was undone, or the node has rebooted since)",
+    why: "its pods may be served by kube2iam",
+    fix: "run the update again: it moves this node first",
+  };
+}
+
+/** Nodes that joined after the DaemonSet was gone never had kube2iam, and are not proven yet. */
+async function joinedMeanwhile(
+  cluster: Cluster,
+  input: Input,
+  workers: readonly Worker[],
+): Promise<string[]> {
+  const now = await list(cluster, input, { applications: false });
+  return now
+    .filter(({ name }) => !workers.some((worker) => worker.name === name))
+    .map(({ name }) => `${name} joined meanwhile, without kube2iam; the next update proves it`);
 }
 
 /**
@@ -163,6 +275,7 @@ async function oneByOne(
   const probes: ProbeResult[] = [];
   for (const [index, { worker, pods, waitSeconds }] of sorted.entries()) {
     try {
+      await requireProven(cluster, input);
       await requireKiamAlone(await NodeRules.read(cluster, target), worker);
       await waitOrNote(cluster, input, [worker], waitSeconds);
       await deletePods(cluster, pods, target.timeoutSeconds);
@@ -186,21 +299,27 @@ async function prove(
   worker: Worker,
 ): Promise<ProbeResult> {
   await requireKiamRule(cluster, target, worker);
+  await removeLeftRule(cluster, target, worker);
   return (await proveLive(cluster, { target, worker, probe, system: "kiam" })).result;
 }
 
-/** Nodes that were never among the workers, such as masters. Nobody serves their pods after this. */
+/** A rule of kube2iam behind kiam's, which its pod inserted once more before it went. */
+async function removeLeftRule(cluster: Cluster, target: Target, worker: Worker): Promise<void> {
+  const { after } = await (await NodeRules.read(cluster, target)).inspect(worker);
+  if (after.kube2iam.length > 0) await removeRule(cluster, target, worker);
+}
+
+/** Nodes that the settings leave out by name. Their pods are refused from here on, which is better than the node's own role. */
 async function retireElsewhere(
   cluster: Cluster,
-  { target }: Input,
-  workers: readonly Worker[],
+  { target, outside }: Input,
   pods: readonly V1Pod[],
 ): Promise<string[]> {
-  const elsewhere = pods.filter(({ spec }) => !workers.some(({ name }) => name === spec?.nodeName));
+  const elsewhere = pods.filter(({ spec }) => outside.includes(spec?.nodeName ?? ""));
   await deletePods(cluster, elsewhere, target.timeoutSeconds);
   return elsewhere.map(
     ({ spec }) =>
-      `${spec?.nodeName} is not among the workers: kube2iam's pod there is gone, and its rule for 169.254.169.254 leads nowhere until that node reboots or somebody deletes it`,
+      `${spec?.nodeName} is not among the workers: kube2iam's pod there is gone, and its rule stays: pods there that ask for a role are refused, until that node reboots or somebody deletes the rule; then they read the node's own role`,
   );
 }
 

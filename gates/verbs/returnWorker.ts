@@ -1,35 +1,81 @@
+import type { CapturedRule } from "../../migration/natRule.js";
+import { parseCredentialRule } from "../../migration/natRule.js";
+import { brokenBecause } from "../../migration/nodeStandings.js";
+import { nodeFacts } from "../../migration/readClusterFacts.js";
 import { Cluster } from "../cluster.js";
-import type { CheckedInput, GateOutput } from "../inputs.js";
+import { readRecord, removeRecord, writeRecord } from "../cutoverRecord.js";
+import type { CheckedInput, GateOutput, Worker } from "../inputs.js";
+import { proveLive } from "../live.js";
 import { NodeRules, reportProblemsOf } from "../nodeRules.js";
 import { GateError } from "../problem.js";
 import { progress } from "../progress.js";
+import { unlessLost, workerOf } from "../standings.js";
+
+type Input = CheckedInput<"return-worker">;
 
 /**
- * The end of a cutover that is taken back: kube2iam's rule comes first again. The removal's own
- * undo has seen to that, but not where the removal is not in the state: one whose connection was
- * cut may have been done, and a worker that was born without kube2iam has none.
+ * The end of a cutover that is taken back, without SSH: kube2iam's rule comes first again, and
+ * kube2iam is proven to answer. The node is looked at as it is now: it may have left, have been
+ * replaced under its name, or have another address than at its cutover.
+ *
+ * A node that cannot be reached is left to kiam, whose agent stays, and is noted as owed: the next
+ * update that can reach it brings it back.
  */
-export async function returnWorker({
-  target,
-  worker,
-  rules: captured,
-}: CheckedInput<"return-worker">): Promise<GateOutput<"return-worker">> {
+export async function returnWorker(input: Input): Promise<GateOutput<"return-worker">> {
+  const { target, worker } = input;
   const cluster = await Cluster.connect(target.kubernetes);
-  if ((await cluster.node(worker.name)) === undefined) {
+  const node = await cluster.node(worker.name);
+  if (node === undefined) {
     progress(`${worker.name} is no longer in the cluster; nothing to return`);
     return { returned: false };
   }
+  const facts = nodeFacts(node);
+  const broken = brokenBecause(facts);
+  if (broken === undefined) {
+    const now = workerOf({ name: facts.name, hostIp: facts.internalIp });
+    const done = await unlessLost(cluster, facts, async () => [
+      await bringBack(cluster, input, { ...worker, ...now }),
+    ]);
+    const [returned] = done;
+    if (returned !== undefined) return { returned };
+  }
+  progress(
+    `${worker.name} ${broken === undefined ? "cannot be reached" : `(${broken})`}: kiam goes on serving it; the next update brings it back`,
+  );
+  const last = await readRecord(cluster, worker.name);
+  await writeRecord(cluster, worker.name, {
+    returnOwed: new Date().toISOString(),
+    ...(last?.rehearsed === true ? { rehearsed: true } : {}),
+  });
+  return { returned: false };
+}
+
+/** @returns whether kube2iam's rule had to be put in front */
+async function bringBack(
+  cluster: Cluster,
+  { target, probe, rules: captured }: Input,
+  worker: Worker,
+): Promise<boolean> {
   const nodeRules = await NodeRules.read(cluster, target);
-  if (captured.length === 0 && nodeRules.pod("kube2iam", worker) === undefined) {
-    return { returned: false };
+  const own = captured.filter((rule) => leadsTo(rule, worker));
+  const never = own.length === 0 && nodeRules.pod("kube2iam", worker) === undefined;
+  const report = never ? undefined : await nodeRules.inspect(worker);
+  const returned = report !== undefined && report.after.inForce !== "kube2iam";
+  if (returned) {
+    const { kube2iamRule } = report;
+    const rules = own.length > 0 || kube2iamRule === null ? own : [kube2iamRule];
+    const problems = reportProblemsOf(worker, await nodeRules.restore(worker, rules));
+    if (problems.length > 0) {
+      throw new GateError(`kube2iam's rule is not in front on ${worker.name}`, problems);
+    }
+    await proveLive(cluster, { target, worker, probe, system: "kube2iam" });
+    progress(`${worker.name}: served by kube2iam again`);
   }
-  const { after, kube2iamRule } = await nodeRules.inspect(worker);
-  if (after.inForce === "kube2iam") return { returned: false };
-  const rules = captured.length > 0 || kube2iamRule === null ? captured : [kube2iamRule];
-  const problems = reportProblemsOf(worker, await nodeRules.restore(worker, rules));
-  if (problems.length > 0) {
-    throw new GateError(`kube2iam's rule is not in front on ${worker.name}`, problems);
-  }
-  progress(`${worker.name}: kube2iam's rule comes first again`);
-  return { returned: true };
+  await removeRecord(cluster, worker.name);
+  return returned;
+}
+
+/** Whether a rule was captured on this very node: one of a node that it replaced leads elsewhere. */
+function leadsTo({ spec }: CapturedRule, { hostIp }: Worker): boolean {
+  return parseCredentialRule(spec)?.address === hostIp;
 }

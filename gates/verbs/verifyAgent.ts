@@ -18,15 +18,13 @@ const interval = 1500;
 /** kiam's agent runs on every worker, reaches its server, and has its rule there. */
 export async function verifyAgent({
   target,
-  workers: given,
 }: CheckedInput<"verify-agent">): Promise<GateOutput<"verify-agent">> {
   const cluster = await Cluster.connect(target.kubernetes);
   const name = { namespace: target.kiam.namespace, name: target.kiam.agentDaemonSet };
-  const wanted = given?.map((worker) => worker.name) ?? [];
   const deadline = Deadline.after(target.timeoutSeconds);
 
   const seconds = target.timeoutSeconds;
-  const rollout = await whileRollingOut(cluster, name, { seconds, deadline }, wanted);
+  const rollout = await whileRollingOut(cluster, name, { seconds, deadline });
   if (!("done" in rollout)) {
     const { daemonSet, missing, unready } = rollout.pending;
     const logs = await Promise.all(unready.map((pod) => logProblems(cluster, pod)));
@@ -66,7 +64,12 @@ export async function verifyAgent({
       `${worker}: agent healthy down to its server, its rule is there, ${inForce} is in force`,
     );
   }
-  return { workers };
+  const { broken } = rollout.done;
+  for (const node of broken) progress(`${node} is not Ready: its agent is not looked at`);
+  progress(
+    `${workers.length + broken.length} nodes seen: ${workers.length} with a good agent, ${broken.length} not Ready`,
+  );
+  return { workers, broken };
 }
 
 async function lookAtAgent(

@@ -1,4 +1,4 @@
-import { workerLabel, type ClusterFacts } from "../clusterFacts.js";
+import type { ClusterFacts } from "../clusterFacts.js";
 import { isCutOver } from "../cutoverRecord.js";
 import type { Settings } from "../settings.js";
 import { reaches } from "../stages.js";
@@ -25,7 +25,7 @@ export function kiamSupplies({ nodes }: Pick<ClusterFacts, "nodes">): boolean {
 }
 
 function goesBack({ stage }: Settings, facts: ClusterFacts): boolean {
-  if (!reaches(stage, "agent")) return facts.nodes.some((node) => workerLabel in node.labels);
+  if (!reaches(stage, "agent")) return facts.agents.length > 0;
   if (!reaches(stage, "cutover")) return kiamSupplies(facts);
   return !reaches(stage, "retire") && facts.kube2iam === undefined && facts.recorded !== undefined;
 }

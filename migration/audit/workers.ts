@@ -1,10 +1,12 @@
 import type { ClusterFacts } from "../clusterFacts.js";
+import { isCutOver } from "../cutoverRecord.js";
 import { isReachedOverSsh } from "../kiamOnly.js";
 import { cannotRunAgent, isMaster, sshAddress, workerNodes } from "../nodeSelection.js";
+import { brokenBecause } from "../nodeStandings.js";
 import type { Settings } from "../settings.js";
 import { reaches } from "../stages.js";
+import { lacksHostKey } from "../waiting.js";
 import type { Finding } from "./finding.js";
-import { blocksFrom } from "./severityFrom.js";
 
 /** The nodes that are to be moved. */
 export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[] {
@@ -47,7 +49,10 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[]
   }
   for (const node of workers) {
     const object = `node/${node.name}`;
-    if (node.internalIp === undefined || sshAddress(settings, node) === undefined) {
+    if (
+      node.internalIp === undefined ||
+      (settings.workers.access === "ssh" && sshAddress(settings, node) === undefined)
+    ) {
       findings.push({
         code: "worker-address-unknown",
         severity: "blocks",
@@ -67,30 +72,31 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[]
         fix: "leave it out of workers.selector or workers.list; without these settings such nodes are no workers",
       });
     }
-    if (!node.ready && reaches(settings.stage, "agent")) {
+    const broken = brokenBecause(node);
+    if (broken !== undefined && reaches(settings.stage, "agent")) {
       findings.push({
         code: "worker-not-ready",
-        severity: "blocks",
+        severity: lastChance(settings, facts) ? "blocks" : "warns",
         object,
-        seen: "it is not Ready",
-        why: "its agent can't be proven, so it can't be moved safely",
-        fix: "mend it, remove it from the cluster, or leave it out by workers.selector or workers.list",
+        seen: broken,
+        why: "it cannot be moved or proven; the update moves all others, then fails naming it",
+        fix: "mend it, or delete it from the cluster if it is gone for good",
       });
     }
     if (
       // Whoever looks over SSH wants to know in good time.
       (reaches(settings.stage, "cutover") || facts.overSsh !== undefined) &&
       isReachedOverSsh(settings, facts, node) &&
-      settings.ssh.hostKeys[node.name] === undefined &&
-      !settings.ssh.acceptUnknownHosts
+      lacksHostKey(settings, node)
     ) {
       findings.push({
         code: "host-key-unknown",
-        severity: blocksFrom("cutover", settings),
+        // Of a worker that was moved, the command would run again, on whoever answers.
+        severity: isCutOver(node) || lastChance(settings, facts) ? "blocks" : "warns",
         object,
         seen: "ssh.hostKeys has no key for it",
         why: "without it anybody who answers at its address would be handed root commands",
-        fix: `add its public host key to ssh.hostKeys (from the instance's console output, or ssh-keyscan over a path you trust), or set ssh.acceptUnknownHosts`,
+        fix: `its move waits until then: add its public host key to ssh.hostKeys (from the instance's console output, or ssh-keyscan over a path you trust), or set ssh.acceptUnknownHosts`,
       });
     }
     if (
@@ -109,4 +115,9 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[]
     }
   }
   return findings;
+}
+
+/** Whether this stage takes kube2iam away: from then on there is nothing to fall back on. */
+function lastChance({ stage }: Settings, { kube2iam }: ClusterFacts): boolean {
+  return reaches(stage, "retire") && kube2iam !== undefined;
 }

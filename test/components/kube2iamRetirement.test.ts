@@ -49,6 +49,7 @@ async function declare(
             metadata: { name: worker.name },
           }),
         })),
+        outside: [],
         drainAttempt: plan.drainAttempt,
       }),
   );

@@ -53,10 +53,31 @@ export class FakeNodes {
     // The API server taints new nodes; a node that is ready loses that.
     await this.core.patchNode({ name, body: { spec: { taints: null } } }, merge);
     await this.core.patchNodeStatus(
-      { name, body: { status: { addresses: [{ type: "InternalIP", address: hostIp }] } } },
+      {
+        name,
+        body: {
+          status: {
+            addresses: [{ type: "InternalIP", address: hostIp }],
+            nodeInfo: { bootID: bootIdOf(name) },
+          },
+        },
+      },
       merge,
     );
+    await this.setReady(name, true);
     this.nodes.set(name, { name, hostIp, rules: [], connections: [], verdict: "right" });
+  }
+
+  /** As its kubelet, or the lack of one, has it reported. */
+  async setReady(name: string, ready: boolean): Promise<void> {
+    const condition = { type: "Ready", status: ready ? "True" : "False" };
+    await this.core.patchNodeStatus({ name, body: { status: { conditions: [condition] } } }, merge);
+  }
+
+  /** It leaves the cluster; its pods stay listed. */
+  async remove(name: string): Promise<void> {
+    await this.core.deleteNode({ name });
+    this.nodes.delete(name);
   }
 
   node(name: string): FakeNode {
@@ -92,7 +113,7 @@ export class FakeNodes {
   private async look(pod: V1Pod): Promise<void> {
     const { namespace = "", name = "" } = pod.metadata ?? {};
     const wanted = nodeOf(pod);
-    if (wanted === undefined) return;
+    if (wanted === undefined || !this.nodes.has(wanted)) return;
     const node = this.node(wanted);
     if (pod.metadata?.deletionTimestamp !== undefined) {
       this.runHook(pod, node);
@@ -137,6 +158,11 @@ export class FakeNodes {
       : null;
     return answer(0, JSON.stringify(runScript(node, words[0] as NodeReport["verb"], system)));
   };
+}
+
+/** The boot id that a node reports. */
+export function bootIdOf(name: string): string {
+  return `boot of ${name}`;
 }
 
 const merge = setHeaderOptions("Content-Type", PatchStrategy.StrategicMergePatch);
@@ -202,7 +228,7 @@ function runScript(node: FakeNode, verb: NodeReport["verb"], system: System | nu
   }
   const after = natOf(node);
   return {
-    ...{ version: 1, verb, system, hostIp: node.hostIp, bootId: `boot of ${node.name}`, outcome },
+    ...{ version: 1, verb, system, hostIp: node.hostIp, bootId: bootIdOf(node.name), outcome },
     changed: before.nft.join() !== after.nft.join(),
     ...{ backends: [], before, after, removed: [], inserted: [], health: [], closed: [] },
     kube2iamRule: { backend: "nft", spec: specOf(node, "kube2iam"), source: "live" },

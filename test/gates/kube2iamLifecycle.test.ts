@@ -29,7 +29,7 @@ import { readClusterFacts } from "../../migration/readClusterFacts.js";
 import { findApiServer, startApiServer, type ApiServer } from "../engine/apiserver.js";
 import { exampleSettings } from "../support/exampleCluster.js";
 import { skipBecause } from "../support/requirements.js";
-import { FakeNodes } from "./fakeNodes.js";
+import { bootIdOf, FakeNodes } from "./fakeNodes.js";
 
 /*
  * What the gates do to kube2iam's objects and pods, on a real API server with the real DaemonSet
@@ -173,7 +173,7 @@ describe("kube2iam's last days, on a real API server", function () {
     change: Partial<CheckedInput<"retire-kube2iam">> = {},
   ): CheckedInput<"retire-kube2iam"> {
     return {
-      ...{ target, probe, manifest: captured.manifest, pace: "worker" },
+      ...{ target, probe, manifest: captured.manifest, pace: "worker", outside: ["master-1"] },
       connections: { waitSeconds: 0, then: "stop" },
       ...change,
     };
@@ -191,7 +191,7 @@ describe("kube2iam's last days, on a real API server", function () {
       fake.node(node).rules = ["kiam"];
       const record = {
         generation: `of ${node}`,
-        bootId: "b",
+        bootId: bootIdOf(node),
         kube2iamPod: uid ?? "",
         proven: true,
       };

@@ -17,7 +17,9 @@ import {
 function worker(name: string): PlannedWorker {
   return {
     name,
+    uid: `uid-of-${name}`,
     hostIp: "10.0.0.1",
+    access: "ssh",
     address: "10.0.0.1",
     hostKey: undefined,
     generation: "g",

@@ -21,12 +21,14 @@ export function exampleNode(
 ): NodeFacts {
   return {
     name,
+    uid: `uid-of-${name}`,
     labels: { "kubernetes.io/hostname": name, "node-role.kubernetes.io/node": "" },
     taints: [],
     internalIp,
     externalIp: undefined,
     hostname: name,
     ready: true,
+    leaving: false,
     bootId: `boot-of-${name}`,
     osImage: "Ubuntu 22.04.5 LTS",
     cutoverAnnotation: undefined,
@@ -113,6 +115,7 @@ export function exampleFacts(change: Partial<ClusterFacts> = {}): ClusterFacts {
     },
     recorded: undefined,
     notes: {},
+    agents: [],
     rules: {},
     networkPolicies: [],
     certificates: [],

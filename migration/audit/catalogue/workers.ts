@@ -22,7 +22,7 @@ export const workerFindings = {
     title: "A worker's SSH host key is not known",
     severities: ["warns", "blocks"],
     cause:
-      "ssh.hostKeys has no key for it. It blocks from stage cutover on; before, it is said where workers are looked at over SSH.",
+      "ssh.hostKeys has no key for it. Its own move waits; it blocks at stage retire, and where the worker was moved already.",
     consequence: "Anybody who answers at its address would be handed root commands.",
     cure: "Add its public host key to ssh.hostKeys, or set ssh.acceptUnknownHosts.",
     acknowledgeable: false,
@@ -34,6 +34,17 @@ export const workerFindings = {
     consequence: "There is nothing to move.",
     cure: "Set workers.selector or workers.list.",
     acknowledgeable: false,
+  },
+  "node-outside-workers": {
+    title: "A node outside the workers depends on kube2iam",
+    severities: ["informs", "warns", "blocks"],
+    cause:
+      "kube2iam runs on it, or pods there ask for a role, and workers.selector, workers.list or the master's role label keeps it out. It blocks at stage retire as long as kube2iam is there.",
+    consequence:
+      "No agent comes to it. Once kube2iam is retired its rule there leads nowhere, and pods that ask for a role are refused.",
+    cure: "Let the settings cover it, keep such pods off it, or acknowledge it: then retirement takes kube2iam from it and leaves the rule.",
+    acknowledgeable: true,
+    onlyForward: true,
   },
   "rules-deviate": {
     title: "A worker's rules are not as they should be",
@@ -96,10 +107,13 @@ export const workerFindings = {
   },
   "worker-not-ready": {
     title: "A worker is not Ready",
-    severities: ["blocks"],
-    cause: "Its kubelet does not report Ready.",
-    consequence: "Its agent cannot be proven, so it cannot be moved safely.",
-    cure: "Mend it, remove it, or leave it out by workers.selector or workers.list.",
-    acknowledgeable: false,
+    severities: ["warns", "blocks"],
+    cause:
+      "Its kubelet does not report Ready, or it is being deleted. It blocks at stage retire as long as kube2iam is there.",
+    consequence:
+      "It cannot be moved or proven. All others are; the update then fails, naming it, and kube2iam is not retired.",
+    cure: "Mend it, or delete it from the cluster if it is gone for good. Acknowledged, it keeps no update from succeeding but kube2iam's retirement.",
+    acknowledgeable: true,
+    onlyForward: true,
   },
 } as const satisfies Catalogue;

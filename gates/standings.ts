@@ -1,0 +1,82 @@
+import type { V1DaemonSet, V1DaemonSetSpec } from "@kubernetes/client-node";
+
+import { agentLabels } from "../migration/kiamNames.js";
+import { hostIpSchema } from "../migration/natRule.js";
+import { concernedNodes, type NodeStanding } from "../migration/nodeStandings.js";
+import { nodeFacts, podFacts } from "../migration/readClusterFacts.js";
+import { selectorText, type Cluster } from "./cluster.js";
+import type { Target, Worker } from "./inputs.js";
+import { kube2iamPods } from "./kube2iamPods.js";
+import { GateError } from "./problem.js";
+import { progress } from "./progress.js";
+
+/** What tells kube2iam's pods: its DaemonSet, or that as it was captured. */
+export type Kube2iamManifest = Pick<V1DaemonSet, "metadata"> & {
+  spec?: Pick<V1DaemonSetSpec, "selector">;
+};
+
+/**
+ * Lists the nodes that concern the migration, now: a list that an earlier plan made knows nothing
+ * of nodes that have joined since.
+ *
+ * @param manifest kube2iam's DaemonSet; the one in the cluster when unset
+ * @param applications whether pods that ask for roles count, which takes a list of all pods
+ */
+export async function readStandings(
+  cluster: Cluster,
+  target: Target,
+  { manifest, applications }: { manifest?: Kube2iamManifest; applications: boolean },
+): Promise<NodeStanding[]> {
+  const { namespace, daemonSet } = target.kube2iam;
+  const kube2iam = manifest ?? (await cluster.daemonSet({ namespace, name: daemonSet }));
+  const [nodes, ofKube2iam, agents, pods] = await Promise.all([
+    cluster.nodes(),
+    kube2iam === undefined ? [] : kube2iamPods(cluster, kube2iam),
+    cluster.pods(target.kiam.namespace, selectorText({ matchLabels: { ...agentLabels } })),
+    applications ? cluster.allPods("status.phase!=Succeeded,status.phase!=Failed") : [],
+  ]);
+  const nodesOf = (of: typeof agents) => new Set(of.map((pod) => pod.spec?.nodeName ?? ""));
+  return concernedNodes({
+    nodes: nodes.map(nodeFacts),
+    pods: pods.map(podFacts),
+    kube2iamOn: nodesOf(ofKube2iam),
+    agentOn: nodesOf(agents.filter((pod) => pod.metadata?.deletionTimestamp === undefined)),
+  });
+}
+
+/** The node as gates address it. @throws GateError where it has no address that rules can carry */
+export function workerOf({ name, hostIp }: Pick<NodeStanding, "name" | "hostIp">): Worker {
+  const address = hostIpSchema.safeParse(hostIp);
+  if (address.success) return { name, hostIp: address.data };
+  throw new GateError(`${name} has no address to use`, [
+    {
+      where: `node ${name}`,
+      what: `it reports ${hostIp === undefined ? "no InternalIP" : "an InternalIP that is no IPv4 address"}`,
+      why: "the rules carry it",
+      fix: "see why the kubelet or the cloud controller does not report one",
+    },
+  ]);
+}
+
+/**
+ * Does something on a node. Where that fails because the node has left, was replaced or is not
+ * Ready any more, that is no failure: the next list of nodes shows it as it is then.
+ *
+ * @returns nothing where the node was lost
+ */
+export async function unlessLost<T>(
+  cluster: Cluster,
+  { name, uid }: Pick<NodeStanding, "name" | "uid">,
+  work: () => Promise<T[]>,
+): Promise<T[]> {
+  try {
+    return await work();
+  } catch (error) {
+    const now = await cluster.node(name);
+    if (now !== undefined && now.metadata?.uid === uid && nodeFacts(now).ready) throw error;
+    progress(
+      `${name} ${now === undefined ? "has left the cluster" : now.metadata?.uid === uid ? "is not Ready any more" : "was replaced under its name"} meanwhile`,
+    );
+    return [];
+  }
+}

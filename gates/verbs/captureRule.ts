@@ -1,0 +1,38 @@
+import { Cluster } from "../cluster.js";
+import { readRecord } from "../cutoverRecord.js";
+import type { CheckedInput, GateOutput } from "../inputs.js";
+import { NodeRules } from "../nodeRules.js";
+import { GateError } from "../problem.js";
+import { requireSameNode } from "../sameNode.js";
+
+/**
+ * Reads kube2iam's rules on a worker, for the way back, through a pod there: it depends on no SSH
+ * key or user, which change, but on the node alone. Where they are gone already, as on a worker
+ * that was moved, the rule is derived from kube2iam's port and interface; where kube2iam never was,
+ * there is none.
+ */
+export async function captureRule({
+  target,
+  worker,
+}: CheckedInput<"capture-rule">): Promise<GateOutput<"capture-rule">> {
+  const cluster = await Cluster.connect(target.kubernetes);
+  await requireSameNode(cluster, worker);
+  const nodeRules = await NodeRules.read(cluster, target);
+  const report = await nodeRules.inspect(worker);
+  const failed = report.backends.filter((backend) => backend.state === "failed");
+  if (failed.length > 0) {
+    throw new GateError(`kube2iam's rule on ${worker.name} cannot be read`, [
+      {
+        where: `node ${worker.name}`,
+        what: failed.map(({ name, detail }) => `${name}: ${detail}`).join("; "),
+        why: "without it there is no way back",
+      },
+    ]);
+  }
+  const { kube2iamRules, kube2iamRule } = report;
+  if (kube2iamRules.length > 0) return { rules: kube2iamRules };
+  const never =
+    nodeRules.pod("kube2iam", worker) === undefined &&
+    (await readRecord(cluster, worker.name)) === undefined;
+  return { rules: kube2iamRule === null || never ? [] : [kube2iamRule] };
+}

@@ -1,0 +1,45 @@
+import { Cluster } from "../cluster.js";
+import type { CheckedInput, GateOutput } from "../inputs.js";
+import { NodeRules, reportProblemsOf } from "../nodeRules.js";
+import { GateError } from "../problem.js";
+import { progress } from "../progress.js";
+import { requireSameNode } from "../sameNode.js";
+
+/*
+ * What components/node/rules.sh does over SSH, through the agent's pod instead: for workers that
+ * have no sshd, or whose host key no one can commit (workers.access: exec).
+ */
+
+/** Deletes kube2iam's rules, provided kiam's is there and healthy. */
+export async function removeRuleByExec({
+  target,
+  worker,
+}: CheckedInput<"remove-rule">): Promise<GateOutput<"remove-rule">> {
+  const cluster = await Cluster.connect(target.kubernetes);
+  await requireSameNode(cluster, worker);
+  const rules = await NodeRules.read(cluster, target);
+  const report = await rules.remove(worker, "kube2iam");
+  const problems = reportProblemsOf(worker, report);
+  if (problems.length > 0) {
+    throw new GateError(`kube2iam's rule is not removed on ${worker.name}`, problems);
+  }
+  progress(`${worker.name}: kube2iam's rule is removed`);
+  return { removed: report.removed.length };
+}
+
+/** Puts the captured rules back in front. */
+export async function restoreRuleByExec({
+  target,
+  worker,
+  rules: captured,
+}: CheckedInput<"restore-rule">): Promise<GateOutput<"restore-rule">> {
+  const cluster = await Cluster.connect(target.kubernetes);
+  await requireSameNode(cluster, worker);
+  const rules = await NodeRules.read(cluster, target);
+  const problems = reportProblemsOf(worker, await rules.restore(worker, captured));
+  if (problems.length > 0) {
+    throw new GateError(`kube2iam's rule is not back on ${worker.name}`, problems);
+  }
+  progress(`${worker.name}: kube2iam's rule comes first again`);
+  return {};
+}

@@ -1,0 +1,89 @@
+import type { ClusterFacts, NodeFacts, PodFacts } from "./clusterFacts.js";
+import { parseCutoverRecord, type CutoverRecord } from "./cutoverRecord.js";
+import { compareText } from "./compareText.js";
+import { usesRole } from "./rolesInUse.js";
+
+/** Where a node stands between kube2iam and kiam, as far as the API tells. */
+export interface NodeStanding {
+  name: string;
+  uid: string;
+  /** Its internal IP; undefined where it reports none. */
+  hostIp: string | undefined;
+  ready: boolean;
+  /** Whether it is being deleted from the cluster. */
+  leaving: boolean;
+  bootId: string;
+  /** Whether a pod of kube2iam is there. */
+  kube2iam: boolean;
+  /** Whether a pod of kiam's agent is there. */
+  agent: boolean;
+  /** Pods there that ask for a role and can get it, such as `orders/orders-1`. */
+  asking: string[];
+  /** What the node says of its cutover. */
+  record: CutoverRecord | undefined;
+}
+
+/** What has to be known of a cluster to tell which of its nodes concern the migration. */
+export interface SeenOfNodes {
+  nodes: readonly NodeFacts[];
+  pods: readonly PodFacts[];
+  /** Names of the nodes with a pod of kube2iam. */
+  kube2iamOn: ReadonlySet<string>;
+  /** Names of the nodes with a pod of kiam's agent. */
+  agentOn: ReadonlySet<string>;
+}
+
+/**
+ * The nodes that concern the migration, sorted by name: those with a pod of kube2iam or of kiam's
+ * agent, with a pod that asks for a role, or with a record of a cutover. A rule comes to a node by
+ * one of the two pods, and stays without it only where a record says so.
+ *
+ * The one definition for plan, audit and gates; no label and no setting has a say in it.
+ */
+export function concernedNodes({ nodes, pods, kube2iamOn, agentOn }: SeenOfNodes): NodeStanding[] {
+  const asking = new Map<string, string[]>();
+  for (const pod of pods) {
+    if (pod.node === undefined || !usesRole(pod)) continue;
+    const known = asking.get(pod.node) ?? [];
+    known.push(`${pod.namespace}/${pod.name}`);
+    asking.set(pod.node, known);
+  }
+  return nodes
+    .map((node): NodeStanding => ({
+      name: node.name,
+      uid: node.uid,
+      hostIp: node.internalIp,
+      ready: node.ready,
+      leaving: node.leaving,
+      bootId: node.bootId,
+      kube2iam: kube2iamOn.has(node.name),
+      agent: agentOn.has(node.name),
+      asking: (asking.get(node.name) ?? []).sort(compareText),
+      record: parseCutoverRecord(node.cutoverAnnotation),
+    }))
+    .filter(
+      ({ kube2iam, agent, asking: pods, record }) =>
+        kube2iam || agent || pods.length > 0 || record !== undefined,
+    )
+    .sort((a, b) => compareText(a.name, b.name));
+}
+
+/** The same of facts that were read for the plan and the audit. */
+export function concernedNodesOf(
+  facts: Pick<ClusterFacts, "nodes" | "pods" | "kube2iam" | "agents">,
+): NodeStanding[] {
+  return concernedNodes({
+    ...facts,
+    kube2iamOn: new Set(Object.keys(facts.kube2iam?.pods ?? {})),
+    agentOn: new Set(facts.agents),
+  });
+}
+
+/** Why nothing can be done on a node now; undefined where it can be reached, as far as is known. */
+export function brokenBecause({
+  ready,
+  leaving,
+}: Pick<NodeStanding, "ready" | "leaving">): string | undefined {
+  if (leaving) return "it is being deleted from the cluster";
+  return ready ? undefined : "it is not Ready";
+}
