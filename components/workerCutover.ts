@@ -41,7 +41,7 @@ export class WorkerCutover extends pulumi.ComponentResource {
     const capture = steps.includes("capture") ? this.capture() : undefined;
     const rules =
       capture?.stdout.apply(
-        (text) => (JSON.parse(text) as GateOutput<"capture-rule">).rules as CapturedRule[],
+        (text) => (JSON.parse(text) as GateOutput<"capture-rule">).rules,
       ) ?? pulumi.output<CapturedRule[]>([]);
     let last: pulumi.Resource = this.step(
       "recheck",

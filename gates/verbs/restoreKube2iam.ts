@@ -39,7 +39,7 @@ export async function restoreKube2iam({
   }
   const agents = (
     await readStandings(cluster, target, {
-      manifest: manifest as unknown as V1DaemonSet,
+      manifest: manifest,
       applications: false,
     })
   ).filter((node) => node.agent);

@@ -9,11 +9,15 @@ import type { Finding } from "./finding.js";
 
 /** Nodes that the settings do not count among the workers, and that have to do with credentials all the same. */
 export function auditOutsideNodes(settings: Settings, facts: ClusterFacts): Finding[] {
-  const workers = new Set(workerNodes(settings, facts.nodes).map(({ name }) => name));
+  const known = new Set([
+    ...workerNodes(settings, facts.nodes).map(({ name }) => name),
+    // worker-left-out is about these.
+    ...facts.nodes.filter((node) => node.cutoverAnnotation !== undefined).map(({ name }) => name),
+  ]);
   const last = reaches(settings.stage, "retire") && facts.kube2iam !== undefined;
   const severity = last ? "blocks" : reaches(settings.stage, "agent") ? "warns" : "informs";
   return concernedNodesOf(facts).flatMap(({ name, kube2iam, asking }): Finding[] => {
-    if (workers.has(name) || (!kube2iam && asking.length === 0)) return [];
+    if (known.has(name) || (!kube2iam && asking.length === 0)) return [];
     const seen = [
       kube2iam ? "kube2iam runs there" : undefined,
       asking.length > 0

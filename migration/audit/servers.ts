@@ -1,6 +1,5 @@
-import type { ClusterFacts, NodeFacts } from "../clusterFacts.js";
+import type { ClusterFacts } from "../clusterFacts.js";
 import { serverNodes, untolerated, workerNodes } from "../nodeSelection.js";
-import { usesRole } from "../rolesInUse.js";
 import type { Settings } from "../settings.js";
 import { reaches } from "../stages.js";
 import type { Finding } from "./finding.js";
@@ -67,26 +66,5 @@ export function auditServers(settings: Settings, facts: ClusterFacts): Finding[]
       });
     }
   }
-  return [...findings, ...rolesOnServers(settings, facts, servers)];
-}
-
-/** Pods that kube2iam serves on nodes where no agent of kiam's will. */
-function rolesOnServers(
-  settings: Settings,
-  { kube2iam, pods }: ClusterFacts,
-  servers: readonly NodeFacts[],
-): Finding[] {
-  if (kube2iam === undefined || !reaches(settings.stage, "retire")) return [];
-  const served = new Set(servers.map(({ name }) => name).filter((name) => name in kube2iam.pods));
-  return pods
-    .filter(usesRole)
-    .filter(({ node }) => node !== undefined && served.has(node))
-    .map(({ namespace, name, role, node }): Finding => ({
-      code: "role-on-server-node",
-      severity: "blocks",
-      object: `pod/${namespace}/${name}`,
-      seen: `it uses the role ${role} on ${node}, where kube2iam serves it and no kiam agent runs`,
-      why: "from kube2iam's retirement on it would get no credentials",
-      fix: "move it to the workers",
-    }));
+  return findings;
 }

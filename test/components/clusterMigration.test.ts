@@ -20,29 +20,18 @@ const daemonSet = "kubernetes:apps/v1:DaemonSet";
 const rule =
   "-A PREROUTING -d 169.254.169.254/32 -i cni0 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.0.0.12:8181";
 
-function nodeReport(hostIp: string): string {
-  const nat = { nft: [], legacy: [], kube2iam: [], kiam: [], inForce: "kube2iam" };
-  const spec = rule.replace("10.0.0.12", hostIp);
-  return JSON.stringify({
-    version: 1,
-    verb: "inspect",
-    system: null,
-    hostIp,
-    bootId: "b",
-    outcome: "ok",
-    changed: false,
-    backends: [],
-    before: nat,
-    after: nat,
-    removed: [],
-    inserted: [],
-    kube2iamRule: { backend: "nft", spec, source: "live" },
-    kube2iamRules: [{ backend: "nft", spec }],
-    health: [],
-    kube2iamConnections: [],
-    closed: [],
-    findings: [],
-  });
+/** What a gate prints. */
+function answer(name: string, stdin: unknown): object {
+  if (name === "kiam-tls") {
+    return {
+      ca: "CA",
+      server: { certificate: "SC", privateKey: "SK" },
+      agent: { certificate: "AC", privateKey: "AK" },
+    };
+  }
+  if (!name.endsWith("-cutover-capture")) return { manifest: { kind: "DaemonSet" } };
+  const { worker } = JSON.parse(String(stdin)) as { worker: { hostIp: string } };
+  return { rules: [{ backend: "nft", spec: rule.replace("10.0.0.12", worker.hostIp) }] };
 }
 
 const outputs: Record<string, MockOutputs> = {
@@ -63,21 +52,8 @@ const outputs: Record<string, MockOutputs> = {
   "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding": () => ({}),
   "kubernetes:apps/v1:Deployment": () => ({}),
   [daemonSet]: (inputs) => ({ metadata: { ...(inputs.metadata as object), generation: 1 } }),
-  [local]: (_inputs, name) => ({
-    stdout:
-      name === "kiam-tls"
-        ? JSON.stringify({
-            ca: "CA",
-            server: { certificate: "SC", privateKey: "SK" },
-            agent: { certificate: "AC", privateKey: "AK" },
-          })
-        : JSON.stringify({ manifest: { kind: "DaemonSet" } }),
-    stderr: "",
-  }),
-  [remote]: (inputs) => ({
-    stdout: nodeReport((/--host-ip (\S+)/.exec(String(inputs.create)) ?? [])[1] ?? ""),
-    stderr: "",
-  }),
+  [local]: (inputs, name) => ({ stdout: JSON.stringify(answer(name, inputs.stdin)), stderr: "" }),
+  [remote]: () => ({ stdout: "", stderr: "" }),
 };
 
 async function declare(change: Partial<SettingsInput>): Promise<MockEngine> {
@@ -92,6 +68,7 @@ const gatesAt: Record<Stage, string[]> = {
   prepare: ["kiam-tls"],
   server: ["kiam-server-cleared", "kiam-server-verified", "kiam-tls"],
   agent: [
+    "every-node-accounted",
     "fallback",
     "kiam-agent-cleared",
     "kiam-agent-verified",
@@ -104,6 +81,7 @@ const gatesAt: Record<Stage, string[]> = {
     "worker-3-shadow",
   ],
   cutover: [
+    "every-node-accounted",
     "fallback",
     "kiam-agent-cleared",
     "kiam-agent-verified",
@@ -111,18 +89,22 @@ const gatesAt: Record<Stage, string[]> = {
     "kiam-server-verified",
     "kiam-tls",
     "kube2iam-prestop",
+    "worker-1-cutover-capture",
     "worker-1-cutover-live",
     "worker-1-cutover-recheck",
     "worker-1-shadow",
+    "worker-2-cutover-capture",
     "worker-2-cutover-live",
     "worker-2-cutover-recheck",
     "worker-2-cutover-rehearsal-proof",
     "worker-2-shadow",
+    "worker-3-cutover-capture",
     "worker-3-cutover-live",
     "worker-3-cutover-recheck",
     "worker-3-shadow",
   ],
   retire: [
+    "every-node-accounted",
     "fallback",
     "kiam-agent-cleared",
     "kiam-agent-verified",
@@ -133,13 +115,16 @@ const gatesAt: Record<Stage, string[]> = {
     "kube2iam-retirement",
     "kube2iam-retirement-capture",
     "kube2iam-retirement-undo",
+    "worker-1-cutover-capture",
     "worker-1-cutover-live",
     "worker-1-cutover-recheck",
     "worker-1-shadow",
+    "worker-2-cutover-capture",
     "worker-2-cutover-live",
     "worker-2-cutover-recheck",
     "worker-2-cutover-rehearsal-proof",
     "worker-2-shadow",
+    "worker-3-cutover-capture",
     "worker-3-cutover-live",
     "worker-3-cutover-recheck",
     "worker-3-shadow",
@@ -168,7 +153,6 @@ describe("ClusterMigration", () => {
           ? []
           : workers
               .flatMap((name) => [
-                `${name}-cutover-capture`,
                 ...(name === "worker-2"
                   ? ["rehearsal-removal", "rehearsal-restore"].map(
                       (each) => `${name}-cutover-${each}`,
@@ -197,7 +181,7 @@ describe("ClusterMigration", () => {
       `${local} worker-3-shadow`,
       `${local} fallback`,
       // worker-2 is the canary.
-      `${remote} worker-2-cutover-capture`,
+      `${local} worker-2-cutover-capture`,
       `${local} worker-2-cutover-recheck`,
       `${remote} worker-2-cutover-removal`,
       `${remote} worker-2-cutover-rehearsal-restore`,
@@ -209,6 +193,7 @@ describe("ClusterMigration", () => {
       `${local} worker-1-cutover-live`,
       `${remote} worker-3-cutover-removal`,
       `${local} worker-3-cutover-live`,
+      `${local} every-node-accounted`,
       `${local} kube2iam-retirement-capture`,
       `${local} kube2iam-retirement-undo`,
       `${local} kube2iam-retirement`,
@@ -227,7 +212,7 @@ describe("ClusterMigration", () => {
     assert.ok(!engine.comesAfter(a, b) && !engine.comesAfter(b, a));
   });
 
-  it("makes the fallback wait for every label by which it will find the workers", async () => {
+  it("makes the fallback wait for what stands for every worker", async () => {
     const engine = await declare({ stage: "agent" });
     for (const name of ["worker-1", "worker-2", "worker-3"]) {
       assert.ok(
@@ -236,16 +221,12 @@ describe("ClusterMigration", () => {
     }
   });
 
-  it("removes a worker's rule with its generation as plain input and puts the captured rule back", async () => {
+  it("removes a worker's rule over SSH with its generation as plain input; nothing over SSH undoes it", async () => {
     const engine = await declare({});
     const { inputs } = engine.get(remote, "worker-2-cutover-removal");
     assert.match(
       String(inputs.create),
       /^sudo -n sh -s -- remove --system kube2iam --host-ip 10\.0\.0\.12 .*# generation [0-9a-f]{12}$/,
-    );
-    assert.match(
-      String(inputs.delete),
-      /^sudo -n sh -s -- restore --host-ip 10\.0\.0\.12 .*--rule '-A PREROUTING .*10\.0\.0\.12:8181' --backend nft$/,
     );
     assert.equal(inputs.update, undefined, "without an update, new input runs create again");
     assert.equal(
@@ -253,8 +234,47 @@ describe("ClusterMigration", () => {
       undefined,
       "a trigger would run the old delete after the new create",
     );
-    const options = engine.options(remote, "worker-2-cutover-removal");
-    assert.ok(options.deletedWith !== undefined, "a worker that left must not block");
+    for (const name of engine.namesOf(remote)) {
+      const { inputs: each } = engine.get(remote, name);
+      assert.equal(
+        each.delete,
+        undefined,
+        `${name}: a node may have left or have another key then`,
+      );
+    }
+  });
+
+  it("puts the captured rule back through the API, on that very node", async () => {
+    const engine = await declare({});
+    const { inputs } = engine.get(local, "worker-2-cutover-recheck");
+    assert.match(String(inputs.delete), / return-worker$/);
+    const { worker, rules } = JSON.parse(String(inputs.stdin)) as {
+      worker: object;
+      rules: object[];
+    };
+    assert.deepEqual(worker, { name: "worker-2", uid: "uid-of-worker-2", hostIp: "10.0.0.12" });
+    assert.deepEqual(rules, [{ backend: "nft", spec: rule }]);
+    const capture = engine.get(local, "worker-2-cutover-capture").inputs;
+    const { ssh } = JSON.parse(String(capture.stdin)) as { ssh?: unknown };
+    assert.equal(ssh, undefined, "a rotated key captures nothing anew");
+  });
+
+  it("needs no SSH at all with workers.access: exec", async () => {
+    const engine = await declare({ workers: { canaries: ["worker-2"], access: "exec" }, ssh: {} });
+    assert.deepEqual(engine.namesOf(remote), []);
+    const create = (name: string) => String(engine.get(local, name).inputs.create);
+    assert.match(create("worker-2-cutover-removal"), / remove-rule$/);
+    assert.match(create("worker-2-cutover-rehearsal-restore"), / restore-rule$/);
+    assert.match(create("worker-2-cutover-rehearsal-removal"), / remove-rule$/);
+    const order = ["recheck", "removal", "rehearsal-restore", "rehearsal-proof"]
+      .concat("rehearsal-removal", "live")
+      .map((step) => `${local} worker-2-cutover-${step}`);
+    for (const [index, later] of order.slice(1).entries()) {
+      assert.ok(
+        engine.comesAfter(later, order[index]!),
+        `${later} must come after ${order[index]}`,
+      );
+    }
   });
 
   it("never rehearses again: no change of script, rules or connection runs it a second time", async () => {

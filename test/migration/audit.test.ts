@@ -123,7 +123,7 @@ describe("audit", () => {
     );
   });
 
-  it("names every pod on a server node that would lose kube2iam at its retirement", () => {
+  it("names every node outside the workers that would lose kube2iam at its retirement", () => {
     const { kube2iam } = exampleFacts();
     assert.ok(kube2iam !== undefined);
     const facts = {
@@ -133,12 +133,32 @@ describe("audit", () => {
       ),
     };
     const kiam = { region: "eu-west-1", serverHostNetwork: true };
-    assert.deepEqual(codes(findings({ kiam }, facts)), [
-      "blocks role-on-server-node pod/orders/a",
-      "blocks role-on-server-node pod/orders/b",
+    const [found] = findings({ kiam }, facts);
+    assert.deepEqual(codes([found!]), ["blocks node-outside-workers node/master-1"]);
+    assert.match(
+      found!.seen,
+      /kube2iam runs there; 2 pods there ask for a role \(orders\/a, orders\/b\)/,
+    );
+    const acknowledged = [
+      { code: "node-outside-workers" as const, object: "node/master-1", reason: "only ours" },
+    ];
+    const [accepted] = findings({ kiam, audit: { acknowledged } }, facts);
+    assert.equal(accepted?.acknowledged, "only ours");
+    assert.deepEqual(codes(findings({ kiam, stage: "cutover" }, facts)), [
+      "warns node-outside-workers node/master-1",
     ]);
-    assert.deepEqual(codes(findings({ kiam, stage: "cutover" }, facts)), []);
-    assert.deepEqual(codes(findings({ kiam }, { ...facts, kube2iam })), []);
+    assert.deepEqual(codes(findings({ kiam, stage: "server" }, facts)), [
+      "informs node-outside-workers node/master-1",
+    ]);
+    // Without kube2iam there, such pods read the node's own role, and go on to.
+    assert.deepEqual(codes(findings({ kiam }, { ...facts, kube2iam })), [
+      "blocks node-outside-workers node/master-1",
+    ]);
+    assert.deepEqual(codes(findings({ kiam }, { ...facts, pods: [] })), [
+      "blocks node-outside-workers node/master-1",
+    ]);
+    const workers = { list: [{ name: "worker-1" }, { name: "worker-2" }], canaries: [] };
+    assert.deepEqual(codes(findings({ workers })), ["blocks node-outside-workers node/worker-3"]);
   });
 
   it("finds kube2iam's own dangers", () => {
@@ -153,7 +173,10 @@ describe("audit", () => {
       "blocks port-clash daemonset/kube-system/kube2iam",
     ]);
     const pods = { ...kube2iam.pods, "master-1": { uid: "u", ready: true } };
-    assert.deepEqual(changed({ pods }), ["blocks kube2iam-on-server-node node/master-1"]);
+    assert.deepEqual(changed({ pods }), [
+      "blocks kube2iam-on-server-node node/master-1",
+      "blocks node-outside-workers node/master-1",
+    ]);
   });
 
   it("does not let go of the workers' trust while kube2iam runs", () => {

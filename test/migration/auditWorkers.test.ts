@@ -58,6 +58,18 @@ describe("audit of node groups", () => {
     const ssh = { privateKey: "k", hostKeys: { "worker-1": "ssh-ed25519 AAAA1" } };
     const workers = { groups: ["gpu"] };
     const list = findings({ stage: "cutover", workers, ssh }, { nodes: nodes() });
+    assert.deepEqual(codes(list), ["warns host-key-unknown node/worker-3"]);
+    const exec = { ...workers, access: "exec" as const };
+    const none = findings({ stage: "cutover", workers: exec, ssh: {} }, { nodes: nodes() });
+    assert.deepEqual(codes(none), []);
+  });
+
+  it("blocks without a host key where the worker was moved, since its command could run again on another", () => {
+    const ssh = { privateKey: "k", hostKeys: { "worker-1": "ssh-ed25519 AAAA1" } };
+    const list = findings(
+      { stage: "cutover", workers: { groups: ["gpu"] }, ssh },
+      { nodes: nodes(["worker-3"]) },
+    );
     assert.deepEqual(codes(list), ["blocks host-key-unknown node/worker-3"]);
   });
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { workerLabel, type ClusterFacts } from "../../migration/clusterFacts.js";
+import type { ClusterFacts } from "../../migration/clusterFacts.js";
 import type { Stage } from "../../migration/stages.js";
 import { exampleFacts, exampleMaster, exampleNode } from "../support/exampleCluster.js";
 import { codes, findings } from "../support/findings.js";
@@ -14,8 +14,9 @@ const nodes = (change: object) => [
   exampleMaster("master-2", "10.0.0.9"),
   ...[1, 2, 3].map((index) => exampleNode(`worker-${index}`, `10.0.0.1${index}`, change)),
 ];
-const moved = { nodes: nodes({ cutoverAnnotation: record, labels: { [workerLabel]: "true" } }) };
-const withAgents = { nodes: nodes({ labels: { [workerLabel]: "true" } }) };
+const agents = ["worker-1", "worker-2", "worker-3"];
+const moved = { nodes: nodes({ cutoverAnnotation: record }), agents };
+const withAgents = { nodes: nodes({}), agents };
 const retired: Partial<ClusterFacts> = {
   ...moved,
   kube2iam: undefined,

@@ -111,6 +111,7 @@ describe("kiam as it is published, beside kube2iam's defaults", () => {
       "blocks port-clash",
       "blocks taint-not-tolerated",
       "warns kube2iam-version",
+      "warns node-outside-workers",
       "warns session-too-short",
     ]));
 });

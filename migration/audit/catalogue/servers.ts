@@ -31,14 +31,6 @@ export const serverFindings = {
     cure: "Set kiam.serverNodeSelector; managed masters (EKS) need a node group for it.",
     acknowledgeable: false,
   },
-  "role-on-server-node": {
-    title: "A pod on a server node lives on kube2iam's credentials",
-    severities: ["blocks"],
-    cause: "It runs on a node with kube2iam and without a kiam agent.",
-    consequence: "From kube2iam's retirement on it would get no credentials.",
-    cure: "Move it to the workers.",
-    acknowledgeable: true,
-  },
   "server-and-agent-on-one-node": {
     title: "Server and agent can land on one node",
     severities: ["blocks", "warns"],
