@@ -76,7 +76,7 @@ const rules: [string, string][] = [
   ["-A PREROUTING -i cni0 -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 3128", "competing cni0"],
   ["-A PREROUTING -p tcp -j DNAT --to-destination 10.0.0.9:3128", "competing"],
   ["-A PREROUTING -i cni0 -j ACCEPT", "competing"],
-  ['-A PREROUTING -m comment --comment "x -p udp \\\\" y" -j RETURN', "competing"],
+  ['-A PREROUTING -m comment --comment "x \\" -p udp y" -j RETURN', "competing"],
   ["-A PREROUTING -m comment --comment -d -j RETURN", "competing"],
   [
     "-A PREROUTING -i eth0 -p tcp -m tcp --dport 443 -j DNAT --to-destination 10.0.0.9:443",
