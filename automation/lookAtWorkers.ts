@@ -33,6 +33,9 @@ function inNoKnownState(state: RuleState | undefined): string | undefined {
     case "none":
       return "neither system's rule is there, so pods read the node's own role: restart kube2iam's pod there, which writes its rule again";
     case "unknown":
-      return "its rules stand in both nft and legacy tables, so that nobody can tell which comes first";
+      return (
+        state.unclear ??
+        "its rules stand in both nft and legacy tables, so that nobody can tell which comes first"
+      );
   }
 }

@@ -1,7 +1,7 @@
 import type { Cluster } from "./cluster.js";
 import type { Probe, ProbeResult, Target, Worker } from "./inputs.js";
 import type { System } from "../migration/natRule.js";
-import type { NodeReport } from "../migration/nodeReport.js";
+import { whyUnclear, type NodeReport } from "../migration/nodeReport.js";
 import { NodeRules } from "./nodeRules.js";
 import { metadataService, runProbe } from "./probe.js";
 import { GateError, type Problem } from "./problem.js";
@@ -52,7 +52,9 @@ export function notInForce(
     kube2iam: "kube2iam's rule comes first",
     kiam: "kiam's rule comes first",
     none: "neither kube2iam's nor kiam's rule is there",
-    unknown: "the rules stand in both nft and legacy tables, so that their order cannot be told",
+    unknown:
+      whyUnclear(report) ??
+      "the rules stand in both nft and legacy tables, so that their order cannot be told",
   }[inForce];
   return {
     where: `node ${worker.name}`,

@@ -2,6 +2,7 @@ import pMap from "p-map";
 
 import type { ClusterFacts } from "../migration/clusterFacts.js";
 import { messageOf } from "../migration/messageOf.js";
+import { inForceOf } from "../migration/nodeReport.js";
 import type { RuleState } from "../migration/ruleState.js";
 import { Cluster } from "./cluster.js";
 import type { Target } from "./inputs.js";
@@ -38,7 +39,7 @@ export async function readRuleStates(
         return [
           name,
           {
-            inForce: report.after.inForce,
+            ...inForceOf(report.after, report),
             kube2iam: report.after.kube2iam.length,
             kiamHealthy: report.health.some((each) => each.system === "kiam" && each.ok),
           },

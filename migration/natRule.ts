@@ -32,14 +32,21 @@ export type System = z.infer<typeof systemSchema>;
 
 /**
  * A host interface as kube2iam's and kiam's `--host-interface` take it: a name (`cni0`), a prefix
- * (`cali+`), or either negated (`!eth0`). Narrower than the kernel, which allows any character
- * but `/` and blanks: what is accepted here is safe in every shell.
+ * (`cali+`; `+` alone is every interface), or either negated (`!eth0`). Narrower than the kernel,
+ * which allows any character but `/` and blanks: what is accepted here is safe in every shell.
  */
-export const hostInterfacePattern = /^!?(?!-)(?=.{1,15}$)[A-Za-z0-9_.-]*\+?$/;
-export const hostInterfaceSchema = z.string().regex(hostInterfacePattern, {
-  error:
-    "must be an interface as --host-interface takes it: a name (cni0), a prefix (cali+) or a negation (!eth0)",
-});
+export const hostInterfaceSchema = z
+  .string()
+  .regex(/^(?!!\+$)!?(?!-)(?=.{1,15}$)[A-Za-z0-9_.-]*\+?$/, {
+    error:
+      "must be an interface as --host-interface takes it: a name (cni0), a prefix (cali+, or + for every interface) or a negation (!eth0)",
+  });
+
+/**
+ * What `iptables -S` may print behind `-i`: any name that the kernel takes. Somebody gave kube2iam
+ * `"veth+"`, quotes and all, and its rule is kube2iam's all the same.
+ */
+const printedInterfacePattern = /^(?![-!])[!-.0-~]{1,15}$/;
 
 /** A port of TCP, 1 to 65535. */
 export const portSchema = z.number().int().min(1).max(65535);
@@ -69,7 +76,7 @@ export interface CredentialRule {
 /** The spec of the rule that sends pods' credential requests to `address`:`port`. */
 export function credentialRuleSpec(rule: CredentialRule): string {
   const incoming =
-    rule.interface === undefined
+    rule.interface === undefined || rule.interface === "+"
       ? ""
       : rule.interface.startsWith("!")
         ? ` ! -i ${rule.interface.slice(1)}`
@@ -86,7 +93,7 @@ export function credentialRuleSpec(rule: CredentialRule): string {
  * else (another port, another destination, a comment, another chain) gives undefined.
  */
 export function parseCredentialRule(spec: string): CredentialRule | undefined {
-  const words = spec.split(" ");
+  const words = spec.split(" ").filter((word) => word !== "");
   if (words[0] !== "-A" || words[1] !== natChain) return undefined;
   const seen = new Set<string>();
   let hostInterface: string | undefined;
@@ -103,8 +110,8 @@ export function parseCredentialRule(spec: string): CredentialRule | undefined {
         if (value !== `${metadataAddress}/32` && value !== metadataAddress) return undefined;
         break;
       case "-i":
-        hostInterface = `${negated ? "!" : ""}${value}`;
-        if (!hostInterfaceSchema.safeParse(hostInterface).success) return undefined;
+        if (!printedInterfacePattern.test(value) || (negated && value === "+")) return undefined;
+        hostInterface = value === "+" ? undefined : `${negated ? "!" : ""}${value}`;
         break;
       case "-p":
       case "-m":
@@ -168,14 +175,20 @@ function interfacesOverlap(one: string, other: string): boolean {
 export const capturedRuleSchema = z.object({
   /** The tables it stood in. */
   backend: backendSchema,
-  /** The line of `iptables -S`; nothing but a credential rule is accepted. */
-  spec: z.string().refine((value) => parseCredentialRule(value) !== undefined, {
+  /** The line of `iptables -S`; nothing but a credential rule, safe in every shell, is accepted. */
+  spec: z.string().refine(isCapturable, {
     error:
       "must be a rule as kube2iam writes it and iptables -S prints it " +
       `(-A ${natChain} -d ${metadataAddress}/32 -i … -p tcp -m tcp --dport 80 -j DNAT --to-destination IP:PORT)`,
   }),
 });
 export type CapturedRule = z.infer<typeof capturedRuleSchema>;
+
+function isCapturable(spec: string): boolean {
+  const rule = parseCredentialRule(spec);
+  if (rule === undefined) return false;
+  return rule.interface === undefined || hostInterfaceSchema.safeParse(rule.interface).success;
+}
 
 /** Problems that forbid putting `rule` back as kube2iam's on the worker of `targets`; none = []. */
 export function capturedRuleProblems(rule: CapturedRule, targets: RuleTargets): string[] {

@@ -20,11 +20,14 @@ export const findingCodes = [
   "rule-present",
   /** A rule leads to kube2iam or kiam but has not the form that they write. */
   "unexpected-form",
-  /** Somebody else's rule for the same traffic stands where it would take over. */
+  /**
+   * Somebody else's rule for the same traffic stands where it takes it first, or would once the other
+   * system's rule is gone.
+   */
   "competing-rule",
   /** The rule that must take over does not see all traffic of the one to be removed. */
   "interface-not-covered",
-  /** kiam's rule is for an interface that the machine does not have: it can go. */
+  /** A rule is for an interface that the machine does not have: it can go. */
   "interface-unused",
   /** kiam's rule is to be appended, and nothing tells for which interface. */
   "interface-unknown",
@@ -38,6 +41,12 @@ export const findingCodes = [
   "undone",
   /** What had been changed could NOT be put back: somebody must look at this worker now. */
   "undo-failed",
+  /** iptables here cannot read a rule that may take credential requests: it is too old, mostly. */
+  "rule-unread",
+  /** A nat chain that nft itself made, not iptables, may take credential requests. */
+  "native-chain",
+  /** `nft` is here, and could not list such chains. */
+  "native-unread",
   /** Rules of both systems stand in different sets of tables: their order cannot be told. */
   "order-unknown",
   /** The rule does not stand in the tables it was captured from. */
@@ -78,7 +87,9 @@ const natStateSchema = z.object({
   kiam: z.array(placedRuleSchema),
   /**
    * Whose rule comes first. `unknown`: they stand in different sets of tables, whose order depends
-   * on which was registered first and cannot be read. `none`: pods reach the node's own role.
+   * on which was registered first and cannot be read; or something in front of it is somebody
+   * else's, or cannot be read (findings competing-rule, rule-unread, native-chain, unexpected-form).
+   * `none`: pods reach the node's own role.
    */
   inForce: z.enum(["kube2iam", "kiam", "none", "unknown"]),
 });
@@ -183,6 +194,29 @@ export function parseNodeReport(stdout: string): NodeReport {
   const report = nodeReportSchema.safeParse(document);
   if (!report.success) throw explain(`has another form (${z.prettifyError(report.error)})`);
   return report.data;
+}
+
+/** What keeps rules from telling who answers, besides their standing in two sets of tables. */
+const unclear: ReadonlySet<Finding["code"]> = new Set([
+  "rule-unread",
+  "competing-rule",
+  "unexpected-form",
+  "native-chain",
+]);
+
+/** Why a report says `unknown` of who comes first; undefined where only two sets of tables are why. */
+export function whyUnclear(report: Pick<NodeReport, "findings">): string | undefined {
+  const said = report.findings.filter((finding) => unclear.has(finding.code));
+  return said.length === 0 ? undefined : said.map((finding) => finding.message).join(" ");
+}
+
+/** Who comes first, and with `unknown` why, as RuleState and WorkerLook have it. */
+export function inForceOf(
+  { inForce }: Pick<NatState, "inForce">,
+  report: Pick<NodeReport, "findings">,
+): Pick<NatState, "inForce"> & { unclear?: string } {
+  const why = inForce === "unknown" ? whyUnclear(report) : undefined;
+  return why === undefined ? { inForce } : { inForce, unclear: why };
 }
 
 /** The problems of a report in one line each, for an error message. */

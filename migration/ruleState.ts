@@ -9,6 +9,8 @@ import type { NatState } from "./nodeReport.js";
 export type RuleState =
   | {
       inForce: NatState["inForce"];
+      /** With `unknown`: what in front of the rules, or unreadable among them, is to blame. */
+      unclear?: string;
       /** Number of kube2iam's rules. */
       kube2iam: number;
       /** Whether kiam's agent answers there, down to its server. */
@@ -23,7 +25,7 @@ export function deviation(state: RuleState): string | undefined {
     {
       kube2iam: "kube2iam's rule comes first",
       none: "neither system's rule is there: pods read the node's own role",
-      unknown: "the order of the rules cannot be told",
+      unknown: state.unclear ?? "the order of the rules cannot be told",
       kiam: undefined,
     }[state.inForce],
     state.inForce === "kiam" && state.kube2iam > 0

@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { z } from "zod";
 
 import { findingCodes } from "./audit/catalogue.js";
+import { hostInterfaceSchema } from "./natRule.js";
 import { permittedProblem } from "./permitted.js";
 import { roleArnPattern } from "./roleArn.js";
 import { stages } from "./stages.js";
@@ -21,14 +22,6 @@ const kubernetesName = z
   .regex(
     /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/,
     "must be a Kubernetes name: lower-case letters, digits, '-' and '.'",
-  );
-
-/** A network interface as iptables matches it: `cni0`, `cali+` (prefix), `!eth0` (any but). */
-const networkInterface = z
-  .string()
-  .regex(
-    /^!?[A-Za-z0-9_.-]{1,15}\+?$/,
-    "must be an interface as iptables takes it, such as cni0, cali+ or !eth0",
   );
 
 /** A duration as kiam's flags take it. */
@@ -98,7 +91,7 @@ const kube2iam = z.strictObject({
   /** kube2iam's --app-port; read from the live DaemonSet when unset. */
   port: port.optional(),
   /** kube2iam's --host-interface; read from the live DaemonSet when unset. */
-  interface: networkInterface.optional(),
+  interface: hostInterfaceSchema.optional(),
 });
 
 const tls = z.discriminatedUnion("mode", [
@@ -138,7 +131,7 @@ const kiam = z.strictObject({
   /** Port of the server. On the host network kops masters have 443 taken by the API server. */
   serverPort: port.default(443),
   /** Interface of the agent's rule (--host-interface); that of kube2iam when unset. */
-  hostInterface: networkInterface.optional(),
+  hostInterface: hostInterfaceSchema.optional(),
   /** Labels of the nodes that run the server; unset: nodes with a master or control-plane role label. */
   serverNodeSelector: labels.optional(),
   /** Taints of those nodes that the server tolerates. */

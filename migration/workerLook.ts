@@ -12,6 +12,8 @@ export type WorkerLook =
       natRules: BackendRules[];
       /** Whose rule comes first. */
       inForce: NatState["inForce"];
+      /** With `unknown`: what in front of the rules, or unreadable among them, is to blame. */
+      unclear?: string;
       /** kube2iam's rules as the cutover would capture them for the way back. */
       kube2iamRules: NodeReport["kube2iamRules"];
       /**

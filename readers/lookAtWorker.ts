@@ -3,7 +3,7 @@ import type { Client } from "ssh2";
 import { lookCommand, lookScript, parseLookAnswer } from "../components/node/lookScript.js";
 import { ruleCommand, ruleScript, type RuleArguments } from "../components/node/ruleScript.js";
 import { backendRules } from "../migration/backendRules.js";
-import { parseNodeReport, type NodeReport } from "../migration/nodeReport.js";
+import { inForceOf, parseNodeReport, type NodeReport } from "../migration/nodeReport.js";
 import type { Settings } from "../migration/settings.js";
 import type { LookFailure, WorkerLook } from "../migration/workerLook.js";
 import type { Bastion } from "./ssh/bastion.js";
@@ -61,6 +61,7 @@ const refusals: Partial<Record<NodeReport["findings"][number]["code"], LookFailu
   "wrong-node": "wrong-node",
   "no-iptables": "iptables",
   "backend-unreadable": "iptables",
+  "rule-unread": "iptables",
 };
 
 async function inspect(
@@ -78,8 +79,9 @@ async function inspect(
   return report;
 }
 
-function rulesOf({ before, kube2iamRules }: NodeReport) {
-  return { natRules: backendRules(before), inForce: before.inForce, kube2iamRules };
+function rulesOf(report: NodeReport) {
+  const { before, kube2iamRules } = report;
+  return { natRules: backendRules(before), ...inForceOf(before, report), kube2iamRules };
 }
 
 async function look(client: Client, { servers }: Sights, sudo: boolean) {

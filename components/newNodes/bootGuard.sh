@@ -61,13 +61,25 @@ find_address() {
   is_own "$address"
 }
 
+# lock_flag TOOL: what makes it wait for the xtables lock. A number of seconds it takes from 1.4.22 on;
+# before 1.4.20 it knows no -w.
+lock_flag() {
+  case $("$1" -V 2>/dev/null) in
+  *' v1.'[0-3].* | *' v1.4.'[0-9] | *' v1.4.1'[0-9]) ;;
+  *' v1.4.2'[01]) echo -w ;;
+  *) echo -w "$LOCK_WAIT" ;;
+  esac
+}
+
 # put TOOL WORD...: appends the rule unless it is there.
 put() {
   tool=$1
   shift
-  if "$tool" -w "$LOCK_WAIT" -t nat -C "$@" 2>/dev/null; then
+  lock=$(lock_flag "$tool")
+  # shellcheck disable=SC2086 # one word each
+  if "$tool" $lock -t nat -C "$@" 2>/dev/null; then
     say "$tool: the rule is there already"
-  elif refusal=$("$tool" -w "$LOCK_WAIT" -t nat -A "$@" 2>&1); then
+  elif refusal=$("$tool" $lock -t nat -A "$@" 2>&1); then
     say "$tool: written: -A $*"
   else
     say "$tool: not written: $refusal"

@@ -36,6 +36,7 @@ METADATA=169.254.169.254
 CHAIN=PREROUTING
 NEWLINE='
 '
+BLANKS=' 	' # a space and a tab
 LOCK_WAIT=30 # seconds that iptables may wait for the xtables lock
 HTTP_TIME=3  # seconds for one health request
 # Seconds, for connections that are left after --wait: to catch a moment in which a client waits for
@@ -165,12 +166,22 @@ is_interface() {
   case ${1#!} in
   '' | -* | ????????????????* | *[!A-Za-z0-9_.+-]* | *+?*) return 1 ;;
   esac
+  [ "$1" != '!+' ]
+}
+
+# is_printed_interface NAME: what iptables may print behind -i, which is any name that the kernel takes:
+# "veth+" with its quotes, too, where somebody gave it so. A "-" or "!" in front would be taken for
+# something else.
+is_printed_interface() {
+  case $1 in
+  '' | [-!]* | ????????????????* | *[![:graph:]]* | */*) return 1 ;;
+  esac
 }
 
 # interface_flag NAME VALUE
 interface_flag() {
   [ -z "$2" ] || is_interface "$2" ||
-    usage "$1 must be an interface as --host-interface takes it (cni0, cali+, !eth0), not '$2'"
+    usage "$1 must be an interface as --host-interface takes it (cni0, cali+, !eth0, or + for every one), not '$2'"
 }
 
 once() { [ -z "$2" ] || usage "$1 was given twice"; }
@@ -197,7 +208,15 @@ arguments() {
     --idle) once "$1" "$idle_seconds" && idle_seconds=$2 ;;
     --wait) once "$1" "$wait_seconds" && wait_seconds=$2 ;;
     --left) once "$1" "$left_over" && left_over=$2 ;;
-    --rule) wanted="$wanted${wanted:+$NEWLINE}- $2" ;;
+    --rule)
+      # As iptables prints it.
+      case $2 in
+      *' ! -i + '*) rule=$2 ;;
+      *' -i + '*) rule="${2%%" -i + "*} ${2#*" -i + "}" ;;
+      *) rule=$2 ;;
+      esac
+      wanted="$wanted${wanted:+$NEWLINE}- $rule"
+      ;;
     --backend)
       # Belongs to the --rule before it.
       case $2 in nft | legacy) ;; *) usage "--backend must be nft or legacy, not '$2'" ;; esac
@@ -219,6 +238,9 @@ arguments() {
     usage "--kube2iam-port and --kiam-port must differ: two systems cannot share port $kiam_port"
   interface_flag --interface "$interface"
   interface_flag --kiam-interface "$kiam_interface"
+  # "+" is every interface, and iptables prints no -i for it.
+  if [ "$interface" = + ]; then interface=-; fi
+  if [ "$kiam_interface" = + ]; then kiam_interface=-; fi
   if [ -n "$attempts" ]; then number --attempts "$attempts" 1 60; else attempts=3; fi
   case $verb:$system in
   remove:kube2iam | remove:kiam | ensure:kiam | inspect: | restore: | drain:) ;;
@@ -273,16 +295,16 @@ may_be_metadata() {
 # classify SPEC sets
 #   kind   kube2iam, kiam: exactly the form those two write, to their address and port here;
 #          unexpected: leads to one of them, may see credential requests, but has another form;
-#          competing: names the metadata address and leads elsewhere;
+#          unread: may see credential requests, and iptables itself cannot say where it leads or
+#          what it matches;
+#          competing: takes credential requests and leads elsewhere;
 #          foreign: anything else, among it every rule that cannot see a request to
-#          169.254.169.254:80 whatever it leads to.
+#          169.254.169.254:80 whatever it leads to, and every one that names no destination but
+#          matches by what is not understood here (CNI's host ports).
 #   iface  the interface ("!eth0" negated), or "-" for any.
 classify() {
-  kind=foreign iface=- exact=yes sees=yes named=no to='' jump='' seen=' ' negated=''
-  case $1 in
-  *\"*) split_words "$(printf '%s\n' "$1" | sed -E 's/"(\\.|[^"\\])*"/QUOTED/g')" ' ' ;;
-  *) split_words "$1" ' ' ;;
-  esac
+  kind=foreign iface=- exact=yes sees=yes named=no to='' jump='' seen=' ' negated='' unread=no plain=yes
+  split_words "$1" ' '
   # shellcheck disable=SC2086 # one word a line
   set -- $words
   [ "${1-}" = -A ] && [ $# -ge 2 ] || return 0
@@ -291,6 +313,7 @@ classify() {
   shift 2
   while [ $# -gt 0 ]; do
     if [ "$1" = '!' ]; then
+      [ -z "$negated" ] || exact=no
       negated='!'
       shift
       continue
@@ -309,13 +332,21 @@ classify() {
       ;;
     -i)
       iface=$negated${2-}
-      is_interface "$iface" || exact=no
+      if ! is_printed_interface "${2-}" || [ "$iface" = '!+' ]; then
+        exact=no iface=-
+      elif [ "$iface" = + ]; then
+        iface=-
+      fi
       ;;
     -p)
       [ "${2-}" = tcp ] || exact=no
       case $negated${2-} in tcp | all | !udp | !icmp | !sctp | '!udplite') ;; *) sees=no ;; esac
       ;;
-    -m) [ "${2-}" = tcp ] || exact=no ;;
+    -s) exact=no ;;
+    -m)
+      [ "${2-}" = tcp ] || exact=no
+      case ${2-} in tcp | comment) ;; *) plain=no ;; esac
+      ;;
     --dport)
       [ "${2-}" = 80 ] || exact=no
       port_range=${2-}
@@ -341,6 +372,13 @@ classify() {
       ;;
     *)
       exact=no
+      case $1 in '[unsupported' | '[unknown' | '[UNKNOWN' | UNKNOWN) unread=yes ;; esac
+      # A comment is one word to iptables, whatever it holds.
+      if [ "$1" = --comment ] && [ $# -gt 1 ]; then shift; fi
+      if opens_quote "$1"; then
+        while [ $# -gt 1 ] && ! closes_quote "$2"; do shift; done
+        [ $# -eq 1 ] || shift
+      fi
       shift
       negated=''
       continue
@@ -350,27 +388,59 @@ classify() {
     shift
     [ $# -eq 0 ] || shift
   done
+  [ -z "$negated" ] || exact=no
   for needed in -d -p --dport -j --to-destination; do
     case $seen in *" $needed "*) ;; *) exact=no ;; esac
   done
 
-  case $jump in '' | LOG | NFLOG | MARK | CONNMARK | TRACE) sees=no ;; esac # end no rule's walk
+  case $jump in
+  '' | LOG | NFLOG | MARK | CONNMARK | TRACE) sees=no ;; # end no rule's walk
+  DNAT) [ -n "$to" ] || unread=yes ;;
+  esac
   [ "$sees" = yes ] || return 0
   case $to in
   "$host_ip:$kube2iam_port") kind=kube2iam ;;
   "$host_ip:$kiam_port") kind=kiam ;;
   *)
-    [ "$named" = no ] || kind=competing
+    # What names no destination sees them all. A jump to another chain is judged by that chain.
+    case $named:$jump in
+    yes:*) ;;
+    no:DNAT | no:REDIRECT | no:ACCEPT | no:RETURN) [ "$plain" = yes ] || [ "$unread" = yes ] || return 0 ;;
+    *) return 0 ;;
+    esac
+    if [ "$unread" = yes ]; then kind=unread; else kind=competing; fi
     return 0
     ;;
   esac
   [ "$exact" = yes ] || kind=unexpected
 }
 
+# opens_quote WORD: a quoted text begins with it and goes on in the next word.
+opens_quote() {
+  case $1 in
+  \"?*) ! closes_quote "${1#?}" ;;
+  \") ;;
+  *) return 1 ;;
+  esac
+}
+
+# closes_quote WORD: it ends with a quote that no backslash in front makes part of the text.
+closes_quote() {
+  case $1 in *\") ;; *) return 1 ;; esac
+  backslashes=${1%?}
+  while :; do
+    case $backslashes in
+    *\\\\) backslashes=${backslashes%??} ;;
+    *\\) return 1 ;;
+    *) return 0 ;;
+    esac
+  done
+}
+
 # rule_spec INTERFACE PORT: the rule that both systems write, as -S prints it.
 rule_spec() {
   case $1 in
-  -) incoming='' ;;
+  - | +) incoming='' ;;
   !*) incoming=" ! -i ${1#!}" ;;
   *) incoming=" -i $1" ;;
   esac
@@ -441,18 +511,31 @@ tool_of() { if [ "$1" = nft ]; then printf %s "$tool_nft"; else printf %s "$tool
 
 chain_of() { if [ "$1" = nft ]; then printf %s "$chain_nft"; else printf %s "$chain_legacy"; fi; }
 
-# read_nat TOOL: the rules of the whole nat table in $nat, or what went wrong in $detail.
+# lock_flag TOOL: the words that make it wait for the xtables lock, one a line. A number of seconds it
+# takes from 1.4.22 on; before that it waits as long as it takes, and before 1.4.20 it knows no -w.
+lock_flag() {
+  case $("$1" -V 2>/dev/null </dev/null) in
+  *' v1.'[0-3].* | *' v1.4.'[0-9] | *' v1.4.1'[0-9]) ;;
+  *' v1.4.2'[01]) printf %s -w ;;
+  *) printf '%s\n' -w "$LOCK_WAIT" ;;
+  esac
+}
+
+# read_nat TOOL: the rules of the whole nat table in $nat, or what went wrong in $detail. What it could
+# not list, in its own words, is in $unlisted.
 read_nat() {
-  if nat=$("$1" -w "$LOCK_WAIT" -t nat -S 2>&1 </dev/null); then
+  # shellcheck disable=SC2046 # one word a line
+  if nat=$("$1" $(lock_flag "$1") -t nat -S 2>&1 </dev/null); then
+    unlisted=$(printf '%s\n' "$nat" | grep -v '^-' | grep -e incompatible -e unsupported)
     nat=$(printf '%s\n' "$nat" | grep '^-A ')
     return 0
   fi
-  detail="$1 -w $LOCK_WAIT -t nat -S: $nat"
+  detail="$1 -t nat -S: $nat"
   return 1
 }
 
 read_nft() {
-  nat='' detail=''
+  nat='' detail='' unlisted=''
   if [ -z "$tool_nft" ]; then
     state=absent detail="no iptables-nft here"
   elif read_nat "$tool_nft"; then
@@ -471,7 +554,7 @@ read_nft() {
 }
 
 read_legacy() {
-  nat='' detail=''
+  nat='' detail='' unlisted=''
   # The kernel lists the legacy tables that exist in this network namespace. Asking iptables-legacy
   # instead would create them.
   if [ ! -e /proc/net/ip_tables_names ]; then
@@ -498,10 +581,10 @@ rows_of() {
     *"$METADATA"*) place=0 ;;
     *) continue ;;
     esac
-    case $line in *"$METADATA"* | *"$host_ip:"* | *--to-ports*) ;; *' -d '*) ;; *) continue ;; esac
     classify "$line"
-    case $place:$kind in
-    *:foreign | 0:competing) ;;
+    # Pods' requests do not pass the chains for what the node itself sends, or for what leaves it.
+    case $place:$kind:$rule_chain in
+    *:foreign:* | 0:competing:* | 0:unread:OUTPUT | 0:unread:INPUT | 0:unread:POSTROUTING) ;;
     *) printf '%s\n' "$1 $place $kind $iface $line" ;;
     esac
   done
@@ -511,7 +594,7 @@ rows_of() {
 # Fails where a set could not be read.
 snapshot() {
   read_nft
-  state_nft=$state detail_nft=$detail nat_nft=$nat
+  state_nft=$state detail_nft=$detail nat_nft=$nat unlisted_nft=$unlisted
   read_legacy
   state_legacy=$state detail_legacy=$detail nat_legacy=$nat
   chain_nft=$(printf '%s\n' "$nat_nft" | grep "^-A $CHAIN ")
@@ -548,6 +631,14 @@ places_of() {
   done
 }
 
+# interfaces_of SYSTEM: of its rules, one a line.
+interfaces_of() {
+  for row in $(rows_with "$1"); do
+    split_row "$row"
+    printf '%s\n' "$iface"
+  done
+}
+
 # serves SYSTEM INTERFACE: one of SYSTEM's rules takes all of INTERFACE's traffic; where INTERFACE is
 # not known (empty), any rule of SYSTEM's will do.
 serves() {
@@ -568,24 +659,144 @@ shielded() {
   return 1
 }
 
-# Whose rule comes first. Where both systems' rules stand in both sets of tables, or one here and
-# one there, the order is that in which the tables were registered with the kernel, which cannot be
-# read: known only if the same system comes first in each set that has any.
+# rivals_of SYSTEM INTERFACE: rows of rules that are, or may be, somebody else's and could take
+# INTERFACE's requests before a rule of SYSTEM's does.
+rivals_of() {
+  for row in $rows; do
+    split_row "$row"
+    case $kind:$spec in
+    'unexpected:-A OUTPUT '*) continue ;;
+    competing:* | unread:* | unexpected:*) ;;
+    *) continue ;;
+    esac
+    rival=$row
+    overlap "$iface" "$2" || continue
+    shielded "$backend" "$place" "$1" "$2" || printf '%s\n' "$rival"
+  done
+}
+
+# What may take requests and is in no list of iptables'.
+not_listed() { if [ -n "$native_seen" ]; then printf %s "$native_first"; else printf %s "$unlisted_nft"; fi; }
+
+# Whose rule comes first, where that can be said. Where both systems' rules stand in both sets of
+# tables, or one here and one there, the order is that in which the tables were registered with the
+# kernel, which cannot be read: known only if the same system comes first in each set that has any.
+# Nor is it known where a rule in front of it is somebody else's, or cannot be read.
 in_force() {
-  first_nft='' first_legacy=''
+  first_nft=$(first_of nft) first_legacy=$(first_of legacy)
+  case $first_nft:$first_legacy in
+  :) first=none ;;
+  :* | *:) first=$first_nft$first_legacy ;;
+  kiam:kiam | kube2iam:kube2iam) first=$first_nft ;;
+  *) first=unknown ;;
+  esac
+  if [ -n "$(not_listed)" ]; then first=unknown; fi
+  if [ "$first" = none ]; then
+    # What leads to one of them, or cannot be read, is not none.
+    in_front=$(rivals_of none - | grep -v '^[a-z]* [0-9]* competing ')
+    if [ -n "$in_front" ]; then first=unknown; fi
+  fi
+  for each in $(interfaces_of "$first"); do
+    if [ -n "$(rivals_of "$first" "$each")" ]; then
+      first=unknown
+      break
+    fi
+  done
+  printf %s "$first"
+}
+
+# first_of BACKEND: whose of the two systems' rules comes first there.
+first_of() {
   for row in $rows; do
     split_row "$row"
     case $kind:$backend in
-    kube2iam:nft | kiam:nft) first_nft=${first_nft:-$kind} ;;
-    kube2iam:legacy | kiam:legacy) first_legacy=${first_legacy:-$kind} ;;
+    "kube2iam:$1" | "kiam:$1")
+      printf %s "$kind"
+      return
+      ;;
     esac
   done
-  case $first_nft:$first_legacy in
-  :) printf none ;;
-  :* | *:) printf %s "$first_nft$first_legacy" ;;
-  kiam:kiam | kube2iam:kube2iam) printf %s "$first_nft" ;;
-  *) printf unknown ;;
-  esac
+}
+
+# ---------------------------------------------------------------------------- nft's own tables
+
+# Besides iptables' tables, nft itself makes tables of any name, with chains at the same hook. Rows
+# "FAMILY TABLE CHAIN PRIORITY" of the nat chains there that may take credential requests are in
+# $native; $native_first: one of them may come before iptables' own, at priority -100. Without nft
+# they cannot be seen.
+look_for_native() {
+  native='' native_first='' native_seen=''
+  if [ "$state_nft" = empty ] || ! command -v nft >/dev/null 2>&1; then return 0; fi
+  if ! headings=$(nft -n list chains 2>&1 </dev/null); then
+    notice native-unread "nft is here and could not list its chains ($headings): a nat chain of its own, if any, is not in this report."
+    return 0
+  fi
+  # What iptables cannot list of its own table is looked at here instead.
+  native_seen=yes
+  for line in $(printf '%s\n' "$headings" | grep -e '^table ' -e '^[[:space:]]*chain ' -e 'type nat hook prerouting'); do
+    split_words "$line" "$BLANKS"
+    # shellcheck disable=SC2086 # one word a line
+    set -- $words
+    case $1 in
+    table) family=$2 table=$3 ;;
+    chain) native_chain=$2 ;;
+    *)
+      priority=${line##*priority } priority=${priority%%;*}
+      case $priority in dstnat) priority=-100 ;; esac
+      case $family in ip | inet) ;; *) continue ;; esac
+      # This is the one that iptables lists.
+      if [ "$family $table $native_chain" = "ip nat $CHAIN" ] && [ -n "$tool_nft" ]; then continue; fi
+      if takes_metadata; then
+        native="$native${native:+$NEWLINE}$family $table $native_chain $priority"
+        # What is not a number is an offset from a name: not known.
+        case $priority in
+        -[0-9] | -[0-9][0-9] | [0-9]*) ;;
+        *) native_first=yes ;;
+        esac
+      fi
+      ;;
+    esac
+  done
+}
+
+# Whether the chain named by $family $table $native_chain may see credential requests: its table
+# names the metadata address or a network that holds it, or it leads elsewhere without naming a
+# destination. What cannot be read may.
+takes_metadata() {
+  chain_text=$(nft -n list chain "$family" "$table" "$native_chain" 2>/dev/null </dev/null) || return 0
+  # In iptables' own table every rule of kube2iam's and kiam's would count: so the chain alone, and
+  # where it leads on, the answer is yes.
+  if [ "$family $table" = 'ip nat' ]; then
+    case $chain_text in *' jump '* | *' goto '* | *map* | *' @'*) return 0 ;; esac
+    names_metadata "$chain_text"
+  else
+    table_text=$(nft -n list table "$family" "$table" 2>/dev/null </dev/null) || return 0
+    names_metadata "$table_text"
+  fi && return 0
+  for rule in $(printf '%s\n' "$chain_text" | grep -e dnat -e redirect | grep -v daddr); do
+    case $rule in *dport*) printf '%s\n' "$rule" | grep -w 80 >/dev/null && return 0 ;; *) return 0 ;; esac
+  done
+  return 1
+}
+
+# names_metadata TEXT: an address, a network or a range in it is or holds the metadata address.
+names_metadata() {
+  addresses=$(printf '%s\n' "$1" | grep -oE '[0-9]+(\.[0-9]+){3}(/[0-9]+|-[0-9]+(\.[0-9]+){3})?' | sort -u)
+  for address in $addresses; do
+    case $address in
+    *-*)
+      { is_ipv4 "${address%-*}" && is_ipv4 "${address#*-}"; } || return 0
+      ip_number "${address%-*}"
+      range_start=$ip_value
+      ip_number "${address#*-}"
+      range_end=$ip_value
+      ip_number "$METADATA"
+      if [ "$range_start" -le "$ip_value" ] && [ "$ip_value" -le "$range_end" ]; then return 0; fi
+      ;;
+    *) if may_be_metadata "$address"; then return 0; fi ;;
+    esac
+  done
+  return 1
 }
 
 # ---------------------------------------------------------------------------- the node
@@ -710,7 +921,8 @@ change() {
   # shellcheck disable=SC2086 # one word a line; the form was checked by classify
   set -- $words
   if [ -n "$position" ]; then set -- "$position" "$@"; fi
-  change_detail=$("$tool" -w "$LOCK_WAIT" -t nat "$action" "$CHAIN" "$@" 2>&1 </dev/null)
+  # shellcheck disable=SC2046 # one word a line
+  change_detail=$("$tool" $(lock_flag "$tool") -t nat "$action" "$CHAIN" "$@" 2>&1 </dev/null)
 }
 
 # From here on the script ends by itself only. Ignored signals are inherited, so iptables is not
@@ -779,7 +991,8 @@ note_way_back() {
   all=$(
     for row in $(rows_with kube2iam); do
       split_row "$row"
-      printf '%s\n' "$backend $spec"
+      # Such a name no stack, and no command line, keeps: where it is unused, nothing is lost.
+      if [ "$iface" = - ] || is_interface "$iface"; then printf '%s\n' "$backend $spec"; fi
     done
   )
   unique=''
@@ -824,13 +1037,53 @@ look() {
       ;;
     esac
   done
+  look_for_native
   before_chains="nft:$chain_nft legacy:$chain_legacy"
   before_json=$(json_state)
   before_force=$(in_force)
-  if [ "$before_force" = unknown ]; then
+  case $(first_of nft):$(first_of legacy) in
+  kube2iam:kiam | kiam:kube2iam)
     notice order-unknown "kube2iam's and kiam's rules stand in different sets of tables (nft and legacy): which comes first cannot be read."
-  fi
+    ;;
+  esac
+  check_unread
+  check_native
   note_way_back
+}
+
+# How to have rules read that this machine's iptables cannot.
+READ_THEM="It was written by a newer iptables than the one here, so let the one that wrote it judge it: run this in kiam's or kube2iam's own pod on this worker, or install an iptables here that is as new as theirs. iptables-save of that pod shows the rule in full."
+
+# back SEVERITY: `notice` for the verbs that lead back to kube2iam, whose rule goes in front of all
+# others in the tables anyway, else SEVERITY.
+back() { case $verb:$system in restore:* | remove:kiam) printf notice ;; *) printf %s "$1" ;; esac; }
+
+# Rules that iptables itself cannot read are never taken for none.
+check_unread() {
+  unread_severity=problem
+  if [ "$verb" = restore ]; then unread_severity=notice; fi
+  for row in $(rows_with unread); do
+    split_row "$row"
+    "$unread_severity" rule-unread "in the $backend tables a rule may take requests for $METADATA, and iptables here cannot read where it leads or what it matches: $spec. It may be kube2iam's or kiam's. $READ_THEM"
+  done
+  [ -z "$unlisted_nft" ] || [ -n "$native_seen" ] ||
+    "$unread_severity" rule-unread "iptables here cannot list all of the nft table nat ($unlisted_nft): what it leaves out may take requests for $METADATA. Install nft on this worker to have it looked at (nft list table ip nat shows it), then run again."
+}
+
+check_native() {
+  for row in $native; do
+    split_words "$row" ' '
+    # shellcheck disable=SC2086 # one word a line
+    set -- $words
+    case $4 in
+    -[0-9] | -[0-9][0-9] | [0-9]*)
+      notice native-chain "nft's own chain $3 (table $1 $2, nat, prerouting, priority $4) may take requests for $METADATA, too. It comes after iptables' rules, which are at priority -100."
+      ;;
+    *)
+      "$(back problem)" native-chain "nft's own chain $3 (table $1 $2, nat, prerouting, priority $4) may take requests for $METADATA, and it comes before iptables' rules, at priority -100, or may: these do not tell who answers. See nft list table $1 $2. Have what made it (kube2iam with --nftables, a CNI, the node's firewall) take it away, or leave $METADATA out of it, then run again."
+      ;;
+    esac
+  done
 }
 
 check_forms() {
@@ -841,37 +1094,56 @@ check_forms() {
       notice unexpected-form "in the $backend tables, for the node's own processes: $spec. It is left alone; remove it before the system that it leads to goes."
       ;;
     *)
-      problem unexpected-form "in the $backend tables a rule leads to kube2iam or kiam without having the form that they write: $spec. What it catches cannot be judged. Remove or rewrite it by hand, then run again."
+      problem unexpected-form "in the $backend tables a rule leads to kube2iam or kiam without having the form that they write: $spec. What it catches cannot be judged. If kube2iam or kiam wrote it, this machine's iptables is older than theirs and leaves a part of it out: use that of their own pod. Else remove or rewrite it by hand, then run again."
       ;;
     esac
   done
 }
 
 # check_takeover SYSTEM OTHER: OTHER's rules must see what each rule of SYSTEM sees, and nothing
-# else may stand where it would come next.
+# else may stand where it would come next, or comes first already.
 check_takeover() {
   if [ -z "$(rows_with "$2")" ]; then
-    problem rule-absent "$2's rule (to $host_ip) is on none of the tables here. Without it pods would get the node's own role. Let $2's pod on this worker write it (--iptables), then run again."
+    if [ -n "$(rows_with unread)$(rows_with unexpected)$(not_listed)" ]; then
+      problem rule-absent "$2's rule (to $host_ip) is not among the rules that could be read here. It may be one of those that could not: see there."
+    else
+      problem rule-absent "$2's rule (to $host_ip) is on none of the tables here. Without it pods would get the node's own role. Let $2's pod on this worker write it (--iptables), then run again."
+    fi
     return
   fi
+  # Of several rules one may be for an interface that went, or never was; if it is the only one, the
+  # interface may come with the first pod.
+  live=''
   for goes in $(rows_with "$1"); do
     split_row "$goes"
-    goes_backend=$backend goes_place=$place goes_iface=$iface
+    goes_iface=$iface
+    if serves "$2" "$goes_iface"; then live=yes; fi
+  done
+  for goes in $(rows_with "$1"); do
+    split_row "$goes"
+    goes_iface=$iface
     if serves "$2" "$goes_iface"; then
-      :
-    elif [ "$1" = kiam ] && is_unused "$goes_iface"; then
-      notice interface-unused "kiam's rule is for interface $goes_iface, which this machine does not have: nobody's requests come in by it, so that it can go."
+      continue
+    elif is_unused "$goes_iface" && { [ "$1" = kiam ] || [ -n "$live" ]; }; then
+      notice interface-unused "$1's rule is for interface $goes_iface, which this machine does not have: nobody's requests come in by it, so that it can go."
     else
       problem interface-not-covered "$1's rule is for interface $goes_iface, but none of $2's rules is: $(places_of "$2" | tr '\n' ';') Pods behind $goes_iface would get the node's own role. Give $2 the same --host-interface."
     fi
-    for rival in $(rows_with competing); do
-      split_row "$rival"
-      rival_backend=$backend rival_place=$place rival_spec=$spec
-      overlap "$iface" "$goes_iface" || continue
-      if [ "$rival_backend" = "$goes_backend" ] && [ "$rival_place" -lt "$goes_place" ]; then continue; fi
-      shielded "$rival_backend" "$rival_place" "$2" "$goes_iface" ||
-        problem competing-rule "in the $rival_backend tables somebody else's rule for $METADATA would come next instead of $2's: $rival_spec. It is not touched. Move it behind $2's rule or remove it, then run again."
-    done
+  done
+  check_rivals "$2" "$(interfaces_of "$1"; interfaces_of "$2")"
+}
+
+# check_rivals SYSTEM INTERFACES: somebody else's rule must not take the requests of one of these
+# INTERFACES before a rule of SYSTEM's does. On the way back to kube2iam that is no reason to stop
+# where it takes them already.
+check_rivals() {
+  for rival in $(for each in $2; do rivals_of "$1" "$each"; done | sort -u); do
+    split_row "$rival"
+    rival_backend=$backend rival_place=$place rival_iface=$iface rival_spec=$spec
+    [ "$kind" = competing ] || continue
+    severity=problem
+    if [ "$1" = kube2iam ] && ! shielded "$rival_backend" "$rival_place" kiam "$rival_iface"; then severity=notice; fi
+    "$severity" competing-rule "in the $rival_backend tables somebody else's rule for $METADATA comes before $1's: $rival_spec. It is not touched. Move it behind $1's rule or remove it, then run again."
   done
 }
 
@@ -880,11 +1152,14 @@ check_takeover() {
 inspect() {
   look
   check_forms
+  judged=kiam
+  if [ -z "$(rows_with kiam)" ]; then judged=kube2iam; fi
+  check_rivals "$judged" "$(interfaces_of "$judged")"
   healthy kube2iam before 1 || :
   healthy kiam before 1 || :
   # Only what could not be read fails here: the rest is for the reader to judge.
   case ",$findings" in
-  *'"code":"not-root"'* | *'"code":"wrong-node"'* | *'"code":"backend-unreadable"'* | *'"code":"no-iptables"'*) report refused ;;
+  *'"code":"not-root"'* | *'"code":"wrong-node"'* | *'"code":"backend-unreadable"'* | *'"code":"rule-unread"'* | *'"code":"no-iptables"'*) report refused ;;
   esac
   report ok
 }
@@ -977,7 +1252,7 @@ usable() {
 
 # Where the captured rules must go: rows "BACKEND SPEC" in $targets, last first, because each is
 # inserted at position 1. A rule goes back to the tables it came from and to the top of every set
-# of tables that holds a rule of kiam's: which of the two sets is walked first cannot be read, so
+# of tables that holds a rule of kiam's, or one that cannot be read and may be: which of the two sets is walked first cannot be read, so
 # being first is certain only by being first in each of them.
 restore_targets() {
   targets=''
@@ -986,7 +1261,7 @@ restore_targets() {
     homes=''
     if [ "$home" != - ] && usable "$home"; then homes=$home; fi
     for candidate in nft legacy; do
-      if [ "$candidate" != "$homes" ] && [ -n "$(rows_with kiam "$candidate")" ]; then
+      if [ "$candidate" != "$homes" ] && [ -n "$(rows_with kiam "$candidate")$(rows_with unread "$candidate")" ]; then
         homes="$homes${homes:+$NEWLINE}$candidate"
       fi
     done
@@ -995,7 +1270,7 @@ restore_targets() {
       case "$NEWLINE$targets$NEWLINE" in *"$NEWLINE$candidate $spec_wanted$NEWLINE"*) continue ;; esac
       targets="$candidate $spec_wanted${targets:+$NEWLINE}$targets"
       if [ "$home" != - ] && [ "$home" != "$candidate" ]; then
-        notice other-backend "the rule came from the $home tables; it also goes to (or only, if no tool for those is here) the $candidate tables, so that it comes before kiam's rule in any case."
+        notice other-backend "the rule came from the $home tables; it also goes to (or only, if no tool for those is here) the $candidate tables, so that it comes before kiam's rule, and any that cannot be read, in any case."
       fi
     done
   done
@@ -1111,18 +1386,6 @@ undo_all() {
   report undone
 }
 
-# check_rivals SEVERITY INTERFACE: somebody else's rule must not take INTERFACE's traffic before a
-# rule of kiam's does.
-check_rivals() {
-  for rival in $(rows_with competing); do
-    split_row "$rival"
-    rival_backend=$backend rival_place=$place rival_spec=$spec
-    overlap "$iface" "$2" || continue
-    shielded "$rival_backend" "$rival_place" kiam "$2" ||
-      "$1" competing-rule "in the $rival_backend tables somebody else's rule for $METADATA comes before kiam's: $rival_spec. It is not touched. Move it behind kiam's rule or remove it, then run again."
-  done
-}
-
 ensure() {
   if healthy kiam before "$attempts"; then kiam_answers=yes; else kiam_answers=no; fi
   unhealthy_detail=$http_detail
@@ -1133,8 +1396,11 @@ ensure() {
   fi
   iface_wanted=${kiam_interface:-$interface}
   if serves kiam "$iface_wanted"; then
-    # It serves what nobody else takes before it. Whether that is enough is for the reader to judge.
-    check_rivals notice "${iface_wanted:-$iface}"
+    check_rivals kiam "${iface_wanted:-$iface}"
+    if [ "$problems" -gt 0 ]; then
+      say "nothing was touched."
+      report refused
+    fi
     say "kiam's rule is there. Nothing to do."
     report ok
   fi
@@ -1142,18 +1408,13 @@ ensure() {
   if [ "$kiam_answers" = no ]; then
     problem unhealthy "kiam does not answer on this worker: $unhealthy_detail. Its rule would send pods nowhere. See the log of kiam's agent here."
   fi
-  seen_interfaces=$(
-    for row in $(rows_with kube2iam); do
-      split_row "$row"
-      printf '%s\n' "$iface"
-    done | sort -u
-  )
+  seen_interfaces=$(interfaces_of kube2iam | sort -u)
   case $iface_wanted:$seen_interfaces in
   :) problem interface-unknown "kiam's rule is not here, and for which interface it has to be is not known: kube2iam has no rule here to tell. Name it with --kiam-interface or --interface, as kiam's agent has it in --host-interface." ;;
   :*"$NEWLINE"*) problem interface-unknown "kiam's rule is not here, and for which interface it has to be is not known: kube2iam has rules for several ($(printf '%s' "$seen_interfaces" | tr '\n' ' ')). Name it with --kiam-interface or --interface." ;;
   :*) iface_wanted=$seen_interfaces ;;
   esac
-  [ -z "$iface_wanted" ] || check_rivals problem "$iface_wanted"
+  [ -z "$iface_wanted" ] || check_rivals kiam "$iface_wanted"
   if [ "$problems" -gt 0 ]; then
     say "nothing was touched."
     report refused
@@ -1369,13 +1630,8 @@ check_kiam_alone() {
     problem rule-absent "kiam's rule (to $host_ip) is on none of the tables here. A client whose connection is closed would get the node's own role. See that kiam's rule is put back (ensure), then run again."
   elif ! serves kiam "$interface"; then
     problem interface-not-covered "kube2iam's rule was for interface $interface, but none of kiam's rules is: $(places_of kiam | tr '\n' ';') A client behind $interface whose connection is closed would get the node's own role."
-  elif [ -n "$interface" ]; then
-    check_rivals problem "$interface"
   else
-    for kiams in $(rows_with kiam); do
-      split_row "$kiams"
-      check_rivals problem "$iface"
-    done
+    check_rivals kiam "${interface:-$(interfaces_of kiam)}"
   fi
 }
 

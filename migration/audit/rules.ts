@@ -28,6 +28,7 @@ export function auditRules(settings: Settings, facts: ClusterFacts): Finding[] {
     const moved = isCutOver(node);
     const seen = moved ? deviation(state) : unexpectedBefore(state);
     if (seen === undefined) return [];
+    const unclear = "unclear" in state;
     return [
       {
         code: "rules-deviate",
@@ -37,9 +38,11 @@ export function auditRules(settings: Settings, facts: ClusterFacts): Finding[] {
         why: moved
           ? "it was proven to be served by kiam alone"
           : "before its cutover kube2iam serves a worker's pods",
-        fix: moved
-          ? "run the update at stage cutover or retire: it cuts over this worker anew, and no other"
-          : "restart kube2iam's pod there, which writes its rule again; the cutover itself copes with it too",
+        fix: unclear
+          ? "do as it says there, then run the update again: it stops at this worker's cutover as long as that is so"
+          : moved
+            ? "run the update at stage cutover or retire: it cuts over this worker anew, and no other"
+            : "restart kube2iam's pod there, which writes its rule again; the cutover itself copes with it too",
       },
     ];
   });
@@ -47,9 +50,8 @@ export function auditRules(settings: Settings, facts: ClusterFacts): Finding[] {
 
 /** Only what leaves pods without the right role: who comes first behind kube2iam does not matter. */
 function unexpectedBefore(state: RuleState): string | undefined {
-  if ("unread" in state || state.inForce === "kube2iam" || state.inForce === "unknown") {
-    return undefined;
-  }
+  if ("unread" in state || state.inForce === "kube2iam") return undefined;
+  if (state.inForce === "unknown") return state.unclear;
   return state.inForce === "none"
     ? "neither system's rule is there: pods read the node's own role"
     : "kiam's rule comes first, although it was not cut over";

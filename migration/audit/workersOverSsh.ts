@@ -25,7 +25,7 @@ export function auditWorkersOverSsh(settings: Settings, facts: ClusterFacts): Fi
       },
     ];
   });
-  return [...failures, ...unreachableServers(settings, facts)];
+  return [...failures, ...unclearRules(settings, facts), ...unreachableServers(settings, facts)];
 }
 
 const noCutover = "the cutover removes kube2iam's rule over SSH: this worker could not be moved";
@@ -53,8 +53,8 @@ const failureFindings: Record<LookFailure, { code: FindingCode; why: string; fix
   },
   iptables: {
     code: "iptables-missing",
-    why: "no rule there can be seen or removed",
-    fix: "install iptables there, with a backend for every set of tables that the kernel has (iptables-nft and iptables-legacy); where the image offers none (Bottlerocket), replace the node by a new one that gets kiam only (docs/new-nodes.md)",
+    why: "a rule there that cannot be read can be neither judged nor removed",
+    fix: "install iptables there, as new as the one in kube2iam's and kiam's images, with a backend for every set of tables that the kernel has (iptables-nft and iptables-legacy); where the image offers none (Bottlerocket), replace the node by a new one that gets kiam only (docs/new-nodes.md)",
   },
   "wrong-node": {
     code: "worker-mistaken",
@@ -67,6 +67,24 @@ const failureFindings: Record<LookFailure, { code: FindingCode; why: string; fix
     fix: "see what a login there prints by itself (shell profiles, banners on stdout), and whether the machine is overloaded",
   },
 };
+
+/** What the removal would refuse at this worker, whose rules could be read as far as they go. */
+function unclearRules(settings: Settings, facts: ClusterFacts): Finding[] {
+  return workerNodes(settings, facts.nodes).flatMap(({ name }): Finding[] => {
+    const look = facts.overSsh?.[name];
+    if (look === undefined || "failed" in look || look.unclear === undefined) return [];
+    return [
+      {
+        code: "rules-unclear",
+        severity: blocksFrom("cutover", settings),
+        object: `node/${name}`,
+        seen: look.unclear,
+        why: "who answers pods' requests there cannot be told from its rules, so its cutover would be refused",
+        fix: "do as it says there, then look again",
+      },
+    ];
+  });
+}
 
 /** One finding a server: what keeps it from one worker mostly keeps it from all. */
 function unreachableServers(settings: Settings, facts: ClusterFacts): Finding[] {

@@ -110,6 +110,17 @@ describe("audit of workers' rules", () => {
     }
   });
 
+  it("says what keeps its rules from telling who answers, before the cutover and after", () => {
+    const state: RuleState = { ...good, inForce: "unknown", unclear: "a chain of nft's own" };
+    for (const moved of [true, false]) {
+      const list = seen(state, moved);
+      assert.deepEqual(codes(list), ["warns rules-deviate node/worker-1"]);
+      assert.match(list[0]?.seen ?? "", /^a chain of nft's own/);
+      assert.match(list[0]?.fix ?? "", /^do as it says there/);
+    }
+    assert.deepEqual(codes(seen({ ...good, inForce: "unknown" }, false)), []);
+  });
+
   it("says so where the operator may not look", () => {
     assert.deepEqual(codes(seen({ unread: "403", forbidden: true })), [
       "warns rules-unread node/worker-1",

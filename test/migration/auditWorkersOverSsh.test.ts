@@ -49,6 +49,15 @@ describe("audit of workers looked at over SSH", () => {
     }
   });
 
+  it("names what keeps a worker's rules from telling who answers", () => {
+    const look: WorkerLook = { ...good, inForce: "unknown", unclear: "a chain of nft's own" };
+    const list = seen(look);
+    assert.deepEqual(codes(list), ["blocks rules-unclear node/worker-1"]);
+    assert.equal(list[0]?.seen, "a chain of nft's own");
+    assert.deepEqual(codes(seen(look, "agent")), ["warns rules-unclear node/worker-1"]);
+    assert.deepEqual(codes(seen({ ...good, inForce: "unknown" })), []);
+  });
+
   it("blocks another host key at every stage", () => {
     const look: WorkerLook = { failed: "host-key", message: "it presents another" };
     assert.deepEqual(codes(seen(look, "prepare")), ["blocks host-key-changed node/worker-1"]);

@@ -57,11 +57,27 @@ describe("natRule", () => {
       spec.replace("--dport 80", "--dport 443"),
       spec.replace("PREROUTING", "OUTPUT"),
       `${spec} -m comment --comment x`,
-      `${spec} `,
+      spec.replace("-i cni0", "-i !cni0"),
+      spec.replace("-i cni0", "! -i +"),
+      spec.replace("-i cni0", "-i eth0/1"),
       "",
     ]) {
       assert.equal(systemOfRule(foreign, targets), undefined, foreign);
     }
+  });
+
+  it("knows kube2iam's rule by whatever interface somebody gave it, and keeps no such name", () => {
+    const stale = spec.replace("cni0", '"veth+"');
+    assert.equal(systemOfRule(stale, targets), "kube2iam");
+    assert.equal(parseCredentialRule(stale)?.interface, '"veth+"');
+    assert.equal(capturedRuleSchema.safeParse({ backend: "nft", spec: stale }).success, false);
+  });
+
+  it("takes + for every interface, as iptables does, which prints no -i for it", () => {
+    const all = credentialRuleSpec({ interface: "+", address: "10.0.0.1", port: 8181 });
+    assert.equal(all, spec.replace(" -i cni0", ""));
+    const written = parseCredentialRule(spec.replace("cni0", "+"));
+    assert.deepEqual(written, { interface: undefined, address: "10.0.0.1", port: 8181 });
   });
 
   it("accepts as captured nothing that a shell could read otherwise", () => {
@@ -120,7 +136,19 @@ describe("natRule", () => {
     for (const name of ["cni0", "cali+", "!eth0", "eni+", "br-0a1b.100", "+"]) {
       assert.equal(hostInterfaceSchema.safeParse(name).success, true, name);
     }
-    for (const name of ["", "!", "-i", "a b", "a;b", "a+b", "eth0/1", "x".repeat(16), "!!eth0"]) {
+    for (const name of [
+      "",
+      "!",
+      "!+",
+      "-i",
+      "abcdefghijklmno+",
+      "a b",
+      "a;b",
+      "a+b",
+      "eth0/1",
+      "x".repeat(16),
+      "!!eth0",
+    ]) {
       assert.equal(hostInterfaceSchema.safeParse(name).success, false, name);
     }
     for (const address of ["::1", "1.2.3", "1.2.3.4/32", "node-1", "1.2.3.4;"]) {

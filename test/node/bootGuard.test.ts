@@ -8,13 +8,15 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { execa } from "execa";
 
 import { bootGuardScript, bootGuardUserData } from "../../components/newNodes/bootGuard.js";
 import { credentialRuleSpec } from "../../migration/natRule.js";
-import { needsCommands, needsRoot } from "../support/requirements.js";
+import { findCommand, needsCommands, needsRoot } from "../support/requirements.js";
 import { shells } from "./worker.js";
 
 const address = "10.99.0.11";
@@ -61,9 +63,9 @@ class BootingNode {
     await once(child.stdout, "data");
   }
 
-  async guard(shell: readonly string[], script: string) {
+  async guard(shell: readonly string[], script: string, env: Record<string, string> = {}) {
     const command = ["netns", "exec", this.name, ...shell, "-s"];
-    return execa("ip", command, { input: script, reject: false });
+    return execa("ip", command, { input: script, reject: false, env });
   }
 
   async run(...command: string[]): Promise<string> {
@@ -142,8 +144,39 @@ describe("boot guard", function () {
     }
   });
 
-  it("takes an interface that is excluded, and one that is a prefix", async () => {
-    for (const each of ["!eth0", "cali+"]) {
+  // A stand-in answers as those versions do and hands the rest on.
+  for (const [version, lock] of [
+    ["1.4.21", "-w"],
+    ["1.4.19", ""],
+  ] as const) {
+    it(`asks an old iptables to wait for the lock as that takes it (${version})`, async () => {
+      await node.boot("required");
+      const directory = mkdtempSync(join(tmpdir(), "t-guard-"));
+      for (const tool of ["iptables-nft", "iptables-legacy"]) {
+        const text = [
+          "#!/bin/sh",
+          `[ "$1" != -V ] || { echo 'iptables v${version}'; exit 0; }`,
+          ...(lock === "-w" ? [`[ "$1" = -w ] || exit 2`, "shift"] : []),
+          `case $1 in -w | [0-9]*) echo "Bad argument $1" >&2; exit 2 ;; esac`,
+          `exec ${findCommand(tool)} "$@"`,
+          "",
+        ];
+        writeFileSync(join(directory, tool), text.join("\n"), { mode: 0o755 });
+      }
+      try {
+        const env = { PATH: `${directory}:${process.env.PATH}` };
+        const { exitCode, stderr } = await node.guard(["dash"], bootGuardScript(agent), env);
+        assert.equal(exitCode, 0, stderr);
+        assert.deepEqual(await node.rules("iptables-nft"), [rule]);
+        assert.deepEqual(await node.rules("iptables-legacy"), [rule]);
+      } finally {
+        rmSync(directory, { recursive: true });
+      }
+    });
+  }
+
+  it("takes an interface that is excluded, one that is a prefix, and every one", async () => {
+    for (const each of ["!eth0", "cali+", "+"]) {
       await node.boot("required");
       await node.guard(["busybox", "sh"], bootGuardScript({ ...agent, interface: each }));
       const spec = credentialRuleSpec({ interface: each, address, port: agent.agentPort });

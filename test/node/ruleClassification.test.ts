@@ -6,7 +6,8 @@
  * Not proven here: that iptables prints rules in this form (rules.test.ts does).
  */
 import assert from "node:assert/strict";
-import { interfaceCovers, systemOfRule } from "../../migration/natRule.js";
+import fc from "fast-check";
+import { interfaceCovers, parseCredentialRule, systemOfRule } from "../../migration/natRule.js";
 import { needsCommands } from "../support/requirements.js";
 import { withFunctions } from "./scriptFunctions.js";
 import { shells } from "./worker.js";
@@ -25,6 +26,8 @@ const rules: [string, string][] = [
   [base.replace(" -m tcp", ""), "kube2iam cni0"],
   [base.replace("/32", ""), "kube2iam cni0"],
   [base.replace("-d 169.254.169.254/32 -i cni0", "-i cni0 -d 169.254.169.254/32"), "kube2iam cni0"],
+  [base.replace("cni0", '"veth+"'), 'kube2iam "veth+"'],
+  [base.replace("cni0", "+"), "kube2iam -"],
   // Cannot see a credential request, whatever they lead to.
   [base.replace("--dport 80", "--dport 8080"), "foreign"],
   [base.replace("--dport 80", "--dport 81:90"), "foreign"],
@@ -56,7 +59,33 @@ const rules: [string, string][] = [
     base.replace("-j DNAT --to-destination 10.0.0.1:8181", "-j REDIRECT --to-ports 8181"),
     "unexpected",
   ],
-  // Name the metadata address and lead elsewhere.
+  [base.replace("-i cni0", "! -i +"), "unexpected"],
+  [base.replace("-i cni0", "-i !eth0"), "unexpected"],
+  [base.replace("-i cni0", "-i -"), "unexpected"],
+  [`${base} !`, "unexpected"],
+  [base.replace("-i cni0", "! ! -i cni0"), "unexpected"],
+  // iptables cannot say where they lead, or what they match.
+  ["-A PREROUTING -d 169.254.169.254/32 -p tcp -j DNAT [unsupported revision]", "unread"],
+  ["-A PREROUTING -i cni0 -p tcp -m tcp --dport 80 -j DNAT [unsupported revision]", "unread"],
+  ["-A PREROUTING -d 169.254.169.254/32 -p tcp -j DNAT", "unread"],
+  ["-A PREROUTING -m foo [unsupported revision] -j RETURN", "unread"],
+  ["-A PREROUTING -d 10.0.0.7/32 -p tcp -j DNAT [unsupported revision]", "foreign"],
+  ["-A PREROUTING -m comment [unsupported revision] -j KUBE-SERVICES", "foreign"],
+  ["-A KUBE-SEP-X -p tcp -m tcp -j KUBE-MARK", "foreign"],
+  // Take credential requests and lead elsewhere.
+  ["-A PREROUTING -i cni0 -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 3128", "competing cni0"],
+  ["-A PREROUTING -p tcp -j DNAT --to-destination 10.0.0.9:3128", "competing"],
+  ["-A PREROUTING -i cni0 -j ACCEPT", "competing"],
+  ['-A PREROUTING -m comment --comment "x \\" -p udp y" -j RETURN', "competing"],
+  ["-A PREROUTING -m comment --comment -d -j RETURN", "competing"],
+  [
+    "-A PREROUTING -i eth0 -p tcp -m tcp --dport 443 -j DNAT --to-destination 10.0.0.9:443",
+    "foreign",
+  ],
+  [
+    "-A PREROUTING -p tcp -m addrtype --dst-type LOCAL -j DNAT --to-destination 10.0.0.9:80",
+    "foreign",
+  ],
   [base.replace("8181", "8182"), "competing"],
   [base.replace("10.0.0.1", "10.0.0.2"), "competing"],
   [base.replace("8181", "81811"), "competing"],
@@ -64,6 +93,65 @@ const rules: [string, string][] = [
   ["-A PREROUTING -d 169.254.169.254/32 -j RETURN", "competing"],
   ["-A PREROUTING -d 169.254.0.0/16 -j OTHER", "competing"],
 ];
+
+/** Words that a rule of kube2iam's may have in the place of its own, each as likely as the next. */
+const variants: Record<string, readonly string[]> = {
+  "-A PREROUTING": ["-A OUTPUT", "-I PREROUTING", "-A PREROUTING -s 10.0.0.0/8"],
+  "-d 169.254.169.254/32": [
+    "-d 169.254.169.254",
+    "-d 169.254.0.0/16",
+    "! -d 169.254.169.254/32",
+    "",
+  ],
+  "-i cni0": [
+    "",
+    "-i +",
+    "! -i +",
+    "! -i eth0",
+    "-i !eth0",
+    "-i -",
+    "! ! -i cni0",
+    "-i",
+    "!",
+    "-i a/b",
+  ],
+  "-p tcp": ["-p udp", "! -p tcp", "-p 6", "", "-p tcp -p tcp"],
+  "-m tcp": [
+    "",
+    "-m tcp -m tcp",
+    '-m comment --comment "-j ACCEPT"',
+    "-m foo [unsupported revision]",
+  ],
+  "--dport 80": ["--dport 80:81", "--dport 8080", "! --dport 80", "", "--sport 80"],
+  "-j DNAT": ["-g DNAT", "-j REDIRECT", "-j RETURN", "-j DNAT [unsupported revision]", ""],
+  "--to-destination 10.0.0.1:8181": [
+    "--to-destination 10.0.0.1:8881",
+    "--to-destination 10.0.0.1:08181",
+    "--to-destination 10.0.0.2:8181",
+    "--to-destination 10.0.0.1:8181-8182",
+    "--to-destination 10.0.0.1:8181 --random",
+    "--to-ports 8181",
+    "--to-destination",
+    "",
+  ],
+};
+
+/** Rules with up to three parts changed, parts in another order, and any name as interface. */
+const anyRule = fc
+  .tuple(
+    fc.array(fc.tuple(fc.nat(Object.keys(variants).length - 1), fc.nat(100)), { maxLength: 3 }),
+    fc.option(fc.stringMatching(/^[!-&(-~]{1,17}$/), { nil: undefined, freq: 2 }),
+    fc.option(fc.shuffledSubarray([1, 2, 3, 4, 5, 6, 7], { minLength: 7 }), { nil: undefined }),
+  )
+  .map(([changes, name, order]) => {
+    const parts = Object.keys(variants);
+    if (name !== undefined) parts[2] = `-i ${name}`;
+    for (const [at, which] of changes) {
+      const instead = Object.values(variants)[at] ?? [];
+      parts[at] = instead[which % instead.length] ?? "";
+    }
+    return (order === undefined ? parts : [0, ...order].map((at) => parts[at])).join(" ");
+  });
 
 const interfaces = [
   "-",
@@ -93,6 +181,26 @@ describe("node script and natRule agree", () => {
         const own = kind === "kube2iam" || kind === "kiam" ? kind : undefined;
         assert.equal(systemOfRule(spec, targets), own, spec);
       });
+    });
+
+    it(`on what any rule is (${shell[0]})`, function () {
+      needsCommands(this, shell.slice(0, 1));
+      const seed = Date.now();
+      const samples = fc.sample(anyRule, { seed, numRuns: 500 });
+      const calls = samples.map(
+        (spec) => `classify '${spec}'\nprintf '%s %s\\n' "$kind" "$iface"\n`,
+      );
+      const answers = withFunctions(shell, calls.join(""));
+      let own = 0;
+      samples.forEach((spec, at) => {
+        const [kind = "", name] = (answers[at] ?? "").split(" ");
+        const system = kind === "kube2iam" || kind === "kiam" ? kind : undefined;
+        assert.equal(systemOfRule(spec, targets), system, `${spec} (seed ${seed})`);
+        if (system === undefined) return;
+        own += 1;
+        assert.equal(parseCredentialRule(spec)?.interface ?? "-", name, `${spec} (seed ${seed})`);
+      });
+      assert.ok(own > 50 && own < 450, `${own} of 500 are one of the systems' (seed ${seed})`);
     });
 
     it(`on what an interface covers (${shell[0]})`, function () {

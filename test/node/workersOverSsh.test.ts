@@ -16,8 +16,8 @@ import {
   exampleNode,
   exampleSettings,
 } from "../support/exampleCluster.js";
-import { needsCommands, needsRoot } from "../support/requirements.js";
-import { type Instrument, kiamRule, kube2iamRule, TestWorker, worker } from "./worker.js";
+import { findCommand, needsCommands, needsRoot } from "../support/requirements.js";
+import { type Instrument, kiamRule, kube2iamRule, rule, TestWorker, worker } from "./worker.js";
 import { passPhrase, WorkerSshd } from "./workerSshd.js";
 
 describe("look at workers over SSH", function () {
@@ -147,6 +147,33 @@ describe("look at workers over SSH", function () {
     const [failed, message] = await failure({ hostIp: "10.99.0.12" });
     assert.equal(failed, "wrong-node");
     assert.match(message, /10\.99\.0\.12 is not an address of this machine/);
+  });
+
+  it("names a rule that comes before kube2iam's or kiam's, and one that iptables cannot read", async () => {
+    const rival = rule(8282);
+    try {
+      await node.reset({ nft: [rival, kube2iamRule] });
+      const seen = await success();
+      assert.equal(seen.inForce, "unknown");
+      assert.match(seen.unclear ?? "", /somebody else's rule .*:8282\. .*run again/);
+
+      const real = await node.run("readlink", "-f", findCommand("iptables-nft") ?? "");
+      await node.run("cp", real, `${node.directory}/xtables-nft-multi`);
+      const older = node.tool(
+        "iptables-nft",
+        `${node.directory}/xtables-nft-multi iptables "$@" | sed 's/DNAT --to.*:8181$/DNAT [unsupported revision]/'`,
+      );
+      const mend = await node.instead("iptables-nft", older);
+      try {
+        const [failed, message] = await failure({});
+        assert.equal(failed, "iptables");
+        assert.match(message, /iptables here cannot read .*DNAT \[unsupported revision\]/);
+      } finally {
+        await mend();
+      }
+    } finally {
+      await node.reset({ nft: [kube2iamRule], legacy: [kiamRule] });
+    }
   });
 
   it("says so where iptables does not work", async () => {

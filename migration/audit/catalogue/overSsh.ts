@@ -15,11 +15,12 @@ export const overSshFindings = {
     title: "A worker's nat rules cannot be read",
     severities: ["warns", "blocks"],
     cause:
-      "There is no iptables, or none for a set of tables that the kernel has. It blocks from stage cutover on.",
-    consequence: "No rule there can be seen or removed.",
-    cure: "Install iptables there, with the backends that are in use. Where the image offers a login none (Bottlerocket), replace such nodes by new ones that get kiam only: docs/new-nodes.md.",
+      "There is no iptables, or none for a set of tables that the kernel has, or it is too old to read the rules of kube2iam's or kiam's own. It blocks from stage cutover on.",
+    consequence: "A rule there that cannot be read can be neither judged nor removed.",
+    cure: "Install iptables there, as new as the one in kube2iam's and kiam's images, with the backends that are in use. Where the image offers a login none (Bottlerocket), replace such nodes by new ones that get kiam only: docs/new-nodes.md.",
     acknowledgeable: true,
     seenIn: ["overSsh"],
+    source: "kubernetes#95409, kubernetes#114537",
   },
   "login-refused": {
     title: "A worker refuses the SSH login",
@@ -29,6 +30,18 @@ export const overSshFindings = {
     consequence: "The cutover removes kube2iam's rule over SSH: the worker could not be moved.",
     cure: "Check ssh.user and the worker's authorized_keys.",
     acknowledgeable: true,
+    seenIn: ["overSsh"],
+  },
+  "rules-unclear": {
+    title: "A worker's rules do not tell who answers its pods",
+    severities: ["warns", "blocks"],
+    cause:
+      "In front of kube2iam's or kiam's rule stands somebody else's for 169.254.169.254, one of theirs in another form, or a nat chain that nft itself made (kube2iam with --nftables, a CNI, a firewall). It blocks from stage cutover on.",
+    consequence:
+      "Removing kube2iam's rule would not lead pods to kiam, or nobody could tell: the cutover refuses.",
+    cure: "Move what is in front behind, or remove it: its rule or chain is in the finding.",
+    acknowledgeable: true,
+    onlyForward: true,
     seenIn: ["overSsh"],
   },
   "server-unreachable": {
