@@ -33,6 +33,7 @@ export async function recheckWorker(
       worker: worker.name,
       probe,
       address: `${worker.hostIp}:${target.kiam.agentPort}`,
+      expected: "kiam",
       seconds: target.timeoutSeconds,
     });
   } catch (error) {
