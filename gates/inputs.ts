@@ -114,6 +114,8 @@ const probeResult = z.object({
   worker: z.string(),
   /** The role as the credentials list named it. */
   role: z.string(),
+  /** Who answered, before and after; see gates/probe.sh. */
+  answeredBy: z.enum(["kube2iam", "kiam"]),
   /** Requests for credentials it took, failed ones included. */
   attempts: z.number(),
   /** From the pod's first request to its last. */
@@ -201,13 +203,7 @@ export const gateSchemas = {
   },
   "probe-shadow": {
     description: "a pod on that worker gets its role from the agent's port directly",
-    input: z.object({
-      target,
-      worker,
-      probe,
-      /** Port to ask; the kiam agent's when unset. */
-      port: portSchema.optional(),
-    }),
+    input: z.object({ target, worker, probe }),
     output: probeResult,
   },
   "recheck-worker": {

@@ -1,9 +1,11 @@
 import type { Cluster } from "./cluster.js";
 import type { Probe, ProbeResult, Target, Worker } from "./inputs.js";
 import type { System } from "../migration/natRule.js";
+import { messageOf } from "../migration/messageOf.js";
 import { whyUnclear, type NodeReport } from "../migration/nodeReport.js";
 import { NodeRules } from "./nodeRules.js";
-import { metadataService, runProbe } from "./probe.js";
+import { OtherSystemError, runProbe } from "./probe.js";
+import { metadataService } from "./probeVerdict.js";
 import { GateError, type Problem } from "./problem.js";
 
 /**
@@ -13,8 +15,9 @@ import { GateError, type Problem } from "./problem.js";
 const liveSeconds = 20;
 
 /**
- * A pod on that worker gets its role through 169.254.169.254, and the rules say that `system`
- * supplies it: credentials alone do not tell who did.
+ * A pod on that worker gets its role through 169.254.169.254, and it is `system` that answers
+ * there. The rules have to say the same: they prove nothing by themselves, but where they differ
+ * something else decides, for this pod and perhaps not for the next.
  */
 export async function proveLive(
   cluster: Cluster,
@@ -25,12 +28,21 @@ export async function proveLive(
     system,
   }: { target: Target; worker: Worker; probe: Probe; system: System },
 ): Promise<{ result: ProbeResult; report: NodeReport }> {
-  const result = await runProbe(cluster, {
-    worker: worker.name,
-    probe,
-    address: metadataService,
-    seconds: Math.min(liveSeconds, target.timeoutSeconds),
-  });
+  let result: ProbeResult;
+  try {
+    result = await runProbe(cluster, {
+      worker: worker.name,
+      probe,
+      address: metadataService,
+      expected: system,
+      seconds: Math.min(liveSeconds, target.timeoutSeconds),
+    });
+  } catch (error) {
+    // Only here: pods have credentials, so that there is time to look.
+    if (!(error instanceof OtherSystemError)) throw error;
+    const explained = [...error.problems, await rulesSay(cluster, { target, worker, system })];
+    throw new GateError(error.finding, explained, { cause: error });
+  }
   const rules = await NodeRules.read(cluster, target);
   const report = await rules.inspect(worker);
   const problem = notInForce(worker, report, system);
@@ -38,6 +50,26 @@ export async function proveLive(
     throw new GateError(`${worker.name} is not served by ${system}`, [problem]);
   }
   return { result, report };
+}
+
+/** What a worker's rules tell where another system than `system` answered. */
+async function rulesSay(
+  cluster: Cluster,
+  { target, worker, system }: { target: Target; worker: Worker; system: System },
+): Promise<Problem> {
+  const where = `node ${worker.name}`;
+  try {
+    const rules = await NodeRules.read(cluster, target);
+    return (
+      notInForce(worker, await rules.inspect(worker), system) ?? {
+        where,
+        what: `by its iptables rules it would be ${system}: ${system}'s rule comes first`,
+        why: "what iptables does not show decides here: a native nft table, eBPF, or a proxy on the way",
+      }
+    );
+  } catch (error) {
+    return { where, what: `its rules could not be read: ${messageOf(error)}` };
+  }
 }
 
 /** What is wrong where another system's rule than that of `system` comes first. */

@@ -2,37 +2,39 @@ import type { V1Pod } from "@kubernetes/client-node";
 
 import { withCleanup } from "./cleanup.js";
 import { describePod, nameOf, type Cluster } from "./cluster.js";
+import type { System } from "../migration/natRule.js";
 import type { Probe, ProbeResult } from "./inputs.js";
 import { explainPod } from "./podState.js";
 import { GateError, type Problem } from "./problem.js";
 import { probeLabels, probePod, startSeconds } from "./probePod.js";
-import { explainVerdict, parseVerdict } from "./probeVerdict.js";
+import { explainIdentity, explainVerdict, parseVerdict } from "./probeVerdict.js";
 import { progress } from "./progress.js";
 import { Deadline, waitFor } from "./wait.js";
-
-/** Where EC2, and whoever intercepts it, answers. */
-export const metadataService = "169.254.169.254";
 
 export interface ProbeArgs {
   /** Node name. */
   worker: string;
   probe: Probe;
-  /** `10.0.0.1:8881`, or {@link metadataService}. */
+  /** `10.0.0.1:8881`, or metadataService of probeVerdict.ts. */
   address: string;
+  /** Who has to answer there: right credentials from somebody else prove nothing. */
+  expected: System;
   seconds: number;
 }
 
+/** A pod got its role, but not from the expected system, or nobody knows from whom. */
+export class OtherSystemError extends GateError {}
+
 /**
- * Asks for a role from a pod on that worker.
+ * Asks for a role from a pod on that worker, and who is there that answers.
  *
  * The pod is removed whatever happens; one that an earlier, killed run left is removed first.
  *
+ * @throws OtherSystemError when the credentials are right, and who gave them is not
  * @throws GateError when the answer is wrong or none came; it says what was answered
  */
-export async function runProbe(
-  cluster: Cluster,
-  { worker, probe, address, seconds }: ProbeArgs,
-): Promise<ProbeResult> {
+export async function runProbe(cluster: Cluster, args: ProbeArgs): Promise<ProbeResult> {
+  const { worker, probe, address, seconds } = args;
   await removeLeftovers(cluster, worker, probe.namespace);
   const created = await cluster.createPod(
     probe.namespace,
@@ -42,7 +44,7 @@ export async function runProbe(
     () => cluster.deletePod(nameOf(created), 0),
     async () => {
       const ended = await waitForEnd(cluster, created, seconds);
-      return judge(cluster, ended, { worker, probe, address, seconds });
+      return judge(cluster, ended, args);
     },
   );
 }
@@ -83,23 +85,33 @@ function hasEnded({ status }: V1Pod): boolean {
 async function judge(
   cluster: Cluster,
   pod: V1Pod,
-  { worker, probe, address, seconds }: ProbeArgs,
+  { worker, probe, address, expected, seconds }: ProbeArgs,
 ): Promise<ProbeResult> {
   const verdict = parseVerdict(
     pod.status?.containerStatuses?.[0]?.state?.terminated?.message?.trim(),
   );
-  if (verdict?.verdict === "right") {
+  const where = `node ${worker}, ${describePod(pod)}`;
+  const question = { role: probe.role, address, expected };
+  const identity = verdict === undefined ? undefined : explainIdentity(verdict, question);
+  const identityProblems = identity === undefined ? [] : [{ where, ...identity }];
+  if (verdict?.verdict === "right" || verdict?.verdict === "unclear") {
+    if (identity !== undefined) {
+      throw new OtherSystemError(
+        `A pod on ${worker} got its role from ${address}, but it is not proven that ${expected} gave it`,
+        identityProblems,
+      );
+    }
     progress(
-      `${worker}: ${address} answered ${verdict.role} ${probe.successes} times in a row (${verdict.attempts} requests in ${verdict.milliseconds} ms)`,
+      `${worker}: ${expected} at ${address} answered ${verdict.role} ${probe.successes} times in a row (${verdict.attempts} requests in ${verdict.milliseconds} ms)`,
     );
     return {
       worker,
       role: verdict.role,
+      answeredBy: expected,
       attempts: verdict.attempts,
       milliseconds: verdict.milliseconds,
     };
   }
-  const where = `node ${worker}, ${describePod(pod)}`;
   const problems: Problem[] =
     verdict === undefined
       ? [
@@ -110,7 +122,9 @@ async function judge(
           },
           ...(await explainPod(cluster, pod)),
         ]
-      : [{ where, ...explainVerdict(verdict, { role: probe.role, address }) }];
+      : [{ where, ...explainVerdict(verdict, question) }];
+  // Where credentials failed as well, that it is unclear who was asked explains nothing.
+  if (verdict?.before.who !== "unclear") problems.push(...identityProblems);
   problems.push(...(await kiamEvents(cluster, pod)));
   const headline =
     verdict?.verdict === "wrong"

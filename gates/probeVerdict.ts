@@ -1,20 +1,55 @@
 import { z } from "zod";
 
-const verdictSchema = z.object({
-  /** failed: no usable answer until time was up. */
-  verdict: z.enum(["right", "wrong", "failed"]),
-  /** What the list of credentials answered last; empty where it did not answer. */
-  role: z.string(),
-  /** `Code` of the credentials document. */
-  code: z.string(),
-  /** Its `Expiration`. */
-  expiration: z.string(),
-  /** Why the last attempt was not right. */
-  error: z.string(),
-  attempts: z.number(),
-  failures: z.number(),
-  milliseconds: z.number(),
+import type { System } from "../migration/natRule.js";
+import type { Problem } from "./problem.js";
+
+/** Text of at most so many characters. Anybody may have answered it: printable ASCII, or no verdict. */
+const text = (characters: number) =>
+  z
+    .string()
+    .max(characters)
+    .regex(/^[ -~]*$/);
+
+const identity = z.object({
+  /**
+   * By what only one system answers. nobody: neither, but EC2's metadata service itself; unclear:
+   * both marks, neither mark, or no answer.
+   */
+  who: z.enum(["kiam", "kube2iam", "nobody", "unclear"]),
+  /** What came back for /ping: the answer, or what wget said of the error. */
+  ping: text(160),
+  /** The same for /healthz. */
+  healthz: text(160),
 });
+type Identity = z.output<typeof identity>;
+
+const verdictSchema = z
+  .object({
+    /**
+     * failed: no usable answer until time was up. unclear: the answers were right, but until time was
+     * up nobody could tell who gave them.
+     */
+    verdict: z.enum(["right", "wrong", "failed", "unclear"]),
+    /** What the list of credentials answered last; empty where it did not answer. */
+    role: text(300),
+    /** `Code` of the credentials document. */
+    code: text(60),
+    /** Its `Expiration`. */
+    expiration: text(60),
+    /** Why the last attempt was not right. */
+    error: text(600),
+    attempts: z.number(),
+    failures: z.number(),
+    milliseconds: z.number(),
+    /** Who answered right before the first of the consecutive requests for credentials. */
+    before: identity,
+    /** Who answered right after the last one; null where they were not right. */
+    after: identity.nullable(),
+  })
+  .refine(({ verdict, after }) => verdict !== "right" || after !== null)
+  .refine(
+    ({ verdict, before, after }) => verdict !== "unclear" || (after ?? before).who === "unclear",
+  );
 
 /** What gates/probe.sh found. */
 export type ProbeVerdict = z.output<typeof verdictSchema>;
@@ -33,15 +68,71 @@ export function parseVerdict(message: string | undefined): ProbeVerdict | undefi
 export interface ProbeQuestion {
   /** The role of the pod's annotation. */
   role: string;
-  /** `10.0.0.1:8881`, or `169.254.169.254`. */
+  /** `10.0.0.1:8881`, or {@link metadataService}. */
   address: string;
+  /** Who has to answer there. */
+  expected: System;
+}
+
+/** Where EC2, and whoever intercepts it, answers. */
+export const metadataService = "169.254.169.254";
+
+type Explanation = Omit<Problem, "where">;
+
+/**
+ * What is wrong where somebody else than the expected system answered, or not the same throughout,
+ * or nobody knows who; undefined where it was the expected one.
+ */
+export function explainIdentity(
+  { before, after }: ProbeVerdict,
+  { address, expected }: ProbeQuestion,
+): Explanation | undefined {
+  const last = after ?? before;
+  if (before.who === expected && last.who === expected) return undefined;
+  if (before.who === "unclear" || last.who === "unclear") {
+    return {
+      what: `who answers at ${address} is not clear: ${answers(before.who === "unclear" ? before : last)}`,
+      why: "credentials do not tell who gave them, and what cannot be checked does not count as right",
+      fix:
+        "from a pod on that worker, kiam's agent answers /ping with pong, and kube2iam (since 0.6.0) /healthz with JSON; " +
+        "see what stands between the pod and them",
+    };
+  }
+  if (before.who !== last.who) {
+    return {
+      what: `${called[before.who]} answered at ${address} before the requests for credentials, ${called[last.who]} after them: ${answers(before)}; then ${answers(last)}`,
+      why: "something redirects this worker's pods now here, now there",
+      fix: whereToLook(address),
+    };
+  }
+  return {
+    what: `${called[last.who]} answers at ${address}, not ${expected}: ${answers(last)}`,
+    why:
+      last.who === "nobody"
+        ? "no rule intercepts this worker's pods, so that they are given the node's own role"
+        : `${last.who} supplies this worker's pods with credentials there, whatever its rules say`,
+    fix: whereToLook(address),
+  };
+}
+
+const called = { kiam: "kiam", kube2iam: "kube2iam", nobody: "EC2's metadata service itself" };
+
+function answers({ ping, healthz }: Identity): string {
+  return `/ping: ${ping.trim() || "nothing"}; /healthz: ${healthz.trim() || "nothing"}`;
+}
+
+function whereToLook(address: string): string {
+  return address === metadataService
+    ? "look at everything that redirects 169.254.169.254 on this worker: iptables-nft and iptables-legacy -t nat -S PREROUTING, " +
+        "nft list ruleset (native tables), and what the CNI does (Cilium's local redirect policies)"
+    : "see who listens on this port of the worker (ss -ltnp), and whether it is the one that kiam's and kube2iam's flags name";
 }
 
 /** Why a verdict is not right, and what to do about it, as far as the answers tell. */
 export function explainVerdict(
   verdict: ProbeVerdict,
   { role, address }: ProbeQuestion,
-): { what: string; why?: string; fix?: string } {
+): Explanation {
   const tries = `after ${verdict.attempts} ${verdict.attempts === 1 ? "attempt" : "attempts"}`;
   if (verdict.verdict === "wrong") {
     return {

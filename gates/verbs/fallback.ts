@@ -132,6 +132,7 @@ async function bringBack(
     worker: worker.name,
     probe,
     address: `${worker.hostIp}:${target.kube2iam.port}`,
+    expected: "kube2iam",
     seconds: target.timeoutSeconds,
   });
   const rules = await NodeRules.read(cluster, target);

@@ -35,6 +35,7 @@ export async function recheckWorker(
       worker: worker.name,
       probe,
       address: `${worker.hostIp}:${target.kiam.agentPort}`,
+      expected: "kiam",
       seconds: target.timeoutSeconds,
     });
     // One that joined right before kube2iam's DaemonSet went may have been given its rule.

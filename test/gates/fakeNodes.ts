@@ -30,6 +30,8 @@ export interface FakeNode {
   connections: string[];
   /** What a probe pod is answered there. */
   verdict: "right" | "wrong";
+  /** Who answers there whatever the rules say; unset: whose rule is first. */
+  answers?: System;
 }
 
 export class FakeNodes {
@@ -189,7 +191,12 @@ function nodeOf(pod: V1Pod): string | undefined {
 
 function statusOf(pod: V1Pod, node: FakeNode) {
   const probed = pod.metadata?.labels?.["app.kubernetes.io/name"] === "credential-probe";
+  const asked = /:(\d+)$/.exec(pod.spec?.containers[0]?.command?.[4] ?? "")?.[1];
+  const listener = (["kube2iam", "kiam"] as const).find((each) => String(ports[each]) === asked);
+  const who = node.answers ?? listener ?? node.rules[0] ?? "nobody";
+  const identity = { who, ping: `ping of ${who}`, healthz: `healthz of ${who}` };
   const verdict = {
+    ...{ before: identity, after: identity },
     verdict: node.rules.length === 0 ? "wrong" : node.verdict,
     role: node.rules.length === 0 ? "the-node" : "probe",
     ...{ code: "Success", expiration: "soon", error: "", attempts: 3, failures: 0 },

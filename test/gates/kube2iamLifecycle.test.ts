@@ -483,6 +483,18 @@ describe("kube2iam's last days, on a real API server", function () {
       assert.deepEqual(fake.left, ["worker-1", "worker-2"]);
     });
 
+    it("stops at a worker that kube2iam answers, whatever its rules say", async () => {
+      const second = fake.node("worker-2");
+      Object.assign(second, { verdict: "right", answers: "kube2iam" });
+      assert.deepEqual(second.rules, ["kiam"]);
+      await assert.rejects(retireKube2iam(retirement()), ({ message }: Error) => {
+        assert.match(message, /kube2iam answers at 169\.254\.169\.254, not kiam/);
+        assert.match(message, /by its iptables rules it would be kiam/);
+        return true;
+      });
+      delete second.answers;
+    });
+
     it("is undone from there: what is missing comes back, what is there is taken over", async () => {
       fake.node("worker-2").verdict = "right";
       const before = await uids();

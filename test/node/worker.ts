@@ -18,6 +18,8 @@ import {
   ruleArguments,
   ruleScript,
 } from "../../components/node/ruleScript.js";
+import { probeScript } from "../../gates/probePod.js";
+import { metadataService, parseVerdict, type ProbeVerdict } from "../../gates/probeVerdict.js";
 import { type Backend, credentialRuleSpec } from "../../migration/natRule.js";
 import { type Finding, type NodeReport, parseNodeReport } from "../../migration/nodeReport.js";
 import { findCommand } from "../support/requirements.js";
@@ -171,6 +173,20 @@ export class TestWorker {
       "http://169.254.169.254/latest/meta-data/",
     ]);
     return stdout;
+  }
+
+  /** Runs gates/probe.sh in the pod through 169.254.169.254 and gives its verdict. */
+  async probe(): Promise<ProbeVerdict | undefined> {
+    const log = join(this.directory, "termination-log");
+    await execa(
+      "nsenter",
+      [
+        ...[`--net=/run/netns/${this.name}-p`, "dash", "-c", probeScript(), "probe.sh"],
+        ...[`http://${metadataService}`, "3", "5", "app"],
+      ],
+      { reject: false, env: { TERMINATION_LOG: log } },
+    );
+    return parseVerdict(readFileSync(log, "utf8").trim());
   }
 
   /** Both systems healthy, and PREROUTING exactly these rules. */

@@ -1,6 +1,7 @@
 // Stands where kube2iam, the kiam agent and the node's own metadata service stand on a worker, and
 // answers every request with its own name. It is an instrument of the tests, not a model of those
-// systems: it knows health and nothing else.
+// systems: it knows health, by which also gates/probe.sh tells who is there, and nothing else. All
+// give the credentials of the role "app".
 //
 // Arguments: HOSTIP KUBE2IAMPORT KIAMPORT. Orders on stdin, one a line, each answered by "done":
 //   healthy SYSTEM | unhealthy SYSTEM | hang SYSTEM
@@ -19,11 +20,31 @@ import { setTimeout } from "node:timers";
 const [hostIp, kube2iamPort, kiamPort] = process.argv.slice(2);
 const systems = {};
 
+const credentials = "/latest/meta-data/iam/security-credentials/";
+const everywhere = {
+  [credentials]: "app",
+  [`${credentials}app`]: '{"Code":"Success","Expiration":"2030-01-01T00:00:00Z"}',
+};
+/** What each says of itself; it does not know the others' paths. */
+const marks = {
+  kube2iam: { "/healthz": `{"hostIP":"${hostIp}","instanceId":"i-0123"}` },
+  kiam: { "/ping": "pong" },
+  node: {},
+};
+
 function serve(name, address, port) {
   const system = { state: "healthy", slow: 0, change: undefined };
   systems[name] = system;
   const server = http.createServer((request, response) => {
     const isHealth = /^\/(ping|health)/.test(request.url);
+    if (/^\/(ping|healthz)$/.test(request.url) && !(request.url in marks[name])) {
+      response.writeHead(404).end();
+      return;
+    }
+    if (request.url in everywhere) {
+      response.end(everywhere[request.url]);
+      return;
+    }
     if (!isHealth) {
       setTimeout(() => response.end(name), Number(/^\/wait\/(\d+)$/.exec(request.url)?.[1] ?? 0));
       return;
@@ -36,7 +57,10 @@ function serve(name, address, port) {
     }
     if (state === "hang") return;
     response.statusCode = state === "healthy" ? 200 : 503;
-    setTimeout(() => response.end(`${name} is ${state}`), system.slow);
+    setTimeout(
+      () => response.end(state === "healthy" ? marks[name][request.url] : undefined),
+      system.slow,
+    );
   });
   server.keepAliveTimeout = 0;
   return new Promise((resolve) => server.listen(Number(port), address, resolve));
