@@ -370,6 +370,15 @@ const newNodes = z.strictObject({
    * node once kiam's agent is ready there. Nodes have to register with it.
    */
   startupTaint: z.boolean().default(false),
+  /**
+   * What the workers' node groups have against pods that start before kiam's agent and read the
+   * node's own role. This program cannot see it, and takes the operator's word: `bootGuard`, the
+   * unit that writes kiam's rule at every boot, or `hopLimit`, a metadata hop limit of 1 with
+   * tokens required.
+   */
+  guardedBy: z
+    .enum(["none", "bootGuard", "hopLimit"], { error: "must be one of none, bootGuard, hopLimit" })
+    .default("none"),
   /** Image with a POSIX shell and kubectl, for `startupTaint`. */
   kubectlImage: image.default("docker.io/alpine/k8s:1.34.2"),
 });

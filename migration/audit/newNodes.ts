@@ -10,13 +10,60 @@ import type { Settings } from "../settings.js";
 import { reaches } from "../stages.js";
 import type { Finding } from "./finding.js";
 import { kube2iamObject } from "./kube2iamObject.js";
+import { blocksFrom } from "./severityFrom.js";
 
-/** What the taints of new nodes mean for kube2iam, as long as it is there. */
+/** What happens to nodes that are born during the migration and after it. */
 export function auditNewNodes(
-  { stage, newNodes }: Settings,
+  settings: Settings,
   { kube2iam }: Pick<ClusterFacts, "kube2iam">,
 ): Finding[] {
-  if (kube2iam === undefined) return [];
+  return [
+    ...unguarded(settings),
+    ...archivedImage(settings),
+    ...(kube2iam === undefined ? [] : taints(settings, kube2iam)),
+  ];
+}
+
+/** Once kube2iam is gone nothing else stands between a pod that is faster than kiam's agent and the node's role. */
+function unguarded(settings: Settings): Finding[] {
+  const { keepKube2iamOff, startupTaint, guardedBy } = settings.newNodes;
+  if (!reaches(settings.stage, "cutover")) return [];
+  if (keepKube2iamOff !== "none" || startupTaint || guardedBy !== "none") return [];
+  return [
+    {
+      code: "new-nodes-unguarded",
+      severity: blocksFrom("retire", settings),
+      object: "cluster",
+      seen: "nothing in newNodes says what keeps pods on a new or rebooted node from starting before kiam's agent",
+      why: "until the agent has written its rule there, such a pod reads the node's own role from instance metadata, and its SDK keeps that for hours",
+      fix: "set newNodes.startupTaint, or put the boot guard or hop limit 1 into the workers' node groups and say so with newNodes.guardedBy (docs/new-nodes.md)",
+    },
+  ];
+}
+
+/** Where kiam's authors published its images; nothing is published, or promised, there any more. */
+const archivedRepositories = ["quay.io/uswitch/kiam", "docker.io/uswitch/kiam", "uswitch/kiam"];
+
+/** A digest is what was pulled before, and still goes when its registry does; a tag can also change hands. */
+function archivedImage({ stage, kiam: { image } }: Settings): Finding[] {
+  const [tagged = "", digest] = image.split("@");
+  const repository = tagged.replace(/:[^:/]*$/, "");
+  if (!reaches(stage, "retire") || digest !== undefined) return [];
+  if (!archivedRepositories.includes(repository)) return [];
+  return [
+    {
+      code: "image-of-archived-project",
+      severity: "warns",
+      object: "kiam.image",
+      seen: `${image} is a tag at a registry path whose project is archived`,
+      why: "a node that joins once the tag is gone gets no agent, and its pods get no credentials; and nobody promises that the tag keeps its content",
+      fix: "copy the image to a registry of your own and set kiam.image to it, by digest; acknowledge this where your nodes pull through a mirror that keeps it",
+    },
+  ];
+}
+
+/** What the taints of new nodes mean for kube2iam, as long as it is there. */
+function taints({ stage, newNodes }: Settings, kube2iam: Kube2iamFacts): Finding[] {
   const object = kube2iamObject(kube2iam);
   const findings: Finding[] = [];
   if (

@@ -194,6 +194,7 @@ export function exampleSettings(change: Partial<SettingsInput> = {}): SettingsIn
     },
     workers: { canaries: ["worker-2"], waveSize: 1 },
     probe: { role: "kiam-probe" },
+    newNodes: { guardedBy: "hopLimit" },
     ...change,
   };
 }

@@ -27,6 +27,17 @@ export const workerFindings = {
     cure: "Add its public host key to ssh.hostKeys, or set ssh.acceptUnknownHosts.",
     acknowledgeable: false,
   },
+  "new-nodes-unguarded": {
+    title: "Pods on a new node can start before kiam's agent",
+    severities: ["warns", "blocks"],
+    cause:
+      "newNodes.keepKube2iamOff is none, newNodes.startupTaint is off and newNodes.guardedBy is none. From stage cutover on it warns; from stage retire on it blocks.",
+    consequence:
+      "After a boot there is no rule until the agent writes it: a pod that is faster reads the node's own role, and its SDK keeps that for hours.",
+    cure: "Set newNodes.startupTaint, or put the boot guard or hop limit 1 into the workers' node groups and say so with newNodes.guardedBy; docs/new-nodes.md has all of them.",
+    acknowledgeable: true,
+    source: "kiam#395, kiam#203",
+  },
   "no-worker": {
     title: "No node matches as a worker",
     severities: ["blocks"],
