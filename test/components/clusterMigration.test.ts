@@ -371,6 +371,35 @@ describe("ClusterMigration", () => {
     assert.match(JSON.stringify(pod.affinity), /compute-type.*NotIn.*fargate.*os.*NotIn.*windows/);
   });
 
+  it("gives kiam's containers the capabilities that they need, and nothing to write to", async () => {
+    const confinementOf = async (kiam: Partial<SettingsInput["kiam"]>) => {
+      const engine = await declare({ stage: "agent", kiam: { region: "eu-west-1", ...kiam } });
+      return ["kiam-server", "kiam-agent"].map((name) => {
+        const { spec } = engine.get(daemonSet, name).inputs as {
+          spec: { template: { spec: { containers: { securityContext: unknown }[] } } };
+        };
+        const { containers } = spec.template.spec;
+        assert.equal(containers.length, 1);
+        return containers[0]?.securityContext;
+      });
+    };
+    const confined = (...add: string[]) => ({
+      runAsUser: 0,
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ["ALL"], ...(add.length === 0 ? {} : { add }) },
+      seccompProfile: { type: "RuntimeDefault" },
+    });
+    assert.deepEqual(await confinementOf({}), [
+      confined("NET_BIND_SERVICE"),
+      confined("NET_ADMIN", "NET_RAW"),
+    ]);
+    assert.deepEqual(await confinementOf({ serverPort: 8443, agentPort: 881 }), [
+      confined(),
+      confined("NET_ADMIN", "NET_RAW", "NET_BIND_SERVICE"),
+    ]);
+  });
+
   it("chains master role → kiam-server role → application roles, and keeps the workers' trust", async () => {
     const engine = await declare({ stage: "prepare" });
     const policy = (name: string) =>
