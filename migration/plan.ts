@@ -32,6 +32,8 @@ export interface Plan {
   roleBaseArn: string;
   /** ARN patterns that the kiam-server role may assume. */
   assumableRoles: string[];
+  /** See ClusterFacts. */
+  admissionPolicies: boolean;
   /** Interface of the kiam agent's rule. */
   agentInterface: string;
   /** Names of the nodes that run kiam's server. */
@@ -121,6 +123,7 @@ export function makePlan(settings: Settings, facts: ClusterFacts): Plan {
     drainAttempt: digest([facts.notes.connectionsLeft ?? ""]),
     roleBaseArn,
     assumableRoles: assumableRoles(settings, roleBaseArn),
+    admissionPolicies: facts.admissionPolicies,
     agentInterface: agentInterface(settings, { interface: kube2iam.interface }),
     servers: serverNodes(settings, facts.nodes).map((node) => node.name),
     waves: withRehearsal(waves, rehearsalWorker(settings, moving, waves)),

@@ -42,13 +42,13 @@ export async function readClusterFacts(
   config: KubeConfig,
   settings: Pick<Settings, "kube2iam" | "kiam">,
 ): Promise<ClusterFacts> {
-  const { AppsV1Api, CoreV1Api, NetworkingV1Api } = await import("@kubernetes/client-node");
+  const { AdmissionregistrationV1Api, AppsV1Api, CoreV1Api, NetworkingV1Api } = await import("@kubernetes/client-node");
   const core = config.makeApiClient(CoreV1Api);
   const apps = config.makeApiClient(AppsV1Api);
   const { namespace, daemonSet } = settings.kube2iam;
   const networking = config.makeApiClient(NetworkingV1Api);
   const live = await readDaemonSet(apps, namespace, daemonSet);
-  const [nodes, namespaces, pods, idle, networkPolicies, record, notes] = await Promise.all([
+  const [nodes, namespaces, pods, idle, networkPolicies, admission, record, notes] = await Promise.all([
     named(
       "listing nodes",
       collect(
@@ -79,6 +79,10 @@ export async function readClusterFacts(
         (policy) => [networkPolicyFacts(policy)],
       ),
     ),
+    named(
+      "listing what admissionregistration.k8s.io/v1 has",
+      config.makeApiClient(AdmissionregistrationV1Api).getAPIResources(),
+    ),
     readConfigMap(core, settings.kiam.namespace, recordName),
     readConfigMap(core, settings.kiam.namespace, gateNotesName),
   ]);
@@ -101,6 +105,9 @@ export async function readClusterFacts(
     rules: {},
     networkPolicies,
     certificates: [],
+    admissionPolicies: admission.resources.some(
+      ({ name }) => name === "validatingadmissionpolicies",
+    ),
     observedAt: new Date().toISOString(),
     overSsh: undefined,
     kube2iamLog: undefined,

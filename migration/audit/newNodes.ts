@@ -15,10 +15,11 @@ import { blocksFrom } from "./severityFrom.js";
 /** What happens to nodes that are born during the migration and after it. */
 export function auditNewNodes(
   settings: Settings,
-  { kube2iam }: Pick<ClusterFacts, "kube2iam">,
+  { kube2iam, admissionPolicies }: Pick<ClusterFacts, "kube2iam" | "admissionPolicies">,
 ): Finding[] {
   return [
     ...unguarded(settings),
+    ...(admissionPolicies ? [] : unconfined(settings)),
     ...archivedImage(settings),
     ...(kube2iam === undefined ? [] : taints(settings, kube2iam)),
   ];
@@ -37,6 +38,21 @@ function unguarded(settings: Settings): Finding[] {
       seen: "nothing in newNodes says what keeps pods on a new or rebooted node from starting before kiam's agent",
       why: "until the agent has written its rule there, such a pod reads the node's own role from instance metadata, and its SDK keeps that for hours",
       fix: "set newNodes.startupTaint, or put the boot guard or hop limit 1 into the workers' node groups and say so with newNodes.guardedBy (docs/new-nodes.md)",
+    },
+  ];
+}
+
+/** What takes the startup taint off has to be allowed to patch nodes; only a policy narrows that. */
+function unconfined(settings: Settings): Finding[] {
+  if (!settings.newNodes.startupTaint) return [];
+  return [
+    {
+      code: "startup-taint-unconfined",
+      severity: blocksFrom("agent", settings),
+      object: "newNodes.startupTaint",
+      seen: "the API server has no ValidatingAdmissionPolicy (admissionregistration.k8s.io/v1, from Kubernetes 1.30 on)",
+      why: "the account that takes the taint off may then change every label, annotation and taint of every node, also those by which this program knows what was moved",
+      fix: "upgrade the cluster, turn newNodes.startupTaint off and use the boot guard or hop limit 1 (docs/new-nodes.md), or acknowledge it: the Deployment then runs without that limit",
     },
   ];
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 
 import { ClusterMigration } from "../../components/clusterMigration.js";
+import type { ClusterFacts } from "../../migration/clusterFacts.js";
 import { makePlan } from "../../migration/plan.js";
 import { parseSettings } from "../../migration/parseSettings.js";
 import type { SettingsInput } from "../../migration/settings.js";
@@ -16,6 +17,7 @@ import { MockEngine, type MockOutputs } from "../support/mockEngine.js";
 const local = "command:local:Command";
 const remote = "command:remote:Command";
 const daemonSet = "kubernetes:apps/v1:DaemonSet";
+const admission = "kubernetes:admissionregistration.k8s.io/v1";
 
 const rule =
   "-A PREROUTING -d 169.254.169.254/32 -i cni0 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.0.0.12:8181";
@@ -62,6 +64,8 @@ const outputs: Record<string, MockOutputs> = {
   "kubernetes:rbac.authorization.k8s.io/v1:Role": () => ({}),
   "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding": () => ({}),
   "kubernetes:apps/v1:Deployment": () => ({}),
+  [`${admission}:ValidatingAdmissionPolicy`]: () => ({}),
+  [`${admission}:ValidatingAdmissionPolicyBinding`]: () => ({}),
   [daemonSet]: (inputs) => ({ metadata: { ...(inputs.metadata as object), generation: 1 } }),
   [local]: (_inputs, name) => ({
     stdout:
@@ -80,9 +84,12 @@ const outputs: Record<string, MockOutputs> = {
   }),
 };
 
-async function declare(change: Partial<SettingsInput>): Promise<MockEngine> {
+async function declare(
+  change: Partial<SettingsInput>,
+  facts: Partial<ClusterFacts> = {},
+): Promise<MockEngine> {
   const settings = parseSettings(exampleSettings(change));
-  const plan = makePlan(settings, exampleFacts());
+  const plan = makePlan(settings, exampleFacts(facts));
   const engine = await MockEngine.start(outputs);
   await engine.run(() => new ClusterMigration("migration", { settings, plan }));
   return engine;
@@ -322,6 +329,12 @@ describe("ClusterMigration", () => {
     ];
     assert.deepEqual(rules("ClusterRole"), only("nodes", "get", "list", "patch"));
     assert.deepEqual(rules("Role"), only("pods", "get", "list"));
+    const binding = "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding startup-taint";
+    const confinement = `${admission}:ValidatingAdmissionPolicyBinding startup-taint`;
+    assert.ok(engine.comesAfter(binding, confinement), "it may nothing before it is confined");
+    const older = await declare({ stage: "agent", newNodes }, { admissionPolicies: false });
+    assert.deepEqual(older.namesOf(`${admission}:ValidatingAdmissionPolicy`), []);
+    assert.deepEqual(older.namesOf(deployment), ["startup-taint"]);
   });
 
   it("pins the host key and bounds every attempt", async () => {

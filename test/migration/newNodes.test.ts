@@ -129,4 +129,22 @@ describe("newNodes", () => {
     assert.deepEqual(codes(accepted), ["blocks new-nodes-unguarded cluster"]);
     assert.ok(!accepted.some(isBlocking));
   });
+
+  it("wants the startup taint's account confined, or somebody to accept that it is not", () => {
+    const old = (stage: Stage, startupTaint = true) =>
+      codes(
+        findings(
+          { stage, newNodes: { guardedBy: "hopLimit", startupTaint } },
+          { admissionPolicies: false },
+        ),
+      ).filter((each) => each.includes("unconfined"));
+    assert.deepEqual(old("server"), ["warns startup-taint-unconfined newNodes.startupTaint"]);
+    assert.deepEqual(old("agent"), ["blocks startup-taint-unconfined newNodes.startupTaint"]);
+    assert.deepEqual(old("agent", false), []);
+    assert.ok(
+      !codes(findings({ newNodes: { startupTaint: true } })).some((each) =>
+        /unconfined/.test(each),
+      ),
+    );
+  });
 });

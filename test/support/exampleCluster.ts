@@ -116,6 +116,7 @@ export function exampleFacts(change: Partial<ClusterFacts> = {}): ClusterFacts {
     rules: {},
     networkPolicies: [],
     certificates: [],
+    admissionPolicies: true,
     observedAt: "2024-01-01T00:00:00.000Z",
     overSsh: undefined,
     kube2iamLog: undefined,

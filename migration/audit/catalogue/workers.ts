@@ -62,6 +62,17 @@ export const workerFindings = {
     cure: "Allow create on pods/exec in these namespaces, as an update needs it anyway.",
     acknowledgeable: true,
   },
+  "startup-taint-unconfined": {
+    title: "What takes the startup taint off could change all of a node",
+    severities: ["warns", "blocks"],
+    cause:
+      "newNodes.startupTaint is on, and the API server has no ValidatingAdmissionPolicy (Kubernetes before 1.30). From stage agent on it blocks.",
+    consequence:
+      "Kubernetes has no permission for taints alone: whoever gets hold of that service account may change every label, annotation and taint of every node, also those by which this program knows what was moved.",
+    cure: "Upgrade the cluster, or turn newNodes.startupTaint off and use the boot guard or hop limit 1. Acknowledged, the Deployment runs without that limit.",
+    acknowledgeable: true,
+    onlyForward: true,
+  },
   "worker-address-unknown": {
     title: "A worker has no address to use",
     severities: ["blocks"],
