@@ -6,6 +6,7 @@ import {
   effectiveRoleBaseArn,
   type EffectiveKube2iam,
 } from "./effectiveKube2iam.js";
+import { hostKeyOf } from "./hostKeyOf.js";
 import { assumableRoles } from "./iamChain.js";
 import { isKiamOnly } from "./kiamOnly.js";
 import { mayMove, serverNodes, sshAddress, workerNodes } from "./nodeSelection.js";
@@ -146,7 +147,7 @@ function planWorker(settings: Settings, facts: ClusterFacts, node: NodeFacts): P
     name: node.name,
     hostIp: node.internalIp,
     address,
-    hostKey: settings.ssh.hostKeys[node.name],
+    hostKey: hostKeyOf(settings, node),
     generation: cutoverGeneration(
       node,
       facts.kube2iam?.pods[node.name]?.uid,

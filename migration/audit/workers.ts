@@ -1,4 +1,5 @@
 import type { ClusterFacts } from "../clusterFacts.js";
+import { hostKeyOf } from "../hostKeyOf.js";
 import { isReachedOverSsh } from "../kiamOnly.js";
 import { cannotRunAgent, isMaster, sshAddress, workerNodes } from "../nodeSelection.js";
 import type { Settings } from "../settings.js";
@@ -81,7 +82,7 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[]
       // Whoever looks over SSH wants to know in good time.
       (reaches(settings.stage, "cutover") || facts.overSsh !== undefined) &&
       isReachedOverSsh(settings, facts, node) &&
-      settings.ssh.hostKeys[node.name] === undefined &&
+      hostKeyOf(settings, node) === undefined &&
       !settings.ssh.acceptUnknownHosts
     ) {
       findings.push({
@@ -90,7 +91,7 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[]
         object,
         seen: "ssh.hostKeys has no key for it",
         why: "without it anybody who answers at its address would be handed root commands",
-        fix: `add its public host key to ssh.hostKeys (from the instance's console output, or ssh-keyscan over a path you trust), or set ssh.acceptUnknownHosts`,
+        fix: "add its public host key to ssh.hostKeys, by its name or by a pattern for workers that share one (from the instance's console output, or ssh-keyscan over a path you trust), or set ssh.acceptUnknownHosts",
       });
     }
     if (

@@ -24,7 +24,7 @@ export const workerFindings = {
     cause:
       "ssh.hostKeys has no key for it. It blocks from stage cutover on; before, it is said where workers are looked at over SSH.",
     consequence: "Anybody who answers at its address would be handed root commands.",
-    cure: "Add its public host key to ssh.hostKeys, or set ssh.acceptUnknownHosts.",
+    cure: "Add its public host key to ssh.hostKeys, by its name or by a pattern for workers that share one, or set ssh.acceptUnknownHosts.",
     acknowledgeable: false,
   },
   "new-nodes-unguarded": {
