@@ -90,15 +90,18 @@ const server = createServer((request, response) => {
   const end = Math.min(count, begin + Number(url.searchParams.get("limit") ?? count));
   const missing = /\/(daemonsets|configmaps|secrets)\//.test(url.pathname);
   const items = Array.from({ length: end - begin }, (_, index) => item(begin + index));
-  response
-    .writeHead(missing ? 404 : 200, { "content-type": "application/json" })
-    .end(
-      JSON.stringify(
-        missing
-          ? { kind: "Status", message: "not found" }
-          : { items, metadata: { continue: end < count ? String(end) : undefined } },
-      ),
-    );
+  response.writeHead(missing ? 404 : 200, { "content-type": "application/json" }).end(
+    JSON.stringify(
+      missing
+        ? { kind: "Status", message: "not found" }
+        : {
+            items,
+            // An API group's own list, of which there is only one.
+            resources: [],
+            metadata: { continue: end < count ? String(end) : undefined },
+          },
+    ),
+  );
 });
 server.listen(0, "127.0.0.1", () => process.send?.((server.address() as AddressInfo).port));
 process.on("disconnect", () => process.exit());

@@ -74,6 +74,7 @@ export function generatedCluster({ nodes: count, podsPerNode }: Size): {
       rules: {},
       networkPolicies: [],
       certificates: [],
+      admissionPolicies: true,
       observedAt: "2024-01-01T00:00:00.000Z",
       overSsh: Object.fromEntries(workers.map(({ name }, index) => [name, look(index)])),
       kube2iamLog: log(workers, pods),

@@ -128,7 +128,11 @@ export class ClusterMigration extends pulumi.ComponentResource {
     if (settings.newNodes.startupTaint) {
       new StartupTaint(
         "startup-taint",
-        { kiam: settings.kiam, kubectlImage: settings.newNodes.kubectlImage },
+        {
+          kiam: settings.kiam,
+          kubectlImage: settings.newNodes.kubectlImage,
+          admissionPolicies: plan.admissionPolicies,
+        },
         { parent: this, dependsOn: [agent] },
       );
     }

@@ -6,11 +6,13 @@ import type { Settings } from "../migration/settings.js";
 import { gate, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
 import {
+  confined,
   deletionAwaited,
   gateAwaits,
   tlsFlags,
   tlsVolume,
   tlsVolumeMount,
+  toListenOn,
 } from "./kiamContainer.js";
 import { agentLabels, kiamNames } from "../migration/kiamNames.js";
 
@@ -69,6 +71,12 @@ export class KiamAgent extends pulumi.ComponentResource {
   }
 }
 
+/**
+ * To change nat rules: kiam's own, and those that gates change by components/node/rules.sh in the
+ * agent's pod. iptables-legacy speaks to the kernel through a raw socket.
+ */
+export const ruleCapabilities: readonly string[] = ["NET_ADMIN", "NET_RAW"];
+
 function agentPodSpec(args: KiamAgentArgs): k8s.types.input.core.v1.PodSpec {
   const { kiam } = args;
   return {
@@ -100,7 +108,7 @@ function agentPodSpec(args: KiamAgentArgs): k8s.types.input.core.v1.PodSpec {
         ],
         env: [{ name: "HOST_IP", valueFrom: { fieldRef: { fieldPath: "status.podIP" } } }],
         resources: kiam.resources.agent,
-        securityContext: { capabilities: { add: ["NET_ADMIN"] } },
+        securityContext: confined([...ruleCapabilities, ...toListenOn(kiam.agentPort)]),
         readinessProbe: {
           httpGet: { path: "/health?deep=1", port: kiam.agentPort },
           periodSeconds: 5,

@@ -24,6 +24,29 @@ export function tlsVolume(secretName: pulumi.Input<string>): k8s.types.input.cor
 }
 
 /**
+ * What a container of kiam's may do: as root, with these capabilities and no others, and without
+ * anything to write to but what is mounted. Root owns the xtables lock, and reads certificates of
+ * the host whatever their mode; without its capabilities it is no more than an owner of files.
+ */
+export function confined(capabilities: readonly string[]): k8s.types.input.core.v1.SecurityContext {
+  return {
+    runAsUser: 0,
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    capabilities: {
+      drop: ["ALL"],
+      ...(capabilities.length === 0 ? {} : { add: [...capabilities] }),
+    },
+    seccompProfile: { type: "RuntimeDefault" },
+  };
+}
+
+/** Capabilities that it takes to listen on a port. */
+export function toListenOn(port: number): string[] {
+  return port < 1024 ? ["NET_BIND_SERVICE"] : [];
+}
+
+/**
  * The provider would wait for a DaemonSet for ten minutes and then say no more than that it is not
  * ready: the gate behind it waits, and says why.
  */

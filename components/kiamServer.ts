@@ -6,11 +6,13 @@ import type { Settings } from "../migration/settings.js";
 import { gate, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
 import {
+  confined,
   deletionAwaited,
   gateAwaits,
   tlsFlags,
   tlsVolume,
   tlsVolumeMount,
+  toListenOn,
 } from "./kiamContainer.js";
 import { kiamNames, serverLabels } from "../migration/kiamNames.js";
 
@@ -122,6 +124,7 @@ function serverPodSpec(args: KiamServerArgs): k8s.types.input.core.v1.PodSpec {
           ...kiam.extraArgs.server,
         ],
         resources: kiam.resources.server,
+        securityContext: confined(toListenOn(kiam.serverPort)),
         readinessProbe: { ...health, initialDelaySeconds: 1, failureThreshold: 3 },
         livenessProbe: { ...health, initialDelaySeconds: 20, failureThreshold: 6 },
         volumeMounts: [

@@ -14,14 +14,19 @@ export interface StartupTaintArgs {
   kiam: Settings["kiam"];
   /** Image with a POSIX shell and kubectl. */
   kubectlImage: string;
+  /** Whether the API server has ValidatingAdmissionPolicies, Kubernetes 1.30 and later. */
+  admissionPolicies: boolean;
 }
 
 /**
  * A small Deployment beside kiam's server that takes the startup taint off each node once kiam's
  * agent is ready there. It counts as there only when it can read nodes and pods.
  *
- * It may change any node: Kubernetes has no permission for taints alone. Pods it may only read,
- * and only in kiam's namespace.
+ * Its permission is to patch nodes: Kubernetes has none for taints alone. A ValidatingAdmissionPolicy
+ * refuses it everything but taking that taint off, so that whoever gets hold of the account can
+ * neither cordon nodes nor forge what the migration trusts about them. Where the API server has no
+ * such policies the audit has asked (startup-taint-unconfined). Pods it may only read, and only in
+ * kiam's namespace.
  */
 export class StartupTaint extends pulumi.ComponentResource {
   constructor(name: string, args: StartupTaintArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -34,7 +39,8 @@ export class StartupTaint extends pulumi.ComponentResource {
     };
     const parent = { parent: this };
     const account = new k8s.core.v1.ServiceAccount(name, { metadata }, parent);
-    const permissions = this.permissions(name, metadata);
+    const confinement = args.admissionPolicies ? this.confinement(name, metadata) : [];
+    const permissions = this.permissions(name, metadata, confinement);
     const text = scriptText();
     const script = new k8s.core.v1.ConfigMap(
       name,
@@ -63,12 +69,29 @@ export class StartupTaint extends pulumi.ComponentResource {
     this.registerOutputs({});
   }
 
+  private confinement(name: string, { namespace, ...metadata }: Metadata): pulumi.Resource[] {
+    const parent = { parent: this };
+    const policy = new k8s.admissionregistration.v1.ValidatingAdmissionPolicy(
+      name,
+      { metadata, spec: taintOnly(namespace) },
+      parent,
+    );
+    const binding = new k8s.admissionregistration.v1.ValidatingAdmissionPolicyBinding(
+      name,
+      { metadata, spec: { policyName: metadata.name, validationActions: ["Deny"] } },
+      { parent: this, dependsOn: [policy] },
+    );
+    return [binding];
+  }
+
   private permissions(
     name: string,
-    metadata: { name: string; namespace: string; labels: Record<string, string> },
+    metadata: Metadata,
+    confinement: pulumi.Resource[],
   ): pulumi.Resource[] {
     const { namespace, ...clusterWide } = metadata;
-    const parent = { parent: this };
+    // The account has no moment in which it may more.
+    const parent = { parent: this, dependsOn: confinement };
     const apiGroup = "rbac.authorization.k8s.io";
     const subjects = [{ kind: "ServiceAccount", name: metadata.name, namespace }];
     return [
@@ -101,6 +124,54 @@ export class StartupTaint extends pulumi.ComponentResource {
       ),
     ];
   }
+}
+
+interface Metadata {
+  name: string;
+  namespace: string;
+  labels: Record<string, string>;
+}
+
+/** Refuses that account every change of a node but one: taking away taints with that key. */
+function taintOnly(
+  namespace: string,
+): k8s.types.input.admissionregistration.v1.ValidatingAdmissionPolicySpec {
+  const message = `the account ${kiamNames.startupTaint} may take the taint ${agentNotReadyTaint.key} off nodes, and change nothing else`;
+  const old = "oldObject.spec.?taints.orValue([])";
+  const now = "object.spec.?taints.orValue([])";
+  const ours = `t.key == '${agentNotReadyTaint.key}'`;
+  const expressions = [
+    // What the API server writes by itself at every change.
+    unchanged("metadata", "generation", "managedFields", "resourceVersion"),
+    unchanged("spec", "taints"),
+    `${now}.filter(t, !(${ours})) == ${old}.filter(t, !(${ours}))`,
+    `${now}.filter(t, ${ours}).all(t, t in ${old})`,
+  ];
+  return {
+    failurePolicy: "Fail",
+    matchConstraints: {
+      resourceRules: [
+        { apiGroups: [""], apiVersions: ["v1"], operations: ["UPDATE"], resources: ["nodes"] },
+      ],
+    },
+    matchConditions: [
+      {
+        name: "startup-taint",
+        expression: `request.userInfo.username == 'system:serviceaccount:${namespace}:${kiamNames.startupTaint}'`,
+      },
+    ],
+    validations: expressions.map((expression) => ({ expression, message })),
+  };
+}
+
+/** CEL: that part of the object is as before, but for these fields. */
+function unchanged(part: string, ...except: string[]): string {
+  const free = `k in [${except.map((field) => `'${field}'`).join(", ")}]`;
+  const [old, now] = [`oldObject.${part}`, `object.${part}`];
+  return [
+    `${now}.all(k, ${free} || (k in ${old} && ${now}[k] == ${old}[k]))`,
+    `${old}.all(k, ${free} || k in ${now})`,
+  ].join(" && ");
 }
 
 function podSpec({ kiam, kubectlImage }: StartupTaintArgs): k8s.types.input.core.v1.PodSpec {

@@ -58,7 +58,11 @@ function fetchPod(image: string, role: string): V1Pod {
           name: "never-runs",
           image,
           imagePullPolicy: "IfNotPresent",
-          securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
+          securityContext: {
+            allowPrivilegeEscalation: false,
+            readOnlyRootFilesystem: true,
+            capabilities: { drop: ["ALL"] },
+          },
         },
       ],
     },

@@ -35,6 +35,8 @@ export interface ClusterFacts {
   networkPolicies: NetworkPolicyFacts[];
   /** Certificates of kiam's server and agent in its namespace; those that exist. */
   certificates: CertificateFacts[];
+  /** Whether the API server has ValidatingAdmissionPolicies, as it does from Kubernetes 1.30 on. */
+  admissionPolicies: boolean;
   /** When all this was read, ISO 8601. */
   observedAt: string;
   /** What each worker showed over SSH, by node name; undefined where nobody looked. */

@@ -61,6 +61,8 @@ function problemsOf(issues: readonly z.core.$ZodIssue[], raw: unknown): Settings
 function ruleOf(issue: z.core.$ZodIssue, value: unknown): string {
   if (issue.code === "unrecognized_keys")
     return "is not a setting; see Pulumi.yaml for those there are";
+  // What is wrong with the key itself, instead of that something is.
+  if (issue.code === "invalid_key") return issue.issues[0]?.message ?? issue.message;
   if (issue.code === "invalid_type" && value === undefined) return "is required";
   return issue.message;
 }

@@ -7,6 +7,7 @@ import {
   type EffectiveKube2iam,
 } from "./effectiveKube2iam.js";
 import { compareText } from "./compareText.js";
+import { hostKeyOf } from "./hostKeyOf.js";
 import { assumableRoles } from "./iamChain.js";
 import { isKiamOnly } from "./kiamOnly.js";
 import { mayMove, serverNodes, sshAddress, workerNodes } from "./nodeSelection.js";
@@ -34,6 +35,8 @@ export interface Plan {
   roleBaseArn: string;
   /** ARN patterns that the kiam-server role may assume. */
   assumableRoles: string[];
+  /** See ClusterFacts. */
+  admissionPolicies: boolean;
   /** Interface of the kiam agent's rule. */
   agentInterface: string;
   /** Names of the nodes that run kiam's server. */
@@ -165,6 +168,7 @@ export function makePlan(settings: Settings, facts: ClusterFacts): Plan {
     drainAttempt: digest([facts.notes.connectionsLeft ?? ""]),
     roleBaseArn,
     assumableRoles: assumableRoles(settings, roleBaseArn),
+    admissionPolicies: facts.admissionPolicies,
     agentInterface: agentInterface(settings, { interface: kube2iam.interface }),
     servers: serverNodes(settings, facts.nodes).map((node) => node.name),
     waves: withRehearsal(waves, rehearsalWorker(settings, moving, waves)),
@@ -199,7 +203,7 @@ function planWorker(settings: Settings, facts: ClusterFacts, node: NodeFacts): P
     hostIp: node.internalIp,
     access,
     address,
-    hostKey: settings.ssh.hostKeys[node.name],
+    hostKey: hostKeyOf(settings, node),
     generation: generationOf(facts, node),
     steps: [
       ...(reaches(settings.stage, "agent") ? (["shadow-probe"] as const) : []),

@@ -43,52 +43,58 @@ export async function readClusterFacts(
   config: KubeConfig,
   settings: Pick<Settings, "kube2iam" | "kiam">,
 ): Promise<ClusterFacts> {
-  const { AppsV1Api, CoreV1Api, NetworkingV1Api } = await import("@kubernetes/client-node");
+  const { AdmissionregistrationV1Api, AppsV1Api, CoreV1Api, NetworkingV1Api } =
+    await import("@kubernetes/client-node");
   const core = config.makeApiClient(CoreV1Api);
   const apps = config.makeApiClient(AppsV1Api);
   const { namespace, daemonSet } = settings.kube2iam;
   const networking = config.makeApiClient(NetworkingV1Api);
   const live = await readDaemonSet(apps, namespace, daemonSet);
-  const [nodes, namespaces, pods, idle, networkPolicies, record, notes] = await Promise.all([
-    named(
-      "listing nodes",
-      collect(
-        (page) => core.listNode(page),
-        (node) => [nodeFacts(node)],
+  const [nodes, namespaces, pods, idle, networkPolicies, admission, record, notes] =
+    await Promise.all([
+      named(
+        "listing nodes",
+        collect(
+          (page) => core.listNode(page),
+          (node) => [nodeFacts(node)],
+        ),
       ),
-    ),
-    named(
-      "listing namespaces",
-      collect(
-        (page) => core.listNamespace(page),
-        (each) => [namespaceFacts(each)],
+      named(
+        "listing namespaces",
+        collect(
+          (page) => core.listNamespace(page),
+          (each) => [namespaceFacts(each)],
+        ),
       ),
-    ),
-    named(
-      "listing pods",
-      collect(
-        (page) => core.listPodForAllNamespaces(page),
-        (pod) => [
-          {
-            facts: isFinished(pod) ? [] : [podFacts(pod)],
-            ofKube2iam: podOf(live, pod),
-            agent: agentOn(pod, settings.kiam.namespace),
-          },
-        ],
+      named(
+        "listing pods",
+        collect(
+          (page) => core.listPodForAllNamespaces(page),
+          (pod) => [
+            {
+              facts: isFinished(pod) ? [] : [podFacts(pod)],
+              ofKube2iam: podOf(live, pod),
+              agent: agentOn(pod, settings.kiam.namespace),
+            },
+          ],
+        ),
       ),
-    ),
-    readIdlePods(config),
-    named(
-      "listing NetworkPolicies",
-      collect(
-        (page) =>
-          networking.listNamespacedNetworkPolicy({ namespace: settings.kiam.namespace, ...page }),
-        (policy) => [networkPolicyFacts(policy)],
+      readIdlePods(config),
+      named(
+        "listing NetworkPolicies",
+        collect(
+          (page) =>
+            networking.listNamespacedNetworkPolicy({ namespace: settings.kiam.namespace, ...page }),
+          (policy) => [networkPolicyFacts(policy)],
+        ),
       ),
-    ),
-    readConfigMap(core, settings.kiam.namespace, recordName),
-    readConfigMap(core, settings.kiam.namespace, gateNotesName),
-  ]);
+      named(
+        "listing what admissionregistration.k8s.io/v1 has",
+        config.makeApiClient(AdmissionregistrationV1Api).getAPIResources(),
+      ),
+      readConfigMap(core, settings.kiam.namespace, recordName),
+      readConfigMap(core, settings.kiam.namespace, gateNotesName),
+    ]);
   return {
     nodes,
     namespaces,
@@ -109,6 +115,9 @@ export async function readClusterFacts(
     rules: {},
     networkPolicies,
     certificates: [],
+    admissionPolicies: admission.resources.some(
+      ({ name }) => name === "validatingadmissionpolicies",
+    ),
     observedAt: new Date().toISOString(),
     overSsh: undefined,
     kube2iamLog: undefined,

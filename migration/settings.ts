@@ -59,6 +59,13 @@ const publicKey = z
     "must be a public host key as in known_hosts, such as 'ssh-ed25519 AAAA…'",
   );
 
+const nodeNameOrPattern = z
+  .string()
+  .regex(
+    /^[a-z0-9*]([-a-z0-9.*]{0,251}[a-z0-9*])?$/,
+    "must be a node's name, or a pattern of one with '*' for any run of characters",
+  );
+
 const labels = z.record(z.string().min(1), z.string());
 
 const toleration = z.strictObject({
@@ -249,8 +256,12 @@ const ssh = z.strictObject({
   sudo: z.boolean().default(true),
   /** A jump host. */
   bastion: bastion.optional(),
-  /** Public host key of each worker by node name. */
-  hostKeys: z.record(z.string(), publicKey).default({}),
+  /**
+   * Public host key of each worker by node name, or by a pattern such as `ip-10-1-*` for workers
+   * that share one, as those of an image with a key of its own do. A name goes before a pattern, a
+   * longer pattern before a shorter one; see hostKeyOf.ts.
+   */
+  hostKeys: z.record(nodeNameOrPattern, publicKey).default({}),
   /** Accept workers whose host key is not listed. Their identity is then NOT checked. */
   acceptUnknownHosts: z.boolean().default(false),
   /** How often to try to connect to a worker. */
@@ -369,6 +380,15 @@ const newNodes = z.strictObject({
    * node once kiam's agent is ready there. Nodes have to register with it.
    */
   startupTaint: z.boolean().default(false),
+  /**
+   * What the workers' node groups have against pods that start before kiam's agent and read the
+   * node's own role. This program cannot see it, and takes the operator's word: `bootGuard`, the
+   * unit that writes kiam's rule at every boot, or `hopLimit`, a metadata hop limit of 1 with
+   * tokens required.
+   */
+  guardedBy: z
+    .enum(["none", "bootGuard", "hopLimit"], { error: "must be one of none, bootGuard, hopLimit" })
+    .default("none"),
   /** Image with a POSIX shell and kubectl, for `startupTaint`. */
   kubectlImage: image.default("docker.io/alpine/k8s:1.34.2"),
 });

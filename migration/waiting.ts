@@ -1,5 +1,6 @@
 import type { ClusterFacts, NodeFacts } from "./clusterFacts.js";
 import { isCutOver } from "./cutoverRecord.js";
+import { hostKeyOf } from "./hostKeyOf.js";
 import { isReachedOverSsh } from "./kiamOnly.js";
 import { brokenBecause } from "./nodeStandings.js";
 import type { Settings } from "./settings.js";
@@ -25,8 +26,8 @@ export function waitsBecause(
 }
 
 /** Whether SSH to a node could not check who answers. */
-export function lacksHostKey({ ssh }: Settings, { name }: Pick<NodeFacts, "name">): boolean {
-  return ssh.hostKeys[name] === undefined && !ssh.acceptUnknownHosts;
+export function lacksHostKey(settings: Settings, node: Pick<NodeFacts, "name">): boolean {
+  return hostKeyOf(settings, node) === undefined && !settings.ssh.acceptUnknownHosts;
 }
 
 /** Whether somebody accepts that a worker is not Ready: an update may then succeed without it. */

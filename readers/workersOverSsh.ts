@@ -4,6 +4,7 @@ import pMap from "p-map";
 
 import type { ClusterFacts } from "../migration/clusterFacts.js";
 import { effectiveKube2iam } from "../migration/effectiveKube2iam.js";
+import { hostKeyOf } from "../migration/hostKeyOf.js";
 import { isReachedOverSsh } from "../migration/kiamOnly.js";
 import { serverNodes, sshAddress, workerNodes } from "../migration/nodeSelection.js";
 import type { Settings } from "../migration/settings.js";
@@ -60,15 +61,14 @@ export async function lookOverSsh(
 
 /** Those that the cutover will connect to, as far as it is known how. */
 function workersToLookAt(settings: Settings, facts: ClusterFacts): WorkerAddress[] {
-  const { hostKeys, acceptUnknownHosts } = settings.ssh;
   return workerNodes(settings, facts.nodes).flatMap((node) => {
     const { name, internalIp: hostIp } = node;
     const address = sshAddress(settings, node);
-    const hostKey = hostKeys[name];
+    const hostKey = hostKeyOf(settings, node);
     return hostIp === undefined ||
       !isIPv4(hostIp) ||
       address === undefined ||
-      (hostKey === undefined && !acceptUnknownHosts) ||
+      (hostKey === undefined && !settings.ssh.acceptUnknownHosts) ||
       !isReachedOverSsh(settings, facts, node)
       ? []
       : [{ name, hostIp, address, hostKey }];

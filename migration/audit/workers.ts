@@ -96,7 +96,7 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[]
         object,
         seen: "ssh.hostKeys has no key for it",
         why: "without it anybody who answers at its address would be handed root commands",
-        fix: `its move waits until then: add its public host key to ssh.hostKeys (from the instance's console output, or ssh-keyscan over a path you trust), or set ssh.acceptUnknownHosts`,
+        fix: "its move waits until then: add its public host key to ssh.hostKeys, by its name or by a pattern for workers that share one (from the instance's console output, or ssh-keyscan over a path you trust), or set workers.access: exec",
       });
     }
     if (

@@ -52,6 +52,12 @@ async function open(programs: Programs, stage: Stage, change: Change) {
       ...change.ssh,
       hostKeys: { ...settings.ssh?.hostKeys, ...change.ssh?.hostKeys },
     },
+    audit: {
+      acknowledged: [
+        ...(settings.audit?.acknowledged ?? []),
+        ...(change.audit?.acknowledged ?? []),
+      ],
+    },
   } as SettingsInput;
   const stack = await labStack(cluster, programs, environment, changed);
   return { cluster, stack, environment };

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 
 import { ClusterMigration } from "../../components/clusterMigration.js";
+import type { ClusterFacts } from "../../migration/clusterFacts.js";
 import { makePlan } from "../../migration/plan.js";
 import { parseSettings } from "../../migration/parseSettings.js";
 import type { SettingsInput } from "../../migration/settings.js";
@@ -16,6 +17,7 @@ import { MockEngine, type MockOutputs } from "../support/mockEngine.js";
 const local = "command:local:Command";
 const remote = "command:remote:Command";
 const daemonSet = "kubernetes:apps/v1:DaemonSet";
+const admission = "kubernetes:admissionregistration.k8s.io/v1";
 
 const rule =
   "-A PREROUTING -d 169.254.169.254/32 -i cni0 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.0.0.12:8181";
@@ -51,14 +53,19 @@ const outputs: Record<string, MockOutputs> = {
   "kubernetes:rbac.authorization.k8s.io/v1:Role": () => ({}),
   "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding": () => ({}),
   "kubernetes:apps/v1:Deployment": () => ({}),
+  [`${admission}:ValidatingAdmissionPolicy`]: () => ({}),
+  [`${admission}:ValidatingAdmissionPolicyBinding`]: () => ({}),
   [daemonSet]: (inputs) => ({ metadata: { ...(inputs.metadata as object), generation: 1 } }),
   [local]: (inputs, name) => ({ stdout: JSON.stringify(answer(name, inputs.stdin)), stderr: "" }),
   [remote]: () => ({ stdout: "", stderr: "" }),
 };
 
-async function declare(change: Partial<SettingsInput>): Promise<MockEngine> {
+async function declare(
+  change: Partial<SettingsInput>,
+  facts: Partial<ClusterFacts> = {},
+): Promise<MockEngine> {
   const settings = parseSettings(exampleSettings(change));
-  const plan = makePlan(settings, exampleFacts());
+  const plan = makePlan(settings, exampleFacts(facts));
   const engine = await MockEngine.start(outputs);
   await engine.run(() => new ClusterMigration("migration", { settings, plan }));
   return engine;
@@ -342,6 +349,12 @@ describe("ClusterMigration", () => {
     ];
     assert.deepEqual(rules("ClusterRole"), only("nodes", "get", "list", "patch"));
     assert.deepEqual(rules("Role"), only("pods", "get", "list"));
+    const binding = "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding startup-taint";
+    const confinement = `${admission}:ValidatingAdmissionPolicyBinding startup-taint`;
+    assert.ok(engine.comesAfter(binding, confinement), "it may nothing before it is confined");
+    const older = await declare({ stage: "agent", newNodes }, { admissionPolicies: false });
+    assert.deepEqual(older.namesOf(`${admission}:ValidatingAdmissionPolicy`), []);
+    assert.deepEqual(older.namesOf(deployment), ["startup-taint"]);
   });
 
   it("pins the host key and bounds every attempt", async () => {
@@ -389,6 +402,35 @@ describe("ClusterMigration", () => {
     );
     // As migration/nodeSelection.ts counts the workers, or an update waits for agents in vain.
     assert.match(JSON.stringify(pod.affinity), /compute-type.*NotIn.*fargate.*os.*NotIn.*windows/);
+  });
+
+  it("gives kiam's containers the capabilities that they need, and nothing to write to", async () => {
+    const confinementOf = async (kiam: Partial<SettingsInput["kiam"]>) => {
+      const engine = await declare({ stage: "agent", kiam: { region: "eu-west-1", ...kiam } });
+      return ["kiam-server", "kiam-agent"].map((name) => {
+        const { spec } = engine.get(daemonSet, name).inputs as {
+          spec: { template: { spec: { containers: { securityContext: unknown }[] } } };
+        };
+        const { containers } = spec.template.spec;
+        assert.equal(containers.length, 1);
+        return containers[0]?.securityContext;
+      });
+    };
+    const confined = (...add: string[]) => ({
+      runAsUser: 0,
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ["ALL"], ...(add.length === 0 ? {} : { add }) },
+      seccompProfile: { type: "RuntimeDefault" },
+    });
+    assert.deepEqual(await confinementOf({}), [
+      confined("NET_BIND_SERVICE"),
+      confined("NET_ADMIN", "NET_RAW"),
+    ]);
+    assert.deepEqual(await confinementOf({ serverPort: 8443, agentPort: 881 }), [
+      confined(),
+      confined("NET_ADMIN", "NET_RAW", "NET_BIND_SERVICE"),
+    ]);
   });
 
   it("chains master role → kiam-server role → application roles, and keeps the workers' trust", async () => {

@@ -74,11 +74,15 @@ describe("clearing the startup taint", function () {
       ...["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"].map(
         (kind) => `rbac.authorization.k8s.io/v1:${kind}`,
       ),
+      ...["", "Binding"].map(
+        (kind) => `admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy${kind}`,
+      ),
     ].map((kind) => `kubernetes:${kind}`);
     const engine = await MockEngine.start(
       Object.fromEntries(kinds.map((kind) => [kind, () => ({})])),
     );
-    await engine.run(() => new StartupTaint("startup-taint", { kiam, kubectlImage: "kubectl" }));
+    const args = { kiam, kubectlImage: "kubectl", admissionPolicies: true };
+    await engine.run(() => new StartupTaint("startup-taint", args));
     const objects = engine.registered.filter(({ type }) => kinds.includes(type));
     assert.equal(objects.length, kinds.length);
     for (const { inputs } of objects) await api.objects.create(inputs);
@@ -201,6 +205,95 @@ describe("clearing the startup taint", function () {
       assert.equal(complained(), "");
     });
   }
+
+  describe("by its account", () => {
+    const node = "confined";
+    const foreign = { key: "dedicated", value: "gpu", effect: "NoExecute" as const };
+
+    beforeEach(async () => {
+      await core.createNode({
+        body: {
+          metadata: { name: node, labels: { pool: "general" }, annotations: { note: "as made" } },
+          spec: { taints: [foreign, kiamOnlyTaint, agentNotReadyTaint] },
+        },
+      });
+      // The API server learns of policies, too, by watching them.
+      const forbidden = { metadata: { labels: { probe: "x" } } };
+      await pWaitFor(async () => (await patch("merge", forbidden)).exitCode !== 0, {
+        timeout: 60_000,
+      });
+      assert.equal((await core.readNode({ name: node })).metadata?.labels?.pool, "general");
+    });
+    afterEach(() => core.deleteNode({ name: node }));
+
+    const patch = (type: "merge" | "json" | "strategic", body: unknown) =>
+      execa("kubectl", ["patch", "node", node, `--type=${type}`, "-p", JSON.stringify(body)], {
+        env: environment(),
+        reject: false,
+      });
+
+    async function taintIndex(key: string): Promise<number> {
+      const { spec } = await core.readNode({ name: node });
+      return spec?.taints?.findIndex((taint) => taint.key === key) ?? -1;
+    }
+
+    it("may take that taint off", async () => {
+      const path = `/spec/taints/${await taintIndex(agentNotReadyTaint.key)}`;
+      const { exitCode, stderr } = await patch("json", [{ op: "remove", path }]);
+      assert.equal(exitCode, 0, stderr);
+      assert.deepEqual(await taintsOf(node), [foreign.key, kiamOnlyTaint.key]);
+      // The very last one goes, too: then there is no list of taints any more.
+      const last = await core.readNode({ name: node });
+      await core.replaceNode({
+        name: node,
+        body: { ...last, spec: { taints: [agentNotReadyTaint] } },
+      });
+      const { exitCode: cleared } = await patch("merge", { spec: { taints: null } });
+      assert.equal(cleared, 0);
+      assert.deepEqual(await taintsOf(node), []);
+    });
+
+    it("may change nothing else of a node, and is told what it may", async () => {
+      const before = await core.readNode({ name: node });
+      const others = before.spec?.taints?.filter(({ key }) => key !== agentNotReadyTaint.key) ?? [];
+      const taints = (...list: object[]) => ({ spec: { taints: list } });
+      const attempts: [string, object][] = [
+        ["a new label", { metadata: { labels: { "kube2iam-to-kiam/worker": "true" } } }],
+        ["a changed label", { metadata: { labels: { pool: "other" } } }],
+        ["a removed label", { metadata: { labels: null } }],
+        ["a new annotation", { metadata: { annotations: { "kube2iam-to-kiam/cutover": "{}" } } }],
+        ["a removed annotation", { metadata: { annotations: { note: null } } }],
+        ["a finalizer", { metadata: { finalizers: ["example.com/stays"] } }],
+        ["cordoning", { spec: { unschedulable: true } }],
+        ["a provider id", { spec: { providerID: "aws:///eu-west-1a/i-0123456789abcdef0" } }],
+        ["every taint off", taints()],
+        ["another taint off", taints(...others.slice(1), agentNotReadyTaint)],
+        ["another taint on", taints(...others, agentNotReadyTaint, { ...foreign, key: "mine" })],
+        ["another effect", taints(...others, { ...agentNotReadyTaint, effect: "NoExecute" })],
+        ["a label beside what it may", { metadata: { labels: { a: "b" } }, ...taints(...others) }],
+      ];
+      for (const [what, body] of attempts) {
+        const { exitCode, stderr } = await patch("merge", body);
+        assert.notEqual(exitCode, 0, what);
+        assert.match(stderr, /may take the taint \S+agent-not-ready off nodes/, what);
+      }
+      const after = await core.readNode({ name: node });
+      assert.deepEqual(
+        [after.metadata?.labels, after.spec],
+        [before.metadata?.labels, before.spec],
+      );
+      assert.deepEqual(after.metadata?.annotations, before.metadata?.annotations);
+    });
+
+    it("hinders nobody else", async () => {
+      const body = { metadata: { labels: { pool: "other" } }, spec: { unschedulable: true } };
+      const changed = await core.patchNode({ name: node, body }, merge);
+      assert.deepEqual(
+        [changed.metadata?.labels?.pool, changed.spec?.unschedulable],
+        ["other", true],
+      );
+    });
+  });
 
   it("waits for an agent, not for another pod, nor for an agent that is going", async () => {
     await makeNode("going", [agentNotReadyTaint]);

@@ -19,10 +19,38 @@ import { codes, findings } from "../support/findings.js";
 /* Pure: each finding appears when its cause is there, and the example has none. */
 
 describe("audit", () => {
-  it("finds nothing in a cluster that is ready but that kiam is archived", () => {
+  it("finds nothing in a cluster that is ready but that kiam and its images are archived", () => {
     const list = audit(parseSettings(exampleSettings()), exampleFacts());
-    assert.deepEqual(codes(list), ["informs kiam-archived kiam"]);
-    assert.match(list[0]?.fix ?? "", /Pod Identity.*IRSA/);
+    assert.deepEqual(codes(list), [
+      "warns image-of-archived-project kiam.image",
+      "informs kiam-archived kiam",
+    ]);
+    assert.match(list[1]?.fix ?? "", /Pod Identity.*IRSA/);
+  });
+
+  it("warns of a tag at an archived path from stage retire on, not of a digest or a mirror", () => {
+    const said = (image: string, stage: Stage = "retire") =>
+      audit(
+        parseSettings(exampleSettings({ stage, kiam: { region: "eu-west-1", image } })),
+        exampleFacts(),
+      ).some(({ code }) => code === "image-of-archived-project");
+    for (const image of [
+      "quay.io/uswitch/kiam:v4.0",
+      "quay.io/uswitch/kiam",
+      "uswitch/kiam:v3.6",
+    ]) {
+      assert.ok(said(image), image);
+      assert.ok(!said(image, "cutover"), image);
+    }
+    const digest = `sha256:${"0".repeat(64)}`;
+    for (const image of [
+      `quay.io/uswitch/kiam@${digest}`,
+      `quay.io/uswitch/kiam:v4.2@${digest}`,
+      "registry.example:5000/uswitch/kiam:v4.2",
+      "quay.io/uswitch/kiam-fork:v4.2",
+    ]) {
+      assert.ok(!said(image), image);
+    }
   });
 
   it("names what several roles of a namespace lack once", () => {

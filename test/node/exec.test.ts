@@ -7,6 +7,7 @@
  */
 import assert from "node:assert/strict";
 import type { V1Pod } from "@kubernetes/client-node";
+import { ruleCapabilities } from "../../components/kiamAgent.js";
 import type { Cluster } from "../../gates/cluster.js";
 import type { Target } from "../../gates/inputs.js";
 import { keptToolsDirectory, NodeRules, reportProblemsOf } from "../../gates/nodeRules.js";
@@ -33,7 +34,7 @@ describe("node script through exec", function () {
   before(async function () {
     needsRoot(this);
     needsCommands(this, ["ip", "nsenter", "unshare", "iptables-nft", "iptables-legacy", "curl"]);
-    needsCommands(this, ["sh", "head"]);
+    needsCommands(this, ["sh", "head", "setpriv"]);
     node = await TestWorker.create("exec");
   });
   after(() => node?.remove());
@@ -73,6 +74,66 @@ describe("node script through exec", function () {
     const other = { ...target, kiam: { ...target.kiam, interface: "!eth0" } };
     await (await NodeRules.read(cluster().api, other)).ensure(here);
     assert.deepEqual(await node.rules("legacy"), [kube2iamRule, rule(8881, "!eth0")]);
+  });
+
+  /** What kiam's agent gives exec: its capabilities, and of all files only the xtables lock to write to. */
+  function asInTheAgent(capabilities: readonly string[], command: readonly string[]): string[] {
+    const bounding = ["-all", ...capabilities.map((name) => `+${name.toLowerCase()}`)].join(",");
+    const confine = `
+      touch /run/xtables.lock
+      mount --bind /run/xtables.lock /run/xtables.lock
+      mount -o remount,bind,ro /run
+      mount -o remount,bind,ro /
+      for place in /run/x /x; do ! touch $place 2>/dev/null || exit 99; done
+      exec setpriv --no-new-privs --inh-caps=-all --bounding-set=${bounding} "$@"`;
+    return [
+      "unshare",
+      "--mount",
+      "--propagation",
+      "private",
+      "sh",
+      "-ec",
+      confine,
+      "sh",
+      ...command,
+    ];
+  }
+
+  it("does all of it with what the agent's container may do", async () => {
+    const through = (capabilities: readonly string[]) => {
+      const { api } = cluster();
+      const confined = {
+        ...api,
+        exec: (_pod: V1Pod, command: string[], { stdin }: { stdin: string }) =>
+          node.raw(asInTheAgent(capabilities, command), stdin),
+      };
+      return NodeRules.read(confined as unknown as Cluster, target);
+    };
+    for (const backend of ["legacy", "nft"] as const) {
+      await node.reset({ [backend]: [kube2iamRule] });
+      const rules = await through(ruleCapabilities);
+      const expected = async (...list: string[]) =>
+        assert.deepEqual(await node.rules(backend), list, backend);
+      assert.deepEqual(reportProblemsOf(here, await rules.ensure(here)), []);
+      await expected(kube2iamRule, kiamRule);
+      const removed = await rules.remove(here, "kube2iam");
+      assert.deepEqual(reportProblemsOf(here, removed), []);
+      await expected(kiamRule);
+      const captured = [{ backend, spec: kube2iamRule }];
+      assert.deepEqual(reportProblemsOf(here, await rules.restore(here, captured)), []);
+      await expected(kube2iamRule, kiamRule);
+      assert.deepEqual((await rules.inspect(here)).before[backend], [kube2iamRule, kiamRule]);
+    }
+    // Each of them is needed: without it the script refuses, or sees nothing.
+    await node.reset({ legacy: [kube2iamRule, kiamRule] });
+    for (const without of ruleCapabilities) {
+      const fewer = await through(ruleCapabilities.filter((name) => name !== without));
+      const seen = await fewer.inspect(here).then(
+        (report) => report.before.legacy,
+        () => undefined,
+      );
+      assert.notDeepEqual(seen, [kube2iamRule, kiamRule], without);
+    }
   });
 
   it("prefers the kept tools to those in the search path", async () => {

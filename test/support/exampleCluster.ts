@@ -119,6 +119,7 @@ export function exampleFacts(change: Partial<ClusterFacts> = {}): ClusterFacts {
     rules: {},
     networkPolicies: [],
     certificates: [],
+    admissionPolicies: true,
     observedAt: "2024-01-01T00:00:00.000Z",
     overSsh: undefined,
     kube2iamLog: undefined,
@@ -197,6 +198,7 @@ export function exampleSettings(change: Partial<SettingsInput> = {}): SettingsIn
     },
     workers: { canaries: ["worker-2"], waveSize: 1 },
     probe: { role: "kiam-probe" },
+    newNodes: { guardedBy: "hopLimit" },
     ...change,
   };
 }

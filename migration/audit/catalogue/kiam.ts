@@ -31,6 +31,16 @@ export const kiamFindings = {
     cure: "Allow get on kiam's two secrets.",
     acknowledgeable: true,
   },
+  "image-of-archived-project": {
+    title: "New nodes pull kiam from a registry path that nobody looks after",
+    severities: ["warns"],
+    cause:
+      "The stage is retire, and kiam.image is a tag at a path where kiam's authors published (quay.io/uswitch/kiam), without a digest. Whether your nodes pull through a mirror is not seen.",
+    consequence:
+      "A node that joins once the tag is gone gets no agent, and its pods get no credentials. Nobody promises that the tag keeps its content.",
+    cure: "Copy the image to a registry of your own and set kiam.image to it, by digest. Acknowledge it where your nodes pull through a mirror that keeps it.",
+    acknowledgeable: true,
+  },
   "kiam-archived": {
     title: "kiam is archived: this is not the last move",
     severities: ["informs"],

@@ -24,8 +24,19 @@ export const workerFindings = {
     cause:
       "ssh.hostKeys has no key for it. Its own move waits; it blocks at stage retire, and where the worker was moved already.",
     consequence: "Anybody who answers at its address would be handed root commands.",
-    cure: "Add its public host key to ssh.hostKeys, or set ssh.acceptUnknownHosts.",
+    cure: "Add its public host key to ssh.hostKeys, by its name or by a pattern for workers that share one, or set ssh.acceptUnknownHosts.",
     acknowledgeable: false,
+  },
+  "new-nodes-unguarded": {
+    title: "Pods on a new node can start before kiam's agent",
+    severities: ["warns", "blocks"],
+    cause:
+      "newNodes.keepKube2iamOff is none, newNodes.startupTaint is off and newNodes.guardedBy is none. From stage cutover on it warns; from stage retire on it blocks.",
+    consequence:
+      "After a boot there is no rule until the agent writes it: a pod that is faster reads the node's own role, and its SDK keeps that for hours.",
+    cure: "Set newNodes.startupTaint, or put the boot guard or hop limit 1 into the workers' node groups and say so with newNodes.guardedBy; docs/new-nodes.md has all of them.",
+    acknowledgeable: true,
+    source: "kiam#395, kiam#203",
   },
   "no-worker": {
     title: "No node matches as a worker",
@@ -61,6 +72,17 @@ export const workerFindings = {
     consequence: "What a hand or a hook changed there goes unnoticed.",
     cure: "Allow create on pods/exec in these namespaces, as an update needs it anyway.",
     acknowledgeable: true,
+  },
+  "startup-taint-unconfined": {
+    title: "What takes the startup taint off could change all of a node",
+    severities: ["warns", "blocks"],
+    cause:
+      "newNodes.startupTaint is on, and the API server has no ValidatingAdmissionPolicy (Kubernetes before 1.30). From stage agent on it blocks.",
+    consequence:
+      "Kubernetes has no permission for taints alone: whoever gets hold of that service account may change every label, annotation and taint of every node, also those by which this program knows what was moved.",
+    cure: "Upgrade the cluster, or turn newNodes.startupTaint off and use the boot guard or hop limit 1. Acknowledged, the Deployment runs without that limit.",
+    acknowledgeable: true,
+    onlyForward: true,
   },
   "worker-address-unknown": {
     title: "A worker has no address to use",

@@ -1,0 +1,19 @@
+import type { NodeFacts } from "./clusterFacts.js";
+import { compareText } from "./compareText.js";
+import { matchesGlob } from "./goGlob.js";
+import type { Settings } from "./settings.js";
+
+/**
+ * The public host key that the settings have for a worker: the one by its name, else the one by the
+ * longest pattern that fits, of equally long ones the first by text. Undefined where there is none.
+ */
+export function hostKeyOf(
+  { ssh: { hostKeys } }: Pick<Settings, "ssh">,
+  { name }: Pick<NodeFacts, "name">,
+): string | undefined {
+  if (Object.hasOwn(hostKeys, name)) return hostKeys[name];
+  const [pattern] = Object.keys(hostKeys)
+    .filter((key) => key.includes("*") && matchesGlob(key, name))
+    .sort((a, b) => b.length - a.length || compareText(a, b));
+  return pattern === undefined ? undefined : hostKeys[pattern];
+}
