@@ -5,6 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { CapturedRule } from "../migration/natRule.js";
 import { parseNodeReport } from "../migration/nodeReport.js";
 import type { PlannedProbe } from "../migration/plan.js";
+import { commented, quote } from "./node/shellWords.js";
 import { gate, type GateArgs, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
 import { scriptCommand, scriptOverSsh, type WorkerScript } from "./workerScript.js";
@@ -91,7 +92,11 @@ export class WorkerCutover extends pulumi.ComponentResource {
         ...scriptOverSsh(this.args),
         // The generation is a comment to the shell. A new one runs the removal again, in place;
         // as a trigger it would replace the command and put the old rule back after the removal.
-        create: `${scriptCommand(this.args, "remove", { system: "kube2iam" })} # generation ${worker.generation}`,
+        create: commented(
+          scriptCommand(this.args, "remove", { system: "kube2iam" }),
+          "generation",
+          worker.generation,
+        ),
         delete: rules.apply((captured) =>
           captured.length > 0
             ? scriptCommand(this.args, "restore", { rules: captured })
@@ -164,5 +169,6 @@ function capturedRules(report: string): CapturedRule[] {
 
 /** Fails where it runs: a way back that does nothing must not pass for one. */
 function noWayBack(worker: string): string {
-  return `echo 'no rule of kube2iam is known for ${worker}: restart its kube2iam pod there' >&2; exit 1`;
+  const message = `no rule of kube2iam is known for ${worker}: restart its kube2iam pod there`;
+  return `echo ${quote(message)} >&2; exit 1`;
 }

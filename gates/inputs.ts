@@ -7,6 +7,7 @@
  */
 import { z } from "zod";
 
+import { digestSchema } from "../migration/digest.js";
 import {
   capturedRuleSchema,
   hostInterfaceSchema,
@@ -94,7 +95,7 @@ const cutover = z.object({
 });
 
 /** Recorded on the node; see migration/cutoverGeneration.ts. */
-const generation = z.string().min(1);
+const generation = digestSchema;
 
 const onWorkers = z.object({
   target,
@@ -240,7 +241,7 @@ export const gateSchemas = {
     input: z.object({
       target,
       /** Noted in kiam's namespace; see migration/preStopToken.ts. */
-      token: z.string().min(1),
+      token: z.union([digestSchema, z.literal("none")]),
     }),
     output: z.object({
       /** Hooks that were taken off the DaemonSet, as text. */

@@ -1,6 +1,6 @@
 import type { ClusterFacts, NodeFacts, RecordedKube2iam } from "./clusterFacts.js";
 import { cutoverGeneration } from "./cutoverGeneration.js";
-import { hasFailed, isCutOver, parseCutoverRecord } from "./cutoverRecord.js";
+import { hasFailed, mayBeCutOver, parseCutoverRecord } from "./cutoverRecord.js";
 import {
   effectiveKube2iam,
   effectiveRoleBaseArn,
@@ -179,7 +179,7 @@ function rehearsalWorker(
   if (!settings.workers.canaryRehearsal || !reaches(settings.stage, "cutover")) return undefined;
   const rehearsed = moving.find((node) => recordOf(node)?.rehearsed === true);
   if (rehearsed !== undefined) return rehearsed.name;
-  if (moving.some((node) => isCutOver(node))) return undefined;
+  if (moving.some((node) => mayBeCutOver(node))) return undefined;
   return waves[0]?.workers[0]?.name;
 }
 

@@ -3,6 +3,8 @@ import { readFileSync } from "node:fs";
 import { isIPv4 } from "node:net";
 import { join } from "node:path";
 
+import { quote } from "./shellWords.js";
+
 /** What the script saw. */
 export interface LookAnswer {
   interfaces: string[];
@@ -29,7 +31,7 @@ export function lookCommand(servers: readonly string[]): string {
     if (!isIPv4(ip) || !/^\d{1,5}$/.test(port))
       throw new Error(`no address of a server: ${server}`);
   }
-  return ["sh", "-s", "--", ...servers].join(" ");
+  return ["sh", "-s", "--", ...servers].map(quote).join(" ");
 }
 
 /** @throws Error with the first line that is not of the script's making, or where the end lacks */

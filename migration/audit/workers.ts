@@ -1,4 +1,5 @@
-import type { ClusterFacts } from "../clusterFacts.js";
+import { cutoverAnnotation, type ClusterFacts } from "../clusterFacts.js";
+import { parseCutoverRecord } from "../cutoverRecord.js";
 import { isReachedOverSsh } from "../kiamOnly.js";
 import { cannotRunAgent, isMaster, sshAddress, workerNodes } from "../nodeSelection.js";
 import type { Settings } from "../settings.js";
@@ -31,6 +32,18 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[]
       seen: "it was cut over to kiam, and the settings no longer count it among the workers",
       why: "its agent would go while its pods depend on it",
       fix: "let workers.selector or workers.list match it again; to take it out, move the stack back to stage server first",
+    });
+  }
+  for (const node of workers) {
+    const record = parseCutoverRecord(node.cutoverAnnotation);
+    if (record === undefined || !("unreadable" in record)) continue;
+    findings.push({
+      code: "cutover-record-unreadable",
+      severity: blocksFrom("cutover", settings),
+      object: `node/${node.name}`,
+      seen: `its annotation ${cutoverAnnotation} was not written by this program: ${record.unreadable}`,
+      why: "nobody can tell whether it was moved, or ever had kube2iam, and whoever wrote it may patch nodes",
+      fix: "find out who wrote it; where the worker was not moved yet, remove the annotation, otherwise acknowledge this finding for one update: it connects over SSH and proves the worker anew, as one that was moved from kube2iam",
     });
   }
   const inCluster = new Set(facts.nodes.map((node) => node.name));

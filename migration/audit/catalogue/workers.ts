@@ -2,6 +2,17 @@ import type { Catalogue } from "./entry.js";
 
 /** The workers, and how they are reached. */
 export const workerFindings = {
+  "cutover-record-unreadable": {
+    title: "What a worker's node says of its cutover cannot be read",
+    severities: ["warns", "blocks"],
+    cause:
+      "The annotation kube2iam-to-kiam/cutover was written by something else than this program. It blocks from stage cutover on.",
+    consequence:
+      "Nobody can tell whether the worker was moved, or ever had kube2iam. Nothing of the annotation is used.",
+    cure: "Find out who wrote it. Where the worker was not moved yet, remove the annotation. Otherwise acknowledge the finding for one update, which proves the worker anew.",
+    acknowledgeable: true,
+    onlyForward: true,
+  },
   "group-left-behind": {
     title: "A worker would lose kube2iam without having moved",
     severities: ["blocks"],
