@@ -7,6 +7,7 @@
  */
 import { z } from "zod";
 
+import { objectNameSchema } from "../migration/clusterValues.js";
 import { digestSchema } from "../migration/digest.js";
 import {
   capturedRuleSchema,
@@ -16,9 +17,7 @@ import {
 } from "../migration/natRule.js";
 import { roleArnPattern } from "../migration/roleArn.js";
 
-const name = z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, {
-  error: "must be a Kubernetes name: lower-case letters, digits, '-' and '.'",
-});
+const name = objectNameSchema;
 
 /** A role as a pod's annotation names it: a name, a path/name or an ARN. */
 const annotatedRole = z.string().regex(/^[\w+=,.@/:-]+$/, {

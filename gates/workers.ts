@@ -1,6 +1,7 @@
 import pMap from "p-map";
 
 import type { Cluster } from "./cluster.js";
+import { firstIPv4 } from "../migration/clusterValues.js";
 import { workerLabel } from "../migration/clusterFacts.js";
 import type { Worker } from "./inputs.js";
 import { distinctProblems, GateError, problemsOf, type Problem } from "./problem.js";
@@ -33,9 +34,13 @@ export async function readWorkers(
   const problems: Problem[] = [];
   for (const [name, node] of [...nodes].sort(([a], [b]) => (a < b ? -1 : 1))) {
     if (node.metadata?.labels?.[workerLabel] === undefined) continue;
-    const address = node.status?.addresses?.find((each) => each.type === "InternalIP")?.address;
+    const address = firstIPv4(
+      (node.status?.addresses ?? []).flatMap(({ type, address }) =>
+        type === "InternalIP" ? [address] : [],
+      ),
+    );
     if (address === undefined) {
-      problems.push({ where: `node ${name}`, what: "it reports no InternalIP" });
+      problems.push({ where: `node ${name}`, what: "it reports no IPv4 address as InternalIP" });
     } else {
       present.push({ name, hostIp: address });
     }

@@ -13,6 +13,7 @@ import { digest } from "./digest.js";
 import { resolveRoleArn } from "./permitted.js";
 import { preStopToken } from "./preStopToken.js";
 import type { Settings } from "./settings.js";
+import { own } from "./own.js";
 import { reaches, type Stage } from "./stages.js";
 
 /*
@@ -22,7 +23,7 @@ import { reaches, type Stage } from "./stages.js";
 
 export interface Plan {
   stage: Stage;
-  kube2iam: EffectiveKube2iam & { interface: string };
+  kube2iam: Omit<EffectiveKube2iam, "unusable"> & { interface: string };
   /** What is recorded in the cluster so that it outlives kube2iam. */
   record: RecordedKube2iam;
   /** See preStopToken.ts. */
@@ -91,6 +92,12 @@ export interface PlannedProbe {
 export function makePlan(settings: Settings, facts: ClusterFacts): Plan {
   const kube2iam = effectiveKube2iam(settings, facts);
   const roleBaseArn = effectiveRoleBaseArn(settings, facts);
+  const { unusable, ...usable } = kube2iam;
+  if (unusable.length > 0) {
+    throw new Error(
+      `The plan needs flags of kube2iam that cannot be used: ${unusable.map(({ flag }) => `--${flag}`).join(", ")}; the audit says how to supply them.`,
+    );
+  }
   if (kube2iam.interface === undefined || roleBaseArn === undefined) {
     throw new Error(
       "The plan needs kube2iam's interface and the role base ARN; the audit says how to supply them.",
@@ -111,7 +118,7 @@ export function makePlan(settings: Settings, facts: ClusterFacts): Plan {
     .map((node) => planWorker(settings, facts, node));
   return {
     stage: settings.stage,
-    kube2iam: { ...kube2iam, interface: kube2iam.interface },
+    kube2iam: { ...usable, interface: kube2iam.interface },
     record: {
       port: kube2iam.port,
       interface: kube2iam.interface,
@@ -143,11 +150,11 @@ function planWorker(settings: Settings, facts: ClusterFacts, node: NodeFacts): P
     name: node.name,
     hostIp: node.internalIp,
     address,
-    hostKey: settings.ssh.hostKeys[node.name],
+    hostKey: own(settings.ssh.hostKeys, node.name),
     generation: cutoverGeneration(
       node,
-      facts.kube2iam?.pods[node.name]?.uid,
-      facts.rules[node.name],
+      own(facts.kube2iam?.pods, node.name)?.uid,
+      own(facts.rules, node.name),
     ),
     steps: [
       ...(reaches(settings.stage, "agent") ? (["shadow-probe"] as const) : []),

@@ -10,6 +10,7 @@ import type { Settings } from "../migration/settings.js";
 import type { WorkerLook } from "../migration/workerLook.js";
 import { lookAtWorker, type Sights, type WorkerAddress } from "./lookAtWorker.js";
 import { Bastion } from "./ssh/bastion.js";
+import { own } from "../migration/own.js";
 import { requireCredentials } from "./ssh/credentials.js";
 
 /** Workers looked at at the same time. */
@@ -26,7 +27,8 @@ export interface LookOptions {
  *
  * Left out are workers whose host key is not known (finding host-key-unknown) or that have no
  * address (worker-address-unknown), and all of them while both systems are to have one port
- * (port-clash), since their rules could not be told apart.
+ * (port-clash), since their rules could not be told apart, or while kube2iam's own flags cannot be
+ * used (kube2iam-flag-unusable).
  *
  * @throws Error where the settings have no usable key to log in with
  */
@@ -37,6 +39,7 @@ export async function lookOverSsh(
 ): Promise<Record<string, WorkerLook>> {
   const { ssh } = settings;
   requireCredentials(ssh);
+  if (effectiveKube2iam(settings, facts).unusable.length > 0) return {};
   const sights = whatToLookAt(settings, facts);
   if (sights.rules.kube2iamPort === sights.rules.kiamPort) return {};
   const workers = workersToLookAt(settings, facts);
@@ -64,7 +67,7 @@ function workersToLookAt(settings: Settings, facts: ClusterFacts): WorkerAddress
   return workerNodes(settings, facts.nodes).flatMap((node) => {
     const { name, internalIp: hostIp } = node;
     const address = sshAddress(settings, node);
-    const hostKey = hostKeys[name];
+    const hostKey = own(hostKeys, name);
     return hostIp === undefined ||
       !isIPv4(hostIp) ||
       address === undefined ||

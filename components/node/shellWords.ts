@@ -1,3 +1,4 @@
+import { shownJson } from "../../migration/shown.js";
 import { digestSchema } from "../../migration/digest.js";
 
 /*
@@ -10,7 +11,7 @@ export function quote(word: string): string {
   // eslint-disable-next-line no-control-regex
   if (/[\0-\x1f\x7f-\x9f]/.test(word)) {
     throw new Error(
-      `A command line for a worker would hold control characters: ${JSON.stringify(word.slice(0, 200))}. Nothing was run.`,
+      `A command line for a worker would hold control characters: ${shownJson(word.slice(0, 200))}. Nothing was run.`,
     );
   }
   return /^[A-Za-z0-9_./:-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
@@ -25,7 +26,7 @@ export function quote(word: string): string {
 export function commented(command: string, what: "attempt" | "generation", token: string): string {
   if (!digestSchema.safeParse(token).success) {
     throw new Error(
-      `A command line for a worker would end in the ${what} ${JSON.stringify(token.slice(0, 200))}, which this program did not make. Nothing was run.`,
+      `A command line for a worker would end in the ${what} ${shownJson(token.slice(0, 200))}, which this program did not make. Nothing was run.`,
     );
   }
   return `${command} # ${what} ${token}`;

@@ -5,6 +5,7 @@ import { cannotRunAgent, isMaster, sshAddress, workerNodes } from "../nodeSelect
 import type { Settings } from "../settings.js";
 import { reaches } from "../stages.js";
 import type { Finding } from "./finding.js";
+import { own } from "../own.js";
 import { blocksFrom } from "./severityFrom.js";
 
 /** The nodes that are to be moved. */
@@ -65,7 +66,7 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[]
         code: "worker-address-unknown",
         severity: "blocks",
         object,
-        seen: `it reports ${node.internalIp === undefined ? "no InternalIP" : `no ${settings.workers.addressType}`}`,
+        seen: `it reports ${node.internalIp === undefined ? "no IPv4 address as InternalIP" : `no ${settings.workers.addressType} that is an address or a host name`}`,
         why: "the rules carry its internal IP, and SSH needs an address",
         fix: "set workers.addressType, or name its address in workers.list",
       });
@@ -94,7 +95,7 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[]
       // Whoever looks over SSH wants to know in good time.
       (reaches(settings.stage, "cutover") || facts.overSsh !== undefined) &&
       isReachedOverSsh(settings, facts, node) &&
-      settings.ssh.hostKeys[node.name] === undefined &&
+      own(settings.ssh.hostKeys, node.name) === undefined &&
       !settings.ssh.acceptUnknownHosts
     ) {
       findings.push({

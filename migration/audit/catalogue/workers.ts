@@ -65,7 +65,8 @@ export const workerFindings = {
   "worker-address-unknown": {
     title: "A worker has no address to use",
     severities: ["blocks"],
-    cause: "It reports no InternalIP, or none of the type workers.addressType.",
+    cause:
+      "It reports no IPv4 address as InternalIP, or nothing of the type workers.addressType that is an address or a host name.",
     consequence: "The rules carry its internal IP, and SSH needs an address.",
     cure: "Set workers.addressType, or name its address in workers.list.",
     acknowledgeable: false,
