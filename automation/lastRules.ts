@@ -2,6 +2,7 @@ import type { Deployment } from "@pulumi/pulumi/automation";
 
 import { backendRules, type BackendRules } from "../migration/backendRules.js";
 import { parseNodeReport } from "../migration/nodeReport.js";
+import { own } from "../migration/own.js";
 import { openWorkspace } from "./openWorkspace.js";
 
 interface StateResource {
@@ -37,7 +38,7 @@ export function lastRules(deployment: Deployment): Record<string, BackendRules[]
     if (rank < 0) continue;
     const worker = name.slice(0, -`-${scripts[rank]}`.length);
     const report = reportOf(outputs.stdout);
-    if (report === undefined || (rules[worker]?.rank ?? -1) > rank) continue;
+    if (report === undefined || (own(rules, worker)?.rank ?? -1) > rank) continue;
     rules[worker] = { rank, rules: backendRules(report.after) };
   }
   return Object.fromEntries(Object.entries(rules).map(([worker, each]) => [worker, each.rules]));

@@ -1,6 +1,7 @@
 import { observe } from "../components/observe.js";
 import type { RuleState } from "../migration/ruleState.js";
 import type { Settings } from "../migration/settings.js";
+import { own } from "../migration/own.js";
 import type { LookAtWorkers } from "./interruptedUpdate.js";
 
 /**
@@ -13,7 +14,7 @@ export function lookAtWorkers(settings: Settings): LookAtWorkers {
     return workers.flatMap((name) => {
       // One that has left the cluster has nothing that could be half-way.
       if (!nodes.some((node) => node.name === name)) return [];
-      const finding = inNoKnownState(rules[name]);
+      const finding = inNoKnownState(own(rules, name));
       return finding === undefined ? [] : [`${name}: ${finding}`];
     });
   };

@@ -2,6 +2,7 @@ import { styleText } from "node:util";
 import { createLogUpdate } from "log-update";
 
 import { messageOf } from "../migration/messageOf.js";
+import { shown, shownLine } from "../migration/shown.js";
 
 /** How often a terminal's live lines are drawn anew, in milliseconds. */
 const FRAME_MS = 100;
@@ -58,10 +59,14 @@ class RunningStep implements Step {
   timer: NodeJS.Timeout | undefined;
   private ended = false;
 
+  readonly title: string;
+
   constructor(
-    readonly title: string,
+    title: string,
     private readonly onEnd: (step: RunningStep, succeeded: boolean, detail?: string) => void,
-  ) {}
+  ) {
+    this.title = shownLine(title);
+  }
 
   get elapsed(): string {
     return formatElapsed(Date.now() - this.startedAt);
@@ -90,7 +95,12 @@ abstract class StreamProgress implements Progress {
   constructor(protected readonly stream: NodeJS.WriteStream) {}
 
   abstract step(title: string): Step;
-  abstract note(text: string): void;
+  /** Writes what this file has made, styles and all. */
+  protected abstract write(text: string): void;
+
+  note(text: string): void {
+    this.write(shown(text));
+  }
 
   async run<T>(title: string, work: (step: Step) => Promise<T>): Promise<T> {
     const step = this.step(title);
@@ -119,14 +129,14 @@ class TerminalProgress extends StreamProgress {
     const step = new RunningStep(title, (ended, succeeded, detail) => {
       this.running.delete(ended);
       const mark = succeeded ? styleText("green", "✔") : styleText("red", "✖");
-      this.note(`${mark} ${title} ${styleText("dim", ended.elapsed)}${after(detail)}`);
+      this.write(`${mark} ${ended.title} ${styleText("dim", ended.elapsed)}${after(detail)}`);
     });
     this.running.add(step);
     this.draw();
     return step;
   }
 
-  note(text: string): void {
+  protected write(text: string): void {
     this.live.clear();
     this.stream.write(`${text}\n`);
     this.draw();
@@ -153,20 +163,22 @@ class PlainProgress extends StreamProgress {
   step(title: string): Step {
     const step = new RunningStep(title, (ended, succeeded, detail) => {
       clearTimeout(ended.timer);
-      this.note(
-        `${title}: ${succeeded ? "done" : "FAILED"} after ${ended.elapsed}${after(detail)}`,
+      this.write(
+        `${ended.title}: ${succeeded ? "done" : "FAILED"} after ${ended.elapsed}${after(detail)}`,
       );
     });
     const mention = (): void => {
       const begins = Date.now() - step.startedAt < REMINDER_MS;
-      this.note(begins ? `${title} ...` : `${title} ... ${step.elapsed}${after(step.detail)}`);
+      this.write(
+        begins ? `${step.title} ...` : `${step.title} ... ${step.elapsed}${after(step.detail)}`,
+      );
       step.timer = setTimeout(mention, REMINDER_MS).unref();
     };
     step.timer = setTimeout(mention, QUIET_MS).unref();
     return step;
   }
 
-  note(text: string): void {
+  protected write(text: string): void {
     this.stream.write(`${text}\n`);
   }
 }
@@ -177,5 +189,5 @@ function firstLine(error: unknown): string {
 }
 
 function after(detail: string | undefined): string {
-  return detail ? ` (${detail})` : "";
+  return detail ? ` (${shownLine(detail)})` : "";
 }

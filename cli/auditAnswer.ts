@@ -4,6 +4,7 @@ import { describeFindings } from "../migration/audit/describeFindings.js";
 import { isBlocking, type Finding } from "../migration/audit/finding.js";
 import { count } from "../migration/count.js";
 import type { PodVerdict } from "../migration/podVerdicts.js";
+import { shownLine } from "../migration/shown.js";
 import type { Stage } from "../migration/stages.js";
 
 /** What `kiam-migrate audit --json` prints. */
@@ -53,7 +54,11 @@ function podsAsText(pods: readonly PodVerdict[]): string[] {
     colWidths: [null, 50, null, null, 50],
   });
   for (const { namespace, role, verdict, because, pods: names } of pods) {
-    table.push([namespace, role ?? "-", String(names.length), verdict, because.join("; ")]);
+    table.push(
+      [namespace, role ?? "-", String(names.length), verdict, because.join("; ")].map((each) =>
+        shownLine(each),
+      ),
+    );
   }
   return [table.toString()];
 }

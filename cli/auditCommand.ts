@@ -6,6 +6,7 @@ import { auditAsText, type AuditAnswer } from "./auditAnswer.js";
 import type { CommonOptions, Subcommand } from "./command.js";
 import { exitCodes } from "./exitCodes.js";
 import { hasLogin, look } from "./look.js";
+import { shownJson } from "../migration/shown.js";
 import { settingsOfStack, stageOption } from "./settings.js";
 
 interface AuditOptions extends CommonOptions {
@@ -62,7 +63,7 @@ What to do with the answer:
       findings: audit(settings, facts),
       pods: podVerdicts(settings, facts),
     };
-    terminal.answer(options.json ? JSON.stringify(answer, null, 2) : auditAsText(answer));
+    terminal.answer(options.json ? shownJson(answer, 2) : auditAsText(answer));
     return answer.findings.some(isBlocking) ? exitCodes.findings : exitCodes.ok;
   },
 };

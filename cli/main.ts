@@ -8,6 +8,7 @@ import type { CommonOptions, Subcommand, Terminal } from "./command.js";
 import { exitCodes, exitCodesHelp, type ExitCode } from "./exitCodes.js";
 import { permittedCommand } from "./permittedCommand.js";
 import { planCommand } from "./planCommand.js";
+import { shown } from "../migration/shown.js";
 import { trustCommand } from "./trustCommand.js";
 
 /**
@@ -82,7 +83,7 @@ ${exitCodesHelp}`,
 /** The command's answer on standard output, what it is at on standard error. */
 export function processTerminal(): Terminal {
   return {
-    answer: (text) => void process.stdout.write(`${text}\n`),
+    answer: (text) => void process.stdout.write(`${shown(text)}\n`),
     progress: createProgress(process.stderr),
   };
 }

@@ -2,6 +2,7 @@ import { stringify } from "yaml";
 
 import { count } from "../migration/count.js";
 import type { Disagreement, PermittedProposal } from "../migration/proposePermitted.js";
+import { shownJson, shownLine } from "../migration/shown.js";
 import { someOf } from "../migration/someOf.js";
 
 /** What `kiam-migrate permitted --json` prints. */
@@ -31,8 +32,8 @@ export function permittedAsText(answer: PermittedAnswer): string {
       : [
           ...(wrong.length > 0 ? [] : [proof(provenOn)]),
           ...differing.flatMap(({ namespace, current, reason }) => [
-            `# ${namespace}: ${reason}`,
-            `#   now ${current === undefined ? "it permits nothing" : JSON.stringify(current)}`,
+            `# ${namespace}: ${shownLine(reason)}`,
+            `#   now ${current === undefined ? "it permits nothing" : shownJson(current)}`,
           ]),
           stringify(
             {
@@ -61,7 +62,9 @@ function notEquivalent({ namespace, disagreements }: ProvenProposal): string[] {
     { names: roles(true), would: "be refused" },
     { names: roles(false), would: "be permitted" },
   ].flatMap(({ names, would }) =>
-    names.length === 0 ? [] : [`# ${namespace}: NOT equivalent, ${someOf(names)} would ${would}`],
+    names.length === 0
+      ? []
+      : [`# ${namespace}: NOT equivalent, ${shownLine(someOf(names))} would ${would}`],
   );
 }
 

@@ -4,6 +4,7 @@ import type { CommonOptions, Subcommand } from "./command.js";
 import { exitCodes } from "./exitCodes.js";
 import { look } from "./look.js";
 import { permittedAsText, type PermittedAnswer } from "./permittedAnswer.js";
+import { shownJson } from "../migration/shown.js";
 import { settingsOfStack } from "./settings.js";
 
 interface PermittedOptions extends CommonOptions {
@@ -54,7 +55,7 @@ force differs are printed and written.`,
       proposals,
       written,
     };
-    terminal.answer(options.json ? JSON.stringify(answer, null, 2) : permittedAsText(answer));
+    terminal.answer(options.json ? shownJson(answer, 2) : permittedAsText(answer));
     if (!sound) return exitCodes.failed;
     return differing.length === 0 || written !== undefined ? exitCodes.ok : exitCodes.findings;
   },

@@ -12,6 +12,8 @@ import type { Stage } from "../migration/stages.js";
 import type { CommonOptions, Subcommand, Terminal } from "./command.js";
 import { exitCodes } from "./exitCodes.js";
 import { look } from "./look.js";
+import { own } from "../migration/own.js";
+import { shownJson } from "../migration/shown.js";
 import { settingsOfStack, stageOption } from "./settings.js";
 
 interface PlanOptions extends CommonOptions {
@@ -54,7 +56,7 @@ export const planCommand: Subcommand<PlanOptions> = {
     });
     terminal.answer(
       options.json
-        ? JSON.stringify(preview, null, 2)
+        ? shownJson(preview, 2)
         : options.markdown
           ? previewAsMarkdown(preview)
           : previewAsText(preview),
@@ -88,16 +90,16 @@ async function knownRules(
     if (!("failed" in seen)) known[worker] = { from: "ssh", present: seen.natRules };
   }
   // The state is decrypted as a whole: only for what SSH did not show.
-  if (plannedWorkers(plan).some(({ name }) => known[name] === undefined)) {
+  if (plannedWorkers(plan).some(({ name }) => own(known, name) === undefined)) {
     const last = await progress.run("the last update's reports", () => readLastRules(stack, cwd));
     for (const [worker, present] of Object.entries(last)) {
-      known[worker] ??= { from: "last-update", present };
+      if (own(known, worker) === undefined) known[worker] = { from: "last-update", present };
     }
   }
   return {
     known,
     unread: (worker) => {
-      const seen = facts.overSsh?.[worker];
+      const seen = own(facts.overSsh, worker);
       if (seen === undefined) return "nobody looked over SSH, and no update has reported them";
       return "failed" in seen ? seen.message : "it showed none";
     },

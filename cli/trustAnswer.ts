@@ -1,5 +1,6 @@
 import type { AppliedTrust } from "../automation/applyTrust.js";
 import { count } from "../migration/count.js";
+import { shownJson, shownLine } from "../migration/shown.js";
 import type { TrustDocument, TrustStatement } from "../migration/trust.js";
 
 /** What `kiam-migrate trust --json` prints. */
@@ -32,10 +33,13 @@ export function trustAsText(answer: TrustAnswer): string {
   const changing = roles.filter((role) => role.current !== role.proposed);
   const fine = roles.filter((role) => role.obstacle === undefined && !changing.includes(role));
   return [
-    `${removes ? "To be taken out" : "To be trusted"}: ${principal}`,
+    `${removes ? "To be taken out" : "To be trusted"}: ${shownLine(principal)}`,
     "",
     ...roles.filter((role) => !fine.includes(role)).flatMap((role) => describe(role, applied)),
-    ...unknown.map(({ arn, why }) => `  ${arn}\n    not known: ${why}`),
+    ...unknown.flatMap(({ arn, why }) => [
+      `  ${shownLine(arn)}`,
+      `    not known: ${shownLine(why)}`,
+    ]),
     ...(fine.length === 0
       ? []
       : [`  ${count(fine.length, "role")} ${removes ? "without it" : "with that trust"} already`]),
@@ -48,9 +52,9 @@ function describe(role: RoleTrustAnswer, applied: AppliedTrust | undefined): str
   const { arn, proposed, statement, obstacle, reason } = role;
   const failure = applied?.failed.find((each) => each.arn === arn)?.message;
   const written = applied?.written.includes(arn) === true;
-  const lines = [`  ${arn}`];
-  if (failure !== undefined) lines.push(`    NOT written: ${failure}`);
-  else if (obstacle !== undefined) lines.push(`    cannot be written: ${obstacle}`);
+  const lines = [`  ${shownLine(arn)}`];
+  if (failure !== undefined) lines.push(`    NOT written: ${shownLine(failure)}`);
+  else if (obstacle !== undefined) lines.push(`    cannot be written: ${shownLine(obstacle)}`);
   else {
     const why = reason === "recreated" ? " (the role it named is gone: it was created anew)" : "";
     lines.push(`    ${written ? "written" : "to be written"}${why}:`);
@@ -60,7 +64,7 @@ function describe(role: RoleTrustAnswer, applied: AppliedTrust | undefined): str
 }
 
 function indented(document: object): string[] {
-  return JSON.stringify(document, null, 2)
+  return shownJson(document, 2)
     .split("\n")
     .map((line) => `      ${line}`);
 }

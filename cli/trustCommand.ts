@@ -8,6 +8,7 @@ import type { CommonOptions, Subcommand, Terminal } from "./command.js";
 import { exitCodes, type ExitCode } from "./exitCodes.js";
 import { look } from "./look.js";
 import { settingsOfStack } from "./settings.js";
+import { shownJson } from "../migration/shown.js";
 import { trustAsText, type TrustAnswer } from "./trustAnswer.js";
 
 interface TrustOptions extends CommonOptions {
@@ -56,7 +57,7 @@ and that is said.`,
       unknown: plan.unknown,
       applied,
     };
-    terminal.answer(options.json ? JSON.stringify(answer, null, 2) : trustAsText(answer));
+    terminal.answer(options.json ? shownJson(answer, 2) : trustAsText(answer));
     return exitCodeOf(answer);
   },
 };

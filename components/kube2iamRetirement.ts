@@ -7,6 +7,7 @@ import type { PlannedProbe } from "../migration/plan.js";
 import type { Settings } from "../migration/settings.js";
 import { gate, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
+import { commented } from "./node/shellWords.js";
 import { scriptCommand, scriptOverSsh, type WorkerScript } from "./workerScript.js";
 
 export interface Kube2iamRetirementArgs extends ToolLocation {
@@ -97,7 +98,7 @@ export class Kube2iamRetirement extends pulumi.ComponentResource {
       {
         ...scriptOverSsh(worker),
         // The attempt is a comment to the shell.
-        create: `${scriptCommand(worker, "drain", drain)} # attempt ${drainAttempt}`,
+        create: commented(scriptCommand(worker, "drain", drain), "attempt", drainAttempt),
         logging: "stderr",
       },
       {

@@ -21,8 +21,8 @@ export async function observe(settings: Settings): Promise<ClusterFacts> {
   ]);
   const facts = { ...cluster, certificates };
   const kube2iam = effectiveKube2iam(settings, facts);
-  // Without the interface there is no plan: the audit says so.
-  if (kube2iam.interface === undefined) return facts;
+  // Then there is no plan: the audit says so.
+  if (kube2iam.interface === undefined || kube2iam.unusable.length > 0) return facts;
   const target = gateTarget(settings, { ...kube2iam, interface: kube2iam.interface });
   return { ...facts, rules: await readRuleStates(facts, { ...target, timeoutSeconds: 30 }) };
 }

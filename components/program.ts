@@ -11,6 +11,8 @@ import type { Settings } from "../migration/settings.js";
 import { ClusterMigration } from "./clusterMigration.js";
 import type { ToolLocation } from "./gate.js";
 import { bootGuardUserData } from "./newNodes/bootGuard.js";
+import { messageOf } from "../migration/messageOf.js";
+import { shown } from "../migration/shown.js";
 import { observe } from "./observe.js";
 
 /** Outputs of the stack. */
@@ -62,9 +64,10 @@ async function decide(raw: unknown): Promise<{ settings: Settings; plan: Plan }>
   } catch (error) {
     // Pulumi prints a RunError without a stack trace: these are for the operator, not for us.
     if (error instanceof SettingsError || error instanceof AuditError) {
-      throw new pulumi.RunError(error.message);
+      throw new pulumi.RunError(shown(error.message));
     }
-    throw error;
+    // What the API server or a pod answered may be in it.
+    throw new Error(shown(messageOf(error)), { cause: error });
   }
 }
 
@@ -72,7 +75,8 @@ async function decide(raw: unknown): Promise<{ settings: Settings; plan: Plan }>
 async function report(findings: readonly Finding[]): Promise<void> {
   const calls = (finding: Finding) =>
     finding.severity === "warns" && finding.acknowledged === undefined;
-  for (const text of describeFindings(findings.filter(calls))) await pulumi.log.warn(text.trim());
+  for (const text of describeFindings(findings.filter(calls)))
+    await pulumi.log.warn(shown(text.trim()));
   const others = findings.filter((finding) => !calls(finding));
-  for (const text of describeFindings(others)) await pulumi.log.info(text.trim());
+  for (const text of describeFindings(others)) await pulumi.log.info(shown(text.trim()));
 }

@@ -5,6 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { GateOutput, GateVerb } from "../gates/inputs.js";
 import type { CapturedRule } from "../migration/natRule.js";
 import type { PlannedProbe } from "../migration/plan.js";
+import { commented } from "./node/shellWords.js";
 import { gate, type GateArgs, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
 import { scriptCommand, scriptOverSsh, type WorkerScript } from "./workerScript.js";
@@ -40,9 +41,8 @@ export class WorkerCutover extends pulumi.ComponentResource {
 
     const capture = steps.includes("capture") ? this.capture() : undefined;
     const rules =
-      capture?.stdout.apply(
-        (text) => (JSON.parse(text) as GateOutput<"capture-rule">).rules,
-      ) ?? pulumi.output<CapturedRule[]>([]);
+      capture?.stdout.apply((text) => (JSON.parse(text) as GateOutput<"capture-rule">).rules) ??
+      pulumi.output<CapturedRule[]>([]);
     let last: pulumi.Resource = this.step(
       "recheck",
       {
@@ -92,7 +92,11 @@ export class WorkerCutover extends pulumi.ComponentResource {
       {
         ...scriptOverSsh(this.args),
         // The generation is a comment to the shell. A new one runs the removal again, in place.
-        create: `${scriptCommand(this.args, "remove", { system: "kube2iam" })} # generation ${worker.generation}`,
+        create: commented(
+          scriptCommand(this.args, "remove", { system: "kube2iam" }),
+          "generation",
+          worker.generation,
+        ),
         logging: "stderr",
       },
       { ...this.options, dependsOn: [after] },

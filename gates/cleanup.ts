@@ -1,4 +1,5 @@
 import { messageOf } from "../migration/messageOf.js";
+import { progress } from "./progress.js";
 
 /** What has to be undone if the program is interrupted, such as a probe pod that is running. */
 
@@ -17,7 +18,7 @@ export async function withCleanup<T>(
     try {
       await cleanup();
     } catch (error) {
-      process.stderr.write(`clean-up failed: ${messageOf(error)}\n`);
+      progress(`clean-up failed: ${messageOf(error)}`);
     }
   };
   pending.add(once);
@@ -35,7 +36,7 @@ export function cleanUpOnSignals(): void {
     ["SIGTERM", 15],
   ] as const) {
     process.once(signal, () => {
-      process.stderr.write(`interrupted by ${signal}; cleaning up\n`);
+      progress(`interrupted by ${signal}; cleaning up`);
       const exit = () => process.exit(128 + number);
       setTimeout(exit, 10_000).unref();
       void Promise.allSettled([...pending].map((cleanup) => cleanup())).then(exit);

@@ -1,5 +1,11 @@
 import { cutoverAnnotation, workerLabel } from "../migration/clusterFacts.js";
-import { parseCutoverRecord, type CutoverRecord } from "../migration/cutoverRecord.js";
+import {
+  parseCutoverRecord,
+  writeCutoverRecord,
+  type CutoverRecord,
+  type UnreadableRecord,
+} from "../migration/cutoverRecord.js";
+import { plainId } from "../migration/digest.js";
 import type { Cluster } from "./cluster.js";
 import type { Target, Worker } from "./inputs.js";
 import { NodeRules } from "./nodeRules.js";
@@ -8,7 +14,7 @@ import { NodeRules } from "./nodeRules.js";
 export async function readRecord(
   cluster: Cluster,
   worker: string,
-): Promise<CutoverRecord | undefined> {
+): Promise<CutoverRecord | UnreadableRecord | undefined> {
   const node = await cluster.node(worker);
   return parseCutoverRecord(node?.metadata?.annotations?.[cutoverAnnotation]);
 }
@@ -19,7 +25,9 @@ export async function writeRecord(
   worker: string,
   record: CutoverRecord,
 ): Promise<boolean> {
-  return cluster.markNode(worker, { annotations: { [cutoverAnnotation]: JSON.stringify(record) } });
+  return cluster.markNode(worker, {
+    annotations: { [cutoverAnnotation]: writeCutoverRecord(record) },
+  });
 }
 
 /** Records how far a worker's cutover is, with what would make it necessary again. */
@@ -37,8 +45,8 @@ export async function recordCutover(
   await writeRecord(cluster, worker.name, {
     ...cutover,
     // As Kubernetes reports it, since that is what the next plan will compare it with.
-    bootId: node?.status?.nodeInfo?.bootID ?? "",
-    kube2iamPod: rules.pod("kube2iam", worker)?.metadata?.uid ?? "",
+    bootId: plainId(node?.status?.nodeInfo?.bootID),
+    kube2iamPod: plainId(rules.pod("kube2iam", worker)?.metadata?.uid),
     ...(last?.rehearsed === true ? { rehearsed: true } : {}),
   });
 }

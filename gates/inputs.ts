@@ -7,6 +7,8 @@
  */
 import { z } from "zod";
 
+import { objectNameSchema } from "../migration/clusterValues.js";
+import { digestSchema } from "../migration/digest.js";
 import {
   capturedRuleSchema,
   hostInterfaceSchema,
@@ -15,9 +17,7 @@ import {
 } from "../migration/natRule.js";
 import { roleArnPattern } from "../migration/roleArn.js";
 
-const name = z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, {
-  error: "must be a Kubernetes name: lower-case letters, digits, '-' and '.'",
-});
+const name = objectNameSchema;
 
 /** A role as a pod's annotation names it: a name, a path/name or an ARN. */
 const annotatedRole = z.string().regex(/^[\w+=,.@/:-]+$/, {
@@ -99,7 +99,7 @@ const cutover = z.object({
 const kiamOnly = z.boolean().default(false);
 
 /** Recorded on the node; see migration/cutoverGeneration.ts. */
-const generation = z.string().min(1);
+const generation = digestSchema;
 
 /** An object of the Kubernetes API as it could be applied. */
 const manifest = z.looseObject({
@@ -270,7 +270,7 @@ export const gateSchemas = {
     input: z.object({
       target,
       /** Noted in kiam's namespace; see migration/preStopToken.ts. */
-      token: z.string().min(1),
+      token: z.union([digestSchema, z.literal("none")]),
     }),
     output: z.object({
       /** Hooks that were taken off the DaemonSet, as text. */

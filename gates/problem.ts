@@ -1,3 +1,4 @@
+import { shown, shownLine } from "../migration/shown.js";
 import { messageOf } from "../migration/messageOf.js";
 
 /** Something a gate found wrong, said so that the reader can act on it. */
@@ -20,20 +21,26 @@ export class GateError extends Error {
     readonly problems: readonly Problem[] = [],
     options?: ErrorOptions,
   ) {
-    super([finding, ...problems.map(problemText)].join("\n"), options);
+    super([indented(finding), ...problems.map(problemText)].join("\n"), options);
     this.name = "GateError";
   }
 }
 
 function problemText({ what, where, why, fix }: Problem): string {
-  const lines = [`  - ${where}: ${indented(what)}`];
+  const lines = [`  - ${shownLine(where)}: ${indented(what)}`];
   if (why !== undefined) lines.push(`    why it matters: ${indented(why)}`);
   if (fix !== undefined) lines.push(`    what to do: ${indented(fix)}`);
   return lines.join("\n");
 }
 
+/** Most characters of one text in a message. */
+const longestText = 20_000;
+
+/** Lines after the first are indented: nothing that the cluster says begins a line of ours. */
 function indented(text: string): string {
-  return text.trim().replaceAll("\n", "\n      ");
+  const more = text.length - longestText;
+  const short = more > 0 ? `${text.slice(0, longestText)}… (${more} more characters)` : text;
+  return shown(short.trim()).replaceAll("\n", "\n      ");
 }
 
 /** The same findings once each, in order. */

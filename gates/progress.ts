@@ -1,4 +1,6 @@
+import { shown } from "../migration/shown.js";
+
 /** Tells the person watching what is going on; stdout is for the result alone. */
 export function progress(message: string): void {
-  process.stderr.write(`${message}\n`);
+  process.stderr.write(`${shown(message)}\n`);
 }

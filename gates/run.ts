@@ -6,9 +6,11 @@ import { text } from "node:stream/consumers";
 import { z } from "zod";
 
 import { messageOf } from "../migration/messageOf.js";
+import { shownJson } from "../migration/shown.js";
 import { cleanUpOnSignals } from "./cleanup.js";
 import { gateSchemas, type CheckedInput, type GateOutput, type GateVerb } from "./inputs.js";
 import { GateError } from "./problem.js";
+import { progress } from "./progress.js";
 import { awaitDeletion } from "./verbs/awaitDeletion.js";
 import { accountForNodes } from "./verbs/accountForNodes.js";
 import { captureKube2iam } from "./verbs/captureKube2iam.js";
@@ -64,7 +66,7 @@ const gates: { [Verb in GateVerb]: Gate<Verb> } = {
 
 async function run<Verb extends GateVerb>(verb: Verb): Promise<void> {
   const input = readInput(verb, await text(process.stdin));
-  process.stdout.write(`${JSON.stringify(await gates[verb](input))}\n`);
+  process.stdout.write(`${shownJson(await gates[verb](input))}\n`);
 }
 
 function readInput<Verb extends GateVerb>(verb: Verb, stdin: string): CheckedInput<Verb> {
@@ -107,7 +109,7 @@ export async function main(): Promise<void> {
     // A finding speaks for itself; anything else is a defect, and its stack helps to mend it.
     const text =
       error instanceof GateError ? error.message : ((error as Error).stack ?? String(error));
-    process.stderr.write(`${text}\n`);
+    progress(text);
     process.exitCode = 1;
   }
 }

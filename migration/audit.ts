@@ -25,6 +25,7 @@ import { auditWorkersOverSsh } from "./audit/workersOverSsh.js";
 import type { ClusterFacts } from "./clusterFacts.js";
 import { compareText } from "./compareText.js";
 import type { Settings } from "./settings.js";
+import { shownLine } from "./shown.js";
 
 /**
  * Judges the cluster against the settings. Pure; sorted by severity, code and object, with what
@@ -54,7 +55,15 @@ export function audit(settings: Settings, facts: ClusterFacts): Finding[] {
     ...auditWorkers(settings, facts),
     ...auditWorkersOverSsh(settings, facts),
   ];
-  const findings = acknowledge(lettingBack(found, settings, facts), settings, facts);
+  // Names and values of the cluster are in them: from here on they can be shown.
+  const presentable = found.map(({ object, seen, why, fix, ...rest }): Finding => ({
+    ...rest,
+    object: shownLine(object),
+    seen: shownLine(seen),
+    why: shownLine(why),
+    fix: shownLine(fix),
+  }));
+  const findings = acknowledge(lettingBack(presentable, settings, facts), settings, facts);
   const rank = { blocks: 0, warns: 1, informs: 2 };
   return findings.sort(
     (a, b) =>

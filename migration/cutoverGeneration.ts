@@ -33,8 +33,13 @@ export function cutoverGeneration(
     if (!isProven(last) || rules === undefined || !needsRepair(rules)) return last.generation;
     return digest([last.generation, "unread" in rules ? "unread" : (deviation(rules) ?? "")]);
   }
-  const undone = last !== undefined && "undone" in last ? last.undone : "";
-  return digest([node.bootId, kube2iamPod ?? "", undone]);
+  const before =
+    last === undefined || "generation" in last
+      ? ""
+      : "undone" in last
+        ? last.undone
+        : "unreadable record";
+  return digest([node.bootId, kube2iamPod ?? "", before]);
 }
 
 /**

@@ -1,5 +1,7 @@
 import { z } from "zod";
 
+import { digestSchema, plainIdSchema } from "./digest.js";
+
 /*
  * What a worker's node says about its cutover, in an annotation: the stack's state does not tell
  * the program what failed, and Kubernetes does not tell it who was moved.
@@ -13,10 +15,10 @@ const common = {
 const record = z.union([
   z.object({
     ...common,
-    generation: z.string(),
-    bootId: z.string(),
+    generation: digestSchema,
+    bootId: plainIdSchema,
     /** uid of kube2iam's pod there; empty where it had none. */
-    kube2iamPod: z.string(),
+    kube2iamPod: plainIdSchema,
     /** False from the moment a cutover begins until it is proven. */
     proven: z.boolean().default(true),
     /** The worker never had kube2iam: it was born after its retirement, or kept free of it. */
@@ -25,37 +27,70 @@ const record = z.union([
   z.object({
     ...common,
     /** When the cutover was undone, ISO time. */
-    undone: z.string(),
+    undone: z.iso.datetime(),
   }),
   z.object({
     ...common,
     /** Since when the node is to go back to kube2iam, and could not be reached; ISO time. */
-    returnOwed: z.string(),
+    returnOwed: z.iso.datetime(),
   }),
 ]);
 
+/** A record as this program writes it. */
 export type CutoverRecord = z.output<typeof record>;
 
-/** The record in a node's annotation; undefined where there is none or none that can be read. */
-export function parseCutoverRecord(annotation: string | undefined): CutoverRecord | undefined {
+/**
+ * An annotation that this program did not write so. It is not taken for none: the worker may have
+ * been moved, and one without a record counts as never moved, or as born without kube2iam.
+ */
+export interface UnreadableRecord {
+  /** What is wrong with it. */
+  unreadable: string;
+  rehearsed?: undefined;
+}
+
+/** The record in a node's annotation; undefined where there is none. */
+export function parseCutoverRecord(
+  annotation: string | undefined,
+): CutoverRecord | UnreadableRecord | undefined {
   if (annotation === undefined) return undefined;
+  let document: unknown;
   try {
-    return record.parse(JSON.parse(annotation));
+    document = JSON.parse(annotation);
   } catch {
-    return undefined;
+    return { unreadable: "it is not JSON" };
   }
+  const checked = record.safeParse(document);
+  return checked.success
+    ? checked.data
+    : { unreadable: "it is not of the form that this program writes" };
+}
+
+/** The annotation for a record. Throws where {@link parseCutoverRecord} would not read it again. */
+export function writeCutoverRecord(of: CutoverRecord): string {
+  return JSON.stringify(record.parse(of));
 }
 
 /** Whether a cutover was proven and not undone since. What came after it is not looked at. */
 export function isProven(
-  record: CutoverRecord | undefined,
+  record: CutoverRecord | UnreadableRecord | undefined,
 ): record is Extract<CutoverRecord, { generation: string }> {
   return record !== undefined && "generation" in record && record.proven;
 }
 
-/** Whether a cutover was begun and did not end well. */
-export function hasFailed(record: CutoverRecord | undefined): boolean {
+/** Whether a cutover was begun and did not end well, or nobody can tell how it ended. */
+export function hasFailed(record: CutoverRecord | UnreadableRecord | undefined): boolean {
   return record !== undefined && !isProven(record);
+}
+
+/** Whether pods may depend on kiam there already: it is proven, or nobody can tell. */
+export function mayBeCutOver({
+  cutoverAnnotation,
+}: {
+  cutoverAnnotation: string | undefined;
+}): boolean {
+  const found = parseCutoverRecord(cutoverAnnotation);
+  return isProven(found) || (found !== undefined && "unreadable" in found);
 }
 
 /** Whether the node's record says so; see {@link isProven}. */
@@ -68,6 +103,6 @@ export function isCutOver({
 }
 
 /** Whether the node is to go back to kube2iam as soon as it can be reached. */
-export function owesReturn(record: CutoverRecord | undefined): boolean {
+export function owesReturn(record: CutoverRecord | UnreadableRecord | undefined): boolean {
   return record !== undefined && "returnOwed" in record;
 }

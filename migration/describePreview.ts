@@ -6,6 +6,7 @@ import { describePlan } from "./describePlan.js";
 import type { PlanPreview, WorkerPreview } from "./planPreview.js";
 import { ruleChanges, type RuleChange } from "./ruleDiff.js";
 import { someOf } from "./someOf.js";
+import { codeBlock, codeInMarkdown, inMarkdown, shownLine } from "./shown.js";
 import { stageSummary } from "./stages.js";
 
 /** The preview for a terminal. */
@@ -15,13 +16,13 @@ export function previewAsText(preview: PlanPreview): string {
     "",
     "roles in use, and where their pods are:",
     ...rolesInUse(preview.workers).map(
-      ({ arn, pods, workers }) => `  ${arn}  ${count(pods, "pod")} on ${fewOf(workers)}`,
+      ({ arn, pods, workers }) => `  ${shownLine(arn)}  ${count(pods, "pod")} on ${fewOf(workers)}`,
     ),
     "",
     "nat rules of the workers, present (-) and planned (+):",
     ...ruleChanges(preview.workers).flatMap((change) => [
-      `  ${fewOf(change.workers)} (${sourceOf(change)}):`,
-      ...change.lines.map((line) => `    ${line}`),
+      `  ${fewOf(change.workers)} (${shownLine(sourceOf(change))}):`,
+      ...change.lines.map((line) => `    ${shownLine(line)}`),
     ]),
   ].join("\n");
 }
@@ -32,12 +33,12 @@ export function previewAsMarkdown(preview: PlanPreview): string {
   const changes = ruleChanges(workers);
   const moving = workers.filter(({ wave }) => wave !== "stays");
   return [
-    `### kube2iam to kiam: stack \`${stack}\` at stage \`${plan.stage}\``,
+    `### kube2iam to kiam: stack ${codeInMarkdown(stack)} at stage \`${plan.stage}\``,
     "",
     `What that stage does: ${stageSummary[plan.stage]}.`,
     "",
-    `- kube2iam: \`${plan.kube2iam.namespace}/${plan.kube2iam.daemonSet}\`, port ${plan.kube2iam.port}, interface \`${plan.kube2iam.interface}\``,
-    `- kiam: server on ${fewOf(plan.servers)}, agents' rule on \`${plan.agentInterface}\``,
+    `- kube2iam: ${codeInMarkdown(`${plan.kube2iam.namespace}/${plan.kube2iam.daemonSet}`)}, port ${plan.kube2iam.port}, interface ${codeInMarkdown(plan.kube2iam.interface)}`,
+    `- kiam: server on ${inMarkdown(fewOf(plan.servers))}, agents' rule on ${codeInMarkdown(plan.agentInterface)}`,
     `- ${count(workers.length, "worker")}, ${moving.length} of them move; ${count(
       changes
         .filter((change) => change.changes)
@@ -51,17 +52,15 @@ export function previewAsMarkdown(preview: PlanPreview): string {
     ...wavesOf(workers).map(({ wave, members }) => {
       const roles = rolesInUse(members);
       const pods = roles.reduce((sum, role) => sum + role.pods, 0);
-      const names = fewOf(members.map(({ name }) => `\`${name}\``));
+      const names = fewOf(members.map(({ name }) => codeInMarkdown(name)));
       return `| ${wave} | ${names} | ${stepsOf(members)} | ${roles.length} | ${pods} |`;
     }),
     ...changes.flatMap((change) => [
       "",
       "<details>",
-      `<summary>Rules of ${fewOf(change.workers)}: ${sourceOf(change)}</summary>`,
+      `<summary>Rules of ${inMarkdown(fewOf(change.workers))}: ${inMarkdown(sourceOf(change))}</summary>`,
       "",
-      "```diff",
-      ...change.lines,
-      "```",
+      ...codeBlock("diff", change.lines),
       "",
       "</details>",
     ]),
@@ -76,7 +75,7 @@ function blockingAsMarkdown(blocking: readonly Finding[]): string[] {
     "",
     ...sameTogether(blocking).map(
       ({ code, objects, seen, fix }) =>
-        `- ${fewOf(objects.map((object) => `\`${object}\``))}: ${seen} (\`${code}\`). To do: ${fix}`,
+        `- ${fewOf(objects.map(codeInMarkdown))}: ${inMarkdown(seen)} (\`${code}\`). To do: ${inMarkdown(fix)}`,
     ),
     "",
   ];

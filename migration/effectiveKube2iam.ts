@@ -1,7 +1,14 @@
+import { z } from "zod";
+
 import type { ClusterFacts } from "./clusterFacts.js";
 import { flagValue, kube2iamDefaults } from "./kube2iamFlags.js";
+import { baseRoleArnSchema } from "./clusterValues.js";
+import { hostInterfaceSchema, portSchema } from "./natRule.js";
 import { asPrefix } from "./roleArn.js";
 import type { Settings } from "./settings.js";
+
+/** Flags of kube2iam that make its rule, and that name its roles. */
+export type NeededFlag = "app-port" | "host-interface" | "base-role-arn";
 
 /** What holds for kube2iam in this cluster, wherever it was learnt. */
 export interface EffectiveKube2iam {
@@ -12,7 +19,16 @@ export interface EffectiveKube2iam {
   interface: string | undefined;
   /** Its --base-role-arn; empty where it has none. */
   baseRoleArn: string;
+  /** Flags of kube2iam that are needed here and hold nothing that can be used, such as `$(PORT)`. */
+  unusable: { flag: NeededFlag; value: string }[];
 }
+
+/** A port as a flag has it. */
+const portText = z
+  .string()
+  .regex(/^\d{1,5}$/)
+  .transform(Number)
+  .pipe(portSchema);
 
 /**
  * Settings first, then the live DaemonSet's flags, then what an earlier run recorded: once
@@ -21,6 +37,21 @@ export interface EffectiveKube2iam {
 export function effectiveKube2iam(settings: Settings, facts: ClusterFacts): EffectiveKube2iam {
   const flags = facts.kube2iam?.commandLine;
   const { recorded } = facts;
+  const unusable: EffectiveKube2iam["unusable"] = [];
+  /** What the live DaemonSet's flag says; undefined where it cannot be used. */
+  const flagOf = <Value>(
+    commandLine: readonly string[],
+    flag: NeededFlag,
+    otherwise: Value,
+    schema: { safeParse(value: string): { success: boolean; data?: Value } },
+  ): Value | undefined => {
+    const value = flagValue(commandLine, flag);
+    if (value === undefined) return otherwise;
+    const checked = schema.safeParse(value);
+    if (checked.success) return checked.data;
+    unusable.push({ flag, value });
+    return undefined;
+  };
   return {
     namespace: settings.kube2iam.namespace,
     daemonSet: settings.kube2iam.daemonSet,
@@ -28,14 +59,19 @@ export function effectiveKube2iam(settings: Settings, facts: ClusterFacts): Effe
       settings.kube2iam.port ??
       (flags === undefined
         ? (recorded?.port ?? kube2iamDefaults.port)
-        : Number(flagValue(flags, "app-port") ?? kube2iamDefaults.port)),
+        : // Nobody acts on the default where the flag cannot be used: there is no plan then.
+          (flagOf<number>(flags, "app-port", kube2iamDefaults.port, portText) ??
+          kube2iamDefaults.port)),
     interface:
       settings.kube2iam.interface ??
       (flags === undefined
         ? recorded?.interface
-        : (flagValue(flags, "host-interface") ?? kube2iamDefaults.interface)),
+        : flagOf<string>(flags, "host-interface", kube2iamDefaults.interface, hostInterfaceSchema)),
     baseRoleArn:
-      (flags === undefined ? recorded?.baseRoleArn : flagValue(flags, "base-role-arn")) ?? "",
+      (flags === undefined
+        ? recorded?.baseRoleArn
+        : flagOf<string>(flags, "base-role-arn", "", baseRoleArnSchema)) ?? "",
+    unusable,
   };
 }
 

@@ -6,6 +6,7 @@
 /** Name of that ConfigMap. */
 export const gateNotesName = "kube2iam-to-kiam-notes";
 
+/** Read by clusterValues.ts. */
 export interface GateNotes {
   /** Which of kube2iam's preStop hooks was neutralised last; see preStopToken.ts. */
   preStopToken?: string;

@@ -6,6 +6,7 @@ import {
 } from "./clusterFacts.js";
 import { parseCutoverRecord } from "./cutoverRecord.js";
 import { mayMove, untolerated } from "./nodeSelection.js";
+import { own } from "./own.js";
 import type { Settings } from "./settings.js";
 
 /** Whether a node has the kiam-only label or taint, and that does keep kube2iam's pods off it. */
@@ -25,7 +26,7 @@ export function isKeptOff(
  * kiam-only label or taint. One that was cut over has a record that says otherwise.
  */
 export function isKiamOnly(facts: Pick<ClusterFacts, "kube2iam" | "recorded">, node: NodeFacts) {
-  if (facts.kube2iam?.pods[node.name] !== undefined) return false;
+  if (own(facts.kube2iam?.pods, node.name) !== undefined) return false;
   const record = parseCutoverRecord(node.cutoverAnnotation);
   if (record !== undefined && "generation" in record) return record.kiamOnly ?? false;
   if (record !== undefined) return false;

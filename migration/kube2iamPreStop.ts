@@ -39,7 +39,8 @@ export function dangerousHooks(
 }
 
 function onlyWaits(command: readonly string[]): boolean {
-  return /^((\/\S*\/)?sh -c )?(\/\S*\/)?sleep [0-9.]+[smh]?$/.test(command.join(" "));
+  // Plain paths only: `sh -c` would run $(…) in one.
+  return /^((\/[\w./-]*\/)?sh -c )?(\/[\w./-]*\/)?sleep [0-9.]+[smh]?$/.test(command.join(" "));
 }
 
 /**

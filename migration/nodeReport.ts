@@ -1,5 +1,6 @@
 /** The JSON document that components/node/rules.sh prints: what it found on a worker and did there. */
 import { z } from "zod";
+import { shownJson } from "./shown.js";
 import { backendSchema, systemSchema } from "./natRule.js";
 
 /** What went wrong or deserves a look, by kind; the message of a finding tells the rest. */
@@ -182,7 +183,7 @@ function portNumber() {
 export function parseNodeReport(stdout: string): NodeReport {
   const explain = (what: string) =>
     new Error(
-      `the node script's answer ${what}; it began with ${JSON.stringify(stdout.slice(0, 200))}. ` +
+      `the node script's answer ${what}; it began with ${shownJson(stdout.slice(0, 200))}. ` +
         "The script finishes or undoes by itself: run inspect on that worker to see which.",
     );
   let document: unknown;

@@ -1,5 +1,5 @@
 import type { ClusterFacts, NodeFacts, PodFacts } from "./clusterFacts.js";
-import { parseCutoverRecord, type CutoverRecord } from "./cutoverRecord.js";
+import { parseCutoverRecord } from "./cutoverRecord.js";
 import { compareText } from "./compareText.js";
 import { usesRole } from "./rolesInUse.js";
 
@@ -20,7 +20,7 @@ export interface NodeStanding {
   /** Pods there that ask for a role and can get it, such as `orders/orders-1`. */
   asking: string[];
   /** What the node says of its cutover. */
-  record: CutoverRecord | undefined;
+  record: ReturnType<typeof parseCutoverRecord>;
 }
 
 /** What has to be known of a cluster to tell which of its nodes concern the migration. */

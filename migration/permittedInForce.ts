@@ -1,5 +1,6 @@
 import type { ClusterFacts } from "./clusterFacts.js";
 import type { PermittedMode } from "./permitted.js";
+import { own } from "./own.js";
 import type { Settings } from "./settings.js";
 
 /**
@@ -25,5 +26,5 @@ export function permittedInForce(
   facts: Pick<ClusterFacts, "namespaces">,
 ): (namespace: string) => string | undefined {
   const annotated = new Map(facts.namespaces.map(({ name, permitted }) => [name, permitted]));
-  return (namespace) => settings.namespaces[namespace]?.permitted ?? annotated.get(namespace);
+  return (namespace) => own(settings.namespaces, namespace)?.permitted ?? annotated.get(namespace);
 }

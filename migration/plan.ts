@@ -1,6 +1,12 @@
 import type { ClusterFacts, NodeFacts, RecordedKube2iam } from "./clusterFacts.js";
 import { cutoverGeneration } from "./cutoverGeneration.js";
-import { hasFailed, isCutOver, isProven, owesReturn, parseCutoverRecord } from "./cutoverRecord.js";
+import {
+  hasFailed,
+  isProven,
+  mayBeCutOver,
+  owesReturn,
+  parseCutoverRecord,
+} from "./cutoverRecord.js";
 import {
   effectiveKube2iam,
   effectiveRoleBaseArn,
@@ -15,6 +21,7 @@ import { digest } from "./digest.js";
 import { resolveRoleArn } from "./permitted.js";
 import { preStopToken } from "./preStopToken.js";
 import type { Settings } from "./settings.js";
+import { own } from "./own.js";
 import { reaches, type Stage } from "./stages.js";
 import { isAcceptedAsBroken, waitsBecause } from "./waiting.js";
 
@@ -25,7 +32,7 @@ import { isAcceptedAsBroken, waitsBecause } from "./waiting.js";
 
 export interface Plan {
   stage: Stage;
-  kube2iam: EffectiveKube2iam & { interface: string };
+  kube2iam: Omit<EffectiveKube2iam, "unusable"> & { interface: string };
   /** What is recorded in the cluster so that it outlives kube2iam. */
   record: RecordedKube2iam;
   /** See preStopToken.ts. */
@@ -120,6 +127,12 @@ export interface PlannedProbe {
 export function makePlan(settings: Settings, facts: ClusterFacts): Plan {
   const kube2iam = effectiveKube2iam(settings, facts);
   const roleBaseArn = effectiveRoleBaseArn(settings, facts);
+  const { unusable, ...usable } = kube2iam;
+  if (unusable.length > 0) {
+    throw new Error(
+      `The plan needs flags of kube2iam that cannot be used: ${unusable.map(({ flag }) => `--${flag}`).join(", ")}; the audit says how to supply them.`,
+    );
+  }
   if (kube2iam.interface === undefined || roleBaseArn === undefined) {
     throw new Error(
       "The plan needs kube2iam's interface and the role base ARN; the audit says how to supply them.",
@@ -136,14 +149,14 @@ export function makePlan(settings: Settings, facts: ClusterFacts): Plan {
         accepted: isAcceptedAsBroken(settings, node.name),
         // One that was moved keeps what it has. Of one that was not, nothing can be proven.
         worker:
-          node.ready && !isCutOver(node)
+          node.ready && !mayBeCutOver(node)
             ? { ...planWorker(settings, facts, node), steps: ["shadow-probe"] }
             : undefined,
       },
     ];
   });
   const held = new Set(waiting.map(({ name }) => name));
-  const present = nodes.filter((node) => !held.has(node.name) || isCutOver(node));
+  const present = nodes.filter((node) => !held.has(node.name) || mayBeCutOver(node));
   const moving = present.filter((node) => mayMove(settings, node));
   const waves = makeWaves(
     moving.map((node) => planWorker(settings, facts, node)),
@@ -158,7 +171,7 @@ export function makePlan(settings: Settings, facts: ClusterFacts): Plan {
     .map((node) => planWorker(settings, facts, node));
   return {
     stage: settings.stage,
-    kube2iam: { ...kube2iam, interface: kube2iam.interface },
+    kube2iam: { ...usable, interface: kube2iam.interface },
     record: {
       port: kube2iam.port,
       interface: kube2iam.interface,
@@ -220,7 +233,11 @@ function generationOf(facts: ClusterFacts, node: NodeFacts): string {
   const last = recordOf(node);
   // Nothing can be done there now: what was proven stands until the node can be looked at.
   if (!node.ready && isProven(last)) return last.generation;
-  return cutoverGeneration(node, facts.kube2iam?.pods[node.name]?.uid, facts.rules[node.name]);
+  return cutoverGeneration(
+    node,
+    own(facts.kube2iam?.pods, node.name)?.uid,
+    own(facts.rules, node.name),
+  );
 }
 
 /** Where kube2iam never was there is no rule to capture or to remove, and no need for SSH. */
@@ -244,7 +261,7 @@ function rehearsalWorker(
   if (!settings.workers.canaryRehearsal || !reaches(settings.stage, "cutover")) return undefined;
   const rehearsed = moving.find((node) => recordOf(node)?.rehearsed === true);
   if (rehearsed !== undefined) return rehearsed.name;
-  if (moving.some((node) => isCutOver(node))) return undefined;
+  if (moving.some((node) => mayBeCutOver(node))) return undefined;
   return waves[0]?.workers[0]?.name;
 }
 

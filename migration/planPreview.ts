@@ -5,6 +5,7 @@ import { compareText } from "./compareText.js";
 import { resolveRoleArn } from "./permitted.js";
 import { plannedWorkers, type Plan, type PlannedWorker } from "./plan.js";
 import { usesRole } from "./rolesInUse.js";
+import { own } from "./own.js";
 import { plannedRules } from "./plannedRules.js";
 
 /*
@@ -74,7 +75,7 @@ export function previewPlan(
     blocking,
     workers: plannedWorkers(plan).map((worker) => {
       const { name, hostIp, address, steps } = worker;
-      const seen = known[name];
+      const seen = own(known, name);
       return {
         name,
         wave: waveOf.get(name) ?? "stays",

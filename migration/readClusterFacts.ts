@@ -21,8 +21,15 @@ import {
   type NetworkPolicyFacts,
   type NodeFacts,
   type PodFacts,
-  type RecordedKube2iam,
 } from "./clusterFacts.js";
+import {
+  firstHost,
+  firstIPv4,
+  gateNotesSchema,
+  objectName,
+  recordedKube2iamSchema,
+} from "./clusterValues.js";
+import { plainId } from "./digest.js";
 import { gateNotesName } from "./gateNotes.js";
 import { kube2iamCommandLine } from "./kube2iamFlags.js";
 import { agentLabels } from "./kiamNames.js";
@@ -106,11 +113,8 @@ export async function readClusterFacts(
             live,
             pods.flatMap(({ ofKube2iam }) => ofKube2iam),
           ),
-    recorded:
-      record[recordKey] === undefined
-        ? undefined
-        : (JSON.parse(record[recordKey]) as RecordedKube2iam),
-    notes,
+    recorded: recordedKube2iam(settings.kiam.namespace, record[recordKey], live !== undefined),
+    notes: gateNotesSchema.parse(notes),
     agents: pods.flatMap(({ agent }) => agent),
     rules: {},
     networkPolicies,
@@ -156,23 +160,43 @@ async function readConfigMap(
   }
 }
 
+/** @param live whether kube2iam runs: then its own flags count, and the record is made anew */
+function recordedKube2iam(
+  namespace: string,
+  text: string | undefined,
+  live: boolean,
+): ClusterFacts["recorded"] {
+  if (text === undefined) return undefined;
+  try {
+    return recordedKube2iamSchema.parse(JSON.parse(text));
+  } catch (error) {
+    if (live) return undefined;
+    throw new Error(
+      `ConfigMap ${namespace}/${recordName}, key ${recordKey}, does not hold what this program writes there (port, interface and baseRoleArn of kube2iam). ` +
+        "kube2iam is gone, so that nothing else tells what its rule was, and nothing was done. " +
+        `Write it as it was, such as {"port":8181,"interface":"cni0","baseRoleArn":"arn:aws:iam::123456789012:role/"}`,
+      { cause: error },
+    );
+  }
+}
+
 /** A node as the API has it. */
 export function nodeFacts(node: V1Node): NodeFacts {
-  const address = (type: string) =>
-    node.status?.addresses?.find((each) => each.type === type)?.address;
+  const addresses = (type: string) =>
+    (node.status?.addresses ?? []).flatMap((each) => (each.type === type ? [each.address] : []));
   return {
-    name: node.metadata?.name ?? "",
-    uid: node.metadata?.uid ?? "",
+    name: objectName("node", node.metadata?.name),
+    uid: plainId(node.metadata?.uid),
     labels: node.metadata?.labels ?? {},
     taints: (node.spec?.taints ?? []).map(({ key, value, effect }) => ({ key, value, effect })),
-    internalIp: address("InternalIP"),
-    externalIp: address("ExternalIP"),
-    hostname: address("Hostname"),
+    internalIp: firstIPv4(addresses("InternalIP")),
+    externalIp: firstHost(addresses("ExternalIP")),
+    hostname: firstHost(addresses("Hostname")),
     ready:
       node.status?.conditions?.some((each) => each.type === "Ready" && each.status === "True") ??
       false,
     leaving: node.metadata?.deletionTimestamp !== undefined,
-    bootId: node.status?.nodeInfo?.bootID ?? "",
+    bootId: plainId(node.status?.nodeInfo?.bootID),
     osImage: node.status?.nodeInfo?.osImage ?? "",
     cutoverAnnotation: node.metadata?.annotations?.[cutoverAnnotation],
   };
@@ -184,7 +208,7 @@ function namespaceFacts(namespace: V1Namespace): NamespaceFacts {
     .filter((entry) => JSON.stringify(entry.fieldsV1 ?? {}).includes(`"${field}"`))
     .map((entry) => entry.manager ?? "unknown");
   return {
-    name: namespace.metadata?.name ?? "",
+    name: objectName("namespace", namespace.metadata?.name),
     labels: namespace.metadata?.labels ?? {},
     owned: namespace.metadata?.labels?.[ownedLabel] === ownedValue,
     permitted: namespace.metadata?.annotations?.[permittedAnnotation],
@@ -200,8 +224,8 @@ function isFinished(pod: V1Pod): boolean {
 /** A pod as the API has it. */
 export function podFacts(pod: V1Pod): PodFacts {
   return {
-    namespace: pod.metadata?.namespace ?? "",
-    name: pod.metadata?.name ?? "",
+    namespace: objectName("namespace", pod.metadata?.namespace),
+    name: objectName("pod", pod.metadata?.name),
     node: pod.spec?.nodeName,
     ip: pod.status?.podIP,
     role: pod.metadata?.annotations?.[roleAnnotation],
@@ -224,7 +248,7 @@ function networkPolicyFacts({ metadata, spec }: V1NetworkPolicy): NetworkPolicyF
   // Without policyTypes a policy is about ingress.
   const types = spec?.policyTypes ?? ["Ingress"];
   return {
-    name: metadata?.name ?? "",
+    name: objectName("NetworkPolicy", metadata?.name),
     podSelector: spec?.podSelector ?? {},
     ingress: types.includes("Ingress") ? (spec?.ingress ?? []) : undefined,
   };
@@ -251,7 +275,7 @@ function podOf(
   if (uid === undefined || !own || metadata?.deletionTimestamp !== undefined) return [];
   if (spec?.nodeName === undefined) return [];
   const ready = status?.conditions?.some((each) => each.type === "Ready" && each.status === "True");
-  return [{ node: spec.nodeName, uid: metadata?.uid ?? "", ready: ready ?? false }];
+  return [{ node: spec.nodeName, uid: plainId(metadata?.uid), ready: ready ?? false }];
 }
 
 function kube2iamFacts(daemonSet: V1DaemonSet, pods: readonly Kube2iamPod[]): Kube2iamFacts {

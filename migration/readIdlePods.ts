@@ -7,6 +7,7 @@ import type {
 } from "@kubernetes/client-node";
 
 import type { PodFacts } from "./clusterFacts.js";
+import { objectName } from "./clusterValues.js";
 import { collect, named } from "./kubernetesApi.js";
 import { roleAnnotation } from "./permitted.js";
 
@@ -56,8 +57,8 @@ function idlePod(
   if (role === undefined || role === "") return [];
   return [
     {
-      namespace: metadata?.namespace ?? "",
-      name: `${kind.toLowerCase()}/${metadata?.name ?? ""}`,
+      namespace: objectName("namespace", metadata?.namespace),
+      name: `${kind.toLowerCase()}/${objectName(kind, metadata?.name)}`,
       node: undefined,
       ip: undefined,
       role,

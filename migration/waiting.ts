@@ -1,5 +1,5 @@
 import type { ClusterFacts, NodeFacts } from "./clusterFacts.js";
-import { isCutOver } from "./cutoverRecord.js";
+import { mayBeCutOver } from "./cutoverRecord.js";
 import { hostKeyOf } from "./hostKeyOf.js";
 import { isReachedOverSsh } from "./kiamOnly.js";
 import { brokenBecause } from "./nodeStandings.js";
@@ -18,7 +18,7 @@ export function waitsBecause(
   const broken = brokenBecause(node);
   if (broken !== undefined) return broken;
   return reaches(settings.stage, "cutover") &&
-    !isCutOver(node) &&
+    !mayBeCutOver(node) &&
     isReachedOverSsh(settings, facts, node) &&
     lacksHostKey(settings, node)
     ? "its SSH host key is not known"

@@ -27,7 +27,8 @@ export interface LookOptions {
  *
  * Left out are workers whose host key is not known (finding host-key-unknown) or that have no
  * address (worker-address-unknown), and all of them while both systems are to have one port
- * (port-clash), since their rules could not be told apart.
+ * (port-clash), since their rules could not be told apart, or while kube2iam's own flags cannot be
+ * used (kube2iam-flag-unusable).
  *
  * @throws Error where the settings have no usable key to log in with
  */
@@ -38,6 +39,7 @@ export async function lookOverSsh(
 ): Promise<Record<string, WorkerLook>> {
   const { ssh } = settings;
   requireCredentials(ssh);
+  if (effectiveKube2iam(settings, facts).unusable.length > 0) return {};
   const sights = whatToLookAt(settings, facts);
   if (sights.rules.kube2iamPort === sights.rules.kiamPort) return {};
   const workers = workersToLookAt(settings, facts);

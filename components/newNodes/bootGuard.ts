@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { credentialRuleSpec } from "../../migration/natRule.js";
+import { credentialRuleSpec, hostInterfaceSchema, portSchema } from "../../migration/natRule.js";
+import { quote } from "../node/shellWords.js";
 
 /**
  * What makes a node write kiam's rule at every boot, before its kubelet starts. Pure: the same
@@ -20,13 +21,14 @@ const unitName = "kiam-boot-guard.service";
 /** components/newNodes/bootGuard.sh with its argument in it: what runs at boot, by any shell. */
 export function bootGuardScript({ interface: hostInterface, agentPort }: BootGuardArgs): string {
   const rule = credentialRuleSpec({
-    interface: hostInterface,
+    // Runs as root at every boot: checked again, whatever checked it before.
+    interface: hostInterfaceSchema.parse(hostInterface),
     address: "HOST_IP",
-    port: agentPort,
+    port: portSchema.parse(agentPort),
   });
   const text = readFileSync(join(__dirname, "bootGuard.sh"), "utf8");
   const end = text.indexOf("\n") + 1;
-  return `${text.slice(0, end)}set -- '${rule}'\n${text.slice(end)}`;
+  return `${text.slice(0, end)}set -- ${quote(rule)}\n${text.slice(end)}`;
 }
 
 /**

@@ -3,6 +3,9 @@ import { readFileSync } from "node:fs";
 import { isIPv4 } from "node:net";
 import { join } from "node:path";
 
+import { shownJson } from "../../migration/shown.js";
+import { quote } from "./shellWords.js";
+
 /** What the script saw. */
 export interface LookAnswer {
   interfaces: string[];
@@ -29,7 +32,7 @@ export function lookCommand(servers: readonly string[]): string {
     if (!isIPv4(ip) || !/^\d{1,5}$/.test(port))
       throw new Error(`no address of a server: ${server}`);
   }
-  return ["sh", "-s", "--", ...servers].join(" ");
+  return ["sh", "-s", "--", ...servers].map(quote).join(" ");
 }
 
 /** @throws Error with the first line that is not of the script's making, or where the end lacks */
@@ -37,7 +40,7 @@ export function parseLookAnswer(stdout: string): LookAnswer {
   const answer: LookAnswer = { interfaces: [], listening: [], blocked: [] };
   const lines = stdout.trimEnd().split("\n");
   if (lines.pop() !== "end") {
-    throw new Error(`the look's answer has no end; it is ${JSON.stringify(stdout.slice(-200))}`);
+    throw new Error(`the look's answer has no end; it is ${shownJson(stdout.slice(-200))}`);
   }
   for (const line of lines) {
     const [, interfaceName, port, program, blocked] =
@@ -51,5 +54,5 @@ export function parseLookAnswer(stdout: string): LookAnswer {
 }
 
 function notOurs(line: string): never {
-  throw new Error(`the look's answer has a line of another's: ${JSON.stringify(line)}`);
+  throw new Error(`the look's answer has a line of another's: ${shownJson(line.slice(0, 200))}`);
 }

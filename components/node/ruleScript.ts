@@ -19,6 +19,7 @@ import {
   portSchema,
   systemSchema,
 } from "../../migration/natRule.js";
+import { quote } from "./shellWords.js";
 
 const workerSchema = z.object({
   /** The worker's address as kube2iam and kiam get it in HOST_IP. */
@@ -126,8 +127,4 @@ export function ruleArguments<Verb extends RuleVerb>(
 /** The same as one shell command line, every value quoted; prefix it with `sudo -n ` over SSH. */
 export function ruleCommand<Verb extends RuleVerb>(verb: Verb, args: RuleArguments[Verb]): string {
   return ruleArguments(verb, args).map(quote).join(" ");
-}
-
-function quote(word: string): string {
-  return /^[A-Za-z0-9_./:-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

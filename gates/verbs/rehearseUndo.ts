@@ -21,7 +21,7 @@ export async function rehearseUndo(input: Input): Promise<GateOutput<"rehearse-u
     await putFirst(cluster, input);
     const { result } = await proveLive(cluster, { target, worker, probe, system: "kube2iam" });
     const record = await readRecord(cluster, worker.name);
-    if (record !== undefined) {
+    if (record !== undefined && !("unreadable" in record)) {
       await writeRecord(cluster, worker.name, { ...record, rehearsed: true });
     }
     progress(`${worker.name}: the way back works, kube2iam supplied the role`);

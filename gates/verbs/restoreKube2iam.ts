@@ -1,5 +1,6 @@
 import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 
+import { plainId } from "../../migration/digest.js";
 import { brokenBecause } from "../../migration/nodeStandings.js";
 import { Cluster, nameOf } from "../cluster.js";
 import { readRecord, writeRecord } from "../cutoverRecord.js";
@@ -88,7 +89,7 @@ async function isNew(
   return !(
     record !== undefined &&
     "generation" in record &&
-    record.kube2iamPod === pod.metadata?.uid
+    record.kube2iamPod === plainId(pod.metadata?.uid)
   );
 }
 
@@ -100,6 +101,6 @@ function createdAt(object: V1DaemonSet | V1Pod): number {
 async function recordNewPod(cluster: Cluster, pod: V1Pod, worker: Worker): Promise<void> {
   const record = await readRecord(cluster, worker.name);
   const uid = pod.metadata?.uid;
-  if (record === undefined || "undone" in record || uid === undefined) return;
-  await writeRecord(cluster, worker.name, { ...record, kube2iamPod: uid });
+  if (record === undefined || !("generation" in record) || uid === undefined) return;
+  await writeRecord(cluster, worker.name, { ...record, kube2iamPod: plainId(uid) });
 }

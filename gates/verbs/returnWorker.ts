@@ -7,7 +7,7 @@ import { readRecord, removeRecord, writeRecord } from "../cutoverRecord.js";
 import type { CheckedInput, GateOutput, Worker } from "../inputs.js";
 import { proveLive } from "../live.js";
 import { NodeRules, reportProblemsOf } from "../nodeRules.js";
-import { GateError } from "../problem.js";
+import { GateError, problemsOf } from "../problem.js";
 import { progress } from "../progress.js";
 import { unlessLost, workerOf } from "../standings.js";
 
@@ -68,11 +68,35 @@ async function bringBack(
     if (problems.length > 0) {
       throw new GateError(`kube2iam's rule is not in front on ${worker.name}`, problems);
     }
-    await proveLive(cluster, { target, worker, probe, system: "kube2iam" });
+    await proveOrStay(cluster, { target, probe, worker, nodeRules });
     progress(`${worker.name}: served by kube2iam again`);
   }
   await removeRecord(cluster, worker.name);
   return returned;
+}
+
+/** kiam served until a moment ago: where kube2iam cannot be proven to, it does again. */
+async function proveOrStay(
+  cluster: Cluster,
+  {
+    target,
+    probe,
+    worker,
+    nodeRules,
+  }: Pick<Input, "target" | "probe"> & { worker: Worker; nodeRules: NodeRules },
+): Promise<void> {
+  try {
+    await proveLive(cluster, { target, worker, probe, system: "kube2iam" });
+  } catch (error) {
+    const left = reportProblemsOf(worker, await nodeRules.remove(worker, "kube2iam"));
+    throw new GateError(
+      left.length === 0
+        ? `kube2iam does not serve ${worker.name}, which stays on kiam`
+        : `kube2iam does not serve ${worker.name}, and its rule could not be removed again: look at this worker now`,
+      [...problemsOf(error, `node ${worker.name}`), ...left],
+      { cause: error },
+    );
+  }
 }
 
 /** Whether a rule was captured on this very node: one of a node that it replaced leads elsewhere. */

@@ -1,6 +1,7 @@
 import type { V1Pod } from "@kubernetes/client-node";
 import pMap from "p-map";
 
+import { whyUnclear } from "../../migration/nodeReport.js";
 import { Cluster, describePod } from "../cluster.js";
 import type { CheckedInput, GateOutput, Target, Worker } from "../inputs.js";
 import { agentLogProblems } from "../agentLog.js";
@@ -102,7 +103,9 @@ async function lookAtAgent(
     if (report.after.kiam.length === 0) {
       problems.push({
         where: `node ${worker.name}`,
-        what: `kiam's rule to ${worker.hostIp}:${target.kiam.agentPort} is not there`,
+        what:
+          whyUnclear(report) ??
+          `kiam's rule to ${worker.hostIp}:${target.kiam.agentPort} is not there`,
         why: "it has to be there before kube2iam's goes",
         fix: "the agent inserts it when it starts, with --iptables and HOST_IP set; see its log",
       });

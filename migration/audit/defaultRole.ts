@@ -7,6 +7,7 @@ import type { Finding } from "./finding.js";
 import { workersToMove } from "../workersToMove.js";
 import { perNamespace } from "./perNamespace.js";
 import { blocksFrom } from "./severityFrom.js";
+import { own } from "../own.js";
 import { someOf } from "../someOf.js";
 
 /**
@@ -50,7 +51,7 @@ function whatTheLogShows(
   return ({ namespace, name, node, ip }) => {
     if (log === undefined) return "unknown";
     if (`${namespace}/${name}` in log.credentials) return "asks";
-    const minutes = node === undefined ? undefined : log.minutes[node];
+    const minutes = node === undefined ? undefined : own(log.minutes, node);
     const known = ip !== undefined && log.requests > 0 && minutes !== undefined;
     return known && minutes >= enough ? "never asks" : "unknown";
   };

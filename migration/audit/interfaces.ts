@@ -6,6 +6,7 @@ import { workerNodes } from "../nodeSelection.js";
 import { agentInterface } from "../plan.js";
 import type { Settings } from "../settings.js";
 import type { Finding } from "./finding.js";
+import { own } from "../own.js";
 import { blocksFrom } from "./severityFrom.js";
 
 /** Whether the agent's rule is for the interface by which pods' requests come in. */
@@ -38,7 +39,7 @@ function missing(wanted: string, settings: Settings, facts: ClusterFacts): Findi
     ),
   );
   return workerNodes(settings, facts.nodes).flatMap(({ name }): Finding[] => {
-    const look = facts.overSsh?.[name];
+    const look = own(facts.overSsh, name);
     if (look === undefined || "failed" in look) return [];
     const others = look.interfaces.filter((each) => each !== "lo");
     if (others.some((each) => fitsInterface(wanted, each))) return [];

@@ -37,7 +37,23 @@ export function auditKube2iam(settings: Settings, facts: ClusterFacts): Finding[
       fix: "nothing, where the stack is coming back from stage retire; otherwise apply kube2iam's DaemonSet again",
     });
   }
-  if (kube2iam.interface === undefined) {
+  for (const { flag, value } of kube2iam.unusable) {
+    findings.push({
+      code: "kube2iam-flag-unusable",
+      severity: "blocks",
+      object,
+      seen: `its --${flag} reads ${JSON.stringify(value)}`,
+      why: "port and interface make the rule that is deleted and put back, and the base ARN says which roles pods mean: neither is guessed",
+      fix: {
+        "app-port": "set kube2iam.port",
+        "host-interface": "set kube2iam.interface",
+        "base-role-arn":
+          "write the value itself into the DaemonSet, such as --base-role-arn=arn:aws:iam::123456789012:role/",
+      }[flag],
+    });
+  }
+  const unusable = new Set(kube2iam.unusable.map(({ flag }) => flag));
+  if (kube2iam.interface === undefined && !unusable.has("host-interface")) {
     findings.push({
       code: "interface-unknown",
       severity: "blocks",
@@ -47,7 +63,7 @@ export function auditKube2iam(settings: Settings, facts: ClusterFacts): Finding[
       fix: "set kube2iam.interface",
     });
   }
-  if (effectiveRoleBaseArn(settings, facts) === undefined) {
+  if (effectiveRoleBaseArn(settings, facts) === undefined && !unusable.has("base-role-arn")) {
     findings.push({
       code: "role-base-arn-unknown",
       severity: "blocks",

@@ -6,6 +6,7 @@ import { reaches } from "../stages.js";
 import { count } from "../count.js";
 import type { Finding } from "./finding.js";
 import { kube2iamObject } from "./kube2iamObject.js";
+import { own } from "../own.js";
 import { someOf } from "../someOf.js";
 
 /** Workers on which kube2iam does not serve, as long as it is what serves, or is the way back. */
@@ -17,8 +18,8 @@ export function auditKube2iamCoverage(
   if (reaches(settings.stage, "retire")) return [];
   const object = kube2iamObject(live);
   const workers = workerNodes(settings, facts.nodes).filter((node) => !isKiamOnly(facts, node));
-  const without = workers.filter(({ name }) => live.pods[name] === undefined);
-  const notReady = workers.filter(({ name }) => live.pods[name]?.ready === false);
+  const without = workers.filter(({ name }) => own(live.pods, name) === undefined);
+  const notReady = workers.filter(({ name }) => own(live.pods, name)?.ready === false);
   const findings: Finding[] = [];
   if (without.length > 0) {
     const taints = new Set(

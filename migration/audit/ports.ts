@@ -4,6 +4,7 @@ import { serverNodes, workerNodes } from "../nodeSelection.js";
 import type { Settings } from "../settings.js";
 import type { Finding } from "./finding.js";
 import { blocksFrom } from "./severityFrom.js";
+import { own } from "../own.js";
 import { someOf } from "../someOf.js";
 
 /** Whether the ports of agent and server are free on the nodes whose network they use. */
@@ -31,7 +32,7 @@ function auditAgentPort(settings: Settings, facts: ClusterFacts): Finding[] {
     [...takers.values(), nodesWithAgent(settings, facts)].flatMap((nodes) => [...nodes]),
   );
   const byLooks = workers.flatMap((name): Finding[] => {
-    const look = facts.overSsh?.[name];
+    const look = own(facts.overSsh, name);
     if (look === undefined || "failed" in look || explained.has(name)) return [];
     const listener = look.listening.find(({ port }) => port === agentPort);
     if (listener === undefined) return [];

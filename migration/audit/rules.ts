@@ -4,13 +4,14 @@ import { workerNodes } from "../nodeSelection.js";
 import { deviation, type RuleState } from "../ruleState.js";
 import type { Settings } from "../settings.js";
 import { reaches } from "../stages.js";
+import { own } from "../own.js";
 import type { Finding } from "./finding.js";
 
 /** Workers whose nat rules are not as the last update left them. */
 export function auditRules(settings: Settings, facts: ClusterFacts): Finding[] {
   if (!reaches(settings.stage, "agent")) return [];
   return workerNodes(settings, facts.nodes).flatMap((node): Finding[] => {
-    const state = facts.rules[node.name];
+    const state = own(facts.rules, node.name);
     if (state === undefined) return [];
     const object = `node/${node.name}`;
     if ("unread" in state && state.forbidden) {

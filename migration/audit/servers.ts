@@ -2,6 +2,7 @@ import type { ClusterFacts } from "../clusterFacts.js";
 import { serverNodes, untolerated, workerNodes } from "../nodeSelection.js";
 import type { Settings } from "../settings.js";
 import { reaches } from "../stages.js";
+import { own } from "../own.js";
 import type { Finding } from "./finding.js";
 
 /** The nodes that are to run kiam's server. */
@@ -55,7 +56,7 @@ export function auditServers(settings: Settings, facts: ClusterFacts): Finding[]
         fix: "make kiam.serverNodeSelector and workers.selector exclude each other",
       });
     }
-    if (facts.kube2iam?.pods[node.name] !== undefined && !settings.kiam.serverHostNetwork) {
+    if (own(facts.kube2iam?.pods, node.name) !== undefined && !settings.kiam.serverHostNetwork) {
       findings.push({
         code: "kube2iam-on-server-node",
         severity: "blocks",

@@ -1,5 +1,5 @@
-import type { ClusterFacts } from "../clusterFacts.js";
-import { isCutOver } from "../cutoverRecord.js";
+import { cutoverAnnotation, type ClusterFacts } from "../clusterFacts.js";
+import { isCutOver, parseCutoverRecord } from "../cutoverRecord.js";
 import { isReachedOverSsh } from "../kiamOnly.js";
 import { cannotRunAgent, isMaster, sshAddress, workerNodes } from "../nodeSelection.js";
 import { brokenBecause } from "../nodeStandings.js";
@@ -7,6 +7,7 @@ import type { Settings } from "../settings.js";
 import { reaches } from "../stages.js";
 import { lacksHostKey } from "../waiting.js";
 import type { Finding } from "./finding.js";
+import { blocksFrom } from "./severityFrom.js";
 
 /** The nodes that are to be moved. */
 export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[] {
@@ -35,6 +36,18 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[]
       fix: "let workers.selector or workers.list match it again; to take it out, move the stack back to stage server first",
     });
   }
+  for (const node of workers) {
+    const record = parseCutoverRecord(node.cutoverAnnotation);
+    if (record === undefined || !("unreadable" in record)) continue;
+    findings.push({
+      code: "cutover-record-unreadable",
+      severity: blocksFrom("cutover", settings),
+      object: `node/${node.name}`,
+      seen: `its annotation ${cutoverAnnotation} was not written by this program: ${record.unreadable}`,
+      why: "nobody can tell whether it was moved, or ever had kube2iam, and whoever wrote it may patch nodes",
+      fix: "find out who wrote it; where the worker was not moved yet, remove the annotation, otherwise acknowledge this finding for one update: it connects over SSH and proves the worker anew, as one that was moved from kube2iam",
+    });
+  }
   const inCluster = new Set(facts.nodes.map((node) => node.name));
   for (const { name } of settings.workers.list ?? []) {
     if (inCluster.has(name)) continue;
@@ -57,7 +70,7 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[]
         code: "worker-address-unknown",
         severity: "blocks",
         object,
-        seen: `it reports ${node.internalIp === undefined ? "no InternalIP" : `no ${settings.workers.addressType}`}`,
+        seen: `it reports ${node.internalIp === undefined ? "no IPv4 address as InternalIP" : `no ${settings.workers.addressType} that is an address or a host name`}`,
         why: "the rules carry its internal IP, and SSH needs an address",
         fix: "set workers.addressType, or name its address in workers.list",
       });

@@ -5,13 +5,14 @@ import type { LookFailure } from "../workerLook.js";
 import type { FindingCode } from "./catalogue.js";
 import type { Finding } from "./finding.js";
 import { blocksFrom } from "./severityFrom.js";
+import { own } from "../own.js";
 import { someOf } from "../someOf.js";
 
 /** What a look at the workers over SSH says of the cutover, which uses the same login. */
 export function auditWorkersOverSsh(settings: Settings, facts: ClusterFacts): Finding[] {
   const looks = facts.overSsh ?? {};
   const failures = workerNodes(settings, facts.nodes).flatMap(({ name }): Finding[] => {
-    const look = looks[name];
+    const look = own(looks, name);
     if (look === undefined || !("failed" in look)) return [];
     const { code, why, fix } = failureFindings[look.failed];
     return [

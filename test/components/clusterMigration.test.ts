@@ -7,7 +7,8 @@ import { parseSettings } from "../../migration/parseSettings.js";
 import type { SettingsInput } from "../../migration/settings.js";
 import { stages, type Stage } from "../../migration/stages.js";
 import { exampleFacts, exampleSettings, roleBaseArn } from "../support/exampleCluster.js";
-import { MockEngine, type MockOutputs } from "../support/mockEngine.js";
+import { migrationOutputs, rule } from "../support/migrationOutputs.js";
+import { MockEngine } from "../support/mockEngine.js";
 
 /*
  * Proves which resources each stage declares, with which inputs, in which order. Does not prove
@@ -19,54 +20,13 @@ const remote = "command:remote:Command";
 const daemonSet = "kubernetes:apps/v1:DaemonSet";
 const admission = "kubernetes:admissionregistration.k8s.io/v1";
 
-const rule =
-  "-A PREROUTING -d 169.254.169.254/32 -i cni0 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.0.0.12:8181";
-
-/** What a gate prints. */
-function answer(name: string, stdin: unknown): object {
-  if (name === "kiam-tls") {
-    return {
-      ca: "CA",
-      server: { certificate: "SC", privateKey: "SK" },
-      agent: { certificate: "AC", privateKey: "AK" },
-    };
-  }
-  if (!name.endsWith("-cutover-capture")) return { manifest: { kind: "DaemonSet" } };
-  const { worker } = JSON.parse(String(stdin)) as { worker: { hostIp: string } };
-  return { rules: [{ backend: "nft", spec: rule.replace("10.0.0.12", worker.hostIp) }] };
-}
-
-const outputs: Record<string, MockOutputs> = {
-  "pulumi:providers:kubernetes": () => ({}),
-  "aws:iam/role:Role": (inputs) => ({ arn: `${roleBaseArn}${String(inputs.name)}` }),
-  "aws:iam/rolePolicy:RolePolicy": () => ({}),
-  "kubernetes:core/v1:Namespace": () => ({}),
-  "kubernetes:core/v1:NamespacePatch": () => ({}),
-  "kubernetes:core/v1:NodePatch": () => ({}),
-  "kubernetes:core/v1:ConfigMap": () => ({}),
-  "kubernetes:core/v1:Service": () => ({}),
-  "kubernetes:core/v1:ServiceAccount": () => ({}),
-  "kubernetes:core/v1:Secret": () => ({}),
-  "kubernetes:cert-manager.io/v1:Certificate": () => ({}),
-  "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole": () => ({}),
-  "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding": () => ({}),
-  "kubernetes:rbac.authorization.k8s.io/v1:Role": () => ({}),
-  "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding": () => ({}),
-  "kubernetes:apps/v1:Deployment": () => ({}),
-  [`${admission}:ValidatingAdmissionPolicy`]: () => ({}),
-  [`${admission}:ValidatingAdmissionPolicyBinding`]: () => ({}),
-  [daemonSet]: (inputs) => ({ metadata: { ...(inputs.metadata as object), generation: 1 } }),
-  [local]: (inputs, name) => ({ stdout: JSON.stringify(answer(name, inputs.stdin)), stderr: "" }),
-  [remote]: () => ({ stdout: "", stderr: "" }),
-};
-
 async function declare(
   change: Partial<SettingsInput>,
   facts: Partial<ClusterFacts> = {},
 ): Promise<MockEngine> {
   const settings = parseSettings(exampleSettings(change));
   const plan = makePlan(settings, exampleFacts(facts));
-  const engine = await MockEngine.start(outputs);
+  const engine = await MockEngine.start(migrationOutputs);
   await engine.run(() => new ClusterMigration("migration", { settings, plan }));
   return engine;
 }

@@ -164,7 +164,7 @@ export class FakeNodes {
 
 /** The boot id that a node reports. */
 export function bootIdOf(name: string): string {
-  return `boot of ${name}`;
+  return `boot-of-${name}`;
 }
 
 const merge = setHeaderOptions("Content-Type", PatchStrategy.StrategicMergePatch);

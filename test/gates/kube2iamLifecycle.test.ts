@@ -22,6 +22,7 @@ import { neutralisePrestop } from "../../gates/verbs/neutralisePrestop.js";
 import { restoreKube2iam } from "../../gates/verbs/restoreKube2iam.js";
 import { retireKube2iam } from "../../gates/verbs/retireKube2iam.js";
 import { kube2iamObjects } from "../../lab/workload/kube2iam.js";
+import { digest } from "../../migration/digest.js";
 import { workerLabel } from "../../migration/clusterFacts.js";
 import { parseSettings } from "../../migration/parseSettings.js";
 import { preStopToken } from "../../migration/preStopToken.js";
@@ -190,7 +191,7 @@ describe("kube2iam's last days, on a real API server", function () {
       if (!workers.includes(node)) continue;
       fake.node(node).rules = ["kiam"];
       const record = {
-        generation: `of ${node}`,
+        generation: digest([node]),
         bootId: bootIdOf(node),
         kube2iamPod: uid ?? "",
         proven: true,

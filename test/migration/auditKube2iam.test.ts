@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 
 import type { ClusterFacts, Kube2iamFacts } from "../../migration/clusterFacts.js";
+import { parseSettings } from "../../migration/parseSettings.js";
+import { makePlan } from "../../migration/plan.js";
 import type { SettingsInput } from "../../migration/settings.js";
 import {
   exampleFacts,
   exampleNamespace,
   exampleNode,
+  exampleSettings,
   roleBaseArn,
 } from "../support/exampleCluster.js";
 import { codes, findings } from "../support/findings.js";
@@ -102,6 +105,24 @@ describe("audit of kube2iam's DaemonSet", () => {
     // Whoever writes the rule instead need not heed --host-interface.
     const others = having(withFlags("--iptables=false"), { kube2iam: { interface: "cali+" } });
     assert.deepEqual(codes(others), [`warns kube2iam-leaves-rule-to-others ${object}`]);
+  });
+
+  it("blocks where a flag that is needed cannot be used, whatever it holds, and makes no plan", () => {
+    const unusable = `blocks kube2iam-flag-unusable ${object}`;
+    for (const flag of [
+      "--app-port=$(PORT)",
+      "--app-port=0x1F90",
+      "--app-port=8181;id",
+      "--host-interface=cni0\nid #",
+      "--host-interface=$(IFACE)",
+      "--base-role-arn=arn:aws:iam::123456789012:role/$(id)",
+    ]) {
+      assert.deepEqual(codes(having(withFlags(flag))), [unusable], flag);
+      const facts = exampleFacts();
+      const kube2iam = { ...facts.kube2iam!, ...withFlags(flag) };
+      const settings = parseSettings(exampleSettings());
+      assert.throws(() => makePlan(settings, { ...facts, kube2iam }), /cannot be used/, flag);
+    }
   });
 
   it("warns where it no longer is what an earlier run recorded", () => {

@@ -105,7 +105,10 @@ describe("audit of pods on kube2iam's default role", () => {
     assert.deepEqual(codes(findings({}, { ...named, ...withPods(onHost, onMaster, ofKiam) })), []);
     const nodes = exampleFacts().nodes.map((node) =>
       node.name === "worker-1"
-        ? { ...node, cutoverAnnotation: '{"generation":"g","bootId":"b","kube2iamPod":"u"}' }
+        ? {
+            ...node,
+            cutoverAnnotation: '{"generation":"0000000000aa","bootId":"b","kube2iamPod":"u"}',
+          }
         : node,
     );
     assert.deepEqual(codes(findings({}, { ...named, ...withPods(pod), nodes })), []);
@@ -197,7 +200,7 @@ describe("audit of how pods use credentials", () => {
       ...node,
       cutoverAnnotation: isMaster(node)
         ? undefined
-        : '{"generation":"g","bootId":"b","kube2iamPod":"u"}',
+        : '{"generation":"0000000000aa","bootId":"b","kube2iamPod":"u"}',
     }));
     assert.deepEqual(codes(findings({}, { ...log({ requests: 0 }), nodes })), []);
   });

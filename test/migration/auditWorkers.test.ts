@@ -16,7 +16,7 @@ function nodes(moved: string[] = []) {
     },
     cutoverAnnotation: moved.includes(node.name)
       ? JSON.stringify({
-          generation: "g",
+          generation: "0000000000aa",
           bootId: node.bootId,
           kube2iamPod: `kube2iam-on-${node.name}`,
         })
@@ -71,6 +71,24 @@ describe("audit of node groups", () => {
       { nodes: nodes(["worker-3"]) },
     );
     assert.deepEqual(codes(list), ["blocks host-key-unknown node/worker-3"]);
+  });
+});
+
+describe("audit of cutover records", () => {
+  it("blocks from stage cutover on where a node's record is not this program's", () => {
+    const [first = exampleFacts().nodes[0]!] = nodes(["worker-1"]).slice(2);
+    const forged = { ...first, cutoverAnnotation: '{"generation":"x\\nid #"}' };
+    const others = nodes().filter(({ name }) => name !== "worker-1");
+    const seen = (stage: "agent" | "cutover") =>
+      codes(findings({ stage }, { nodes: [...others, forged] }));
+    assert.deepEqual(seen("cutover"), ["blocks cutover-record-unreadable node/worker-1"]);
+    assert.deepEqual(seen("agent"), ["warns cutover-record-unreadable node/worker-1"]);
+    const [proven] = nodes(["worker-1"]).filter(({ name }) => name === "worker-1");
+    assert.deepEqual(
+      codes(findings({ stage: "cutover" }, { nodes: [...others, proven!] })),
+      [],
+      "this program's own is fine",
+    );
   });
 });
 

@@ -7,7 +7,12 @@ import { codes, findings } from "../support/findings.js";
 
 /* Pure: what is wrong with kiam never stands in the way of leaving it. */
 
-const record = JSON.stringify({ generation: "g", bootId: "b", kube2iamPod: "k", proven: true });
+const record = JSON.stringify({
+  generation: "0000000000aa",
+  bootId: "b",
+  kube2iamPod: "k",
+  proven: true,
+});
 
 const nodes = (change: object) => [
   exampleMaster(),

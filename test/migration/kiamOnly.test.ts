@@ -40,7 +40,7 @@ describe("kiam-only nodes", () => {
   });
 
   it("are not those that were cut over, whatever mark they got later", () => {
-    const record = { generation: "g", bootId: "b", kube2iamPod: "p", proven: true };
+    const record = { generation: "0000000000aa", bootId: "b", kube2iamPod: "p", proven: true };
     const node = { ...tainted, cutoverAnnotation: JSON.stringify(record) };
     assert.equal(isKiamOnly(exampleFacts(), node), false);
     const born = { ...node, cutoverAnnotation: JSON.stringify({ ...record, kiamOnly: true }) };

@@ -25,7 +25,12 @@ describe("a preStop hook", () => {
   it("is dangerous as soon as it does more than wait", () => {
     const hook = { container: "kube2iam", command: readme, readOnlyRoot: false };
     assert.deepEqual(dangers(container({ exec: { command: readme } })), [hook]);
-    for (const text of ["sleep 5; iptables -F -t nat", "true && sleep 5", "sleep 5 &"]) {
+    for (const text of [
+      "sleep 5; iptables -F -t nat",
+      "true && sleep 5",
+      "sleep 5 &",
+      "/$(iptables${IFS}-F)/sleep 5",
+    ]) {
       assert.equal(dangers(container({ exec: { command: ["sh", "-c", text] } })).length, 1, text);
     }
     assert.equal(dangers(container({ exec: { command: ["/cleanup.sh"] } })).length, 1);

@@ -22,7 +22,7 @@ function worker(name: string): PlannedWorker {
     access: "ssh",
     address: "10.0.0.1",
     hostKey: undefined,
-    generation: "g",
+    generation: "0000000000aa",
     steps: [],
   };
 }
@@ -153,7 +153,7 @@ describe("plan", () => {
         })),
       });
     const proven = (name: string, more: object = {}) => ({
-      generation: "g",
+      generation: "0000000000aa",
       bootId: `boot-of-${name}`,
       kube2iamPod: `kube2iam-on-${name}`,
       ...more,
@@ -252,9 +252,13 @@ describe("cutover generation", () => {
   });
 
   it("changes when the rules are not as the cutover left them, and stands when they are", () => {
-    const proven = recorded({ generation: "g1", bootId: node.bootId, kube2iamPod: "pod-a" });
+    const proven = recorded({
+      generation: "0000000000a1",
+      bootId: node.bootId,
+      kube2iamPod: "pod-a",
+    });
     const good = { inForce: "kiam", kube2iam: 0, kiamHealthy: true } as const;
-    assert.equal(cutoverGeneration(proven, "pod-a", good), "g1");
+    assert.equal(cutoverGeneration(proven, "pod-a", good), "0000000000a1");
     const bad = [
       { ...good, inForce: "none" as const },
       { ...good, inForce: "kube2iam" as const, kube2iam: 1 },
@@ -262,39 +266,54 @@ describe("cutover generation", () => {
       { ...good, kiamHealthy: false },
       { unread: "no pod runs there", forbidden: false },
     ].map((rules) => cutoverGeneration(proven, "pod-a", rules));
-    assert.equal(new Set([...bad, "g1"]).size, 6);
+    assert.equal(new Set([...bad, "0000000000a1"]).size, 6);
     const again = cutoverGeneration(proven, "pod-a", { ...good, inForce: "none" });
     assert.equal(again, bad[0], "preview and update come to the same");
   });
 
   it("does not change where the operator may not look: running anew would not be allowed either", () => {
-    const proven = recorded({ generation: "g1", bootId: node.bootId, kube2iamPod: "pod-a" });
-    assert.equal(cutoverGeneration(proven, "pod-a", { unread: "403", forbidden: true }), "g1");
+    const proven = recorded({
+      generation: "0000000000a1",
+      bootId: node.bootId,
+      kube2iamPod: "pod-a",
+    });
+    assert.equal(
+      cutoverGeneration(proven, "pod-a", { unread: "403", forbidden: true }),
+      "0000000000a1",
+    );
   });
 
   it("stands while a cutover is under way, so that a rerun goes on where it was", () => {
     const begun = recorded({
-      generation: "g1",
+      generation: "0000000000a1",
       bootId: node.bootId,
       kube2iamPod: "pod-a",
       proven: false,
     });
     const rules = { inForce: "kube2iam", kube2iam: 1, kiamHealthy: true } as const;
-    assert.equal(cutoverGeneration(begun, "pod-a", rules), "g1");
+    assert.equal(cutoverGeneration(begun, "pod-a", rules), "0000000000a1");
   });
 
   it("stands as long as its record describes the node, even when kube2iam's pod is gone", () => {
-    const proven = recorded({ generation: "g1", bootId: node.bootId, kube2iamPod: "pod-a" });
-    assert.equal(cutoverGeneration(proven, "pod-a"), "g1");
-    assert.equal(cutoverGeneration(proven, undefined), "g1");
-    assert.notEqual(cutoverGeneration(proven, "pod-b"), "g1");
-    assert.notEqual(cutoverGeneration({ ...proven, bootId: "other" }, "pod-a"), "g1");
+    const proven = recorded({
+      generation: "0000000000a1",
+      bootId: node.bootId,
+      kube2iamPod: "pod-a",
+    });
+    assert.equal(cutoverGeneration(proven, "pod-a"), "0000000000a1");
+    assert.equal(cutoverGeneration(proven, undefined), "0000000000a1");
+    assert.notEqual(cutoverGeneration(proven, "pod-b"), "0000000000a1");
+    assert.notEqual(cutoverGeneration({ ...proven, bootId: "other" }, "pod-a"), "0000000000a1");
   });
 
-  it("takes a record that can't be read for none", () => {
-    assert.equal(
-      cutoverGeneration({ ...node, cutoverAnnotation: "{" }, "pod-a"),
-      cutoverGeneration(node, "pod-a"),
-    );
+  it("begins anew, and stands, where the record can't be read, whatever it says", () => {
+    const unreadable = [
+      "{",
+      JSON.stringify({ generation: "x\nid #", bootId: node.bootId, kube2iamPod: "pod-a" }),
+      JSON.stringify({ undone: "today\nid #" }),
+    ].map((cutoverAnnotation) => cutoverGeneration({ ...node, cutoverAnnotation }, "pod-a"));
+    assert.equal(new Set(unreadable).size, 1);
+    assert.match(unreadable[0] ?? "", /^[0-9a-f]{12}$/);
+    assert.notEqual(unreadable[0], cutoverGeneration(node, "pod-a"));
   });
 });

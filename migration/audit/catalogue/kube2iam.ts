@@ -72,6 +72,17 @@ export const kube2iamFindings = {
     acknowledgeable: true,
     source: "kube2iam --namespace-restrictions",
   },
+  "kube2iam-flag-unusable": {
+    title: "A flag of kube2iam cannot be used",
+    severities: ["blocks"],
+    cause:
+      "--app-port, --host-interface or --base-role-arn of its DaemonSet is not what that flag takes: a variable of the container, $(PORT), or a shell's words.",
+    consequence:
+      "Port and interface make the rule that the cutover deletes and the way back restores; neither is guessed.",
+    cure: "Set kube2iam.port or kube2iam.interface; write the base ARN itself into the DaemonSet.",
+    acknowledgeable: false,
+    source: "kube2iam --app-port, --host-interface, --base-role-arn",
+  },
   "kube2iam-settings-differ": {
     title: "kube2iam does not run as the settings or the record say",
     severities: ["blocks", "warns"],

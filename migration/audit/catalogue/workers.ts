@@ -2,6 +2,17 @@ import type { Catalogue } from "./entry.js";
 
 /** The workers, and how they are reached. */
 export const workerFindings = {
+  "cutover-record-unreadable": {
+    title: "What a worker's node says of its cutover cannot be read",
+    severities: ["warns", "blocks"],
+    cause:
+      "The annotation kube2iam-to-kiam/cutover was written by something else than this program. It blocks from stage cutover on.",
+    consequence:
+      "Nobody can tell whether the worker was moved, or ever had kube2iam. Nothing of the annotation is used.",
+    cure: "Find out who wrote it. Where the worker was not moved yet, remove the annotation. Otherwise acknowledge the finding for one update, which proves the worker anew.",
+    acknowledgeable: true,
+    onlyForward: true,
+  },
   "group-left-behind": {
     title: "A worker would lose kube2iam without having moved",
     severities: ["blocks"],
@@ -87,7 +98,8 @@ export const workerFindings = {
   "worker-address-unknown": {
     title: "A worker has no address to use",
     severities: ["blocks"],
-    cause: "It reports no InternalIP, or none of the type workers.addressType.",
+    cause:
+      "It reports no IPv4 address as InternalIP, or nothing of the type workers.addressType that is an address or a host name.",
     consequence: "The rules carry its internal IP, and SSH needs an address.",
     cure: "Set workers.addressType, or name its address in workers.list.",
     acknowledgeable: false,

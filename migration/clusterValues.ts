@@ -1,0 +1,64 @@
+import { isIP, isIPv4 } from "node:net";
+
+import { z } from "zod";
+
+import { digestSchema } from "./digest.js";
+import { shownJson } from "./shown.js";
+import { hostInterfaceSchema, portSchema } from "./natRule.js";
+
+/*
+ * Narrow types for what is read from the cluster and gets into a command line, a manifest, a
+ * connection or a name. Everything else that is read is only compared and shown (shown.ts).
+ */
+
+/** The name of a node, a namespace, a pod, … as the API server lets it be. */
+export const objectNameSchema = z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, {
+  error: "must be a Kubernetes name: lower-case letters, digits, '-' and '.'",
+});
+
+/** @throws Error where it is none: what else such an API server says is not to be relied on */
+export function objectName(kind: string, name: string | undefined): string {
+  if (name !== undefined && objectNameSchema.safeParse(name).success) return name;
+  throw new Error(
+    `The API server lists a ${kind} by the name ${shownJson((name ?? "").slice(0, 200))}, which is no Kubernetes name. ` +
+      "Names get into command lines and resources, so nothing was done. See who answers as the API server: kubectl cluster-info",
+  );
+}
+
+/** The first of a node's addresses that is an IPv4 address, as nat rules take them. */
+export function firstIPv4(addresses: readonly string[]): string | undefined {
+  return addresses.find((address) => isIPv4(address));
+}
+
+/** The first of them to which SSH can connect. */
+export function firstHost(addresses: readonly string[]): string | undefined {
+  return addresses.find(
+    (address) =>
+      isIP(address) > 0 || /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/.test(address),
+  );
+}
+
+/** kube2iam's --base-role-arn; empty where it has none. */
+export const baseRoleArnSchema = z
+  .string()
+  .regex(
+    /^(arn:aws[a-z-]*:iam::\d{1,12}:role(\/[\w+=,.@/-]*)?)?$/,
+    "must be a prefix of role ARNs",
+  );
+
+/** What an earlier run recorded of kube2iam; see RecordedKube2iam in clusterFacts.ts. */
+export const recordedKube2iamSchema = z.object({
+  port: portSchema,
+  interface: hostInterfaceSchema,
+  /** kube2iam's --base-role-arn; empty where it had none. */
+  baseRoleArn: baseRoleArnSchema,
+});
+
+/** Notes of gates. One that no gate wrote is passed over: then that gate runs again. */
+export const gateNotesSchema = z.object({
+  preStopToken: z
+    .union([digestSchema, z.literal("none")])
+    .optional()
+    .catch(undefined),
+  connectionsLeft: z.iso.datetime().optional().catch(undefined),
+});
