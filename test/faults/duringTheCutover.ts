@@ -15,27 +15,12 @@ import {
   sh,
   stsFault,
 } from "./onWorker.js";
-import type { Session, Update, Watch } from "./session.js";
+import { once, type Session, type Update } from "./session.js";
 
 /*
  * Faults that meet the cutover: before, while and right after a worker's rule is deleted. Do not
  * prove anything about official kiam and kube2iam where stand-ins run.
  */
-
-/** Calls once, at the beginning or end of that step. */
-function once(step: string, when: "begin" | "end", act: () => Promise<unknown>) {
-  let acted: Promise<unknown> | undefined;
-  const watch: Watch = (seen, at) => {
-    if (at === when && seen.endsWith(` ${step}`)) acted ??= act();
-  };
-  return {
-    watch,
-    done: async () => {
-      assert.ok(acted !== undefined, `${step} was seen to ${when}`);
-      await acted;
-    },
-  };
-}
 
 /** A cutover that a fault has stopped is repeated, and comes to its end. */
 async function thenItWorks(lab: Session): Promise<void> {

@@ -4,6 +4,7 @@ import { shardVariable } from "./session.js";
 
 import "./beforeTheAgents.js";
 import "./duringTheCutover.js";
+import "./lostNodes.js";
 import "./nodes.js";
 import "./afterTheCutover.js";
 import "./interruptions.js";

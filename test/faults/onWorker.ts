@@ -67,6 +67,31 @@ export function keepDead(node: string, commandLine: string): Killing {
   return killing;
 }
 
+const mendings = new Set<() => Promise<void>>();
+
+/**
+ * Stops a worker's kubelet, so that the API can neither see nor change anything there while its
+ * pods go on, and has the node counted as not Ready at once instead of after its lease has run out.
+ *
+ * @returns ends it, and waits until the node is Ready again
+ */
+export async function unreachable(lab: Session, node: string): Promise<() => Promise<void>> {
+  const mend = async () => {
+    if (!mendings.delete(mend)) return;
+    await sh(node, "pkill -CONT -x kubelet");
+    await (await lab.cluster()).waitReady();
+  };
+  mendings.add(mend);
+  await sh(node, "pkill -STOP -x kubelet");
+  const condition = { type: "Ready", status: "Unknown", reason: "Test", message: "no kubelet" };
+  await kubectl(
+    lab,
+    ...["patch", "node", node, "--subresource=status", "--type=strategic"],
+    ...["-p", JSON.stringify({ status: { conditions: [condition] } })],
+  );
+  return mend;
+}
+
 /** Waits until a pod by these labels is Ready on every node that should have one. */
 export async function podsReady(lab: Session, namespace: string, selector: string): Promise<void> {
   await pWaitFor(
@@ -158,6 +183,7 @@ export async function kubectl(lab: Session, ...args: string[]): Promise<string> 
 export async function tidyUp(lab: Session): Promise<void> {
   const say = (error: unknown) => console.log(`    tidying up: ${String(error)}`);
   for (const killing of killings) await killing.stop().catch(say);
+  for (const mend of mendings) await mend().catch(say);
   await stsFault({}).catch(say);
   const cluster = await lab.cluster();
   for (const { name } of cluster.workers.filter((worker) => worker.index > workers)) {

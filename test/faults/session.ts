@@ -277,6 +277,21 @@ export class Session {
 /** Hears of an update's steps as they begin and end. */
 export type Watch = (step: string, when: "begin" | "end") => void;
 
+/** Calls once, at the beginning or end of that step. */
+export function once(step: string, when: "begin" | "end", act: () => Promise<unknown>) {
+  let acted: Promise<unknown> | undefined;
+  const watch: Watch = (seen, at) => {
+    if (at === when && seen.endsWith(` ${step}`)) acted ??= act();
+  };
+  return {
+    watch,
+    done: async () => {
+      assert.ok(acted !== undefined, `${step} was seen to ${when}`);
+      await acted;
+    },
+  };
+}
+
 function watched(watch: Watch | undefined): Progress {
   if (watch === undefined) return silentProgress;
   return {
