@@ -26,6 +26,7 @@ export function describePlan(plan: Plan): string {
       : [
           `  ${"stay".padEnd(9)} on kube2iam, being of other node groups: ${plan.staying.map(({ name }) => name).join(", ")}`,
         ]),
+    ...plan.waiting.map(({ name, why }) => `  ${"waits".padEnd(9)} ${name}: ${why}`),
   ].join("\n");
 }
 

@@ -31,7 +31,7 @@ export function previewAsText(preview: PlanPreview): string {
 export function previewAsMarkdown(preview: PlanPreview): string {
   const { plan, workers, stack } = preview;
   const changes = ruleChanges(workers);
-  const moving = workers.filter(({ wave }) => wave !== "stays");
+  const moving = workers.filter(({ wave }) => wave !== "stays" && wave !== "waits");
   return [
     `### kube2iam to kiam: stack ${codeInMarkdown(stack)} at stage \`${plan.stage}\``,
     "",
@@ -55,6 +55,10 @@ export function previewAsMarkdown(preview: PlanPreview): string {
       const names = fewOf(members.map(({ name }) => codeInMarkdown(name)));
       return `| ${wave} | ${names} | ${stepsOf(members)} | ${roles.length} | ${pods} |`;
     }),
+    ...(plan.waiting.length === 0 ? [] : [""]),
+    ...plan.waiting.map(
+      ({ name, why }) => `- ${codeInMarkdown(name)} waits: ${inMarkdown(why)}; all others move`,
+    ),
     ...changes.flatMap((change) => [
       "",
       "<details>",

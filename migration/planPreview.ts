@@ -27,7 +27,7 @@ export interface WorkerPreview extends Pick<
   PlannedWorker,
   "name" | "hostIp" | "address" | "steps"
 > {
-  /** Name of its wave; `stays` where it is left on kube2iam. */
+  /** Name of its wave; `stays` where it is left on kube2iam, `waits` where its move has to. */
   wave: string;
   /** Roles that its pods use now, by ARN, sorted. */
   roles: { arn: string; pods: string[] }[];
@@ -68,6 +68,7 @@ export function previewPlan(
   const waveOf = new Map(
     plan.waves.flatMap((wave) => wave.workers.map((worker) => [worker.name, wave.name] as const)),
   );
+  const waits = new Set(plan.waiting.map(({ name }) => name));
   const roles = rolesByNode(facts, plan.roleBaseArn);
   return {
     stack,
@@ -78,7 +79,7 @@ export function previewPlan(
       const seen = own(known, name);
       return {
         name,
-        wave: waveOf.get(name) ?? "stays",
+        wave: waveOf.get(name) ?? (waits.has(name) ? "waits" : "stays"),
         hostIp,
         address,
         steps,

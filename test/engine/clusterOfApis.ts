@@ -120,7 +120,15 @@ async function makeCluster({ objects, config }: ApiServer): Promise<void> {
     const labels = { [`node-role.kubernetes.io/${role}`]: "" };
     await core.createNode({ body: { metadata: { name, labels } } });
     await core.patchNodeStatus(
-      { name, body: { status: { addresses: [{ type: "InternalIP", address }] } } },
+      {
+        name,
+        body: {
+          status: {
+            addresses: [{ type: "InternalIP", address }],
+            conditions: [{ type: "Ready", status: "True" }],
+          },
+        },
+      },
       setHeaderOptions("Content-Type", PatchStrategy.StrategicMergePatch),
     );
   }

@@ -89,6 +89,10 @@ describe("gates about kiam-only nodes", function () {
     { labels: own, taints }: { labels?: Record<string, string>; taints?: V1Taint[] },
   ): Promise<void> {
     await core.createNode({ body: { metadata: { name: node, labels: own }, spec: { taints } } });
+    await core.patchNodeStatus(
+      { name: node, body: { status: { conditions: [{ type: "Ready", status: "True" }] } } },
+      setHeaderOptions("Content-Type", PatchStrategy.StrategicMergePatch),
+    );
   }
 
   /** kube2iam's DaemonSet, and somebody who sees to its pods; `blind`: who notices nothing. */

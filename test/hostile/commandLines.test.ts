@@ -42,7 +42,7 @@ describe("command lines made of a hostile node", () => {
       .filter(({ type }) => type === remote)
       .flatMap(({ inputs }) => [inputs.create, inputs.delete])
       .filter((command): command is string => typeof command === "string");
-    assert.ok(commands.length > 3);
+    assert.equal(commands.length, 3, "a removal for each worker");
     for (const command of commands) {
       spawnSync("/bin/sh", ["-c", command], { env: { PATH: `${directory}:/usr/bin:/bin` } });
       assert.ok(!existsSync(pwned), `ran the payload: ${command}`);

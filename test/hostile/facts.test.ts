@@ -161,7 +161,10 @@ describe("hostile values in everything that is read", () => {
     server = createServer((request, response) => {
       const path = new URL(request.url ?? "", "http://localhost").pathname;
       const list = /\/(deployments|statefulsets|cronjobs|networkpolicies)$/.test(path);
-      const answer = answers[path] ?? (list ? { items: [] } : undefined);
+      const answer =
+        answers[path] ??
+        (path.includes("/admissionregistration.k8s.io/") ? { resources: [] } : undefined) ??
+        (list ? { items: [] } : undefined);
       response.writeHead(answer === undefined ? 404 : 200, { "content-type": "application/json" });
       response.end(JSON.stringify(answer ?? { message: "not found" }));
     });
