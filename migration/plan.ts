@@ -13,6 +13,7 @@ import {
   type EffectiveKube2iam,
 } from "./effectiveKube2iam.js";
 import { compareText } from "./compareText.js";
+import { goesBack } from "./goingBack.js";
 import { hostKeyOf } from "./hostKeyOf.js";
 import { assumableRoles } from "./iamChain.js";
 import { isKiamOnly } from "./kiamOnly.js";
@@ -69,7 +70,10 @@ export interface Wave {
 export interface WaitingWorker {
   name: string;
   why: string;
-  /** Whether an update may succeed all the same, since the settings acknowledge it. */
+  /**
+   * Whether an update may succeed all the same: the settings acknowledge it, or it goes back, which
+   * nothing that is broken may hold up.
+   */
   accepted: boolean;
   /** What can be done there meanwhile; undefined where nothing can. */
   worker: PlannedWorker | undefined;
@@ -139,6 +143,7 @@ export function makePlan(settings: Settings, facts: ClusterFacts): Plan {
     );
   }
   const nodes = workerNodes(settings, facts.nodes);
+  const back = goesBack(settings, facts);
   const waiting = nodes.flatMap((node): WaitingWorker[] => {
     const why = waitsBecause(settings, facts, node);
     if (why === undefined) return [];
@@ -146,7 +151,7 @@ export function makePlan(settings: Settings, facts: ClusterFacts): Plan {
       {
         name: node.name,
         why,
-        accepted: isAcceptedAsBroken(settings, node.name),
+        accepted: back || isAcceptedAsBroken(settings, node.name),
         // One that was moved keeps what it has. Of one that was not, nothing can be proven.
         worker:
           node.ready && !mayBeCutOver(node)

@@ -2,7 +2,7 @@ import type { CertificateFacts, ClusterFacts } from "../clusterFacts.js";
 import { count } from "../count.js";
 import type { Settings } from "../settings.js";
 import type { Finding } from "./finding.js";
-import { kiamSupplies } from "./goingBack.js";
+import { kiamSupplies } from "../goingBack.js";
 import { blocksFrom } from "./severityFrom.js";
 
 const day = 86_400_000;

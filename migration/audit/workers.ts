@@ -1,7 +1,8 @@
-import { cutoverAnnotation, type ClusterFacts } from "../clusterFacts.js";
+import { cutoverAnnotation, type ClusterFacts, type NodeFacts } from "../clusterFacts.js";
 import { isCutOver, parseCutoverRecord } from "../cutoverRecord.js";
 import { isReachedOverSsh } from "../kiamOnly.js";
 import { cannotRunAgent, isMaster, sshAddress, workerNodes } from "../nodeSelection.js";
+import { own } from "../own.js";
 import { brokenBecause } from "../nodeStandings.js";
 import type { Settings } from "../settings.js";
 import { reaches } from "../stages.js";
@@ -25,13 +26,13 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[]
   }
   const names = new Set(workers.map((node) => node.name));
   for (const node of facts.nodes) {
-    if (node.cutoverAnnotation === undefined || names.has(node.name)) continue;
+    if (names.has(node.name) || !kiamMayServe(facts, node)) continue;
     if (!reaches(settings.stage, "agent")) continue;
     findings.push({
       code: "worker-left-out",
       severity: "blocks",
       object: `node/${node.name}`,
-      seen: "it was cut over to kiam, and the settings no longer count it among the workers",
+      seen: "kiam serves it, as far as is known, and the settings no longer count it among the workers",
       why: "its agent would go while its pods depend on it",
       fix: "let workers.selector or workers.list match it again; to take it out, move the stack back to stage server first",
     });
@@ -133,4 +134,12 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[]
 /** Whether this stage takes kube2iam away: from then on there is nothing to fall back on. */
 function lastChance({ stage }: Settings, { kube2iam }: ClusterFacts): boolean {
   return reaches(stage, "retire") && kube2iam !== undefined;
+}
+
+/** By its record, or because its agent's rule is not seen to be behind kube2iam's: it may have joined that way. */
+function kiamMayServe({ agents, rules }: ClusterFacts, node: NodeFacts): boolean {
+  if (node.cutoverAnnotation !== undefined) return true;
+  if (!agents.includes(node.name)) return false;
+  const state = own(rules, node.name);
+  return state === undefined || "unread" in state || state.inForce !== "kube2iam";
 }

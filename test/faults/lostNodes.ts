@@ -53,7 +53,7 @@ fault("a worker that joined after the retirement, and no update before the way b
 });
 
 fault("a worker that workers.selector leaves out, at kube2iam's retirement", {
-  at: "agent",
+  at: "server",
   leaves: "retire",
   mayFail: "its settings acknowledge that the worker left out is refused",
   setUp: aNewcomer,

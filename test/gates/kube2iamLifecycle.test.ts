@@ -13,7 +13,7 @@ import {
 import pWaitFor from "p-wait-for";
 
 import { Cluster } from "../../gates/cluster.js";
-import { readRecord, writeRecord } from "../../gates/cutoverRecord.js";
+import { readRecord, removeRecord, writeRecord } from "../../gates/cutoverRecord.js";
 import type { CheckedInput, GateOutput, Target } from "../../gates/inputs.js";
 import { kube2iamPods } from "../../gates/kube2iamPods.js";
 import { replaceHookedPod } from "../../gates/preStop.js";
@@ -464,6 +464,33 @@ describe("kube2iam's last days, on a real API server", function () {
       await setHook();
       await assert.rejects(retireKube2iam(retirement()), /it has its preStop hook again/);
       await neutralise();
+    });
+
+    it("does not begin as long as any node is not accounted for, and names them all", async () => {
+      const before = await uids();
+      const record = await readRecord(cluster, "worker-3");
+      await removeRecord(cluster, "worker-3");
+      await fake.setReady("worker-2", false);
+      await assert.rejects(retireKube2iam(retirement({ outside: [] })), (error: Error) => {
+        assert.match(error.message, /^kube2iam stays: 3 of 4 nodes would lose their credentials/);
+        assert.match(
+          error.message,
+          /node master-1: it has no agent of kiam, and kube2iam runs there/,
+        );
+        assert.match(error.message, /node worker-2: it is not Ready/);
+        assert.match(error.message, /node worker-3: it has not been moved: it joined after/);
+        return true;
+      });
+      await fake.setReady("worker-2", true);
+      assert.ok(record !== undefined && !("unreadable" in record));
+      await writeRecord(cluster, "worker-3", {
+        ...record,
+        bootId: "an-earlier-one",
+      });
+      await assert.rejects(retireKube2iam(retirement()), /node worker-3: .*has rebooted since/);
+      await writeRecord(cluster, "worker-3", record);
+      assert.deepEqual(await uids(), before);
+      await daemonSet();
     });
 
     it("stops at the first worker that cannot be proven; the others keep kube2iam's pods", async () => {

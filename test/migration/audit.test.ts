@@ -324,6 +324,19 @@ describe("audit", () => {
       "blocks worker-left-out node/worker-3",
     ]);
     assert.deepEqual(codes(findings({ workers, stage: "server" }, { nodes })), []);
+    // One that joined with an agent may have kiam's rule in front without ever having been moved.
+    const joined = (inForce: "kiam" | "kube2iam") =>
+      codes(
+        findings(
+          { workers, stage: "cutover" },
+          {
+            agents: ["worker-3"],
+            rules: { "worker-3": { inForce, kube2iam: 1, kiamHealthy: true } },
+          },
+        ),
+      );
+    assert.ok(joined("kiam").includes("blocks worker-left-out node/worker-3"));
+    assert.ok(!joined("kube2iam").includes("blocks worker-left-out node/worker-3"));
   });
 
   it("refuses with every blocking finding at once, each with why and fix", () => {

@@ -111,6 +111,18 @@ describe("a worker on which nothing can be done", () => {
     assert.equal(waiting?.accepted, true);
   });
 
+  it("holds up no way back", () => {
+    const nodes = exampleFacts().nodes.map((node) => ({
+      ...node,
+      ready: node.name !== "worker-3",
+      ...(node.name.startsWith("worker") ? { cutoverAnnotation: proven } : {}),
+    }));
+    const [waiting] = plan({ stage: "agent" }, { nodes }).waiting;
+    assert.deepEqual([waiting?.name, waiting?.accepted], ["worker-3", true]);
+    const [forward] = plan({ stage: "cutover" }, { nodes }).waiting;
+    assert.deepEqual([forward?.name, forward?.accepted], ["worker-3", false]);
+  });
+
   it("that owes its return is brought back as soon as it is Ready, at stage agent and before its cutover", () => {
     const steps = (stage: "agent" | "cutover", ready: boolean) =>
       plannedWorkers(

@@ -1,9 +1,9 @@
-import type { ClusterFacts } from "../clusterFacts.js";
-import { isCutOver } from "../cutoverRecord.js";
-import type { Settings } from "../settings.js";
-import { reaches } from "../stages.js";
-import { catalogueEntry } from "./catalogue.js";
-import type { Finding } from "./finding.js";
+import type { ClusterFacts } from "./clusterFacts.js";
+import { isCutOver } from "./cutoverRecord.js";
+import type { Settings } from "./settings.js";
+import { reaches } from "./stages.js";
+import { catalogueEntry } from "./audit/catalogue.js";
+import type { Finding } from "./audit/finding.js";
 
 /** What blocks only the way forward warns where the settings ask for an earlier stage than is reached. */
 export function lettingBack(
@@ -24,7 +24,8 @@ export function kiamSupplies({ nodes }: Pick<ClusterFacts, "nodes">): boolean {
   return nodes.some(isCutOver);
 }
 
-function goesBack({ stage }: Settings, facts: ClusterFacts): boolean {
+/** Whether the settings ask for an earlier stage than is reached. */
+export function goesBack({ stage }: Settings, facts: ClusterFacts): boolean {
   if (!reaches(stage, "agent")) return facts.agents.length > 0;
   if (!reaches(stage, "cutover")) return kiamSupplies(facts);
   return !reaches(stage, "retire") && facts.kube2iam === undefined && facts.recorded !== undefined;
