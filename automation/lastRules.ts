@@ -12,7 +12,7 @@ interface StateResource {
 }
 
 /** The scripts that run on a worker at its cutover, in their order; the last one that ran counts. */
-const scripts = ["cutover-capture", "cutover-removal", "cutover-rehearsal-removal"];
+const scripts = ["cutover-removal", "cutover-rehearsal-removal"];
 
 /** {@link lastRules} of a stack; none where it has never been updated. Reads only. */
 export async function readLastRules(

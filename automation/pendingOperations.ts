@@ -40,7 +40,9 @@ export function pendingIn({ deployment }: Deployment): PendingOperation[] {
     what: describeUrn(urn),
     urn,
     objectBeingMade: type === "creating" && isObject(urn) && inputs !== undefined,
-    workers: touchesEveryWorker(urn) ? workers : workerOf(urn, /^(.+)-cutover(?:-[a-z-]+)?$/),
+    workers: touchesEveryWorker(urn)
+      ? workers
+      : workerOf(urn, /^(.+)-(?:cutover(?:-[a-z-]+)?|return)$/),
   }));
 }
 

@@ -23,12 +23,12 @@ const rulesOf = (...resources: ReturnType<typeof resource>[]) =>
 describe("rules from the last update", () => {
   it("are what the last script on the worker left", () => {
     const rules = rulesOf(
+      resource("worker-1-cutover-rehearsal-removal", report("remove", ["after the rehearsal"])),
       resource("worker-1-cutover-removal", report("remove", ["after the removal"])),
-      resource("worker-1-cutover-capture", report("inspect", ["before"])),
-      resource("a-b-cutover-capture", report("inspect", ["of a-b"])),
+      resource("a-b-cutover-removal", report("remove", ["of a-b"])),
     );
     assert.deepEqual(rules, {
-      "worker-1": [{ backend: "nft", rules: ["after the removal"] }],
+      "worker-1": [{ backend: "nft", rules: ["after the rehearsal"] }],
       "a-b": [{ backend: "nft", rules: ["of a-b"] }],
     });
   });

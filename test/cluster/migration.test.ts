@@ -100,7 +100,7 @@ describe("migration on the embedded cluster", function () {
       "gate worker-2-shadow",
       "gate fallback",
       ...["worker-1", "worker-2"].flatMap((worker) => [
-        `over SSH: ${worker}-cutover-capture`,
+        `gate ${worker}-cutover-capture`,
         `gate ${worker}-cutover-recheck`,
         `over SSH: ${worker}-cutover-removal`,
         ...(worker === "worker-1"
@@ -112,6 +112,7 @@ describe("migration on the embedded cluster", function () {
           : []),
         `gate ${worker}-cutover-live`,
       ]),
+      "gate every-node-accounted",
       "gate kube2iam-retirement-capture",
       "gate kube2iam-retirement-undo",
       "gate kube2iam-retirement",

@@ -97,7 +97,7 @@ fault("engine killed (SIGKILL) on the way back, then rerun", {
   run: (lab) =>
     killAtEach(lab, "delete", [
       { stage: "cutover", name: "kube2iam-retirement-undo", delayMs: 4000 },
-      { stage: "agent", name: "worker-1-cutover-removal", delayMs: 150 },
+      { stage: "agent", name: "worker-1-cutover-recheck", delayMs: 1000 },
       { stage: "server", name: "fallback", delayMs: 3000 },
     ]),
 });
