@@ -25,16 +25,17 @@ export interface UnfinishedRollout extends Rollout {
 
 /**
  * Looks at a DaemonSet once: every node it is meant for, and every one of `nodes`, has a ready pod
- * of its present form. Nodes that are not Ready are named and not waited for; pods of nodes that
- * have left the cluster, which stay listed for minutes, do not count. A DaemonSet that is meant
- * for no node is not complete.
+ * of its present form. Pods of nodes that have left the cluster, which stay listed for minutes, do
+ * not count. A DaemonSet that is meant for no node, or has no ready pod, is not complete.
  *
+ * @param passOverBroken whether nodes that are not Ready are named and not waited for
  * @throws GateError where there is no such DaemonSet
  */
 export async function lookAtRollout(
   cluster: Cluster,
   name: ObjectName,
   nodes: readonly string[] = [],
+  { passOverBroken }: { passOverBroken: boolean } = { passOverBroken: true },
 ): Promise<Look<Rollout, UnfinishedRollout>> {
   const daemonSet = await cluster.daemonSet(name);
   if (daemonSet === undefined) {
@@ -47,7 +48,7 @@ export async function lookAtRollout(
   const broken = listed.flatMap((node) => {
     const own = node.metadata?.name ?? "";
     const meant = spec !== undefined && notMeantFor(spec, node) === undefined;
-    return meant && !isReadyNode(own) ? [own] : [];
+    return passOverBroken && meant && !isReadyNode(own) ? [own] : [];
   });
   const own = allPods.filter(
     ({ metadata, spec }) =>
@@ -60,7 +61,7 @@ export async function lookAtRollout(
   const { desiredNumberScheduled = 0 } = daemonSet.status ?? {};
   const complete =
     (daemonSet.status?.observedGeneration ?? 0) >= (daemonSet.metadata?.generation ?? 0) &&
-    desiredNumberScheduled > 0 &&
+    pods.size > 0 &&
     isUpdated(daemonSet, own, broken.length) &&
     pods.size + broken.length >= desiredNumberScheduled &&
     missing.length === 0;

@@ -61,7 +61,8 @@ export async function verifyServer(input: Input): Promise<GateOutput<"verify-ser
   const look = await waitFor<Seen, Shortfall>(
     Deadline.after(target.timeoutSeconds),
     async () => {
-      const rollout = await lookAtRollout(cluster, name, servers);
+      // Of the few servers none is passed over: each that is missing makes all workers depend on fewer.
+      const rollout = await lookAtRollout(cluster, name, servers, { passOverBroken: false });
       const unfinished = "pending" in rollout ? rollout.pending : undefined;
       const ready = "done" in rollout ? rollout.done.pods : rollout.pending.pods;
       const states = await Promise.all([
