@@ -45,11 +45,12 @@ export async function lookAtRollout(
   const facts = new Map(listed.map((node) => [node.metadata?.name ?? "", nodeFacts(node)]));
   const isReadyNode = (node: string) => facts.get(node)?.ready === true;
   const spec = daemonSet.spec?.template.spec;
-  const broken = listed.flatMap((node) => {
-    const own = node.metadata?.name ?? "";
-    const meant = spec !== undefined && notMeantFor(spec, node) === undefined;
-    return passOverBroken && meant && !isReadyNode(own) ? [own] : [];
-  });
+  const meant = listed.filter(
+    (node) => spec !== undefined && notMeantFor(spec, node) === undefined,
+  );
+  const broken = meant
+    .map((node) => node.metadata?.name ?? "")
+    .filter((node) => passOverBroken && !isReadyNode(node));
   const own = allPods.filter(
     ({ metadata, spec }) =>
       metadata?.deletionTimestamp === undefined &&
@@ -58,12 +59,16 @@ export async function lookAtRollout(
   const pods = new Map(own.filter(isReady).map((pod) => [pod.spec?.nodeName ?? "", pod]));
   const unready = own.filter((pod) => !isReady(pod));
   const missing = nodes.filter((node) => !pods.has(node) && !broken.includes(node));
-  const { desiredNumberScheduled = 0 } = daemonSet.status ?? {};
+  // The controller goes on counting a node that has left until its pod is collected, minutes later.
+  const wanted = Math.min(
+    daemonSet.status?.desiredNumberScheduled ?? 0,
+    meant.length - broken.length,
+  );
   const complete =
     (daemonSet.status?.observedGeneration ?? 0) >= (daemonSet.metadata?.generation ?? 0) &&
     pods.size > 0 &&
-    isUpdated(daemonSet, own, broken.length) &&
-    pods.size + broken.length >= desiredNumberScheduled &&
+    pods.size >= wanted &&
+    isUpdated(daemonSet, own) &&
     missing.length === 0;
   return complete
     ? { done: { daemonSet, pods, broken } }
@@ -71,14 +76,16 @@ export async function lookAtRollout(
 }
 
 /** Whether the pods that can be asked have the DaemonSet's present form. */
-function isUpdated(daemonSet: V1DaemonSet, own: readonly V1Pod[], broken: number): boolean {
+function isUpdated(daemonSet: V1DaemonSet, own: readonly V1Pod[]): boolean {
   // Pods of an OnDelete DaemonSet keep their old form until somebody deletes them.
   if (daemonSet.spec?.updateStrategy?.type === "OnDelete") return true;
-  const { desiredNumberScheduled = 0, updatedNumberScheduled = 0 } = daemonSet.status ?? {};
-  if (broken === 0) return updatedNumberScheduled >= desiredNumberScheduled;
-  // The controller counts pods of nodes that cannot be asked as well.
+  // By label, since the controller's own count has pods of nodes that have left or cannot be asked.
   const present = daemonSet.metadata?.annotations?.["deprecated.daemonset.template.generation"];
-  return own.every(({ metadata }) => metadata?.labels?.["pod-template-generation"] === present);
+  if (present !== undefined) {
+    return own.every(({ metadata }) => metadata?.labels?.["pod-template-generation"] === present);
+  }
+  const { desiredNumberScheduled = 0, updatedNumberScheduled = 0 } = daemonSet.status ?? {};
+  return updatedNumberScheduled >= desiredNumberScheduled;
 }
 
 /**
