@@ -81,8 +81,9 @@ function isUpdated(daemonSet: V1DaemonSet, own: readonly V1Pod[]): boolean {
   if (daemonSet.spec?.updateStrategy?.type === "OnDelete") return true;
   // By label, since the controller's own count has pods of nodes that have left or cannot be asked.
   const present = daemonSet.metadata?.annotations?.["deprecated.daemonset.template.generation"];
-  if (present !== undefined) {
-    return own.every(({ metadata }) => metadata?.labels?.["pod-template-generation"] === present);
+  const forms = own.map(({ metadata }) => metadata?.labels?.["pod-template-generation"]);
+  if (present !== undefined && !forms.includes(undefined)) {
+    return forms.every((form) => form === present);
   }
   const { desiredNumberScheduled = 0, updatedNumberScheduled = 0 } = daemonSet.status ?? {};
   return updatedNumberScheduled >= desiredNumberScheduled;
