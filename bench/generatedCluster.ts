@@ -107,6 +107,7 @@ function node(name: string, index: number): NodeFacts {
     internalIp: `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`,
     externalIp: undefined,
     hostname: name,
+    providerId: undefined,
     ready: true,
     leaving: false,
     bootId: `boot-${index}`,

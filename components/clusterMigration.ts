@@ -163,25 +163,27 @@ export class ClusterMigration extends pulumi.ComponentResource {
   ): void {
     const { settings, plan, target, tool } = this;
     let before: pulumi.Resource[] = [fallback];
+    const hostKeys = new Map<string, pulumi.Input<string> | undefined>();
     for (const wave of plan.waves) {
       const dependsOn = before;
-      const moved = wave.workers.filter(isCutOver).map(
-        (worker) =>
-          new WorkerCutover(
-            `${worker.name}-cutover`,
-            {
-              worker,
-              kube2iam: plan.kube2iam,
-              agentPort: settings.kiam.agentPort,
-              ssh: settings.ssh,
-              probe,
-              target,
-              anchor: anchorOf(worker.name),
-              ...tool,
-            },
-            { parent: this, dependsOn },
-          ),
-      );
+      const moved = wave.workers.filter(isCutOver).map((worker) => {
+        const cutover = new WorkerCutover(
+          `${worker.name}-cutover`,
+          {
+            worker,
+            kube2iam: plan.kube2iam,
+            agentPort: settings.kiam.agentPort,
+            ssh: settings.ssh,
+            probe,
+            target,
+            anchor: anchorOf(worker.name),
+            ...tool,
+          },
+          { parent: this, dependsOn },
+        );
+        hostKeys.set(worker.name, cutover.hostKey);
+        return cutover;
+      });
       if (moved.length > 0) before = moved;
     }
     const accepted = plan.waiting.flatMap(({ name, accepted }) => (accepted ? [name] : []));
@@ -224,6 +226,7 @@ export class ClusterMigration extends pulumi.ComponentResource {
               agentPort: settings.kiam.agentPort,
               ssh: settings.ssh,
               anchor: anchorOf(worker.name),
+              hostKey: hostKeys.get(worker.name),
             })),
           drainAttempt: plan.drainAttempt,
           ...tool,

@@ -16,8 +16,11 @@ export interface Kube2iamRetirementArgs extends ToolLocation {
   target: GateTarget;
   /** Nodes outside the workers from which kube2iam goes all the same, by name. */
   outside: string[];
-  /** Workers that were moved from kube2iam, each with what stands for its node. */
-  workers: (WorkerScript & { anchor: k8s.core.v1.NodePatch })[];
+  /** Workers that were moved from kube2iam, each with what stands for its node, and its host key. */
+  workers: (WorkerScript & {
+    anchor: k8s.core.v1.NodePatch;
+    hostKey: pulumi.Input<string> | undefined;
+  })[];
   /** A new one runs the closing of connections again. */
   drainAttempt: string;
 }
@@ -85,7 +88,7 @@ export class Kube2iamRetirement extends pulumi.ComponentResource {
   }
 
   private drain(
-    { anchor, ...worker }: Kube2iamRetirementArgs["workers"][number],
+    { anchor, hostKey, ...worker }: Kube2iamRetirementArgs["workers"][number],
     { retirement, drainAttempt }: Kube2iamRetirementArgs,
   ): command.remote.Command {
     const drain = {
@@ -96,7 +99,7 @@ export class Kube2iamRetirement extends pulumi.ComponentResource {
     return new command.remote.Command(
       `${worker.worker.name}-retirement-drain`,
       {
-        ...scriptOverSsh(worker),
+        ...scriptOverSsh(worker, hostKey),
         // The attempt is a comment to the shell.
         create: commented(scriptCommand(worker, "drain", drain), "attempt", drainAttempt),
         logging: "stderr",

@@ -7,24 +7,32 @@ import type { Settings } from "../migration/settings.js";
 /**
  * How to reach a worker. Finite in every direction; its host key is pinned unless the settings
  * accept unknown hosts, in which case the provider does not check it at all.
+ *
+ * @throws Error where there is no key and they do not: the provider would take any host
  */
 export function sshConnection(
   ssh: Settings["ssh"],
-  worker: PlannedWorker,
+  { name, address }: PlannedWorker,
+  hostKey: pulumi.Input<string> | undefined,
 ): command.types.input.remote.ConnectionArgs {
+  if (hostKey === undefined && !ssh.acceptUnknownHosts) {
+    throw new Error(
+      `${name} has no SSH host key, and who answers at ${address} would be handed root commands; nothing was done there. Add its key to ssh.hostKeys, or set ssh.hostKeyCommand.`,
+    );
+  }
   const limits = {
     dialErrorLimit: ssh.dialErrorLimit,
     perDialTimeout: ssh.perDialTimeoutSeconds,
   };
   const { bastion } = ssh;
   return {
-    host: worker.address,
+    host: address,
     port: ssh.port,
     user: ssh.user,
     privateKey: secret(ssh.privateKey),
     privateKeyPassword: secret(ssh.privateKeyPassword),
     agentSocketPath: ssh.agentSocketPath,
-    hostKey: worker.hostKey,
+    hostKey,
     ...limits,
     proxy: bastion && {
       host: bastion.host,

@@ -18,7 +18,7 @@ export interface WorkerCutoverArgs extends ToolLocation, WorkerScript {
 }
 
 /**
- * One worker's cutover: capture kube2iam's rule → look once more that kiam's is there and the
+ * One worker's cutover: ask for its host key where the settings have none → capture kube2iam's rule → look once more that kiam's is there and the
  * agent supplies the role → delete kube2iam's over SSH → on the first canary, undo and redo that
  * once → prove through 169.254.169.254 that kiam supplies the role. Removing this component goes
  * the same way back: the captured rule returns to position 1.
@@ -26,6 +26,9 @@ export interface WorkerCutoverArgs extends ToolLocation, WorkerScript {
  * A probe that fails puts the rule back by itself and fails the update.
  */
 export class WorkerCutover extends pulumi.ComponentResource {
+  /** The worker's public host key: that of the settings, else what their program said. */
+  readonly hostKey: pulumi.Input<string> | undefined;
+
   private readonly args: WorkerCutoverArgs;
   private readonly childName: string;
   private readonly options: pulumi.CustomResourceOptions;
@@ -39,6 +42,10 @@ export class WorkerCutover extends pulumi.ComponentResource {
     const { steps, generation } = args.worker;
     const kiamOnly = !steps.includes("remove-rule");
 
+    const asking = steps.includes("ask-host-key") ? this.askHostKey() : undefined;
+    this.hostKey =
+      asking?.stdout.apply((text) => (JSON.parse(text) as GateOutput<"ask-host-key">).hostKey) ??
+      args.worker.hostKey;
     const capture = steps.includes("capture") ? this.capture() : undefined;
     const rules =
       capture?.stdout.apply((text) => (JSON.parse(text) as GateOutput<"capture-rule">).rules) ??
@@ -52,7 +59,7 @@ export class WorkerCutover extends pulumi.ComponentResource {
         undo: "return-worker",
         input: { rules, generation, kiamOnly },
       },
-      capture === undefined ? [] : [capture],
+      [asking, capture].filter((step) => step !== undefined),
     );
     if (steps.includes("remove-rule")) last = this.removal(last);
     if (steps.includes("rehearse-undo")) last = this.rehearsal(rules, last);
@@ -65,6 +72,21 @@ export class WorkerCutover extends pulumi.ComponentResource {
       [last],
     );
     this.registerOutputs({});
+  }
+
+  /** Once for each node, and before anything is done on it. */
+  private askHostKey(): command.local.Command {
+    const { worker, ssh, toolDirectory } = this.args;
+    const { name, uid, providerId, address } = worker;
+    return gate(
+      `${this.childName}-host-key`,
+      {
+        verb: "ask-host-key",
+        input: { command: ssh.hostKeyCommand, worker: { name, uid, providerId, address } },
+        toolDirectory,
+      },
+      this.options,
+    );
   }
 
   /** Of this very node: one that is replaced under its name has a rule of its own. */
@@ -90,7 +112,7 @@ export class WorkerCutover extends pulumi.ComponentResource {
     return new command.remote.Command(
       `${this.childName}-removal`,
       {
-        ...scriptOverSsh(this.args),
+        ...scriptOverSsh(this.args, this.hostKey),
         // The generation is a comment to the shell. A new one runs the removal again, in place.
         create: commented(
           scriptCommand(this.args, "remove", { system: "kube2iam" }),
@@ -122,7 +144,7 @@ export class WorkerCutover extends pulumi.ComponentResource {
     const overSsh = (name: string, create: pulumi.Input<string>, after: pulumi.Resource) =>
       new command.remote.Command(
         `${this.childName}-rehearsal-${name}`,
-        { ...scriptOverSsh(this.args), create, logging: "stderr" },
+        { ...scriptOverSsh(this.args, this.hostKey), create, logging: "stderr" },
         { ...once, dependsOn: [after] },
       );
     const restore =

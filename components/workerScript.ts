@@ -1,3 +1,5 @@
+import type * as pulumi from "@pulumi/pulumi";
+
 import type { Plan, PlannedWorker } from "../migration/plan.js";
 import type { Settings } from "../migration/settings.js";
 import { ruleCommand, ruleScript, type RuleArguments, type RuleVerb } from "./node/ruleScript.js";
@@ -29,9 +31,12 @@ export function scriptCommand<Verb extends RuleVerb>(
 }
 
 /** The part that every `command.remote.Command` which runs the script has in common. */
-export function scriptOverSsh({ ssh, worker }: WorkerScript) {
+export function scriptOverSsh(
+  { ssh, worker }: WorkerScript,
+  hostKey: pulumi.Input<string> | undefined,
+) {
   return {
-    connection: sshConnection(ssh, worker),
+    connection: sshConnection(ssh, worker, hostKey),
     stdin: ruleScript(),
     // Environment variables reach a worker only where its sshd accepts them.
     addPreviousOutputInEnv: false,

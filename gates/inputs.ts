@@ -7,8 +7,9 @@
  */
 import { z } from "zod";
 
-import { objectNameSchema } from "../migration/clusterValues.js";
+import { hostAddressSchema, objectNameSchema } from "../migration/clusterValues.js";
 import { digestSchema } from "../migration/digest.js";
+import { hostKeyCommandSchema, providerIdSchema } from "../migration/hostKeyCommand.js";
 import {
   capturedRuleSchema,
   hostInterfaceSchema,
@@ -210,6 +211,21 @@ export const gateSchemas = {
     description: "right before the cutover: kiam's rule is there, and a pod gets its role from it",
     input: cutover.extend({ generation, kiamOnly }),
     output: probeResult,
+  },
+  "ask-host-key": {
+    description: "the program of ssh.hostKeyCommand tells that worker's public host key",
+    input: z.object({
+      command: hostKeyCommandSchema,
+      worker: z.object({
+        name,
+        /** Not told to the program: another node under that name is asked for anew. */
+        uid: z.string(),
+        providerId: providerIdSchema.optional(),
+        /** Where SSH connects to. */
+        address: hostAddressSchema,
+      }),
+    }),
+    output: z.object({ hostKey: z.string() }),
   },
   "return-worker": {
     description: "kube2iam's rule comes first on that worker; put there where it does not",

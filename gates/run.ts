@@ -13,6 +13,7 @@ import { GateError } from "./problem.js";
 import { progress } from "./progress.js";
 import { awaitDeletion } from "./verbs/awaitDeletion.js";
 import { accountForNodes } from "./verbs/accountForNodes.js";
+import { askHostKeyOf } from "./verbs/askHostKey.js";
 import { captureKube2iam } from "./verbs/captureKube2iam.js";
 import { clearAgent } from "./verbs/clearAgent.js";
 import { captureRule } from "./verbs/captureRule.js";
@@ -39,6 +40,7 @@ type Gate<Verb extends GateVerb> = (input: CheckedInput<Verb>) => Promise<GateOu
 
 const gates: { [Verb in GateVerb]: Gate<Verb> } = {
   "account-for-nodes": accountForNodes,
+  "ask-host-key": askHostKeyOf,
   "await-deletion": awaitDeletion,
   "capture-kube2iam": captureKube2iam,
   "capture-rule": captureRule,

@@ -56,6 +56,8 @@ export interface NodeFacts {
   internalIp: string | undefined;
   externalIp: string | undefined;
   hostname: string | undefined;
+  /** The EC2 instance, such as `aws:///eu-west-1a/i-0123456789abcdef0`; undefined where it is none. */
+  providerId: string | undefined;
   ready: boolean;
   /** Whether it is being deleted from the cluster. */
   leaving: boolean;

@@ -30,12 +30,17 @@ export function firstIPv4(addresses: readonly string[]): string | undefined {
   return addresses.find((address) => isIPv4(address));
 }
 
-/** The first of them to which SSH can connect. */
-export function firstHost(addresses: readonly string[]): string | undefined {
-  return addresses.find(
-    (address) =>
-      isIP(address) > 0 || /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/.test(address),
+/** Where SSH can connect to. */
+export const hostAddressSchema = z
+  .string()
+  .refine(
+    (value) => isIP(value) > 0 || /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/.test(value),
+    "must be an IP address or a host name",
   );
+
+/** The first of a node's addresses to which SSH can connect. */
+export function firstHost(addresses: readonly string[]): string | undefined {
+  return addresses.find((address) => hostAddressSchema.safeParse(address).success);
 }
 
 /** kube2iam's --base-role-arn; empty where it has none. */

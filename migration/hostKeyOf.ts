@@ -17,3 +17,11 @@ export function hostKeyOf(
     .sort((a, b) => b.length - a.length || compareText(a, b));
   return pattern === undefined ? undefined : hostKeys[pattern];
 }
+
+/** Whether the operator's program is asked for a worker's key; see ssh.hostKeyCommand. */
+export function asksHostKey(
+  settings: Pick<Settings, "ssh">,
+  node: Pick<NodeFacts, "name">,
+): boolean {
+  return settings.ssh.hostKeyCommand !== undefined && hostKeyOf(settings, node) === undefined;
+}

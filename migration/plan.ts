@@ -14,7 +14,7 @@ import {
 } from "./effectiveKube2iam.js";
 import { compareText } from "./compareText.js";
 import { goesBack } from "./goingBack.js";
-import { hostKeyOf } from "./hostKeyOf.js";
+import { asksHostKey, hostKeyOf } from "./hostKeyOf.js";
 import { assumableRoles } from "./iamChain.js";
 import { isKiamOnly } from "./kiamOnly.js";
 import { mayMove, serverNodes, sshAddress, workerNodes } from "./nodeSelection.js";
@@ -89,7 +89,9 @@ export interface PlannedWorker {
   access: Settings["workers"]["access"];
   /** Where SSH connects to. */
   address: string;
-  /** Public host key; undefined where the settings accept unknown hosts. */
+  /** See NodeFacts. */
+  providerId: string | undefined;
+  /** Public host key; undefined where it is asked for, or where the settings accept unknown hosts. */
   hostKey: string | undefined;
   /** See cutoverGeneration.ts. */
   generation: string;
@@ -99,6 +101,7 @@ export interface PlannedWorker {
 
 /**
  * shadow-probe: a pod on the worker gets its role from the agent directly, needing no rule.
+ * ask-host-key: its public host key is asked for, for SSH; see ssh.hostKeyCommand.
  * capture: kube2iam's rule is read, for the way back.
  * recheck: kiam's rule is there, and the shadow probe passes again, right before the removal.
  * remove-rule: kube2iam's rule is deleted over SSH.
@@ -108,6 +111,7 @@ export interface PlannedWorker {
  */
 export type WorkerStep =
   | "shadow-probe"
+  | "ask-host-key"
   | "capture"
   | "recheck"
   | "remove-rule"
@@ -221,12 +225,13 @@ function planWorker(settings: Settings, facts: ClusterFacts, node: NodeFacts): P
     hostIp: node.internalIp,
     access,
     address,
+    providerId: node.providerId,
     hostKey: hostKeyOf(settings, node),
     generation: generationOf(facts, node),
     steps: [
       ...(reaches(settings.stage, "agent") ? (["shadow-probe"] as const) : []),
       ...(reaches(settings.stage, "cutover") && mayMove(settings, node)
-        ? cutoverSteps(isKiamOnly(facts, node))
+        ? cutoverSteps(settings, facts, node)
         : owesReturn(recordOf(node))
           ? (["return"] as const)
           : []),
@@ -246,8 +251,13 @@ function generationOf(facts: ClusterFacts, node: NodeFacts): string {
 }
 
 /** Where kube2iam never was there is no rule to capture or to remove, and no need for SSH. */
-function cutoverSteps(kiamOnly: boolean): WorkerStep[] {
-  return kiamOnly ? ["recheck", "live-probe"] : ["capture", "recheck", "remove-rule", "live-probe"];
+function cutoverSteps(settings: Settings, facts: ClusterFacts, node: NodeFacts): WorkerStep[] {
+  if (isKiamOnly(facts, node)) return ["recheck", "live-probe"];
+  const asks = settings.workers.access === "ssh" && asksHostKey(settings, node);
+  return [
+    ...(asks ? (["ask-host-key"] as const) : []),
+    ...(["capture", "recheck", "remove-rule", "live-probe"] as const),
+  ];
 }
 
 function recordOf(node: NodeFacts) {

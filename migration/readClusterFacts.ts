@@ -31,6 +31,7 @@ import {
 } from "./clusterValues.js";
 import { plainId } from "./digest.js";
 import { gateNotesName } from "./gateNotes.js";
+import { ec2ProviderId } from "./hostKeyCommand.js";
 import { kube2iamCommandLine } from "./kube2iamFlags.js";
 import { agentLabels } from "./kiamNames.js";
 import { dangerousHooks } from "./kube2iamPreStop.js";
@@ -192,6 +193,7 @@ export function nodeFacts(node: V1Node): NodeFacts {
     internalIp: firstIPv4(addresses("InternalIP")),
     externalIp: firstHost(addresses("ExternalIP")),
     hostname: firstHost(addresses("Hostname")),
+    providerId: ec2ProviderId(node.spec?.providerID),
     ready:
       node.status?.conditions?.some((each) => each.type === "Ready" && each.status === "True") ??
       false,

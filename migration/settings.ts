@@ -1,7 +1,8 @@
-import { isIP } from "node:net";
 import { z } from "zod";
 
 import { findingCodes } from "./audit/catalogue.js";
+import { hostAddressSchema as hostAddress } from "./clusterValues.js";
+import { hostKeyCommandSchema, hostKeySchema } from "./hostKeyCommand.js";
 import { hostInterfaceSchema } from "./natRule.js";
 import { permittedProblem } from "./permitted.js";
 import { roleArnPattern } from "./roleArn.js";
@@ -44,20 +45,6 @@ const roleArn = z.string().regex(roleArnPattern, "must be the ARN of an IAM role
 const image = z
   .string()
   .regex(/^[a-zA-Z0-9][a-zA-Z0-9._/:@-]*[a-zA-Z0-9]$/, "must be a container image reference");
-
-const hostAddress = z
-  .string()
-  .refine(
-    (value) => isIP(value) > 0 || /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/.test(value),
-    "must be an IP address or a host name",
-  );
-
-const publicKey = z
-  .string()
-  .regex(
-    /^(ssh-(ed25519|rsa)|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+=*( \S.*)?$/,
-    "must be a public host key as in known_hosts, such as 'ssh-ed25519 AAAA…'",
-  );
 
 const nodeNameOrPattern = z
   .string()
@@ -236,7 +223,7 @@ const bastion = z.strictObject({
     .regex(/^[a-z_][a-z0-9_-]{0,31}$/, "must be a user name")
     .optional(),
   privateKey: z.string().min(1).optional(),
-  hostKey: publicKey,
+  hostKey: hostKeySchema,
 });
 
 const ssh = z.strictObject({
@@ -261,7 +248,14 @@ const ssh = z.strictObject({
    * that share one, as those of an image with a key of its own do. A name goes before a pattern, a
    * longer pattern before a shorter one; see hostKeyOf.ts.
    */
-  hostKeys: z.record(nodeNameOrPattern, publicKey).default({}),
+  hostKeys: z.record(nodeNameOrPattern, hostKeySchema).default({}),
+  /**
+   * A program and its words, run on the operator's machine and never through a shell, that prints
+   * the public host key of a worker that `hostKeys` has none for. It has NODE_NAME, PROVIDER_ID
+   * (empty where the node names no EC2 instance) and ADDRESS in its environment, and 30 seconds.
+   * An update asks it once for each node, and keeps the answer in the stack's state.
+   */
+  hostKeyCommand: hostKeyCommandSchema.optional(),
   /** Accept workers whose host key is not listed. Their identity is then NOT checked. */
   acceptUnknownHosts: z.boolean().default(false),
   /** How often to try to connect to a worker. */

@@ -84,6 +84,13 @@ export function problemsTogether(settings: Partial<Settings>): SettingsProblem[]
       "must name a role from stage agent on: every worker is proven with a pod that asks for it",
     );
   }
+  if (ssh?.hostKeyCommand !== undefined && ssh.acceptUnknownHosts) {
+    wrong(
+      "ssh.acceptUnknownHosts",
+      "must be off where ssh.hostKeyCommand is set: a key that nobody checks need not be asked for",
+      ssh.acceptUnknownHosts,
+    );
+  }
   const closes = retirement?.closeIdleSeconds !== undefined || retirement?.then === "proceed";
   if (workers?.access === "exec" && closes) {
     wrong(

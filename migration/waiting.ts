@@ -1,6 +1,6 @@
 import type { ClusterFacts, NodeFacts } from "./clusterFacts.js";
 import { mayBeCutOver } from "./cutoverRecord.js";
-import { hostKeyOf } from "./hostKeyOf.js";
+import { asksHostKey, hostKeyOf } from "./hostKeyOf.js";
 import { isReachedOverSsh } from "./kiamOnly.js";
 import { brokenBecause } from "./nodeStandings.js";
 import type { Settings } from "./settings.js";
@@ -27,7 +27,11 @@ export function waitsBecause(
 
 /** Whether SSH to a node could not check who answers. */
 export function lacksHostKey(settings: Settings, node: Pick<NodeFacts, "name">): boolean {
-  return hostKeyOf(settings, node) === undefined && !settings.ssh.acceptUnknownHosts;
+  return (
+    hostKeyOf(settings, node) === undefined &&
+    !asksHostKey(settings, node) &&
+    !settings.ssh.acceptUnknownHosts
+  );
 }
 
 /** Whether somebody accepts that a worker is not Ready: an update may then succeed without it. */

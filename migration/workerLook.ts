@@ -29,9 +29,17 @@ export type WorkerLook =
     };
 
 /**
- * What failed: the connection; the host key, which is another one; the login; sudo; iptables, which
+ * What failed: the connection; the host key, which is another one; the program
+ * that was to tell that key; the login; sudo; iptables, which
  * is missing or does not work; `wrong-node`: it is another machine than the one meant; `answer`:
  * the scripts ran, and their answer cannot be understood.
  */
 export type LookFailure =
-  "connect" | "host-key" | "login" | "sudo" | "iptables" | "wrong-node" | "answer";
+  | "connect"
+  | "host-key"
+  | "host-key-command"
+  | "login"
+  | "sudo"
+  | "iptables"
+  | "wrong-node"
+  | "answer";

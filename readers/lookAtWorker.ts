@@ -49,7 +49,7 @@ export async function lookAtWorker(
     return { ...(await look(client, sights, ssh.sudo)), ...rulesOf(report) };
   } catch (error) {
     const failed: LookFailure = error instanceof LookError ? error.failed : "answer";
-    return { failed, message: oneLine((error as Error).message) };
+    return lookFailure(failed, (error as Error).message);
   } finally {
     client?.end();
   }
@@ -115,6 +115,10 @@ async function answerOf(
   return stdout;
 }
 
-function oneLine(message: string): string {
-  return message.trim().replace(/\s+/g, " ").slice(0, 300);
+/** Why a worker could not be looked at, in one line. */
+export function lookFailure(
+  failed: LookFailure,
+  message: string,
+): Extract<WorkerLook, { failed: LookFailure }> {
+  return { failed, message: message.trim().replace(/\s+/g, " ").slice(0, 300) };
 }

@@ -2,19 +2,25 @@ import { isIPv4 } from "node:net";
 
 import pMap from "p-map";
 
+import { askHostKey } from "../gates/hostKeyCommand.js";
+import { problemsOf } from "../gates/problem.js";
 import type { ClusterFacts } from "../migration/clusterFacts.js";
 import { effectiveKube2iam } from "../migration/effectiveKube2iam.js";
-import { hostKeyOf } from "../migration/hostKeyOf.js";
+import { asksHostKey, hostKeyOf } from "../migration/hostKeyOf.js";
 import { isReachedOverSsh } from "../migration/kiamOnly.js";
 import { serverNodes, sshAddress, workerNodes } from "../migration/nodeSelection.js";
 import type { Settings } from "../migration/settings.js";
+import { lacksHostKey } from "../migration/waiting.js";
 import type { WorkerLook } from "../migration/workerLook.js";
-import { lookAtWorker, type Sights, type WorkerAddress } from "./lookAtWorker.js";
+import { lookAtWorker, lookFailure, type Sights, type WorkerAddress } from "./lookAtWorker.js";
 import { Bastion } from "./ssh/bastion.js";
 import { requireCredentials } from "./ssh/credentials.js";
 
 /** Workers looked at at the same time. */
 const concurrency = 16;
+
+/** Programs that are asked for a host key at the same time: EC2's API is slow to serve, quick to throttle. */
+const asking = 5;
 
 export interface LookOptions {
   /** Called after each worker. */
@@ -43,13 +49,18 @@ export async function lookOverSsh(
   const sights = whatToLookAt(settings, facts);
   if (sights.rules.kube2iamPort === sights.rules.kiamPort) return {};
   const workers = workersToLookAt(settings, facts);
+  const hostKeys = await askHostKeys(settings, workers);
   const bastion = ssh.bastion && new Bastion(ssh, ssh.bastion);
   let done = 0;
   try {
     const looks = await pMap(
       workers,
       async (worker): Promise<[string, WorkerLook]> => {
-        const look = await lookAtWorker(worker, sights, ssh, bastion);
+        const told = hostKeys.get(worker.name) ?? { hostKey: worker.hostKey };
+        const look =
+          "failed" in told
+            ? told
+            : await lookAtWorker({ ...worker, ...told }, sights, ssh, bastion);
         progress?.(++done, workers.length);
         return [worker.name, look];
       },
@@ -61,19 +72,47 @@ export async function lookOverSsh(
   }
 }
 
+interface Reached extends WorkerAddress {
+  providerId: string | undefined;
+  /** Whether its host key is still to be asked for. */
+  asks: boolean;
+}
+
+type Told = { hostKey: string } | ReturnType<typeof lookFailure>;
+
+/** What ssh.hostKeyCommand tells of those that the settings have no key for, by name. */
+async function askHostKeys(
+  { ssh }: Settings,
+  workers: readonly Reached[],
+): Promise<Map<string, Told>> {
+  const told = await pMap(
+    workers.filter(({ asks }) => asks),
+    async (worker): Promise<[string, Told]> => {
+      try {
+        return [worker.name, { hostKey: await askHostKey(ssh.hostKeyCommand ?? [], worker) }];
+      } catch (error) {
+        const found = problemsOf(error, worker.name).map(({ what }) => what);
+        return [worker.name, lookFailure("host-key-command", found.join("; "))];
+      }
+    },
+    { concurrency: asking },
+  );
+  return new Map(told);
+}
+
 /** Those that the cutover will connect to, as far as it is known how. */
-function workersToLookAt(settings: Settings, facts: ClusterFacts): WorkerAddress[] {
+function workersToLookAt(settings: Settings, facts: ClusterFacts): Reached[] {
   return workerNodes(settings, facts.nodes).flatMap((node) => {
-    const { name, internalIp: hostIp } = node;
+    const { name, internalIp: hostIp, providerId } = node;
     const address = sshAddress(settings, node);
     const hostKey = hostKeyOf(settings, node);
     return hostIp === undefined ||
       !isIPv4(hostIp) ||
       address === undefined ||
-      (hostKey === undefined && !settings.ssh.acceptUnknownHosts) ||
+      lacksHostKey(settings, node) ||
       !isReachedOverSsh(settings, facts, node)
       ? []
-      : [{ name, hostIp, address, hostKey }];
+      : [{ name, hostIp, address, hostKey, providerId, asks: asksHostKey(settings, node) }];
   });
 }
 

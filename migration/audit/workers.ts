@@ -1,5 +1,5 @@
 import { cutoverAnnotation, type ClusterFacts, type NodeFacts } from "../clusterFacts.js";
-import { isCutOver, parseCutoverRecord } from "../cutoverRecord.js";
+import { mayBeCutOver, parseCutoverRecord } from "../cutoverRecord.js";
 import { isReachedOverSsh } from "../kiamOnly.js";
 import { cannotRunAgent, isMaster, sshAddress, workerNodes } from "../nodeSelection.js";
 import { own } from "../own.js";
@@ -106,11 +106,11 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[]
       findings.push({
         code: "host-key-unknown",
         // Of a worker that was moved, the command would run again, on whoever answers.
-        severity: isCutOver(node) || lastChance(settings, facts) ? "blocks" : "warns",
+        severity: mayBeCutOver(node) || lastChance(settings, facts) ? "blocks" : "warns",
         object,
         seen: "ssh.hostKeys has no key for it",
         why: "without it anybody who answers at its address would be handed root commands",
-        fix: "its move waits until then: add its public host key to ssh.hostKeys, by its name or by a pattern for workers that share one (from the instance's console output, or ssh-keyscan over a path you trust), or set workers.access: exec",
+        fix: "its move waits until then: add its public host key to ssh.hostKeys, by its name or by a pattern for workers that share one (from the instance's console output, or ssh-keyscan over a path you trust), let a program tell it (ssh.hostKeyCommand), or set workers.access: exec",
       });
     }
     if (

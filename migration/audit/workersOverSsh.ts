@@ -40,7 +40,12 @@ const failureFindings: Record<LookFailure, { code: FindingCode; why: string; fix
   "host-key": {
     code: "host-key-changed",
     why: "whoever answers there is not who was pinned: root commands would be handed to a stranger",
-    fix: "find out why; if the worker was replaced, put its new public host key into ssh.hostKeys, from a source you trust",
+    fix: "find out why; if the worker was replaced, put its new public host key into ssh.hostKeys, from a source you trust, or see where ssh.hostKeyCommand has the other one from",
+  },
+  "host-key-command": {
+    code: "host-key-not-told",
+    why: noCutover,
+    fix: "run ssh.hostKeyCommand by hand with NODE_NAME, PROVIDER_ID and ADDRESS of this node: it has to print one public host key; or put the node's key into ssh.hostKeys",
   },
   login: {
     code: "login-refused",

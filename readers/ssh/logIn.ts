@@ -69,7 +69,7 @@ function explain(error: Error, mismatch: string | undefined): LookError {
   const { level } = error as { level?: string };
   if (mismatch !== undefined) return new LookError("host-key", mismatch, { cause: error });
   if (/host key/i.test(error.message)) {
-    const message = "it has no host key of the type that ssh.hostKeys has for it";
+    const message = "it has no host key of the type of the one that is known of it";
     return new LookError("host-key", message, { cause: error });
   }
   return new LookError(level === "client-authentication" ? "login" : "connect", error.message, {

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 
 import { ClusterMigration } from "../../components/clusterMigration.js";
+import { sshConnection } from "../../components/sshConnection.js";
 import type { ClusterFacts } from "../../migration/clusterFacts.js";
-import { makePlan } from "../../migration/plan.js";
+import { makePlan, plannedWorkers } from "../../migration/plan.js";
 import { parseSettings } from "../../migration/parseSettings.js";
 import type { SettingsInput } from "../../migration/settings.js";
 import { stages, type Stage } from "../../migration/stages.js";
 import { exampleFacts, exampleSettings, roleBaseArn } from "../support/exampleCluster.js";
-import { migrationOutputs, rule } from "../support/migrationOutputs.js";
+import { migrationOutputs, rule, toldHostKey } from "../support/migrationOutputs.js";
 import { MockEngine } from "../support/mockEngine.js";
 
 /*
@@ -327,6 +328,68 @@ describe("ClusterMigration", () => {
     assert.equal(plain.hostKey, "ssh-ed25519 AAAA1");
     assert.equal(plain.dialErrorLimit, 5);
     assert.equal(plain.perDialTimeout, 15);
+  });
+
+  it("asks once for each host key that the settings lack, and pins it wherever it logs in", async () => {
+    const ssh = {
+      privateKey: "k",
+      hostKeys: { "worker-1": "ssh-ed25519 AAAA1" },
+      hostKeyCommand: ["host-key", "--of", "node"] as [string, ...string[]],
+    };
+    const providerId = "aws:///eu-west-1a/i-0123456789abcdef0";
+    const nodes = exampleFacts().nodes.map((node) =>
+      node.name === "worker-2" ? { ...node, providerId } : node,
+    );
+    const engine = await declare({ ssh, retirement: { closeIdleSeconds: 20 } }, { nodes });
+    const gates = ["worker-2-cutover-host-key", "worker-3-cutover-host-key"];
+    assert.deepEqual(
+      engine.namesOf(local).filter((name) => name.endsWith("host-key")),
+      gates,
+    );
+    const { create, stdin, ...others } = engine.get(local, gates[0]!).inputs;
+    assert.match(String(create), / ask-host-key$/);
+    assert.equal(others.delete, undefined);
+    // These make it run again: nothing that another update, or a later version, may change.
+    assert.deepEqual(JSON.parse(String(stdin)), {
+      command: ["host-key", "--of", "node"],
+      worker: { name: "worker-2", uid: "uid-of-worker-2", providerId, address: "10.0.0.12" },
+    });
+    const { worker } = JSON.parse(String(engine.get(local, gates[1]!).inputs.stdin)) as {
+      worker: object;
+    };
+    assert.ok(!("providerId" in worker), "it names no EC2 instance");
+    assert.ok(engine.options(local, gates[0]!).deletedWith !== undefined);
+    assert.ok(engine.comesAfter(`${local} worker-2-cutover-recheck`, `${local} ${gates[0]}`));
+
+    const pinned = Object.fromEntries(
+      engine.namesOf(remote).map((name) => {
+        const { connection } = engine.get(remote, name).inputs as {
+          connection: { value?: Record<string, unknown> } & Record<string, unknown>;
+        };
+        return [name, (connection.value ?? connection).hostKey];
+      }),
+    );
+    const told = (worker: string, ...steps: string[]) =>
+      steps.map((step) => [`${worker}-${step}`, toldHostKey(worker)]);
+    assert.deepEqual(
+      pinned,
+      Object.fromEntries([
+        ["worker-1-cutover-removal", "ssh-ed25519 AAAA1"],
+        ["worker-1-retirement-drain", "ssh-ed25519 AAAA1"],
+        ...told("worker-2", "cutover-removal", "retirement-drain"),
+        ...told("worker-2", "cutover-rehearsal-restore", "cutover-rehearsal-removal"),
+        ...told("worker-3", "cutover-removal", "retirement-drain"),
+      ]),
+    );
+  });
+
+  it("connects to no worker whose host key is not known, unless any host is accepted", () => {
+    const settings = parseSettings(exampleSettings({ ssh: { privateKey: "k" } }));
+    const { ssh } = settings;
+    const [worker] = plannedWorkers(makePlan(parseSettings(exampleSettings()), exampleFacts()));
+    assert.throws(() => sshConnection(ssh, worker!, undefined), /worker-2 has no SSH host key/);
+    const accepting = sshConnection({ ...ssh, acceptUnknownHosts: true }, worker!, undefined);
+    assert.equal(accepting.hostKey, undefined);
   });
 
   it("runs the agent on every worker, beside kube2iam, and never lets it take its rule away", async () => {

@@ -42,6 +42,7 @@ async function declare(
         target: gateTarget(settings, plan.kube2iam),
         workers: plannedWorkers(plan).map((worker) => ({
           worker,
+          hostKey: worker.hostKey,
           kube2iam: plan.kube2iam,
           agentPort: settings.kiam.agentPort,
           ssh: settings.ssh,

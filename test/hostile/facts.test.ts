@@ -50,7 +50,7 @@ function cluster(text: () => string): Record<string, object> {
   });
   const node = (name: string, address: string) => ({
     metadata: meta(name),
-    spec: { taints: [{ key: text(), value: text(), effect: text() }] },
+    spec: { providerID: text(), taints: [{ key: text(), value: text(), effect: text() }] },
     status: {
       addresses: [
         { type: "InternalIP", address: text() },
@@ -200,9 +200,10 @@ describe("hostile values in everything that is read", () => {
             ["constructor", "10.0.0.12"],
             ["worker-1", "10.0.0.11"],
           ]);
-          for (const { generation, address, hostKey } of workers) {
+          for (const { generation, address, hostKey, providerId } of workers) {
             assert.match(`${generation} ${plan.drainAttempt}`, /^[0-9a-f]{12} [0-9a-f]{12}$/);
             assert.match(address, /^[\w.:-]+$/);
+            assert.equal(providerId, undefined);
             assert.ok(hostKey === undefined || typeof hostKey === "string");
           }
           assert.match(plan.preStopToken, /^([0-9a-f]{12}|none)$/);

@@ -72,6 +72,20 @@ describe("audit of node groups", () => {
     );
     assert.deepEqual(codes(list), ["blocks host-key-unknown node/worker-3"]);
   });
+
+  it("blocks without one as well where nobody can tell whether it was moved", () => {
+    const unreadable = nodes().map((node) =>
+      node.name === "worker-3" ? { ...node, cutoverAnnotation: "not JSON" } : node,
+    );
+    const ssh = { privateKey: "k", hostKeys: { "worker-1": "ssh-ed25519 AAAA1" } };
+    const workers = { groups: ["gpu"] };
+    assert.deepEqual(
+      codes(findings({ stage: "cutover", workers, ssh }, { nodes: unreadable })).filter((code) =>
+        code.includes("host-key"),
+      ),
+      ["blocks host-key-unknown node/worker-3"],
+    );
+  });
 });
 
 describe("audit of cutover records", () => {

@@ -35,6 +35,7 @@ describe("audit of workers looked at over SSH", () => {
   it("says what kept it from a worker: a warning at first, and from stage cutover on it blocks", () => {
     for (const [failed, code] of [
       ["connect", "worker-unreachable"],
+      ["host-key-command", "host-key-not-told"],
       ["login", "login-refused"],
       ["sudo", "sudo-refused"],
       ["iptables", "iptables-missing"],

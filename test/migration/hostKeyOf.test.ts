@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 
 import { hostKeyOf } from "../../migration/hostKeyOf.js";
 import { makePlan, plannedWorkers } from "../../migration/plan.js";
+import { nodeFacts } from "../../migration/readClusterFacts.js";
 import { parseSettings } from "../../migration/parseSettings.js";
+import type { SettingsInput } from "../../migration/settings.js";
 import { exampleFacts, exampleSettings } from "../support/exampleCluster.js";
 import { codes, findings } from "../support/findings.js";
 
@@ -57,6 +59,68 @@ describe("a worker's host key", () => {
       "blocks host-key-unknown node/worker-2",
       "blocks host-key-unknown node/worker-3",
     ]);
+  });
+
+  it("is asked for only where the settings have none, for SSH, once the worker moves", () => {
+    const hostKeys = { "worker-2": key("2") };
+    const asking = { privateKey: "k", hostKeys, hostKeyCommand: ["host-key", "--quiet"] };
+    const stepsOf = (change: Partial<SettingsInput>) => {
+      const settings = parseSettings(exampleSettings({ ssh: asking as never, ...change }));
+      const plan = makePlan(settings, exampleFacts());
+      assert.deepEqual(plan.waiting, []);
+      return Object.fromEntries(
+        plannedWorkers(plan).map(({ name, hostKey, steps }) => [name, [hostKey, ...steps]]),
+      );
+    };
+    const move = ["capture", "recheck", "remove-rule"];
+    assert.deepEqual(stepsOf({ stage: "cutover" }), {
+      "worker-1": [undefined, "shadow-probe", "ask-host-key", ...move, "live-probe"],
+      "worker-2": [key("2"), "shadow-probe", ...move, "rehearse-undo", "live-probe"],
+      "worker-3": [undefined, "shadow-probe", "ask-host-key", ...move, "live-probe"],
+    });
+    for (const change of [{ stage: "agent" }, { workers: { access: "exec" } }] as const) {
+      assert.doesNotMatch(JSON.stringify(stepsOf(change)), /ask-host-key/);
+    }
+    assert.deepEqual(codes(findings({ ssh: asking as never })), []);
+  });
+
+  it("is asked for by a program and its words, and never where any host is accepted", () => {
+    const parse = (hostKeyCommand: unknown, acceptUnknownHosts = false) =>
+      parseSettings(
+        exampleSettings({ ssh: { privateKey: "k", hostKeyCommand, acceptUnknownHosts } as never }),
+      );
+    for (const command of [["host-key"], ["/opt/host key", ""], ["sh", "-c", "a | b\n"]]) {
+      assert.deepEqual(parse(command).ssh.hostKeyCommand, command);
+    }
+    assert.throws(() => parse(["bin/host-key"]), /must be a program's name, or its absolute path/);
+    for (const command of [[], [""], "host-key", ["host-key", 1], ["host-key", "a\0b"], {}]) {
+      assert.throws(() => parse(command), /ssh\.hostKeyCommand/, JSON.stringify(command));
+    }
+    assert.throws(
+      () => parse(["host-key"], true),
+      /ssh\.acceptUnknownHosts \(is true\): must be off/,
+    );
+  });
+
+  it("is asked for by an EC2 instance's id, of which nothing can be an option or another word", () => {
+    for (const id of [
+      "aws:///eu-west-1a/i-0123456789abcdef0",
+      "aws:///us-east-1-bos-1a/i-0123abcd",
+    ]) {
+      assert.equal(nodeFacts({ metadata: { name: "n" }, spec: { providerID: id } }).providerId, id);
+    }
+    for (const id of [
+      ...[undefined, "", "i-0123456789abcdef0", "gce://project/zone/instance", "aws:///a/i-0123/x"],
+      ...[
+        "aws:///a/--query",
+        "aws:///a/i-0123abcd\n",
+        "aws:///$(id)/i-0123abcd",
+        "aws:///a/i-0123ABCD",
+      ],
+    ]) {
+      const { providerId } = nodeFacts({ metadata: { name: "n" }, spec: { providerID: id } });
+      assert.equal(providerId, undefined, id);
+    }
   });
 
   it("is refused under what is no node's name, saying what is", () => {

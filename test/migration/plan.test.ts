@@ -21,6 +21,7 @@ function worker(name: string): PlannedWorker {
     hostIp: "10.0.0.1",
     access: "ssh",
     address: "10.0.0.1",
+    providerId: undefined,
     hostKey: undefined,
     generation: "0000000000aa",
     steps: [],

@@ -5,6 +5,10 @@
  * workers at a time, agents that hold keys.
  */
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 import type { SettingsInput } from "../../migration/settings.js";
 import type { WorkerLook } from "../../migration/workerLook.js";
@@ -132,6 +136,22 @@ describe("look at workers over SSH", function () {
     assert.equal((await failure({ ssh: { hostKeys: { "worker-1": rsa } } }))[0], "host-key");
   });
 
+  it("asks the operator's program for a host key that the settings lack", async () => {
+    const asking = (...hostKeyCommand: [string, ...string[]]) => ({
+      ssh: { hostKeys: {}, hostKeyCommand },
+    });
+    const told = node.tool(
+      "host-key",
+      `[ "$NODE_NAME $ADDRESS" = 'worker-1 ${worker.hostIp}' ] && echo '${sshd.hostKey}'`,
+    );
+    await success(asking(told));
+    const other = `echo ${sshd.hostKey.replace(/AAAA\S+/, "AAAAC3NzaC1lZDI1NTE5AAAAIJ5Zt5KqPq5bH5VJ3J6qk0V2yEr0a5X0aYk9h2l1vN0B")}`;
+    assert.equal((await failure(asking("sh", "-c", other)))[0], "host-key");
+    const [failed, message] = await failure(asking("sh", "-c", "echo denied >&2; exit 254"));
+    assert.equal(failed, "host-key-command");
+    assert.match(message, /^ssh\.hostKeyCommand, sh, ended with status 254; it said: denied$/);
+  });
+
   it("says whether connection, login or sudo was refused", async () => {
     const [connect, message] = await failure({ ssh: { port: 2223 } });
     assert.equal(connect, "connect");
@@ -196,6 +216,46 @@ describe("look at workers over SSH, before it looks", () => {
   it("wants something to log in with, and a key that can be used", async () => {
     await assert.rejects(looking({ ssh: {} }), /ssh\.privateKey .* or ssh\.agentSocketPath/);
     await assert.rejects(looking({ ssh: { privateKey: "x" } }), /^Error: ssh\.privateKey: /);
+  });
+
+  it("asks five programs at a time, and one that fails is that worker's alone", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "asking-"));
+    try {
+      const counting = [
+        `cd ${directory}; touch $NODE_NAME.on; ls *.on | wc -l >>most; sleep 0.2; rm $NODE_NAME.on`,
+        `[ $NODE_NAME = worker-7 ] && exit 7; echo ssh-ed25519 AAAA`,
+      ];
+      const settings = exampleSettings({
+        stage: "server",
+        ssh: {
+          privateKey: generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({
+            type: "pkcs1",
+            format: "pem",
+          }) as string,
+          port: 1,
+          dialErrorLimit: 1,
+          hostKeyCommand: ["sh", "-c", counting.join("\n")],
+        },
+      });
+      const nodes = Array.from({ length: 12 }, (_, index) =>
+        exampleNode(`worker-${index}`, "127.0.0.1"),
+      );
+      const looks = await lookOverSsh(parseSettings(settings), exampleFacts({ nodes }));
+      const failed = Object.entries(looks).map(([name, look]) => [
+        name,
+        "failed" in look && look.failed,
+      ]);
+      assert.deepEqual(
+        Object.fromEntries(failed),
+        Object.fromEntries(
+          nodes.map(({ name }) => [name, name === "worker-7" ? "host-key-command" : "connect"]),
+        ),
+      );
+      const atOnce = readFileSync(join(directory, "most"), "utf8").trim().split("\n").map(Number);
+      assert.equal(Math.max(...atOnce), 5);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
   });
 
   it("leaves out workers whose host key is not known, and all where the ports clash", async () => {

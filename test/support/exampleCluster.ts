@@ -27,6 +27,7 @@ export function exampleNode(
     internalIp,
     externalIp: undefined,
     hostname: name,
+    providerId: undefined,
     ready: true,
     leaving: false,
     bootId: `boot-of-${name}`,

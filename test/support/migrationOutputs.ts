@@ -9,6 +9,9 @@ const daemonSet = "kubernetes:apps/v1:DaemonSet";
 export const rule =
   "-A PREROUTING -d 169.254.169.254/32 -i cni0 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.0.0.12:8181";
 
+/** The host key that the operator's program tells of a worker. */
+export const toldHostKey = (worker: string) => `ssh-ed25519 AAAAtold${worker.replace("-", "")}`;
+
 /** What a gate prints. */
 function answer(name: string, stdin: unknown): object {
   if (name === "kiam-tls") {
@@ -17,6 +20,9 @@ function answer(name: string, stdin: unknown): object {
       server: { certificate: "SC", privateKey: "SK" },
       agent: { certificate: "AC", privateKey: "AK" },
     };
+  }
+  if (name.endsWith("-cutover-host-key")) {
+    return { hostKey: toldHostKey(name.replace("-cutover-host-key", "")) };
   }
   if (!name.endsWith("-cutover-capture")) return { manifest: { kind: "DaemonSet" } };
   const { worker } = JSON.parse(String(stdin)) as { worker: { hostIp: string } };

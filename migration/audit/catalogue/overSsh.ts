@@ -5,10 +5,22 @@ export const overSshFindings = {
   "host-key-changed": {
     title: "A worker presents another host key than the pinned one",
     severities: ["blocks"],
-    cause: "The key that it presents is not the one in ssh.hostKeys.",
+    cause:
+      "The key that it presents is not the one in ssh.hostKeys, or not the one that ssh.hostKeyCommand told.",
     consequence: "Root commands would be handed to a stranger.",
     cure: "Find out why. If the worker was replaced, pin its new key, from a source you trust.",
     acknowledgeable: false,
+    seenIn: ["overSsh"],
+  },
+  "host-key-not-told": {
+    title: "ssh.hostKeyCommand does not tell a worker's host key",
+    severities: ["warns", "blocks"],
+    cause:
+      "The program could not be started, failed, took too long, or printed something else than one public host key. It blocks from stage cutover on.",
+    consequence:
+      "Without the key anybody who answers at the worker's address would be handed root commands: the cutover does not log in there.",
+    cure: "Run it by hand with NODE_NAME, PROVIDER_ID and ADDRESS of that node set, or put the key into ssh.hostKeys.",
+    acknowledgeable: true,
     seenIn: ["overSsh"],
   },
   "iptables-missing": {

@@ -33,9 +33,9 @@ export const workerFindings = {
     title: "A worker's SSH host key is not known",
     severities: ["warns", "blocks"],
     cause:
-      "ssh.hostKeys has no key for it. Its own move waits; it blocks at stage retire, and where the worker was moved already.",
+      "ssh.hostKeys has no key for it, and ssh.hostKeyCommand is not set. Its own move waits; it blocks at stage retire, and where the worker was moved already.",
     consequence: "Anybody who answers at its address would be handed root commands.",
-    cure: "Add its public host key to ssh.hostKeys, by its name or by a pattern for workers that share one, or set ssh.acceptUnknownHosts.",
+    cure: "Add its public host key to ssh.hostKeys, by its name or by a pattern for workers that share one; or let a program tell it (ssh.hostKeyCommand); or set workers.access: exec.",
     acknowledgeable: false,
   },
   "new-nodes-unguarded": {
