@@ -29,10 +29,8 @@ export interface SoakEvent {
   lasts: number;
 }
 
-/** Workers at the start. */
+/** Workers at the start, and after each round of all kinds; one more or less in between. */
 export const firstWorkers = 3;
-const fewestWorkers = 2;
-const mostWorkers = 4;
 
 /**
  * The events of a seed, without end. Every kind comes once before one comes again, so that a short
@@ -42,52 +40,51 @@ export function* schedule(seed: number): Generator<SoakEvent, never> {
   const random = randomNumbers(seed);
   const between = (least: number, most: number) =>
     least + Math.floor(random() * (most - least + 1));
-  const workers = new Set(Array.from({ length: firstWorkers }, (_, index) => index + 1));
+  let workers = firstWorkers;
   let bag: Kind[] = [];
   for (let number = 1; ; number += 1) {
     if (bag.length === 0) bag = [...kinds];
-    const possible = bag.filter((kind) => candidates(kind, workers).length > 0);
-    // None of the bag may be possible now: then what is left of it goes with the next one.
-    const chosen = possible[between(0, possible.length - 1)] ?? "pods";
-    bag = bag.filter((kind) => kind !== chosen);
-    if (possible.length === 0) bag = [];
-    const from = candidates(chosen, workers);
-    const index = from[between(0, from.length - 1)] ?? 0;
-    if (chosen === "leave") workers.delete(index);
-    if (chosen === "join") workers.add(index);
+    const kind = bag[between(0, bag.length - 1)] ?? "pods";
+    bag = bag.filter((each) => each !== kind);
+    const index = workerOf(kind, workers, between);
+    if (kind === "leave") workers -= 1;
+    if (kind === "join") workers += 1;
     yield {
       number,
-      kind: chosen,
-      node: index === 0 ? "" : `worker-${index}`,
+      kind,
+      node: index === undefined ? "" : `worker-${index}`,
       pause: between(5, 15),
       lasts: between(5, 15),
     };
   }
 }
 
-/** Indices of the workers to which it can happen; `[0]` where it is no worker's. */
-function candidates(kind: Kind, workers: ReadonlySet<number>): number[] {
-  const all = [...workers].sort((a, b) => a - b);
-  const free = all.findIndex((index, at) => index !== at + 1);
-  const lowestFree = free < 0 ? all.length + 1 : free + 1;
+/**
+ * The index of the worker to which it happens, of 1 to `workers`; undefined where it is none's. The
+ * last one leaves, as the lab gives the lowest free index: who joins next comes under its name.
+ */
+function workerOf(
+  kind: Kind,
+  workers: number,
+  between: (least: number, most: number) => number,
+): number | undefined {
   switch (kind) {
     case "join":
-      // The lab gives the lowest free index: one that left comes back under its name.
-      return all.length < mostWorkers ? [lowestFree] : [];
+      return workers + 1;
     case "leave":
-      return all.length > fewestWorkers ? all.filter((index) => index > 1) : [];
+      return workers;
     case "replace":
-      return all.filter((index) => index > 1 && index < lowestFree);
+      return between(2, workers);
     case "reboot":
     case "agent":
     case "kube2iam":
-      return all;
+      return between(1, workers);
     case "server":
     case "pods":
     case "dns":
     case "sts-slow":
     case "sts-throttled":
-      return [0];
+      return undefined;
   }
 }
 
