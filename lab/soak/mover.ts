@@ -70,7 +70,7 @@ export class Mover {
         const meanwhile = disturbances.filter(({ to }) => to === undefined || to >= began);
         this.failed += 1;
         const about = meanwhile.map(({ number, what }) => `event ${number}, ${what}`).join("; ");
-        note(`stage ${stage} failed (${about || "no event"}): ${messageOf(error).slice(0, 1500)}`);
+        note(`stage ${stage} failed (${about || "no event"}): ${messageOf(error).slice(0, 700)}`);
         if (meanwhile.length === 0) failures += 1;
         else failures = 0;
         if (failures === mostFailures) throw error;
