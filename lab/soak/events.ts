@@ -50,8 +50,9 @@ export const happenings: Record<Kind, Happening> = {
     what: ({ node }) => `${node} reboots`,
     run: async (scene, { node }, path) => {
       path.gone("the node boots", [node]);
-      await guardBoot(scene, node);
       const cluster = await scene.cluster();
+      const script = await bootGuardFor(scene, node);
+      await installBootScript(cluster.paths, cluster.node(node), bootGuard, script);
       await cluster.stopNode(node);
       await cluster.startNode(node);
       await cluster.waitReady([cluster.node(node)], 120_000);
@@ -106,14 +107,18 @@ export const happenings: Record<Kind, Happening> = {
   },
 };
 
-/** As docs/new-nodes.md advises: tainted, so that no pod starts before someone serves it. */
+/**
+ * As docs/new-nodes.md advises: with the startup taint, so that no pod is put there before someone
+ * serves it, and with the boot guard. A node that comes back under its name within a minute has
+ * pods bound to it already, and starts them whatever its taints.
+ */
 async function join(scene: Scene, name: string): Promise<void> {
-  const node = await (await scene.cluster()).addNode({ taints: [agentNotReadyTaint] });
+  // It is for the system that the canary's pods are served by: the others follow it.
+  const bootScripts = { [bootGuard]: await bootGuardFor(scene, "worker-1") };
+  const cluster = await scene.cluster();
+  const node = await cluster.addNode({ taints: [agentNotReadyTaint], bootScripts });
   if (node.name !== name) throw new Error(`${node.name} joined, where ${name} was to`);
-  await pWaitFor(async () => (await scene.silent([name], 1)).length === 0, {
-    interval: 1000,
-    timeout: { milliseconds: 180_000, message: `pods of ${name} are not served after 180 s` },
-  });
+  await scene.served([name], 180);
 }
 
 async function leave(scene: Scene, name: string, path: OnlyPath): Promise<void> {
@@ -124,15 +129,15 @@ async function leave(scene: Scene, name: string, path: OnlyPath): Promise<void> 
   await scene.reading.collect(() => cluster.removeNode(name));
 }
 
+const bootGuard = "kiam-boot-guard";
+
 /**
- * Has the rule of whoever serves a worker now written at its next boot, before a pod can ask: the
- * boot guard of docs/new-nodes.md. Without it pods read the node's own role, under kube2iam, too.
+ * Writes the rule of the system that serves a worker now, before a pod can ask: the boot guard of
+ * docs/new-nodes.md. Without it pods read the node's own role, under kube2iam as well.
  */
-async function guardBoot(scene: Scene, name: string): Promise<void> {
-  const agentPort = (await scene.behind("kiam")).includes(name) ? 8881 : 8181;
-  const script = bootGuardScript({ interface: "cni0", agentPort });
-  const cluster = await scene.cluster();
-  await installBootScript(cluster.paths, cluster.node(name), "kiam-boot-guard", script);
+async function bootGuardFor(scene: Scene, worker: string): Promise<string> {
+  const agentPort = (await scene.behind("kiam")).includes(worker) ? 8881 : 8181;
+  return bootGuardScript({ interface: "cni0", agentPort });
 }
 
 /** Restarts a system's pods, on one node where named; requests may fail where its rule comes first. */
