@@ -8,6 +8,7 @@ import { describeRunning, findRunningLab, knownLabs } from "./cluster/lock.js";
 import { cleanLeftovers, startCluster, stopCluster } from "./cluster/start.js";
 import { buildImages, type BuiltImage } from "./images/images.js";
 import { inOperatorNetwork } from "./inOperatorNetwork.js";
+import { Interruption, refuseWhereImpossible } from "./interruption.js";
 import { describeStackAccess } from "./operator.js";
 import { parseLabOptions, type LabOptions } from "./options.js";
 import { labDirectory } from "./paths.js";
@@ -15,11 +16,13 @@ import { resolveParts } from "./parts/resolve.js";
 import { formatPartTable } from "./parts/table.js";
 import type { Parts } from "./parts/types.js";
 
+const interruption = new Interruption();
+
 async function main(): Promise<number> {
   const options = parseLabOptions(process.argv.slice(2));
   const progress = createProgress();
   const began = Date.now();
-  refuseWhereImpossible();
+  refuseWhereImpossible("npm start");
   if (options.down) return takeDown(progress);
   const running = findRunningLab();
   if (running !== undefined) throw new Error(describeRunning(running));
@@ -33,7 +36,7 @@ async function main(): Promise<number> {
   try {
     good = await driveCluster(cluster, parts, options);
   } finally {
-    if (options.keep && !interrupted) {
+    if (options.keep && !interruption.happened) {
       cluster.keep();
       progress.note(`\nThe cluster keeps running.\n${describeStackAccess(cluster, parts)}`);
       progress.note(describeAccess(cluster, parts.kubernetes.kubectl));
@@ -47,16 +50,7 @@ async function main(): Promise<number> {
     progress.note(`Stand-ins of this project ran in place of: ${standIns.join(", ")}.`);
   }
   progress.note(`\nAll of it took ${formatElapsed(Date.now() - began)}.`);
-  return interrupted ? 130 : good ? 0 : 1;
-}
-
-function refuseWhereImpossible(): void {
-  if (process.platform !== "linux" || process.getuid?.() !== 0) {
-    throw new Error(
-      "The embedded cluster needs Linux and root: it makes network namespaces, nat rules and containers. " +
-        "Run: sudo npm start",
-    );
-  }
+  return interruption.happened ? 130 : good ? 0 : 1;
 }
 
 async function takeDown(progress: Progress): Promise<number> {
@@ -96,23 +90,7 @@ async function driveCluster(cluster: Cluster, parts: Parts, { to }: LabOptions):
     { engine: parts.engine, plugins: parts.plugins },
     ...(to === undefined ? [] : [to]),
   ]);
-  stopChild = () => call.interrupt();
-  return cluster.guard(call.result);
-}
-
-let interrupted = false;
-const interruption = new AbortController();
-let stopChild: () => void = () => {};
-
-// On a terminal the child gets Ctrl-C as well; otherwise this is how it hears of it.
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  process.on(signal, () => {
-    if (interrupted) return;
-    interrupted = true;
-    interruption.abort();
-    console.error(`\n${signal}: stopping, then cleaning up.`);
-    stopChild();
-  });
+  return cluster.guard(interruption.passTo(call));
 }
 
 main().then(

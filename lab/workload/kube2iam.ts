@@ -9,6 +9,8 @@ export interface Kube2iamOptions {
   workers: number;
   image?: string;
   hostInterface?: string;
+  /** Of its pods; none, so that it runs on workers only, is the default. */
+  tolerations?: { key: string; operator: "Exists" }[];
   /** Milliseconds until every worker has to run it; default two minutes. */
   timeout?: number;
 }
@@ -17,7 +19,7 @@ export const kube2iamName = { namespace: "kube-system", name: "kube2iam" };
 
 /**
  * ServiceAccount, ClusterRole with its binding, and the DaemonSet, after the upstream chart.
- * No tolerations: workers only. The node's CA directory is mounted because STS presents a
+ * No tolerations but those asked for: workers only. The node's CA directory is mounted because STS presents a
  * certificate of the lab's own CA.
  */
 export function kube2iamObjects(options: Kube2iamOptions): KubernetesObject[] {
@@ -52,6 +54,7 @@ export function kube2iamObjects(options: Kube2iamOptions): KubernetesObject[] {
           spec: {
             serviceAccountName: name,
             hostNetwork: true,
+            ...(options.tolerations === undefined ? {} : { tolerations: options.tolerations }),
             containers: [
               {
                 name,

@@ -1,26 +1,21 @@
 import assert from "node:assert/strict";
 
 import { AWS_ENDPOINT } from "../../lab/aws/command.js";
+import {
+  agents,
+  expireSessions,
+  kube2iam,
+  podsReady,
+  restartPods,
+  servers,
+  sh,
+  stsFault,
+} from "../../lab/disturb.js";
 import { IMAGE_TAGS } from "../../lab/images/tags.js";
 import { RECORDS_ON_NODE } from "../../lab/workload/records.js";
 import { parseNodeReport } from "../../migration/nodeReport.js";
 import { fault } from "./fault.js";
-import {
-  agents,
-  expireSessions,
-  hostIp,
-  keepDead,
-  kill,
-  kubectl,
-  kube2iam,
-  orders,
-  podsReady,
-  restartPods,
-  rule,
-  servers,
-  sh,
-  stsFault,
-} from "./onWorker.js";
+import { hostIp, keepDead, kill, kubectl, orders, rule } from "./onWorker.js";
 import type { Session, Update } from "./session.js";
 
 /*

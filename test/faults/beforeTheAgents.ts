@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 
 import { issueCertificates } from "../../gates/verbs/issueCertificates.js";
+import { kube2iam, podsReady, sh } from "../../lab/disturb.js";
 import { fault } from "./fault.js";
-import { kubectl, kube2iam, podsReady, sh } from "./onWorker.js";
+import { kubectl } from "./onWorker.js";
 import type { Session } from "./session.js";
 
 /*

@@ -1,20 +1,8 @@
 import assert from "node:assert/strict";
 
+import { agents, podsReady, restartPods, servers, sh, stsFault } from "../../lab/disturb.js";
 import { fault } from "./fault.js";
-import {
-  agents,
-  hostIp,
-  keepDead,
-  kill,
-  kubectl,
-  pids,
-  podsReady,
-  restartPods,
-  rule,
-  servers,
-  sh,
-  stsFault,
-} from "./onWorker.js";
+import { hostIp, keepDead, kill, kubectl, pids, rule } from "./onWorker.js";
 import { once, type Session, type Update } from "./session.js";
 
 /*

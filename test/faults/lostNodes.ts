@@ -6,9 +6,10 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 import { SSH_USER } from "../../lab/cluster/topology.js";
+import { sh } from "../../lab/disturb.js";
 import { agentNotReadyTaint } from "../../migration/clusterFacts.js";
 import { fault } from "./fault.js";
-import { kubectl, sh, unreachable } from "./onWorker.js";
+import { kubectl, unreachable } from "./onWorker.js";
 import { once, type Session } from "./session.js";
 
 /*

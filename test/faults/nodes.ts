@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 
 import { bootGuardScript } from "../../components/newNodes/bootGuard.js";
 import { installBootScript } from "../../lab/cluster/machine.js";
+import { sh } from "../../lab/disturb.js";
 import { agentNotReadyTaint, kiamOnlyKey } from "../../migration/clusterFacts.js";
 import { fault } from "./fault.js";
-import { kubectl, sh } from "./onWorker.js";
+import { kubectl } from "./onWorker.js";
 import type { Session } from "./session.js";
 
 /*

@@ -2,22 +2,14 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 
-import pWaitFor from "p-wait-for";
-
-import { agentLabels, serverLabels } from "../../migration/kiamNames.js";
-import { AWS_CONTROL } from "../../lab/aws/command.js";
 import { runIn } from "../../lab/cluster/namespaces.js";
+import { agents, restartPods, servers, sh, stsFault } from "../../lab/disturb.js";
 import { workers, type Session } from "./session.js";
 
 export const hostIp: Record<string, string> = {
   "worker-1": "10.99.0.11",
   "worker-2": "10.99.0.12",
 };
-
-/** Runs a shell script on a node. @returns its standard output */
-export async function sh(node: string, script: string): Promise<string> {
-  return (await runIn(node, "sh", ["-c", script])).stdout;
-}
 
 /** The spec of a system's rule on a worker, with another backend-independent part where wanted. */
 export function rule(worker: string, port: number): string {
@@ -92,83 +84,8 @@ export async function unreachable(lab: Session, node: string): Promise<() => Pro
   return mend;
 }
 
-/** Waits until a pod by these labels is Ready on every node that should have one. */
-export async function podsReady(lab: Session, namespace: string, selector: string): Promise<void> {
-  await pWaitFor(
-    async () => {
-      const { items } = await lab.core.listNamespacedPod({ namespace, labelSelector: selector });
-      return (
-        items.length > 0 &&
-        items.every(
-          (pod) =>
-            pod.metadata?.deletionTimestamp === undefined &&
-            pod.status?.conditions?.some((each) => each.type === "Ready" && each.status === "True"),
-        )
-      );
-    },
-    { interval: 300, timeout: 90_000 },
-  );
-}
-
-/** Deletes the pods by these labels (on one node, where named) and waits until others are ready. */
-export async function restartPods(
-  lab: Session,
-  { namespace, selector, node }: { namespace: string; selector: string; node?: string },
-  gracePeriodSeconds?: number,
-): Promise<void> {
-  const { items } = await lab.core.listNamespacedPod({ namespace, labelSelector: selector });
-  const chosen = items.filter((pod) => node === undefined || pod.spec?.nodeName === node);
-  assert.notEqual(chosen.length, 0, `pods ${selector} in ${namespace}`);
-  for (const { metadata } of chosen) {
-    await lab.core.deleteNamespacedPod({
-      namespace,
-      name: metadata?.name ?? "",
-      gracePeriodSeconds,
-    });
-  }
-  const gone = new Set(chosen.map((pod) => pod.metadata?.uid));
-  await pWaitFor(
-    async () => {
-      const now = await lab.core.listNamespacedPod({ namespace, labelSelector: selector });
-      return now.items.every((pod) => !gone.has(pod.metadata?.uid));
-    },
-    { interval: 200, timeout: 60_000 },
-  );
-  await podsReady(lab, namespace, selector);
-}
-
-const selectorOf = (labels: Record<string, string>) =>
-  Object.entries(labels)
-    .map(([label, value]) => `${label}=${value}`)
-    .join(",");
-
-export const agents = { namespace: "kiam", selector: selectorOf(agentLabels) };
-export const servers = { namespace: "kiam", selector: selectorOf(serverLabels) };
-export const kube2iam = { namespace: "kube-system", selector: "app.kubernetes.io/name=kube2iam" };
 /** The pods of one of the applications that ask without pause. */
 export const orders = { namespace: "orders", selector: "app=orders-app" };
-
-/** AssumeRole slow, throttled or denied; `{}` ends it. See lab/aws/lab_aws/control.py. */
-export async function stsFault(fault: {
-  delayMs?: number;
-  throttle?: boolean;
-  deny?: boolean;
-}): Promise<void> {
-  await control("/faults", Object.keys(fault).length === 0 ? {} : { sts: fault });
-}
-
-/** Ends every session of a role at once. */
-export async function expireSessions(role: string): Promise<void> {
-  await control("/expire", { role });
-}
-
-async function control(path: string, body: object): Promise<void> {
-  const answer = await fetch(`${AWS_CONTROL}${path}`, {
-    method: "POST",
-    body: JSON.stringify(body),
-  });
-  assert.equal(answer.status, 200, await answer.text());
-}
 
 /** kubectl as the admin; this process is in the operator's network already. */
 export async function kubectl(lab: Session, ...args: string[]): Promise<string> {
