@@ -20,6 +20,9 @@ export interface GateArgs extends ToolLocation {
   secret?: boolean;
 }
 
+/** What a resource keeps of its inputs where nothing can be done on its node now. */
+export const heldInputs = ["create", "delete", "stdin", "connection", "dir"];
+
 /**
  * A check or an action that runs on the machine that runs Pulumi, through the Kubernetes API.
  *

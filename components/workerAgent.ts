@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { workerLabel } from "../migration/clusterFacts.js";
 import type { PlannedProbe, PlannedWorker } from "../migration/plan.js";
-import { gate, type ToolLocation } from "./gate.js";
+import { gate, heldInputs, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
 
 export interface WorkerAgentArgs extends ToolLocation {
@@ -39,7 +39,11 @@ export class WorkerAgent extends pulumi.ComponentResource {
     const shadow = gate(
       `${name}-shadow`,
       { verb: "probe-shadow", input: { target, worker, probe }, toolDirectory },
-      { parent: this, dependsOn: [this.anchor] },
+      {
+        parent: this,
+        dependsOn: [this.anchor],
+        ...(args.worker.held ? { ignoreChanges: heldInputs } : {}),
+      },
     );
     if (steps.includes("return")) {
       gate(

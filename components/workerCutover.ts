@@ -6,7 +6,7 @@ import type { GateOutput, GateVerb } from "../gates/inputs.js";
 import type { CapturedRule } from "../migration/natRule.js";
 import type { PlannedProbe } from "../migration/plan.js";
 import { commented } from "./node/shellWords.js";
-import { gate, type GateArgs, type ToolLocation } from "./gate.js";
+import { gate, heldInputs, type GateArgs, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
 import { scriptCommand, scriptOverSsh, type WorkerScript } from "./workerScript.js";
 
@@ -38,7 +38,11 @@ export class WorkerCutover extends pulumi.ComponentResource {
     this.args = args;
     this.childName = name;
     // A worker that has left the cluster can't be reached and needs no way back.
-    this.options = { parent: this, deletedWith: args.anchor };
+    this.options = {
+      parent: this,
+      deletedWith: args.anchor,
+      ...(args.worker.held ? { ignoreChanges: heldInputs } : {}),
+    };
     const { steps, generation } = args.worker;
     const kiamOnly = !steps.includes("remove-rule");
 
@@ -155,7 +159,7 @@ export class WorkerCutover extends pulumi.ComponentResource {
             rules.apply((captured) => scriptCommand(this.args, "restore", { rules: captured })),
             after,
           );
-    const proof = step("proof", "rehearse-undo", { rules }, restore);
+    const proof = step("proof", "rehearse-undo", { rules, access }, restore);
     return access === "exec"
       ? step("removal", "remove-rule", { generation: this.args.worker.generation }, proof)
       : overSsh("removal", scriptCommand(this.args, "remove", { system: "kube2iam" }), proof);

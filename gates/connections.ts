@@ -4,6 +4,7 @@ import type { Target, Worker } from "./inputs.js";
 import { NodeRules } from "./nodeRules.js";
 import { GateError } from "./problem.js";
 import { progress } from "./progress.js";
+import { unlessGone } from "./standings.js";
 import { Deadline, waitFor } from "./wait.js";
 import { onEachWorker } from "./workers.js";
 
@@ -79,16 +80,14 @@ async function lingeringClients(
   rules: NodeRules,
   workers: readonly Worker[],
 ): Promise<LingeringClient[]> {
-  const held = await onEachWorker(
-    workers,
-    "Connections to kube2iam cannot be counted",
-    async (worker) => {
+  const held = await onEachWorker(workers, "Connections to kube2iam cannot be counted", (worker) =>
+    unlessGone(cluster, worker, async () => {
       const report = await rules.inspect(worker);
       return report.kube2iamConnections
         .map(({ address }) => address)
         .filter((address) => address !== worker.hostIp && !address.startsWith("127."))
         .map((address) => ({ worker: worker.name, address }));
-    },
+    }),
   );
   const counts = new Map<string, { worker: string; address: string; connections: number }>();
   for (const { worker, address } of held.flat()) {

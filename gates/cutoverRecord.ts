@@ -1,6 +1,7 @@
 import { cutoverAnnotation, workerLabel } from "../migration/clusterFacts.js";
 import {
   parseCutoverRecord,
+  rehearsalOf,
   writeCutoverRecord,
   type CutoverRecord,
   type UnreadableRecord,
@@ -47,7 +48,7 @@ export async function recordCutover(
     // As Kubernetes reports it, since that is what the next plan will compare it with.
     bootId: plainId(node?.status?.nodeInfo?.bootID),
     kube2iamPod: plainId(rules.pod("kube2iam", worker)?.metadata?.uid),
-    ...(last?.rehearsed === true ? { rehearsed: true } : {}),
+    ...rehearsalOf(last),
   });
 }
 

@@ -267,7 +267,10 @@ export const gateSchemas = {
   },
   "rehearse-undo": {
     description: "with kube2iam's rule back in front, a pod gets its role from kube2iam",
-    input: cutover,
+    input: cutover.extend({
+      /** How the rule was put back, for the record. */
+      access: z.enum(["ssh", "exec"]).default("ssh"),
+    }),
     output: probeResult,
   },
   "probe-live": {

@@ -58,7 +58,9 @@ export async function lookAtRollout(
   );
   const pods = new Map(own.filter(isReady).map((pod) => [pod.spec?.nodeName ?? "", pod]));
   const unready = own.filter((pod) => !isReady(pod));
-  const missing = nodes.filter((node) => !pods.has(node) && !broken.includes(node));
+  const missing = nodes.filter(
+    (node) => facts.has(node) && !pods.has(node) && !broken.includes(node),
+  );
   // The controller goes on counting a node that has left until its pod is collected, minutes later.
   const wanted = Math.min(
     daemonSet.status?.desiredNumberScheduled ?? 0,
@@ -82,9 +84,8 @@ function isUpdated(daemonSet: V1DaemonSet, own: readonly V1Pod[]): boolean {
   // By label, since the controller's own count has pods of nodes that have left or cannot be asked.
   const present = daemonSet.metadata?.annotations?.["deprecated.daemonset.template.generation"];
   const forms = own.map(({ metadata }) => metadata?.labels?.["pod-template-generation"]);
-  if (present !== undefined && !forms.includes(undefined)) {
-    return forms.every((form) => form === present);
-  }
+  if (present !== undefined && forms.every((form) => form === present)) return true;
+  // A pod that fits a form that came back keeps the label of the time when it was made.
   const { desiredNumberScheduled = 0, updatedNumberScheduled = 0 } = daemonSet.status ?? {};
   return updatedNumberScheduled >= desiredNumberScheduled;
 }

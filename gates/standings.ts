@@ -45,9 +45,13 @@ export async function readStandings(
 }
 
 /** The node as gates address it. @throws GateError where it has no address that rules can carry */
-export function workerOf({ name, hostIp }: Pick<NodeStanding, "name" | "hostIp">): Worker {
+export function workerOf({
+  name,
+  uid,
+  hostIp,
+}: Pick<NodeStanding, "name" | "uid" | "hostIp">): Worker {
   const address = hostIpSchema.safeParse(hostIp);
-  if (address.success) return { name, hostIp: address.data };
+  if (address.success) return { name, uid, hostIp: address.data };
   throw new GateError(`${name} has no address to use`, [
     {
       where: `node ${name}`,
@@ -66,17 +70,41 @@ export function workerOf({ name, hostIp }: Pick<NodeStanding, "name" | "hostIp">
  */
 export async function unlessLost<T>(
   cluster: Cluster,
-  { name, uid }: Pick<NodeStanding, "name" | "uid">,
+  node: Pick<NodeStanding, "name" | "uid">,
   work: () => Promise<T[]>,
+): Promise<T[]> {
+  return unless(cluster, node, work, { gone: false });
+}
+
+/** The same where a node that is there has to be seen: only one that has left, or was replaced, is no failure. */
+export async function unlessGone<T>(
+  cluster: Cluster,
+  node: Pick<NodeStanding, "name"> & { uid?: string },
+  work: () => Promise<T[]>,
+): Promise<T[]> {
+  return unless(cluster, node, work, { gone: true });
+}
+
+async function unless<T>(
+  cluster: Cluster,
+  { name, uid }: Pick<NodeStanding, "name"> & { uid?: string },
+  work: () => Promise<T[]>,
+  only: { gone: boolean },
 ): Promise<T[]> {
   try {
     return await work();
   } catch (error) {
     const now = await cluster.node(name);
-    if (now !== undefined && now.metadata?.uid === uid && nodeFacts(now).ready) throw error;
-    progress(
-      `${name} ${now === undefined ? "has left the cluster" : now.metadata?.uid === uid ? "is not Ready any more" : "was replaced under its name"} meanwhile`,
-    );
+    const what =
+      now === undefined
+        ? "has left the cluster"
+        : uid !== undefined && now.metadata?.uid !== uid
+          ? "was replaced under its name"
+          : nodeFacts(now).ready || only.gone
+            ? undefined
+            : "is not Ready any more";
+    if (what === undefined) throw error;
+    progress(`${name} ${what} meanwhile`);
     return [];
   }
 }

@@ -1,5 +1,6 @@
 import type { CapturedRule } from "../migration/natRule.js";
 import type { Cluster } from "./cluster.js";
+import { rehearsalOf } from "../migration/cutoverRecord.js";
 import { readRecord, writeRecord } from "./cutoverRecord.js";
 import type { Probe, Target, Worker } from "./inputs.js";
 import { proveLive } from "./live.js";
@@ -62,6 +63,6 @@ async function recordUndone(cluster: Cluster, worker: string): Promise<void> {
   const last = await readRecord(cluster, worker);
   await writeRecord(cluster, worker, {
     undone: new Date().toISOString(),
-    ...(last?.rehearsed === true ? { rehearsed: true } : {}),
+    ...rehearsalOf(last),
   });
 }

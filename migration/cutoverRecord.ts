@@ -8,8 +8,8 @@ import { digestSchema, plainIdSchema } from "./digest.js";
  */
 
 const common = {
-  /** The way back was rehearsed on this worker, once; see plan.ts. */
-  rehearsed: z.boolean().optional(),
+  /** The way back was rehearsed on this worker, once: over SSH, or by exec; see plan.ts. */
+  rehearsed: z.union([z.boolean(), z.literal("exec")]).optional(),
 };
 
 const record = z.union([
@@ -102,7 +102,19 @@ export function isCutOver({
   return isProven(parseCutoverRecord(cutoverAnnotation));
 }
 
-/** Whether the node is to go back to kube2iam as soon as it can be reached. */
-export function owesReturn(record: CutoverRecord | UnreadableRecord | undefined): boolean {
-  return record !== undefined && "returnOwed" in record;
+/**
+ * Whether kiam may serve a node although nothing in the stack's state brings it back: its return is
+ * owed, or its cutover was begun and never proven.
+ */
+export function isStuckOnKiam(record: CutoverRecord | UnreadableRecord | undefined): boolean {
+  return (
+    record !== undefined && ("returnOwed" in record || ("generation" in record && !record.proven))
+  );
+}
+
+/** What every later record of a worker keeps: that it was rehearsed on, and how. */
+export function rehearsalOf(
+  record: CutoverRecord | UnreadableRecord | undefined,
+): Pick<CutoverRecord, "rehearsed"> {
+  return record?.rehearsed === undefined ? {} : { rehearsed: record.rehearsed };
 }

@@ -1,5 +1,5 @@
 import type { ClusterFacts } from "./clusterFacts.js";
-import { isCutOver } from "./cutoverRecord.js";
+import { isCutOver, isStuckOnKiam, parseCutoverRecord } from "./cutoverRecord.js";
 import type { Settings } from "./settings.js";
 import { reaches } from "./stages.js";
 import { catalogueEntry } from "./audit/catalogue.js";
@@ -19,9 +19,11 @@ export function lettingBack(
   );
 }
 
-/** Whether kiam supplies a worker: its cutover was proven. */
+/** Whether kiam supplies a worker, or may: its cutover was begun and not undone. */
 export function kiamSupplies({ nodes }: Pick<ClusterFacts, "nodes">): boolean {
-  return nodes.some(isCutOver);
+  return nodes.some(
+    (node) => isCutOver(node) || isStuckOnKiam(parseCutoverRecord(node.cutoverAnnotation)),
+  );
 }
 
 /** Whether the settings ask for an earlier stage than is reached. */

@@ -4,8 +4,9 @@ import {
   hasFailed,
   isProven,
   mayBeCutOver,
-  owesReturn,
+  isStuckOnKiam,
   parseCutoverRecord,
+  rehearsalOf,
 } from "./cutoverRecord.js";
 import {
   effectiveKube2iam,
@@ -17,6 +18,7 @@ import { goesBack } from "./goingBack.js";
 import { asksHostKey, hostKeyOf } from "./hostKeyOf.js";
 import { assumableRoles } from "./iamChain.js";
 import { isKiamOnly } from "./kiamOnly.js";
+import { brokenBecause } from "./nodeStandings.js";
 import { mayMove, serverNodes, sshAddress, workerNodes } from "./nodeSelection.js";
 import { digest } from "./digest.js";
 import { resolveRoleArn } from "./permitted.js";
@@ -72,7 +74,7 @@ export interface WaitingWorker {
   why: string;
   /**
    * Whether an update may succeed all the same: the settings acknowledge it, or it goes back, which
-   * nothing that is broken may hold up.
+   * nothing that is broken may hold up, or kube2iam was retired long ago.
    */
   accepted: boolean;
   /** What can be done there meanwhile; undefined where nothing can. */
@@ -97,6 +99,8 @@ export interface PlannedWorker {
   generation: string;
   /** What happens to it at the plan's stage, in order. */
   steps: WorkerStep[];
+  /** It was moved and cannot be reached now: what is declared for it stays as it is. */
+  held: boolean;
 }
 
 /**
@@ -148,6 +152,7 @@ export function makePlan(settings: Settings, facts: ClusterFacts): Plan {
   }
   const nodes = workerNodes(settings, facts.nodes);
   const back = goesBack(settings, facts);
+  const retired = reaches(settings.stage, "retire") && facts.kube2iam === undefined;
   const waiting = nodes.flatMap((node): WaitingWorker[] => {
     const why = waitsBecause(settings, facts, node);
     if (why === undefined) return [];
@@ -155,7 +160,7 @@ export function makePlan(settings: Settings, facts: ClusterFacts): Plan {
       {
         name: node.name,
         why,
-        accepted: back || isAcceptedAsBroken(settings, node.name),
+        accepted: back || retired || isAcceptedAsBroken(settings, node.name),
         // One that was moved keeps what it has. Of one that was not, nothing can be proven.
         worker:
           node.ready && !mayBeCutOver(node)
@@ -228,11 +233,12 @@ function planWorker(settings: Settings, facts: ClusterFacts, node: NodeFacts): P
     providerId: node.providerId,
     hostKey: hostKeyOf(settings, node),
     generation: generationOf(facts, node),
+    held: brokenBecause(node) !== undefined,
     steps: [
       ...(reaches(settings.stage, "agent") ? (["shadow-probe"] as const) : []),
       ...(reaches(settings.stage, "cutover") && mayMove(settings, node)
         ? cutoverSteps(settings, facts, node)
-        : owesReturn(recordOf(node))
+        : isStuckOnKiam(recordOf(node))
           ? (["return"] as const)
           : []),
     ],
@@ -274,8 +280,12 @@ function rehearsalWorker(
   waves: readonly Wave[],
 ): string | undefined {
   if (!settings.workers.canaryRehearsal || !reaches(settings.stage, "cutover")) return undefined;
-  const rehearsed = moving.find((node) => recordOf(node)?.rehearsed === true);
-  if (rehearsed !== undefined) return rehearsed.name;
+  const rehearsed = moving.find((node) => rehearsalOf(recordOf(node)).rehearsed !== undefined);
+  if (rehearsed !== undefined) {
+    // By another way of access it would be other resources, which would run again.
+    const byExec = recordOf(rehearsed)?.rehearsed === "exec";
+    return byExec === (settings.workers.access === "exec") ? rehearsed.name : undefined;
+  }
   if (moving.some((node) => mayBeCutOver(node))) return undefined;
   return waves[0]?.workers[0]?.name;
 }

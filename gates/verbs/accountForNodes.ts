@@ -38,7 +38,7 @@ export async function accountForNodes({
   const known = new Set([...moved, ...staying, ...held.keys()]);
   const joined = standings.filter(({ name, agent }) => agent && !known.has(name));
   for (const { name } of joined) {
-    progress(`${name} joined meanwhile, served by kube2iam; the next update takes it up`);
+    progress(`${name} joined meanwhile; the next update takes it up`);
   }
   if (problems.length > 0) {
     throw new GateError(
@@ -47,7 +47,7 @@ export async function accountForNodes({
     );
   }
   progress(
-    `${count(standings.length, "node")} seen: ${moved.length} proven on kiam, ${staying.length} on kube2iam, ${standings.length - known.size} not among the workers or new`,
+    `${count(standings.length, "node")} seen: ${moved.length} proven on kiam, ${staying.length} on kube2iam, ${standings.filter(({ name }) => !known.has(name)).length} not among the workers or new`,
   );
   return { nodes: standings.length, joined: joined.map(({ name }) => name) };
 }

@@ -38,7 +38,9 @@ export async function fallback({
   let broken: NodeStanding[] = [];
   for (;;) {
     const standings = await readStandings(cluster, target, { applications: false });
-    broken = standings.filter((node) => brokenBecause(node) !== undefined && !seen.has(node.uid));
+    broken = standings.filter(
+      (node) => unreachableBecause(node) !== undefined && !seen.has(node.uid),
+    );
     const next = standings.filter((node) => !seen.has(node.uid) && !broken.includes(node));
     if (next.length === 0) break;
     if (seen.size > 0) {
@@ -79,9 +81,9 @@ async function requireKube2iam(cluster: Cluster, target: Target): Promise<V1Daem
 /** Nodes that could not be reached, and that kiam may serve, need their agent until they are back. */
 function requireNobodyLeft(broken: readonly NodeStanding[], workers: readonly Result[]): void {
   const problems = broken.flatMap((node): Problem[] => {
-    const what = brokenBecause(node) ?? "";
+    const what = unreachableBecause(node) ?? "";
     if (isKube2iams(node)) {
-      progress(`${node.name}: ${what}; skipped, since kube2iam serves it as far as is known`);
+      progress(`${node.name}: ${what}; skipped, since no agent of kiam is there`);
       return [];
     }
     return [
@@ -100,9 +102,19 @@ function requireNobodyLeft(broken: readonly NodeStanding[], workers: readonly Re
   );
 }
 
-/** Whether kube2iam's rule comes first on a node that cannot be asked, as far as it was recorded. */
-function isKube2iams({ kube2iam, record }: NodeStanding): boolean {
-  return kube2iam && (record === undefined || "undone" in record);
+/**
+ * Whether a node that cannot be asked needs no agent. One with an agent may: kiam's rule may come
+ * first there without any record, where it joined or rebooted and its agent was the faster.
+ */
+function isKube2iams({ agent, record }: NodeStanding): boolean {
+  return !agent && (record === undefined || "undone" in record);
+}
+
+/** Why a node cannot be brought back now; undefined where it can. */
+function unreachableBecause(node: NodeStanding): string | undefined {
+  return (
+    brokenBecause(node) ?? (node.hostIp === undefined ? "it reports no IPv4 address" : undefined)
+  );
 }
 
 async function bringBack(

@@ -22,7 +22,8 @@ export async function rehearseUndo(input: Input): Promise<GateOutput<"rehearse-u
     const { result } = await proveLive(cluster, { target, worker, probe, system: "kube2iam" });
     const record = await readRecord(cluster, worker.name);
     if (record !== undefined && !("unreadable" in record)) {
-      await writeRecord(cluster, worker.name, { ...record, rehearsed: true });
+      const rehearsed = input.access === "exec" ? "exec" : true;
+      await writeRecord(cluster, worker.name, { ...record, rehearsed });
     }
     progress(`${worker.name}: the way back works, kube2iam supplied the role`);
     return result;

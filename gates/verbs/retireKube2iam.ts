@@ -16,7 +16,7 @@ import { notInForce, proveLive } from "../live.js";
 import { NodeRules } from "../nodeRules.js";
 import { GateError, problemsOf, type Problem } from "../problem.js";
 import { progress } from "../progress.js";
-import { readStandings, workerOf } from "../standings.js";
+import { readStandings, unlessGone, workerOf } from "../standings.js";
 import { Deadline, waitFor } from "../wait.js";
 import { onEachWorker } from "../workers.js";
 
@@ -39,7 +39,9 @@ export async function retireKube2iam(input: Input): Promise<GateOutput<"retire-k
   const daemonSet = await cluster.daemonSet(name);
   const isThere = daemonSet !== undefined || (await kube2iamPods(cluster, manifest)).length > 0;
   if (!isThere) progress(`DaemonSet ${name.namespace}/${name.name} is gone already`);
-  const workers = await provenWorkers(cluster, input);
+  const workers = isThere
+    ? await provenWorkers(cluster, input)
+    : await reachableWorkers(cluster, input);
   const left = isThere ? await withdraw(cluster, input, workers, daemonSet) : [];
   const notes = left.map((each) => `${describeClient(each)} (${each.worker})`);
 
@@ -61,8 +63,8 @@ export async function retireKube2iam(input: Input): Promise<GateOutput<"retire-k
   const probes = await onEachWorker(
     free.map((each) => each.worker),
     "kube2iam is gone, and not every worker is proven to be served by kiam",
-    (worker) => prove(cluster, input, worker),
-  );
+    (worker) => unlessGone(cluster, worker, async () => [await prove(cluster, input, worker)]),
+  ).then((proven) => proven.flat());
   probes.push(...(await oneByOne(cluster, input, waiting)));
   notes.push(...(await retireElsewhere(cluster, input, pods)));
   if (isThere) {
@@ -88,6 +90,19 @@ async function provenWorkers(cluster: Cluster, input: Input): Promise<Worker[]> 
     `${count(standings.length, "node")} seen: ${workers.length} proven on kiam, ${standings.length - workers.length} left out by name`,
   );
   return workers.map(workerOf);
+}
+
+/** Where kube2iam is gone already, a node that cannot be asked loses nothing: it is named. */
+async function reachableWorkers(cluster: Cluster, input: Input): Promise<Worker[]> {
+  const standings = await list(cluster, input, { applications: false });
+  const [proven, others] = [
+    standings.filter((node) => unproven(node, input.outside) === undefined && node.agent),
+    standings.filter((node) => unproven(node, input.outside) !== undefined),
+  ];
+  for (const node of others) {
+    progress(`${node.name}: ${unproven(node, input.outside)?.what}; not proven now`);
+  }
+  return proven.map(workerOf);
 }
 
 /**
@@ -129,7 +144,15 @@ function unproven(
   outside: readonly string[],
 ): Omit<Problem, "where"> | undefined {
   const { agent, kube2iam, asking, record, bootId } = node;
+  const broken = brokenBecause(node);
   if (!agent && !isProven(record)) {
+    // Its pod would not go, and the retirement would wait for it in vain.
+    if (outside.includes(node.name) && kube2iam && broken !== undefined) {
+      return {
+        what: broken,
+        fix: "mend it, or delete it from the cluster, then run the update again",
+      };
+    }
     if (outside.includes(node.name)) return undefined;
     return {
       what: `it has no agent of kiam, and ${[kube2iam ? "kube2iam runs there" : "", asking.length > 0 ? `${count(asking.length, "pod")} there ask for a role (${someOf(asking)})` : ""].filter(Boolean).join("; ")}`,
@@ -137,7 +160,6 @@ function unproven(
       fix: "let workers.selector or workers.list match it and run an update at stage cutover, or acknowledge node-outside-workers for it",
     };
   }
-  const broken = brokenBecause(node);
   if (broken !== undefined) {
     return {
       what: broken,
@@ -190,7 +212,7 @@ async function withdraw(
   if (daemonSet !== undefined) refusePreStop(daemonSet);
   const rules = await NodeRules.read(cluster, target);
   await onEachWorker(workers, "kube2iam is still in use", (worker) =>
-    requireKiamAlone(rules, worker),
+    unlessGone(cluster, worker, async () => [await requireKiamAlone(rules, worker)]),
   );
   const left = await waitOrNote(cluster, input, workers, connections.waitSeconds);
   if (daemonSet !== undefined) await deleteDaemonSet(cluster, daemonSet, target.timeoutSeconds);
@@ -276,10 +298,13 @@ async function oneByOne(
   for (const [index, { worker, pods, waitSeconds }] of sorted.entries()) {
     try {
       await requireProven(cluster, input);
-      await requireKiamAlone(await NodeRules.read(cluster, target), worker);
-      await waitOrNote(cluster, input, [worker], waitSeconds);
-      await deletePods(cluster, pods, target.timeoutSeconds);
-      probes.push(await prove(cluster, input, worker));
+      const proof = await unlessGone(cluster, worker, async () => {
+        await requireKiamAlone(await NodeRules.read(cluster, target), worker);
+        await waitOrNote(cluster, input, [worker], waitSeconds);
+        await deletePods(cluster, pods, target.timeoutSeconds);
+        return [await prove(cluster, input, worker)];
+      });
+      probes.push(...proof);
     } catch (error) {
       const rest = sorted.slice(index + 1).map((each) => each.worker.name);
       throw new GateError(

@@ -3,7 +3,10 @@ import { parseCredentialRule } from "../../migration/natRule.js";
 import { brokenBecause } from "../../migration/nodeStandings.js";
 import { nodeFacts } from "../../migration/readClusterFacts.js";
 import { Cluster } from "../cluster.js";
+import { rehearsalOf } from "../../migration/cutoverRecord.js";
 import { readRecord, removeRecord, writeRecord } from "../cutoverRecord.js";
+import { restartKube2iam } from "../kube2iamPod.js";
+import { notMeantFor } from "../placement.js";
 import type { CheckedInput, GateOutput, Worker } from "../inputs.js";
 import { proveLive } from "../live.js";
 import { NodeRules, reportProblemsOf } from "../nodeRules.js";
@@ -30,22 +33,23 @@ export async function returnWorker(input: Input): Promise<GateOutput<"return-wor
     return { returned: false };
   }
   const facts = nodeFacts(node);
-  const broken = brokenBecause(facts);
-  if (broken === undefined) {
-    const now = workerOf({ name: facts.name, hostIp: facts.internalIp });
-    const done = await unlessLost(cluster, facts, async () => [
+  if (brokenBecause(facts) === undefined) {
+    const now = workerOf({ name: facts.name, uid: facts.uid, hostIp: facts.internalIp });
+    const [returned] = await unlessLost(cluster, facts, async () => [
       await bringBack(cluster, input, { ...worker, ...now }),
     ]);
-    const [returned] = done;
     if (returned !== undefined) return { returned };
   }
+  const last = await cluster.node(worker.name);
+  // Of one that has left, or of its successor, nothing is owed.
+  if (last?.metadata?.uid !== facts.uid) return { returned: false };
   progress(
-    `${worker.name} ${broken === undefined ? "cannot be reached" : `(${broken})`}: kiam goes on serving it; the next update brings it back`,
+    `${worker.name} (${brokenBecause(nodeFacts(last)) ?? "just not Ready"}): kiam goes on serving it; the next update brings it back`,
   );
-  const last = await readRecord(cluster, worker.name);
+  const record = await readRecord(cluster, worker.name);
   await writeRecord(cluster, worker.name, {
     returnOwed: new Date().toISOString(),
-    ...(last?.rehearsed === true ? { rehearsed: true } : {}),
+    ...rehearsalOf(record),
   });
   return { returned: false };
 }
@@ -56,7 +60,7 @@ async function bringBack(
   { target, probe, rules: captured }: Input,
   worker: Worker,
 ): Promise<boolean> {
-  const nodeRules = await NodeRules.read(cluster, target);
+  const nodeRules = await readWithKube2iam(cluster, target, worker);
   const own = captured.filter((rule) => leadsTo(rule, worker));
   const never = own.length === 0 && nodeRules.pod("kube2iam", worker) === undefined;
   const report = never ? undefined : await nodeRules.inspect(worker);
@@ -73,6 +77,26 @@ async function bringBack(
   }
   await removeRecord(cluster, worker.name);
   return returned;
+}
+
+/** Once kube2iam's pod is there, where its DaemonSet is meant for the node: it may just be starting. */
+async function readWithKube2iam(
+  cluster: Cluster,
+  target: Input["target"],
+  worker: Worker,
+): Promise<NodeRules> {
+  const rules = await NodeRules.read(cluster, target);
+  if (rules.pod("kube2iam", worker) !== undefined) return rules;
+  const { namespace, daemonSet: name } = target.kube2iam;
+  const [daemonSet, node] = await Promise.all([
+    cluster.daemonSet({ namespace, name }),
+    cluster.node(worker.name),
+  ]);
+  const spec = daemonSet?.spec?.template.spec;
+  if (daemonSet === undefined || spec === undefined || node === undefined) return rules;
+  if (notMeantFor(spec, node) !== undefined) return rules;
+  await restartKube2iam(cluster, daemonSet, { target, worker, old: undefined });
+  return NodeRules.read(cluster, target);
 }
 
 /** kiam served until a moment ago: where kube2iam cannot be proven to, it does again. */

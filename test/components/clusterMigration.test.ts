@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { ClusterMigration } from "../../components/clusterMigration.js";
 import { sshConnection } from "../../components/sshConnection.js";
 import type { ClusterFacts } from "../../migration/clusterFacts.js";
+import { digest } from "../../migration/digest.js";
 import { makePlan, plannedWorkers } from "../../migration/plan.js";
 import { parseSettings } from "../../migration/parseSettings.js";
 import type { SettingsInput } from "../../migration/settings.js";
@@ -225,6 +226,55 @@ describe("ClusterMigration", () => {
     const capture = engine.get(local, "worker-2-cutover-capture").inputs;
     const { ssh } = JSON.parse(String(capture.stdin)) as { ssh?: unknown };
     assert.equal(ssh, undefined, "a rotated key captures nothing anew");
+  });
+
+  it("does not rehearse again by another way of access", async () => {
+    const nodes = exampleFacts().nodes.map((node) =>
+      node.name !== "worker-2"
+        ? node
+        : {
+            ...node,
+            cutoverAnnotation: JSON.stringify({
+              generation: digest(["g"]),
+              bootId: node.bootId,
+              kube2iamPod: "kube2iam-on-worker-2",
+              rehearsed: true,
+            }),
+          },
+    );
+    const rehearses = async (access: "ssh" | "exec") =>
+      (await declare({ workers: { canaries: ["worker-2"], access } }, { nodes }))
+        .namesOf(local)
+        .includes("worker-2-cutover-rehearsal-proof");
+    assert.equal(await rehearses("ssh"), true);
+    assert.equal(await rehearses("exec"), false);
+  });
+
+  it("leaves everything of a moved worker as it is while it cannot be reached", async () => {
+    const nodes = exampleFacts().nodes.map((node) =>
+      node.name !== "worker-3"
+        ? node
+        : {
+            ...node,
+            ready: false,
+            cutoverAnnotation: JSON.stringify({
+              generation: digest(["g"]),
+              bootId: node.bootId,
+              kube2iamPod: "kube2iam-on-worker-3",
+            }),
+          },
+    );
+    const engine = await declare({ stage: "cutover" }, { nodes });
+    for (const [type, name] of [
+      [local, "worker-3-shadow"],
+      [local, "worker-3-cutover-capture"],
+      [local, "worker-3-cutover-recheck"],
+      [remote, "worker-3-cutover-removal"],
+      [local, "worker-3-cutover-live"],
+    ] as const) {
+      assert.ok(engine.options(type, name).ignoreChanges?.includes("stdin"), name);
+    }
+    assert.equal(engine.options(local, "worker-1-cutover-live").ignoreChanges, undefined);
   });
 
   it("needs no SSH at all with workers.access: exec", async () => {

@@ -188,25 +188,6 @@ fault("a worker not Ready at the cutover", {
   },
 });
 
-fault("a worker rebooted while another is cut over", {
-  at: "agent",
-  leaves: "cutover",
-  mayFail: "pods on a node that boots have nobody to ask",
-  run: async (lab) => {
-    const cluster = await lab.cluster();
-    const reboot = once("worker-1-cutover-live", "begin", async () => {
-      await cluster.stopNode("worker-2");
-      await cluster.startNode("worker-2");
-    });
-    const { failure } = await lab.move("cutover", {}, reboot.watch);
-    await reboot.done();
-    await cluster.waitReady();
-    await lab.everybodyServed(Date.now(), 120);
-    await lab.mustReach("cutover");
-    return `the update ${failure === "" ? "went through" : "failed, naming that worker"}; the next one left every worker on kiam`;
-  },
-});
-
 fault("a worker that joins while all others go back", {
   at: "cutover",
   leaves: "server",

@@ -7,7 +7,12 @@ import { concernedNodesOf } from "../../migration/nodeStandings.js";
 import { makePlan, plannedWorkers, type Plan } from "../../migration/plan.js";
 import { parseSettings } from "../../migration/parseSettings.js";
 import type { SettingsInput } from "../../migration/settings.js";
-import { exampleFacts, examplePod, exampleSettings } from "../support/exampleCluster.js";
+import {
+  exampleFacts,
+  examplePod,
+  exampleSettings,
+  roleBaseArn,
+} from "../support/exampleCluster.js";
 import { codes, findings } from "../support/findings.js";
 
 /* Pure: which nodes concern the migration, and what becomes of those that nothing can be done on. */
@@ -84,6 +89,7 @@ describe("a worker on which nothing can be done", () => {
     const worker = plannedWorkers(kept).find(({ name }) => name === "worker-3");
     assert.equal(worker?.generation, digest(["first"]));
     assert.ok(worker?.steps.includes("live-probe"));
+    assert.equal(worker?.held, true);
     assert.deepEqual(
       kept.waiting.map(({ name }) => name),
       ["worker-3"],
@@ -131,6 +137,23 @@ describe("a worker on which nothing can be done", () => {
     assert.deepEqual(steps("agent", true), ["shadow-probe", "return"]);
     assert.equal(steps("agent", false), undefined);
     assert.ok(steps("cutover", true)?.includes("remove-rule"));
+  });
+
+  it("is brought back, too, where its cutover was begun and never proven", () => {
+    const begun = JSON.stringify({ ...(JSON.parse(proven) as object), proven: false });
+    const node = withNode("worker-3", { cutoverAnnotation: begun });
+    const worker = plannedWorkers(plan({ stage: "agent" }, node)).find(
+      ({ name }) => name === "worker-3",
+    );
+    assert.deepEqual(worker?.steps, ["shadow-probe", "return"]);
+    const lost = withNode("worker-3", { cutoverAnnotation: begun, ready: false });
+    assert.equal(plan({ stage: "agent" }, lost).waiting[0]?.accepted, true);
+  });
+
+  it("is no reason to fail once kube2iam was retired", () => {
+    const recorded = { port: 8181, interface: "cni0", baseRoleArn: roleBaseArn };
+    const facts = { ...withNode("worker-3", { ready: false }), kube2iam: undefined, recorded };
+    assert.equal(plan({ stage: "retire" }, facts).waiting[0]?.accepted, true);
   });
 
   it("for want of a host key, keeps its agent and waits at the cutover alone", () => {

@@ -25,6 +25,7 @@ function worker(name: string): PlannedWorker {
     hostKey: undefined,
     generation: "0000000000aa",
     steps: [],
+    held: false,
   };
 }
 
