@@ -188,7 +188,10 @@ export class ClusterMigration extends pulumi.ComponentResource {
     }
     const accepted = plan.waiting.flatMap(({ name, accepted }) => (accepted ? [name] : []));
     const planned = plannedWorkers(plan).filter(({ name }) => !accepted.includes(name));
+    // Besides the last wave, not instead of it: this resource outlives a way back, in which the rest
+    // must go before the cutovers do.
     before = [
+      ...before,
       new EveryNode(
         "every-node",
         {
