@@ -14,6 +14,7 @@ import { runProbe } from "../probe.js";
 import { GateError, type Problem } from "../problem.js";
 import { progress } from "../progress.js";
 import { readStandings, unlessLost, workerOf } from "../standings.js";
+import { Deadline, waitFor } from "../wait.js";
 import { onEachWorker } from "../workers.js";
 
 type Result = GateOutput<"fallback">["workers"][number];
@@ -133,7 +134,7 @@ async function bringBack(
     progress(`${worker.name}: neither kube2iam nor kiam runs there; nothing to bring back`);
     return { name: worker.name, moved: false };
   }
-  const before = await (await NodeRules.read(cluster, target)).inspect(worker);
+  const before = await (await onceAPodRuns(cluster, target, worker)).inspect(worker);
   const { inForce, kiam, kube2iam } = before.after;
   if (!node.agent && kiam.length === 0) {
     await releaseWorker(cluster, worker.name);
@@ -156,6 +157,19 @@ async function bringBack(
   await releaseWorker(cluster, worker.name);
   progress(`${worker.name}: served by kube2iam`);
   return { name: worker.name, moved: inForce !== "kube2iam" };
+}
+
+/** On a node that has just joined, the pods through which its rules are reached may still be starting. */
+async function onceAPodRuns(cluster: Cluster, target: Target, worker: Worker): Promise<NodeRules> {
+  const look = await waitFor<NodeRules, NodeRules>(
+    Deadline.after(target.timeoutSeconds),
+    async () => {
+      const rules = await NodeRules.read(cluster, target);
+      const runs = rules.pod("kiam", worker) ?? rules.pod("kube2iam", worker);
+      return runs === undefined ? { pending: rules } : { done: rules };
+    },
+  );
+  return "done" in look ? look.done : look.pending;
 }
 
 /**

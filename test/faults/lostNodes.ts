@@ -188,28 +188,6 @@ fault("a worker not Ready at the cutover", {
   },
 });
 
-fault("a worker that joins while all others go back", {
-  at: "cutover",
-  leaves: "server",
-  run: async (lab) => {
-    const cluster = await lab.cluster();
-    let name = "";
-    const join = once("fallback", "begin", async () => {
-      ({ name } = await cluster.addNode({ taints: [agentNotReadyTaint] }));
-    });
-    const { failure } = await lab.move("server", {}, join.watch);
-    await join.done();
-    assert.equal(failure, "");
-    assert.ok(
-      !(await lab.rules())[name]?.includes("kiam"),
-      "no rule leads to an agent that is gone",
-    );
-    await leave(lab, name);
-    await lab.mustReach("server");
-    return "no rule of kiam's was left on it without an agent";
-  },
-});
-
 fault("a worker that joins while kube2iam is retired", {
   at: "cutover",
   leaves: "retire",
