@@ -141,6 +141,13 @@ export class NodeRules {
   }
 }
 
+/** The tables that could not be read, and why; undefined where all could. */
+export function unreadTables({ backends }: Pick<NodeReport, "backends">): string | undefined {
+  const failed = backends.filter(({ state }) => state === "failed");
+  if (failed.length === 0) return undefined;
+  return failed.map(({ name, detail }) => `${name}: ${detail}`).join("; ");
+}
+
 /** What a report holds against a worker; none when it did as asked. */
 export function reportProblemsOf(worker: Worker, report: NodeReport): Problem[] {
   if (report.outcome === "ok") return [];

@@ -13,8 +13,8 @@ import { GateError } from "./problem.js";
 const concurrency = 20;
 
 /**
- * Reads the rules of every node that runs an agent, through a pod there. Changes nothing. What cannot be read is said in its place and stops nobody: it is for the plan
- * and the audit to judge.
+ * Reads the rules of every node that runs an agent, through a pod there. Changes nothing. What
+ * cannot be read is said in its place and stops nobody: it is for the plan and the audit to judge.
  */
 export async function readRuleStates(
   facts: Pick<ClusterFacts, "nodes" | "agents">,

@@ -2,7 +2,7 @@ import type { V1DaemonSet, V1DaemonSetSpec } from "@kubernetes/client-node";
 
 import { agentLabels } from "../migration/kiamNames.js";
 import { hostIpSchema } from "../migration/natRule.js";
-import { concernedNodes, type NodeStanding } from "../migration/nodeStandings.js";
+import { brokenBecause, concernedNodes, type NodeStanding } from "../migration/nodeStandings.js";
 import { nodeFacts, podFacts } from "../migration/readClusterFacts.js";
 import { selectorText, type Cluster } from "./cluster.js";
 import type { Target, Worker } from "./inputs.js";
@@ -42,6 +42,19 @@ export async function readStandings(
     kube2iamOn: nodesOf(ofKube2iam),
     agentOn: nodesOf(agents.filter((pod) => pod.metadata?.deletionTimestamp === undefined)),
   });
+}
+
+/** The nodes with an agent: those that can be reached now, and the names of those that cannot. */
+export function agentsIn(standings: readonly NodeStanding[]): {
+  workers: NodeStanding[];
+  skipped: string[];
+} {
+  const agents = standings.filter((node) => node.agent);
+  const workers = agents.filter((node) => brokenBecause(node) === undefined);
+  return {
+    workers,
+    skipped: agents.filter((node) => !workers.includes(node)).map(({ name }) => name),
+  };
 }
 
 /** The node as gates address it. @throws GateError where it has no address that rules can carry */

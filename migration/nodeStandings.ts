@@ -1,5 +1,5 @@
 import type { ClusterFacts, NodeFacts, PodFacts } from "./clusterFacts.js";
-import { parseCutoverRecord } from "./cutoverRecord.js";
+import { isProven, parseCutoverRecord } from "./cutoverRecord.js";
 import { compareText } from "./compareText.js";
 import { usesRole } from "./rolesInUse.js";
 
@@ -86,4 +86,9 @@ export function brokenBecause({
 }: Pick<NodeStanding, "ready" | "leaving">): string | undefined {
   if (leaving) return "it is being deleted from the cluster";
   return ready ? undefined : "it is not Ready";
+}
+
+/** Whether its move is proven, and it has not rebooted since. */
+export function isProvenNow({ record, bootId }: Pick<NodeStanding, "record" | "bootId">): boolean {
+  return isProven(record) && record.bootId === bootId;
 }

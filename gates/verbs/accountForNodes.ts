@@ -1,5 +1,5 @@
 import { count } from "../../migration/count.js";
-import { isProven } from "../../migration/cutoverRecord.js";
+import { isProvenNow } from "../../migration/nodeStandings.js";
 import { Cluster } from "../cluster.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
 import { GateError, type Problem } from "../problem.js";
@@ -20,8 +20,9 @@ export async function accountForNodes({
   const cluster = await Cluster.connect(target.kubernetes);
   const standings = await readStandings(cluster, target, { applications: false });
   const held = new Map(waiting.map(({ name, why }) => [name, why]));
-  const problems = standings.flatMap(({ name, record, bootId }): Problem[] => {
-    const lost = moved.includes(name) && !(isProven(record) && record.bootId === bootId);
+  const problems = standings.flatMap((node): Problem[] => {
+    const { name } = node;
+    const lost = moved.includes(name) && !isProvenNow(node);
     const what =
       held.get(name) ??
       (lost ? "its move is not proven as it is now: it has rebooted, or was replaced" : undefined);

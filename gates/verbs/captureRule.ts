@@ -1,7 +1,7 @@
 import { Cluster } from "../cluster.js";
 import { readRecord } from "../cutoverRecord.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
-import { NodeRules } from "../nodeRules.js";
+import { NodeRules, unreadTables } from "../nodeRules.js";
 import { GateError } from "../problem.js";
 import { requireSameNode } from "../sameNode.js";
 
@@ -19,12 +19,12 @@ export async function captureRule({
   await requireSameNode(cluster, worker);
   const nodeRules = await NodeRules.read(cluster, target);
   const report = await nodeRules.inspect(worker);
-  const failed = report.backends.filter((backend) => backend.state === "failed");
-  if (failed.length > 0) {
+  const unread = unreadTables(report);
+  if (unread !== undefined) {
     throw new GateError(`kube2iam's rule on ${worker.name} cannot be read`, [
       {
         where: `node ${worker.name}`,
-        what: failed.map(({ name, detail }) => `${name}: ${detail}`).join("; "),
+        what: unread,
         why: "without it there is no way back",
       },
     ]);

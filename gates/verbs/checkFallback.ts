@@ -1,13 +1,12 @@
 import type { System } from "../../migration/natRule.js";
-import { brokenBecause } from "../../migration/nodeStandings.js";
 import { Cluster } from "../cluster.js";
 import type { CheckedInput, GateOutput, Worker } from "../inputs.js";
-import { NodeRules } from "../nodeRules.js";
+import { NodeRules, unreadTables } from "../nodeRules.js";
 import { kiamOnlyNodes } from "../placement.js";
 import { GateError } from "../problem.js";
 import { progress } from "../progress.js";
 import { waitForRollout } from "../rollout.js";
-import { readStandings, unlessLost, workerOf } from "../standings.js";
+import { agentsIn, readStandings, unlessLost, workerOf } from "../standings.js";
 import { Deadline } from "../wait.js";
 import { onEachWorker } from "../workers.js";
 
@@ -20,11 +19,8 @@ export async function checkFallback({
   target,
 }: CheckedInput<"check-fallback">): Promise<GateOutput<"check-fallback">> {
   const cluster = await Cluster.connect(target.kubernetes);
-  const agents = (await readStandings(cluster, target, { applications: false })).filter(
-    (node) => node.agent,
-  );
-  const workers = agents.filter((node) => brokenBecause(node) === undefined);
-  const skipped = agents.filter((node) => !workers.includes(node)).map((node) => node.name);
+  const standings = await readStandings(cluster, target, { applications: false });
+  const { workers, skipped } = agentsIn(standings);
   for (const node of skipped) progress(`${node} cannot be reached now; not looked at`);
   const name = { namespace: target.kube2iam.namespace, name: target.kube2iam.daemonSet };
   const kiamOnly = await kiamOnlyNodes(cluster, name);
@@ -51,12 +47,12 @@ export async function checkFallback({
 
 async function requireReadable(rules: NodeRules, worker: Worker, system: System): Promise<void> {
   const report = await rules.inspect(worker, system);
-  const failed = report.backends.filter((backend) => backend.state === "failed");
-  if (failed.length === 0) return;
+  const unread = unreadTables(report);
+  if (unread === undefined) return;
   throw new GateError("", [
     {
       where: `node ${worker.name}`,
-      what: `${system}'s pod cannot read its nat rules: ${failed.map(({ name, detail }) => `${name}: ${detail}`).join("; ")}`,
+      what: `${system}'s pod cannot read its nat rules: ${unread}`,
       why: "the way back removes and checks rules through this pod",
       fix: "the pod has to be on the host's network with NET_ADMIN",
     },

@@ -1,7 +1,6 @@
 import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 
 import { plainId } from "../../migration/digest.js";
-import { brokenBecause } from "../../migration/nodeStandings.js";
 import { Cluster, nameOf } from "../cluster.js";
 import { readRecord, writeRecord } from "../cutoverRecord.js";
 import type { CheckedInput, GateOutput, Worker } from "../inputs.js";
@@ -10,7 +9,7 @@ import { proveLive } from "../live.js";
 import { kiamOnlyNodes } from "../placement.js";
 import { progress } from "../progress.js";
 import { waitForRollout } from "../rollout.js";
-import { readStandings, unlessLost, workerOf } from "../standings.js";
+import { agentsIn, readStandings, unlessLost, workerOf } from "../standings.js";
 import { Deadline } from "../wait.js";
 import { onEachWorker } from "../workers.js";
 import { awaitDeletion } from "./awaitDeletion.js";
@@ -38,14 +37,11 @@ export async function restoreKube2iam({
     if (wasMissing) created.push(named);
     progress(`${named} ${wasMissing ? "created as it was captured" : "is there already"}`);
   }
-  const agents = (
-    await readStandings(cluster, target, {
-      manifest: manifest,
-      applications: false,
-    })
-  ).filter((node) => node.agent);
-  const workers = agents.filter((node) => brokenBecause(node) === undefined);
-  const skipped = agents.filter((node) => !workers.includes(node)).map((node) => node.name);
+  const standings = await readStandings(cluster, target, {
+    manifest: manifest,
+    applications: false,
+  });
+  const { workers, skipped } = agentsIn(standings);
   for (const node of skipped) progress(`${node} cannot be reached now; kiam goes on serving it`);
   const without = await kiamOnlyNodes(cluster, name);
   const { daemonSet, pods } = await waitForRollout(

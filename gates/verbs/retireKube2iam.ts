@@ -2,7 +2,7 @@ import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 
 import { count } from "../../migration/count.js";
 import { isProven } from "../../migration/cutoverRecord.js";
-import { brokenBecause, type NodeStanding } from "../../migration/nodeStandings.js";
+import { brokenBecause, isProvenNow, type NodeStanding } from "../../migration/nodeStandings.js";
 import { someOf } from "../../migration/someOf.js";
 import { dangerousHooks } from "../../migration/kube2iamPreStop.js";
 import { Cluster, ClusterError, nameOf, selectorText } from "../cluster.js";
@@ -60,12 +60,12 @@ export async function retireKube2iam(input: Input): Promise<GateOutput<"retire-k
   const free = own.filter((each) => !waiting.includes(each));
   const going = free.flatMap((each) => each.pods);
   await deletePods(cluster, going, target.timeoutSeconds);
-  const probes = await onEachWorker(
+  const proven = await onEachWorker(
     free.map((each) => each.worker),
     "kube2iam is gone, and not every worker is proven to be served by kiam",
     (worker) => unlessGone(cluster, worker, async () => [await prove(cluster, input, worker)]),
-  ).then((proven) => proven.flat());
-  probes.push(...(await oneByOne(cluster, input, waiting)));
+  );
+  const probes = [...proven.flat(), ...(await oneByOne(cluster, input, waiting))];
   notes.push(...(await retireElsewhere(cluster, input, pods)));
   if (isThere) {
     progress(`DaemonSet ${name.namespace}/${name.name} and its pods are gone`);
@@ -95,13 +95,11 @@ async function provenWorkers(cluster: Cluster, input: Input): Promise<Worker[]> 
 /** Where kube2iam is gone already, a node that cannot be asked loses nothing: it is named. */
 async function reachableWorkers(cluster: Cluster, input: Input): Promise<Worker[]> {
   const standings = await list(cluster, input, { applications: false });
-  const [proven, others] = [
-    standings.filter((node) => unproven(node, input.outside) === undefined && node.agent),
-    standings.filter((node) => unproven(node, input.outside) !== undefined),
-  ];
-  for (const node of others) {
-    progress(`${node.name}: ${unproven(node, input.outside)?.what}; not proven now`);
-  }
+  const proven = standings.filter((node) => {
+    const problem = unproven(node, input.outside);
+    if (problem !== undefined) progress(`${node.name}: ${problem.what}; not proven now`);
+    return problem === undefined && node.agent;
+  });
   return proven.map(workerOf);
 }
 
@@ -143,7 +141,7 @@ function unproven(
   node: NodeStanding,
   outside: readonly string[],
 ): Omit<Problem, "where"> | undefined {
-  const { agent, kube2iam, asking, record, bootId } = node;
+  const { agent, kube2iam, asking, record } = node;
   const broken = brokenBecause(node);
   if (!agent && !isProven(record)) {
     // Its pod would not go, and the retirement would wait for it in vain.
@@ -174,7 +172,7 @@ function unproven(
       fix: "see why kiam's DaemonSet has no pod there",
     };
   }
-  if (isProven(record) && record.bootId === bootId) return undefined;
+  if (isProvenNow(node)) return undefined;
   return {
     what:
       record === undefined

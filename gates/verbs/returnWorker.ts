@@ -1,9 +1,8 @@
-import type { CapturedRule } from "../../migration/natRule.js";
-import { parseCredentialRule } from "../../migration/natRule.js";
+import { rehearsalOf } from "../../migration/cutoverRecord.js";
+import { parseCredentialRule, type CapturedRule } from "../../migration/natRule.js";
 import { brokenBecause } from "../../migration/nodeStandings.js";
 import { nodeFacts } from "../../migration/readClusterFacts.js";
 import { Cluster } from "../cluster.js";
-import { rehearsalOf } from "../../migration/cutoverRecord.js";
 import { readRecord, removeRecord, writeRecord } from "../cutoverRecord.js";
 import { restartKube2iam } from "../kube2iamPod.js";
 import { notMeantFor } from "../placement.js";
