@@ -226,6 +226,9 @@ export class ClusterMigration extends pulumi.ComponentResource {
           target,
           workers: plannedWorkers(plan)
             .filter(({ steps, access }) => steps.includes("remove-rule") && access === "ssh")
+            // Nothing can be closed on one that cannot be reached. While kube2iam is there, the
+            // retirement itself refuses it.
+            .filter(({ held }) => !held)
             .map((worker) => ({
               worker,
               kube2iam: plan.kube2iam,

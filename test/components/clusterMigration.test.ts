@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import { ClusterMigration } from "../../components/clusterMigration.js";
 import { sshConnection } from "../../components/sshConnection.js";
-import type { ClusterFacts } from "../../migration/clusterFacts.js";
+import type { ClusterFacts, NodeFacts } from "../../migration/clusterFacts.js";
 import { digest } from "../../migration/digest.js";
 import { makePlan, plannedWorkers } from "../../migration/plan.js";
 import { parseSettings } from "../../migration/parseSettings.js";
@@ -275,6 +275,28 @@ describe("ClusterMigration", () => {
       assert.ok(engine.options(type, name).ignoreChanges?.includes("stdin"), name);
     }
     assert.equal(engine.options(local, "worker-1-cutover-live").ignoreChanges, undefined);
+  });
+
+  it("closes no connections on a worker that cannot be reached", async () => {
+    const record = (node: NodeFacts) =>
+      JSON.stringify({
+        generation: digest(["g"]),
+        bootId: node.bootId,
+        kube2iamPod: `kube2iam-on-${node.name}`,
+      });
+    const nodes = exampleFacts().nodes.map((node) => ({
+      ...node,
+      ready: node.name !== "worker-3",
+      cutoverAnnotation: node.name.startsWith("worker") ? record(node) : undefined,
+    }));
+    const recorded = { port: 8181, interface: "cni0", baseRoleArn: roleBaseArn };
+    // Asked for only now: the command is in no state that could be left as it is.
+    const retirement = { then: "proceed" } as const;
+    const engine = await declare({ retirement }, { nodes, kube2iam: undefined, recorded });
+    assert.deepEqual(
+      engine.namesOf(remote).filter((name) => name.endsWith("-drain")),
+      ["worker-1-retirement-drain", "worker-2-retirement-drain"],
+    );
   });
 
   describe("on the way back", () => {
