@@ -31,25 +31,36 @@ export async function writeRecord(
   });
 }
 
-/** Records how far a worker's cutover is, with what would make it necessary again. */
-export async function recordCutover(
+type Cutover = Extract<CutoverRecord, { generation: string }>;
+
+/**
+ * What makes a worker's cutover necessary again once it is another. Taken before what is recorded
+ * with it: a proof does not hold for a boot that came after it.
+ */
+export async function asFound(
   cluster: Cluster,
   target: Target,
   worker: Pick<Worker, "name">,
-  cutover: { generation: string; proven: boolean; kiamOnly?: boolean },
-): Promise<void> {
+): Promise<Pick<Cutover, "bootId" | "kube2iamPod">> {
   const [rules, node] = await Promise.all([
     NodeRules.read(cluster, target),
     cluster.node(worker.name),
   ]);
-  const last = parseCutoverRecord(node?.metadata?.annotations?.[cutoverAnnotation]);
-  await writeRecord(cluster, worker.name, {
-    ...cutover,
+  return {
     // As Kubernetes reports it, since that is what the next plan will compare it with.
     bootId: plainId(node?.status?.nodeInfo?.bootID),
     kube2iamPod: plainId(rules.pod("kube2iam", worker)?.metadata?.uid),
-    ...rehearsalOf(last),
-  });
+  };
+}
+
+/** Records how far a worker's cutover is. */
+export async function recordCutover(
+  cluster: Cluster,
+  worker: Pick<Worker, "name">,
+  cutover: Omit<Cutover, "rehearsed">,
+): Promise<void> {
+  const last = await readRecord(cluster, worker.name);
+  await writeRecord(cluster, worker.name, { ...cutover, ...rehearsalOf(last) });
 }
 
 /** @returns whether the node exists */

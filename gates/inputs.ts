@@ -263,6 +263,8 @@ export const gateSchemas = {
       nodes: z.number(),
       /** Names of those that joined after the plan was made. */
       joined: z.array(z.string()),
+      /** Names of workers of the plan that are not in the cluster any more. */
+      left: z.array(z.string()),
     }),
   },
   "rehearse-undo": {

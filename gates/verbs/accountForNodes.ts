@@ -1,5 +1,9 @@
+import pMap from "p-map";
+
+import { compareText } from "../../migration/compareText.js";
 import { count } from "../../migration/count.js";
-import { isProvenNow } from "../../migration/nodeStandings.js";
+import { isProvenNow, type NodeStanding } from "../../migration/nodeStandings.js";
+import { someOf } from "../../migration/someOf.js";
 import { Cluster } from "../cluster.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
 import { GateError, type Problem } from "../problem.js";
@@ -8,8 +12,9 @@ import { readStandings } from "../standings.js";
 
 /**
  * The last word of an update at stage agent or cutover: what became of every node that concerns
- * the migration. Nodes that wait for something fail it, after all others had their turn. One that
- * joined meanwhile is served by kube2iam like any other, and has its turn in the next update.
+ * the migration, as it is seen now. Nodes that wait for something fail it, after all others had
+ * their turn. One that joined meanwhile is served by kube2iam like any other, and has its turn in
+ * the next update.
  */
 export async function accountForNodes({
   target,
@@ -18,11 +23,15 @@ export async function accountForNodes({
   waiting,
 }: CheckedInput<"account-for-nodes">): Promise<GateOutput<"account-for-nodes">> {
   const cluster = await Cluster.connect(target.kubernetes);
-  const standings = await readStandings(cluster, target, { applications: false });
+  const standings = await readStandings(cluster, target, { applications: true });
   const held = new Map(waiting.map(({ name, why }) => [name, why]));
-  const problems = standings.flatMap((node): Problem[] => {
-    const { name } = node;
-    const lost = moved.includes(name) && !isProvenNow(node);
+  const known = new Set([...moved, ...staying, ...held.keys()]);
+  const { bare, left } = await withoutStanding(cluster, known, standings);
+  const nodes = [...standings.map(({ name }) => name), ...bare];
+  const proven = standings.filter(isProvenNow);
+  const isProven = (name: string) => proven.some((node) => node.name === name);
+  const problems = nodes.flatMap((name): Problem[] => {
+    const lost = moved.includes(name) && !isProven(name);
     const what =
       held.get(name) ??
       (lost ? "its move is not proven as it is now: it has rebooted, or was replaced" : undefined);
@@ -36,19 +45,52 @@ export async function accountForNodes({
       },
     ];
   });
-  const known = new Set([...moved, ...staying, ...held.keys()]);
   const joined = standings.filter(({ name, agent }) => agent && !known.has(name));
   for (const { name } of joined) {
     progress(`${name} joined meanwhile; the next update takes it up`);
   }
+  for (const name of left) progress(`${name} has left the cluster meanwhile`);
   if (problems.length > 0) {
     throw new GateError(
-      `${count(problems.length, "node")} of ${standings.length} could not be accounted for; all others are as they should be`,
+      `${count(problems.length, "node")} of ${nodes.length} could not be accounted for; all others are as they should be`,
       problems,
     );
   }
+  const onKube2iam = standings.filter((node) => !proven.includes(node) && isOnKube2iam(node));
+  const others = [
+    ...standings
+      .filter((node) => !proven.includes(node) && !onKube2iam.includes(node))
+      .map(({ name, asking }) =>
+        asking.length === 0 ? name : `${name} (asking for a role: ${someOf(asking)})`,
+      ),
+    ...bare,
+  ];
   progress(
-    `${count(standings.length, "node")} seen: ${moved.length} proven on kiam, ${staying.length} on kube2iam, ${standings.filter(({ name }) => !known.has(name)).length} not among the workers or new`,
+    [
+      `${count(nodes.length, "node")} seen: ${proven.length} proven on kiam`,
+      `${onKube2iam.length} on kube2iam`,
+      ...(others.length === 0 ? [] : [`${others.length} with neither: ${someOf(others)}`]),
+    ].join(", "),
   );
-  return { nodes: standings.length, joined: joined.map(({ name }) => name) };
+  return { nodes: nodes.length, joined: joined.map(({ name }) => name), left };
+}
+
+/** Of the plan's workers without anything that concerns the migration: those that are there all the same, and those that left. */
+async function withoutStanding(
+  cluster: Cluster,
+  known: ReadonlySet<string>,
+  standings: readonly NodeStanding[],
+): Promise<{ bare: string[]; left: string[] }> {
+  const seen = new Set(standings.map(({ name }) => name));
+  const unseen = [...known].filter((name) => !seen.has(name)).sort(compareText);
+  const there = await pMap(unseen, (name) => cluster.node(name), { concurrency: 10 });
+  return {
+    bare: unseen.filter((_, index) => there[index] !== undefined),
+    left: unseen.filter((_, index) => there[index] === undefined),
+  };
+}
+
+/** Whether kube2iam serves it as far as the API tells: a move that was begun may have taken its rule. */
+function isOnKube2iam({ kube2iam, record }: NodeStanding): boolean {
+  return kube2iam && (record === undefined || "undone" in record);
 }

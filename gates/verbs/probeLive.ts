@@ -1,5 +1,6 @@
+import { plainId } from "../../migration/digest.js";
 import { Cluster } from "../cluster.js";
-import { recordCutover } from "../cutoverRecord.js";
+import { asFound, recordCutover } from "../cutoverRecord.js";
 import type { CheckedInput, GateOutput, ProbeResult } from "../inputs.js";
 import { proveLive } from "../live.js";
 import { requireSameNode } from "../sameNode.js";
@@ -16,6 +17,7 @@ export async function probeLive(
   const cluster = await Cluster.connect(input.target.kubernetes);
   const { target, worker, probe, generation, kiamOnly } = input;
   await requireSameNode(cluster, worker);
+  const found = await asFound(cluster, target, worker);
   let result: ProbeResult;
   try {
     ({ result } = await proveLive(cluster, { target, worker, probe, system: "kiam" }));
@@ -23,8 +25,12 @@ export async function probeLive(
     return giveUp(cluster, input, error);
   }
   // Nobody needs that pod now. What goes wrong with it is no reason to go back.
-  await replaceHookedPod(cluster, target, worker);
-  await recordCutover(cluster, target, worker, {
+  const fresh = await replaceHookedPod(cluster, target, worker);
+  await requireSameNode(cluster, worker);
+  await recordCutover(cluster, worker, {
+    ...found,
+    // Its rule was removed again, and kiam's seen to be there.
+    ...(fresh === undefined ? {} : { kube2iamPod: plainId(fresh.metadata?.uid) }),
     generation,
     proven: true,
     ...(kiamOnly ? { kiamOnly } : {}),

@@ -1,5 +1,5 @@
 import { Cluster } from "../cluster.js";
-import { recordCutover } from "../cutoverRecord.js";
+import { asFound, recordCutover } from "../cutoverRecord.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
 import { removeRule } from "../kube2iamRule.js";
 import { NodeRules, reportProblemsOf } from "../nodeRules.js";
@@ -24,7 +24,8 @@ export async function recheckWorker(
   const cluster = await Cluster.connect(input.target.kubernetes);
   const { target, worker, probe, generation, rules, kiamOnly } = input;
   await requireSameNode(cluster, worker);
-  await recordCutover(cluster, target, worker, {
+  await recordCutover(cluster, worker, {
+    ...(await asFound(cluster, target, worker)),
     generation,
     proven: false,
     ...(kiamOnly ? { kiamOnly } : {}),

@@ -51,23 +51,34 @@ export class FakeNodes {
   }
 
   async add(name: string, hostIp: string, labels: Record<string, string> = {}): Promise<void> {
+    await this.create(name, hostIp, labels);
+    this.nodes.set(name, { name, hostIp, rules: [], connections: [], verdict: "right" });
+  }
+
+  /** Another node takes its place under its name; pods that are bound to it stay. */
+  async replace(name: string): Promise<void> {
+    const { metadata } = await this.core.readNode({ name });
+    await this.core.deleteNode({ name });
+    await this.create(name, this.node(name).hostIp, metadata?.labels ?? {});
+  }
+
+  private async create(
+    name: string,
+    hostIp: string,
+    labels: Record<string, string>,
+  ): Promise<void> {
     await this.core.createNode({ body: { metadata: { name, labels } } });
     // The API server taints new nodes; a node that is ready loses that.
     await this.core.patchNode({ name, body: { spec: { taints: null } } }, merge);
-    await this.core.patchNodeStatus(
-      {
-        name,
-        body: {
-          status: {
-            addresses: [{ type: "InternalIP", address: hostIp }],
-            nodeInfo: { bootID: bootIdOf(name) },
-          },
-        },
-      },
-      merge,
-    );
+    const addresses = [{ type: "InternalIP", address: hostIp }];
+    await this.core.patchNodeStatus({ name, body: { status: { addresses } } }, merge);
+    await this.setBootId(name, bootIdOf(name));
     await this.setReady(name, true);
-    this.nodes.set(name, { name, hostIp, rules: [], connections: [], verdict: "right" });
+  }
+
+  /** As its kubelet reports it once it has booted. */
+  async setBootId(name: string, bootID: string): Promise<void> {
+    await this.core.patchNodeStatus({ name, body: { status: { nodeInfo: { bootID } } } }, merge);
   }
 
   /** As its kubelet, or the lack of one, has it reported. */

@@ -17,14 +17,19 @@ import { readRecord, removeRecord, writeRecord } from "../../gates/cutoverRecord
 import type { CheckedInput, GateOutput, Target } from "../../gates/inputs.js";
 import { kube2iamPods } from "../../gates/kube2iamPods.js";
 import { replaceHookedPod } from "../../gates/preStop.js";
+import { accountForNodes } from "../../gates/verbs/accountForNodes.js";
 import { captureKube2iam } from "../../gates/verbs/captureKube2iam.js";
 import { neutralisePrestop } from "../../gates/verbs/neutralisePrestop.js";
 import { restoreKube2iam } from "../../gates/verbs/restoreKube2iam.js";
 import { retireKube2iam } from "../../gates/verbs/retireKube2iam.js";
+import { probeLive } from "../../gates/verbs/probeLive.js";
+import { readStandings } from "../../gates/standings.js";
+import { isProvenNow } from "../../migration/nodeStandings.js";
 import { kube2iamObjects } from "../../lab/workload/kube2iam.js";
 import { digest } from "../../migration/digest.js";
 import { workerLabel } from "../../migration/clusterFacts.js";
 import { parseSettings } from "../../migration/parseSettings.js";
+import { roleAnnotation } from "../../migration/permitted.js";
 import { preStopToken } from "../../migration/preStopToken.js";
 import { readClusterFacts } from "../../migration/readClusterFacts.js";
 import { findApiServer, startApiServer, type ApiServer } from "../engine/apiserver.js";
@@ -439,6 +444,139 @@ describe("kube2iam's last days, on a real API server", function () {
       setHeaderOptions("Content-Type", PatchStrategy.StrategicMergePatch),
     );
   }
+
+  describe("the proof of a cutover", () => {
+    const worker = { name: "worker-1", uid: undefined, hostIp: "10.0.0.11" };
+    const input = {
+      ...{ target, worker, probe, generation: digest(["g"]), kiamOnly: false },
+      rules: [],
+    };
+
+    before("as stage cutover leaves it", async () => {
+      await neutralise();
+      await podsEverywhere();
+      await cutOver();
+    });
+
+    afterEach(async () => {
+      Cluster.prototype.exec = fake.exec;
+      await fake.setBootId("worker-1", bootIdOf("worker-1"));
+      await podsEverywhere();
+      await cutOver();
+    });
+
+    /** Does something once, right after the worker was looked at for the proof. */
+    function afterTheProof(work: () => Promise<unknown>): void {
+      Cluster.prototype.exec = async (pod, command) => {
+        const result = await fake.exec(pod, command);
+        Cluster.prototype.exec = fake.exec;
+        await work();
+        return result;
+      };
+    }
+
+    const standing = async () => {
+      const all = await readStandings(cluster, target, { applications: false });
+      const found = all.find(({ name }) => name === "worker-1");
+      assert.ok(found !== undefined);
+      return found;
+    };
+
+    it("holds for the boot in which it was made", async () => {
+      await probeLive(input);
+      assert.ok(isProvenNow(await standing()));
+      afterTheProof(() => fake.setBootId("worker-1", "a-later-one"));
+      await probeLive(input);
+      const { record, bootId } = await standing();
+      assert.equal(bootId, "a-later-one");
+      assert.ok(record !== undefined && "generation" in record && record.proven);
+      assert.equal(record.bootId, bootIdOf("worker-1"));
+      assert.ok(!isProvenNow({ record, bootId }), "kube2iam's rule may be first again");
+    });
+
+    it("holds for kube2iam's pod that was there, whose successor may have written its rule", async () => {
+      const before = await uids();
+      afterTheProof(async () => {
+        const pod = (await pods())["worker-1"];
+        await core.deleteNamespacedPod({ ...name, name: pod?.metadata?.name ?? "" });
+        await pWaitFor(
+          async () => ![undefined, before["worker-1"]].includes((await uids())["worker-1"]),
+          { interval: 100, timeout: 30_000 },
+        );
+        await podsEverywhere();
+      });
+      await probeLive(input);
+      const { record } = await standing();
+      assert.ok(record !== undefined && "generation" in record);
+      assert.equal(record.kube2iamPod, before["worker-1"]);
+    });
+
+    it("is not written down on another node of that name", async () => {
+      const { uid } = await standing();
+      await removeRecord(cluster, "worker-1");
+      afterTheProof(() => fake.replace("worker-1"));
+      const own = { ...input, worker: { ...worker, uid } };
+      await assert.rejects(probeLive(own), /it was replaced by another node of the same name/);
+      assert.equal(await readRecord(cluster, "worker-1"), undefined);
+    });
+  });
+
+  describe("the account of every node", () => {
+    const account = (change: Partial<CheckedInput<"account-for-nodes">> = {}) =>
+      accountForNodes({ target, moved: workers, staying: [], waiting: [], ...change });
+
+    before("as stage cutover leaves it", cutOver);
+
+    afterEach(async () => {
+      process.stderr.write = () => true;
+      await fake.setBootId("worker-2", bootIdOf("worker-2"));
+    });
+
+    it("counts what it sees, not what was planned, and names who left", async () => {
+      const said: string[] = [];
+      process.stderr.write = (text) => said.push(String(text)) > 0;
+      const staying = ["master-1", "gone-2"];
+      const { nodes, left, joined } = await account({ moved: [...workers, "gone-1"], staying });
+      assert.deepEqual([nodes, left, joined], [4, ["gone-1", "gone-2"], []]);
+      assert.match(said.join(""), /4 nodes seen: 3 proven on kiam, 1 on kube2iam\n/);
+      assert.match(said.join(""), /gone-1 .*left the cluster/);
+    });
+
+    it("counts nodes where only pods that ask for a role are", async () => {
+      await makeNodeWithoutEither("lonely");
+      const said: string[] = [];
+      process.stderr.write = (text) => said.push(String(text)) > 0;
+      const { nodes } = await account();
+      assert.equal(nodes, 5);
+      assert.match(said.join(""), /1 with neither: lonely \(asking for a role: kiam\/asking\)/);
+    });
+
+    it("fails for a moved node that is there and not proven, whether or not anything runs there", async () => {
+      await fake.setBootId("worker-2", "a-later-one");
+      await core.deleteNamespacedPod({ namespace: "kiam", name: "asking" });
+      await assert.rejects(account({ moved: [...workers, "lonely"] }), ({ message }: Error) => {
+        assert.match(message, /^2 nodes of 5 /);
+        assert.match(message, /node worker-2: its move is not proven as it is now/);
+        assert.match(message, /node lonely: its move is not proven as it is now/);
+        return true;
+      });
+    });
+
+    after(() => core.deleteNode({ name: "lonely" }));
+
+    /** No DaemonSet comes to it, and a pod that asks for a role runs there. */
+    async function makeNodeWithoutEither(node: string): Promise<void> {
+      const taints = [{ key: "dedicated", value: "x", effect: "NoExecute" }];
+      await core.createNode({ body: { metadata: { name: node }, spec: { taints } } });
+      await core.createNamespacedPod({
+        namespace: "kiam",
+        body: {
+          metadata: { name: "asking", annotations: { [roleAnnotation]: "app-orders" } },
+          spec: { nodeName: node, containers: [{ name: "c", image: "i" }] },
+        },
+      });
+    }
+  });
 
   describe("the retirement, worker by worker", () => {
     before("as stage cutover leaves it", async () => {
