@@ -134,7 +134,7 @@ describe("a worker on which nothing can be done", () => {
       plannedWorkers(
         plan({ stage }, withNode("worker-3", { ready, cutoverAnnotation: owed })),
       ).find(({ name }) => name === "worker-3")?.steps;
-    assert.deepEqual(steps("agent", true), ["shadow-probe", "return"]);
+    assert.deepEqual(steps("agent", true), ["return"]);
     assert.equal(steps("agent", false), undefined);
     assert.ok(steps("cutover", true)?.includes("remove-rule"));
   });
@@ -145,7 +145,7 @@ describe("a worker on which nothing can be done", () => {
     const worker = plannedWorkers(plan({ stage: "agent" }, node)).find(
       ({ name }) => name === "worker-3",
     );
-    assert.deepEqual(worker?.steps, ["shadow-probe", "return"]);
+    assert.deepEqual(worker?.steps, ["return"]);
     const lost = withNode("worker-3", { cutoverAnnotation: begun, ready: false });
     assert.equal(plan({ stage: "agent" }, lost).waiting[0]?.accepted, true);
   });
