@@ -39,9 +39,7 @@ export async function fallback({
   let broken: NodeStanding[] = [];
   for (;;) {
     const standings = await readStandings(cluster, target, { applications: false });
-    broken = standings.filter(
-      (node) => unreachableBecause(node) !== undefined && !seen.has(node.uid),
-    );
+    broken = standings.filter((node) => brokenBecause(node) !== undefined && !seen.has(node.uid));
     const next = standings.filter((node) => !seen.has(node.uid) && !broken.includes(node));
     if (next.length === 0) break;
     if (seen.size > 0) {
@@ -82,7 +80,7 @@ async function requireKube2iam(cluster: Cluster, target: Target): Promise<V1Daem
 /** Nodes that could not be reached, and that kiam may serve, need their agent until they are back. */
 function requireNobodyLeft(broken: readonly NodeStanding[], workers: readonly Result[]): void {
   const problems = broken.flatMap((node): Problem[] => {
-    const what = unreachableBecause(node) ?? "";
+    const what = brokenBecause(node) ?? "";
     if (isKube2iams(node)) {
       progress(`${node.name}: ${what}; skipped, since no agent of kiam is there`);
       return [];
@@ -109,13 +107,6 @@ function requireNobodyLeft(broken: readonly NodeStanding[], workers: readonly Re
  */
 function isKube2iams({ agent, record }: NodeStanding): boolean {
   return !agent && (record === undefined || "undone" in record);
-}
-
-/** Why a node cannot be brought back now; undefined where it can. */
-function unreachableBecause(node: NodeStanding): string | undefined {
-  return (
-    brokenBecause(node) ?? (node.hostIp === undefined ? "it reports no IPv4 address" : undefined)
-  );
 }
 
 async function bringBack(

@@ -66,11 +66,11 @@ export async function verifyAgent({
     );
   }
   const { broken } = rollout.done;
-  for (const node of broken) progress(`${node} is not Ready: its agent is not looked at`);
+  for (const [node, why] of broken) progress(`${node}: ${why}; its agent is not looked at`);
   progress(
-    `${workers.length + broken.length} nodes seen: ${workers.length} with a good agent, ${broken.length} not Ready`,
+    `${workers.length + broken.size} nodes seen: ${workers.length} with a good agent, ${broken.size} passed over`,
   );
-  return { workers, broken };
+  return { workers, broken: [...broken.keys()] };
 }
 
 async function lookAtAgent(
