@@ -17,6 +17,9 @@ import { FakeNodes } from "./fakeNodes.js";
 
 const agentName = { namespace: "kiam", name: "kiam-agent" };
 
+/** Label of nodes to which no agent comes. */
+export const agentless = "test/agentless";
+
 export const target: Target = {
   kubernetes: {},
   kube2iam: {
@@ -106,7 +109,19 @@ export class FakeCluster {
           selector: { matchLabels: labels },
           template: {
             metadata: { labels },
-            spec: { hostNetwork: true, containers: [{ name: "kiam", image: "kiam" }] },
+            spec: {
+              hostNetwork: true,
+              containers: [{ name: "kiam", image: "kiam" }],
+              affinity: {
+                nodeAffinity: {
+                  requiredDuringSchedulingIgnoredDuringExecution: {
+                    nodeSelectorTerms: [
+                      { matchExpressions: [{ key: agentless, operator: "DoesNotExist" }] },
+                    ],
+                  },
+                },
+              },
+            },
           },
         },
       },
@@ -174,6 +189,27 @@ export class FakeCluster {
     );
     if (found === undefined) throw new Error(`no agent on ${node}`);
     return found;
+  }
+
+  /** kube2iam's pod is ready on a node. */
+  async kube2iamOn(node: string): Promise<void> {
+    await pWaitFor(
+      async () =>
+        (await this.podsOf(kube2iamName)).some(
+          (pod) => pod.spec?.nodeName === node && isReady(pod),
+        ),
+      { interval: 100, timeout: 20_000 },
+    );
+  }
+
+  /** kube2iam's pod on a node is deleted; the controller makes another. */
+  async deleteKube2iamOn(node: string): Promise<void> {
+    const { namespace } = kube2iamName;
+    for (const { metadata, spec } of await this.podsOf(kube2iamName)) {
+      if (spec?.nodeName !== node) continue;
+      const name = metadata?.name ?? "";
+      await this.core.deleteNamespacedPod({ namespace, name, gracePeriodSeconds: 0 });
+    }
   }
 
   /** Its pod is deleted, and the next one is ready. */
