@@ -5,7 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { GateOutput } from "../gates/inputs.js";
 import type { PlannedProbe } from "../migration/plan.js";
 import type { Settings } from "../migration/settings.js";
-import { gate, type ToolLocation } from "./gate.js";
+import { gate, heldInputs, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
 import { commented } from "./node/shellWords.js";
 import { scriptCommand, scriptOverSsh, type WorkerScript } from "./workerScript.js";
@@ -108,6 +108,7 @@ export class Kube2iamRetirement extends pulumi.ComponentResource {
         parent: this,
         // A worker that has left the cluster can't be reached.
         deletedWith: anchor,
+        ...(worker.worker.held ? { ignoreChanges: heldInputs } : {}),
         // Above the longest wait.
         customTimeouts: { create: "25h", update: "25h" },
       },

@@ -61,14 +61,14 @@ export function agentsIn(standings: readonly NodeStanding[]): {
 export function workerOf({
   name,
   uid,
-  hostIp,
-}: Pick<NodeStanding, "name" | "uid" | "hostIp">): Worker {
-  const address = hostIpSchema.safeParse(hostIp);
+  internalIp,
+}: Pick<NodeStanding, "name" | "uid" | "internalIp">): Worker {
+  const address = hostIpSchema.safeParse(internalIp);
   if (address.success) return { name, uid, hostIp: address.data };
   throw new GateError(`${name} has no address to use`, [
     {
       where: `node ${name}`,
-      what: `it reports ${hostIp === undefined ? "no InternalIP" : "an InternalIP that is no IPv4 address"}`,
+      what: `it reports ${internalIp === undefined ? "no IPv4 address as InternalIP" : "an InternalIP that is no IPv4 address"}`,
       why: "the rules carry it",
       fix: "see why the kubelet or the cloud controller does not report one",
     },
@@ -76,8 +76,8 @@ export function workerOf({
 }
 
 /**
- * Does something on a node. Where that fails because the node has left, was replaced or is not
- * Ready any more, that is no failure: the next list of nodes shows it as it is then.
+ * Does something on a node. Where that fails because the node has left, was replaced or cannot be
+ * reached any more, that is no failure: the next list of nodes shows it as it is then.
  *
  * @returns nothing where the node was lost
  */
@@ -108,14 +108,15 @@ async function unless<T>(
     return await work();
   } catch (error) {
     const now = await cluster.node(name);
+    const broken = now === undefined ? undefined : brokenBecause(nodeFacts(now));
     const what =
       now === undefined
         ? "has left the cluster"
         : uid !== undefined && now.metadata?.uid !== uid
           ? "was replaced under its name"
-          : nodeFacts(now).ready || only.gone
+          : broken === undefined || only.gone
             ? undefined
-            : "is not Ready any more";
+            : `cannot be reached any more (${broken})`;
     if (what === undefined) throw error;
     progress(`${name} ${what} meanwhile`);
     return [];

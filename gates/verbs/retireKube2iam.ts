@@ -2,7 +2,12 @@ import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 
 import { count } from "../../migration/count.js";
 import { isProven } from "../../migration/cutoverRecord.js";
-import { brokenBecause, isProvenNow, type NodeStanding } from "../../migration/nodeStandings.js";
+import {
+  brokenBecause,
+  isProvenNow,
+  notReadyBecause,
+  type NodeStanding,
+} from "../../migration/nodeStandings.js";
 import { someOf } from "../../migration/someOf.js";
 import { dangerousHooks } from "../../migration/kube2iamPreStop.js";
 import { Cluster, ClusterError, nameOf, selectorText } from "../cluster.js";
@@ -145,9 +150,10 @@ function unproven(
   const broken = brokenBecause(node);
   if (!agent && !isProven(record)) {
     // Its pod would not go, and the retirement would wait for it in vain.
-    if (outside.includes(node.name) && kube2iam && broken !== undefined) {
+    const notReady = notReadyBecause(node);
+    if (outside.includes(node.name) && kube2iam && notReady !== undefined) {
       return {
-        what: broken,
+        what: notReady,
         fix: "mend it, or delete it from the cluster, then run the update again",
       };
     }

@@ -250,32 +250,62 @@ describe("ClusterMigration", () => {
     assert.equal(await rehearses("exec"), false);
   });
 
-  it("leaves everything of a moved worker as it is while it cannot be reached", async () => {
-    const nodes = exampleFacts().nodes.map((node) =>
-      node.name !== "worker-3"
-        ? node
-        : {
-            ...node,
-            ready: false,
-            cutoverAnnotation: JSON.stringify({
-              generation: digest(["g"]),
-              bootId: node.bootId,
-              kube2iamPod: "kube2iam-on-worker-3",
-            }),
-          },
-    );
-    const engine = await declare({ stage: "cutover" }, { nodes });
-    for (const [type, name] of [
-      [local, "worker-3-shadow"],
-      [local, "worker-3-cutover-capture"],
-      [local, "worker-3-cutover-recheck"],
-      [remote, "worker-3-cutover-removal"],
-      [local, "worker-3-cutover-live"],
-    ] as const) {
-      assert.ok(engine.options(type, name).ignoreChanges?.includes("stdin"), name);
-    }
-    assert.equal(engine.options(local, "worker-1-cutover-live").ignoreChanges, undefined);
-  });
+  for (const [what, change, settings] of [
+    ["not Ready", { ready: false }, {}],
+    ["without an IPv4 address", { internalIp: undefined }, {}],
+    [
+      "without an address for SSH",
+      {},
+      { workers: { canaries: ["worker-2"], addressType: "ExternalIP" } },
+    ],
+  ] as const) {
+    it(`leaves everything of a moved worker as it is while it cannot be reached: ${what}`, async () => {
+      const nodes = exampleFacts().nodes.map((node) => ({
+        ...node,
+        ...(node.name === "worker-2" ? change : { externalIp: "192.0.2.7" }),
+        cutoverAnnotation: JSON.stringify({
+          generation: digest(["g"]),
+          bootId: node.bootId,
+          kube2iamPod: `kube2iam-on-${node.name}`,
+          ...(node.name === "worker-2" ? { rehearsed: true } : {}),
+        }),
+      }));
+      const recorded = { port: 8181, interface: "cni0", baseRoleArn: roleBaseArn };
+      const engine = await declare(
+        { stage: "retire", retirement: { then: "proceed" }, ...settings } as Partial<SettingsInput>,
+        { nodes, kube2iam: undefined, recorded },
+      );
+      for (const [type, name] of [
+        [local, "worker-2-shadow"],
+        [local, "worker-2-cutover-capture"],
+        [local, "worker-2-cutover-recheck"],
+        [remote, "worker-2-cutover-removal"],
+        [remote, "worker-2-cutover-rehearsal-restore"],
+        [local, "worker-2-cutover-live"],
+        [remote, "worker-2-retirement-drain"],
+      ] as const) {
+        assert.ok(engine.options(type, name).ignoreChanges?.includes("stdin"), name);
+      }
+      assert.equal(engine.options(local, "worker-1-cutover-live").ignoreChanges, undefined);
+      assert.equal(engine.options(remote, "worker-1-retirement-drain").ignoreChanges, undefined);
+      for (const name of engine.namesOf(remote).filter((each) => each.startsWith("worker-2"))) {
+        const { create, connection } = engine.get(remote, name).inputs as {
+          create: string;
+          connection: { value?: { host: string }; host?: string };
+        };
+        const host = (connection.value ?? connection).host;
+        // Where it is not in the state, it has to fail rather than act on a guess.
+        assert.match(
+          `${host} ${create}`,
+          what === "not Ready"
+            ? /^10\.0\.0\.12 sudo/
+            : what === "without an IPv4 address"
+              ? /\.invalid exit 1( #.*)?$/
+              : /\.invalid sudo/,
+        );
+      }
+    });
+  }
 
   it("needs no SSH at all with workers.access: exec", async () => {
     const engine = await declare({ workers: { canaries: ["worker-2"], access: "exec" }, ssh: {} });
