@@ -18,10 +18,11 @@ import path from "node:path";
 
 import * as command from "@pulumi/command";
 
+import { gateTarget } from "../../components/gateTarget.js";
 import { WorkerCutover } from "../../components/workerCutover.js";
-import type { PlannedWorker } from "../../migration/plan.js";
+import { makePlan, type PlannedWorker } from "../../migration/plan.js";
 import { parseSettings } from "../../migration/parseSettings.js";
-import { exampleSettings } from "../support/exampleCluster.js";
+import { exampleFacts, exampleSettings } from "../support/exampleCluster.js";
 import { skipBecause } from "../support/requirements.js";
 import { createStack, requireEngine, type TestStack } from "./engine.js";
 import { sshdUnavailable, startSshd, type Sshd } from "./sshd.js";
@@ -91,15 +92,11 @@ describe("ssh.hostKeyCommand on the real engine", function () {
       steps: ["ask-host-key", "capture", "recheck", "remove-rule", "live-probe"],
       held: false,
     };
+    const plan = makePlan(settings, exampleFacts());
     test.program(() => {
       new WorkerCutover("worker-1-cutover", {
         worker,
-        kube2iam: {
-          namespace: "kube-system",
-          daemonSet: "kube2iam",
-          port: 8181,
-          interface: "cni0",
-        },
+        kube2iam: plan.kube2iam,
         agentPort: 8881,
         ssh: settings.ssh,
         probe: {
@@ -108,24 +105,7 @@ describe("ssh.hostKeyCommand on the real engine", function () {
           image: "i",
           namespace: "kiam",
         },
-        target: {
-          kubernetes: {},
-          kube2iam: {
-            namespace: "kube-system",
-            daemonSet: "kube2iam",
-            port: 8181,
-            interface: "cni0",
-          },
-          kiam: {
-            namespace: "kiam",
-            serverDaemonSet: "s",
-            agentDaemonSet: "a",
-            agentPort: 8881,
-            interface: "cni0",
-            serverPort: 443,
-          },
-          timeoutSeconds: 5,
-        },
+        target: gateTarget(settings, plan.kube2iam),
         anchor: new command.local.Command("anchor", {}),
         toolDirectory: file("tool"),
       });
@@ -142,8 +122,10 @@ describe("ssh.hostKeyCommand on the real engine", function () {
   }
 
   async function changed(options: { replace?: string[] } = {}): Promise<Record<string, number>> {
-    const { same: _, ...changes } = (await test.stack.up(options)).summary.resourceChanges ?? {};
-    return changes;
+    const changes = (await test.stack.up(options)).summary.resourceChanges ?? {};
+    return Object.fromEntries(
+      Object.entries(changes).filter(([operation]) => operation !== "same"),
+    );
   }
 
   const asking = async () => (await test.resources())["worker-1-cutover-host-key"]?.urn ?? "";
