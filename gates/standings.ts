@@ -3,7 +3,7 @@ import type { V1DaemonSet, V1DaemonSetSpec } from "@kubernetes/client-node";
 import { agentLabels } from "../migration/kiamNames.js";
 import { hostIpSchema } from "../migration/natRule.js";
 import { brokenBecause, concernedNodes, type NodeStanding } from "../migration/nodeStandings.js";
-import { nodeFacts, podFacts } from "../migration/readClusterFacts.js";
+import { agentOn, nodeFacts, podFacts } from "../migration/readClusterFacts.js";
 import { selectorText, type Cluster } from "./cluster.js";
 import type { Target, Worker } from "./inputs.js";
 import { kube2iamPods } from "./kube2iamPods.js";
@@ -35,12 +35,11 @@ export async function readStandings(
     cluster.pods(target.kiam.namespace, selectorText({ matchLabels: { ...agentLabels } })),
     applications ? cluster.allPods("status.phase!=Succeeded,status.phase!=Failed") : [],
   ]);
-  const nodesOf = (of: typeof agents) => new Set(of.map((pod) => pod.spec?.nodeName ?? ""));
   return concernedNodes({
     nodes: nodes.map(nodeFacts),
     pods: pods.map(podFacts),
-    kube2iamOn: nodesOf(ofKube2iam),
-    agentOn: nodesOf(agents.filter((pod) => pod.metadata?.deletionTimestamp === undefined)),
+    kube2iamOn: new Set(ofKube2iam.map((pod) => pod.spec?.nodeName ?? "")),
+    agentOn: new Set(agents.flatMap((pod) => agentOn(pod, target.kiam.namespace))),
   });
 }
 

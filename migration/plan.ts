@@ -361,3 +361,12 @@ export function plannedWorkers(plan: Plan): PlannedWorker[] {
     ...plan.waiting.flatMap(({ worker }) => worker ?? []),
   ];
 }
+
+/** What an update may not succeed without: all but the workers that may wait (WaitingWorker.accepted). */
+export function toAccountFor(plan: Plan): { workers: PlannedWorker[]; waiting: WaitingWorker[] } {
+  const accepted = new Set(plan.waiting.flatMap((each) => (each.accepted ? [each.name] : [])));
+  return {
+    workers: plannedWorkers(plan).filter(({ name }) => !accepted.has(name)),
+    waiting: plan.waiting.filter((each) => !each.accepted),
+  };
+}

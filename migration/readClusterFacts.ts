@@ -256,8 +256,8 @@ function networkPolicyFacts({ metadata, spec }: V1NetworkPolicy): NetworkPolicyF
   };
 }
 
-/** The node of a pod of kiam's agent that stays. */
-function agentOn({ metadata, spec }: V1Pod, namespace: string): string[] {
+/** The node of a pod, if that is one of kiam's agents and stays; else nothing. */
+export function agentOn({ metadata, spec }: V1Pod, namespace: string): string[] {
   const own =
     metadata?.namespace === namespace &&
     Object.entries(agentLabels).every(([label, value]) => metadata.labels?.[label] === value);
