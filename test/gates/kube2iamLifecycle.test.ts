@@ -8,6 +8,7 @@ import {
   RbacAuthorizationV1Api,
   setHeaderOptions,
   type V1DaemonSet,
+  type V1OwnerReference,
   type V1Pod,
 } from "@kubernetes/client-node";
 import pWaitFor from "p-wait-for";
@@ -322,6 +323,28 @@ describe("kube2iam's last days, on a real API server", function () {
       assert.ok(fake.node("worker-2").rules.includes("kiam"));
     });
   });
+
+  /** A pod of kube2iam's that has no node yet, made with the hook. */
+  async function createWaiting(pod: string, owner: V1OwnerReference[] = []): Promise<void> {
+    await core.createNamespacedPod({
+      namespace: name.namespace,
+      body: {
+        metadata: { name: pod, labels: selector.matchLabels, ownerReferences: owner },
+        spec: {
+          containers: [{ name: "kube2iam", image: "kube2iam", lifecycle: { preStop: hook } }],
+        },
+      },
+    });
+  }
+
+  /** As its DaemonSet makes it where there is no room. */
+  async function createUnplaced(): Promise<void> {
+    const { metadata } = await daemonSet();
+    const owner = { apiVersion: "apps/v1", kind: "DaemonSet", name: name.name };
+    await createWaiting("kube2iam-waits", [
+      { ...owner, uid: metadata?.uid ?? "", controller: true },
+    ]);
+  }
 
   async function createAgent(): Promise<void> {
     const labels = {
@@ -640,6 +663,7 @@ describe("kube2iam's last days, on a real API server", function () {
 
     it("goes through them by name, nodes that were no workers last, and leaves nothing behind", async () => {
       fake.left.length = 0;
+      await createUnplaced();
       const { deleted, probes, notes } = await retireKube2iam(retirement());
       assert.deepEqual(fake.left, [...workers, "master-1"]);
       assert.equal(deleted, true);
@@ -658,6 +682,26 @@ describe("kube2iam's last days, on a real API server", function () {
   });
 
   describe("the retirement at once", () => {
+    it("fails where a pod of kube2iam is there again at the end; the next one takes it away", async () => {
+      await restore();
+      const last = fake.left.length + workers.length;
+      let again: Promise<void> | undefined;
+      Cluster.prototype.exec = async (pod, command) => {
+        const answer = await fake.exec(pod, command);
+        // A hand, or a tool that has a manifest of it.
+        if (fake.left.length >= last) await (again ??= createWaiting("kube2iam-again"));
+        return answer;
+      };
+      await assert.rejects(
+        retireKube2iam(retirement({ pace: "at-once" })),
+        /kube2iam is not gone.*\n.*kube2iam-again.*still there/,
+      );
+      Cluster.prototype.exec = fake.exec;
+      const { deleted } = await retireKube2iam(retirement({ pace: "at-once" }));
+      assert.equal(deleted, true);
+      assert.deepEqual(await uids(), {});
+    });
+
     it("deletes every pod and names whoever was not waited for", async () => {
       await restore();
       fake.left.length = 0;
