@@ -39,7 +39,11 @@ export async function readStandings(
     nodes: nodes.map(nodeFacts),
     pods: pods.map(podFacts),
     kube2iamOn: new Set(ofKube2iam.map((pod) => pod.spec?.nodeName ?? "")),
-    agentOn: new Set(agents.flatMap((pod) => agentOn(pod, target.kiam.namespace))),
+    agentOn: new Set(
+      agents
+        .flatMap((pod) => agentOn(pod, target.kiam.namespace))
+        .flatMap(({ node, stays }) => (stays ? [node] : [])),
+    ),
   });
 }
 

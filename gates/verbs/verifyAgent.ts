@@ -2,10 +2,13 @@ import type { V1Pod } from "@kubernetes/client-node";
 import pMap from "p-map";
 
 import { compareText } from "../../migration/compareText.js";
+import { mayBeCutOver } from "../../migration/cutoverRecord.js";
 import { whyUnclear } from "../../migration/nodeReport.js";
+import { nodeFacts } from "../../migration/readClusterFacts.js";
 import { Cluster, describePod } from "../cluster.js";
 import type { CheckedInput, GateOutput, Target, Worker } from "../inputs.js";
 import { agentLogProblems } from "../agentLog.js";
+import { notInForce } from "../live.js";
 import { NodeRules } from "../nodeRules.js";
 import { distinctProblems, GateError, problemsOf, type Problem } from "../problem.js";
 import { progress } from "../progress.js";
@@ -165,6 +168,10 @@ async function lookAtAgent(
         why: "it has to be there before kube2iam's goes",
         fix: "the agent inserts it when it starts, with --iptables and HOST_IP set; see its log",
       });
+    } else if (report.after.inForce === "unknown") {
+      // Where it was not moved yet, its cutover stops for that.
+      const problem = notInForce(worker, report, "kiam");
+      if (problem !== undefined && (await isMoved(cluster, worker))) problems.push(problem);
     }
     inForce = report.after.inForce;
   } catch (error) {
@@ -172,6 +179,12 @@ async function lookAtAgent(
   }
   if (problems.length === 0) return { name: worker.name, inForce };
   return { problems: [...problems, ...(await logProblems(cluster, pod))] };
+}
+
+/** Whether pods there depend on kiam. */
+async function isMoved(cluster: Cluster, { name }: Worker): Promise<boolean> {
+  const node = await cluster.node(name);
+  return node !== undefined && mayBeCutOver(nodeFacts(node));
 }
 
 /** What the agent's log, and that of its run before, say; only looked at when something is wrong. */
