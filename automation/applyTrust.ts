@@ -3,8 +3,8 @@ import { isDeepStrictEqual } from "node:util";
 import type { IAMClient } from "@aws-sdk/client-iam";
 import pMap from "p-map";
 
-import { parseDocument } from "../gates/iam.js";
 import { messageOf } from "../migration/messageOf.js";
+import { parsePolicy } from "../migration/policyDocument.js";
 import { roleName } from "../migration/roleArn.js";
 import type { TrustDocument } from "../migration/trust.js";
 
@@ -94,7 +94,5 @@ async function apply(
 export async function readTrust(iam: IAMClient, name: string): Promise<TrustDocument> {
   const { GetRoleCommand } = await import("@aws-sdk/client-iam");
   const { Role } = await iam.send(new GetRoleCommand({ RoleName: name }));
-  const trust = parseDocument<TrustDocument>(Role?.AssumeRolePolicyDocument);
-  if (trust === undefined) throw new Error(`IAM shows no trust policy of role ${name}`);
-  return trust;
+  return parsePolicy<TrustDocument>("its trust policy", Role?.AssumeRolePolicyDocument);
 }

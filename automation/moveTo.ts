@@ -1,6 +1,5 @@
 import {
   ConcurrentUpdateError,
-  type ConfigValue,
   type EngineEvent,
   type OpMap,
   type Stack,
@@ -14,6 +13,7 @@ import {
   type RecoverOptions,
 } from "./interruptedUpdate.js";
 import { formatElapsed } from "./progress.js";
+import { readStackFile } from "./stackFile.js";
 import { takeOver } from "./takeOver.js";
 import { UpdateLockedError } from "./updateLock.js";
 import { describeUrn, type CompletedStep } from "./updateWatcher.js";
@@ -108,26 +108,16 @@ async function exclusively<T>(
 
 /** Sets the stage for an update; one that never began leaves the former. */
 async function withStage<T>(stack: Stack, stage: Stage, update: () => Promise<T>): Promise<T> {
-  const former = await stageOf(stack);
-  if (former?.value !== stage) await stack.setConfig("stage", { value: stage });
+  const { stage: former } = await readStackFile(stack.workspace.workDir, stack.name);
+  if (former !== stage) await stack.setConfig("stage", { value: stage });
   try {
     return await update();
   } catch (error) {
     if (error instanceof ConcurrentUpdateError) {
-      if (former === undefined) await stack.removeConfig("stage");
-      else await stack.setConfig("stage", former);
+      if (typeof former === "string") await stack.setConfig("stage", { value: former });
+      else await stack.removeConfig("stage");
     }
     throw error;
-  }
-}
-
-async function stageOf(stack: Stack): Promise<ConfigValue | undefined> {
-  try {
-    return await stack.getConfig("stage");
-  } catch {
-    // Not set, or something is wrong: all of the configuration tells these apart, and takes longer.
-    const { name } = await stack.workspace.projectSettings();
-    return (await stack.getAllConfig())[`${name}:stage`];
   }
 }
 

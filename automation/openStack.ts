@@ -5,6 +5,7 @@ import { stackConfiguration } from "../components/stackConfiguration.js";
 import type { SettingsInput } from "../migration/settings.js";
 import { projectName } from "./projectName.js";
 import { stackConfig } from "./stackConfig.js";
+import { readStackFile } from "./stackFile.js";
 
 export interface StackLocation {
   /** Name of the stack, such as `staging`. */
@@ -49,14 +50,19 @@ export async function openStack(
       projectSettings: projectSettings(location),
     },
   );
+  await configure(stack, settings);
+  return stack;
+}
+
+/** Writes settings into an open stack's configuration, secrets encrypted. */
+export async function configure(stack: automation.Stack, settings: SettingsInput): Promise<void> {
   const config = stackConfig(settings);
   // What an earlier run set and this one does not is a default again.
-  const stale = Object.keys(await stack.getAllConfig())
-    .filter((key) => key.startsWith(`${projectName}:`))
-    .filter((key) => !(key.slice(projectName.length + 1) in config));
+  const stale = Object.keys(await readStackFile(stack.workspace.workDir, stack.name)).filter(
+    (key) => !(key in config),
+  );
   if (stale.length > 0) await stack.removeAllConfig(stale);
   await stack.setAllConfig(config);
-  return stack;
 }
 
 function projectSettings({ backendUrl, plugins }: StackLocation): automation.ProjectSettings {

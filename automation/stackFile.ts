@@ -3,13 +3,47 @@ import { join } from "node:path";
 
 import { isMap, isScalar, parseDocument, type Document } from "yaml";
 
+import { ifThere } from "./ifThere.js";
 import { projectName } from "./projectName.js";
 
-/** Where a stack's configuration is kept, as Pulumi finds it: stackConfigDir of Pulumi.yaml counts. */
-export async function stackFile(workDir: string, stackName: string): Promise<string> {
+/** What Pulumi.yaml says of the project's stacks. */
+async function readProject(workDir: string): Promise<{ name: string; directory: string }> {
   const project = parseDocument(await readFile(join(workDir, "Pulumi.yaml"), "utf8"));
   const directory = project.get("stackConfigDir");
-  return join(workDir, typeof directory === "string" ? directory : "", `Pulumi.${stackName}.yaml`);
+  return {
+    name: String(project.get("name")),
+    directory: join(workDir, typeof directory === "string" ? directory : ""),
+  };
+}
+
+/**
+ * Where a stack's configuration is kept, as Pulumi finds it: stackConfigDir of Pulumi.yaml counts.
+ *
+ * @param stackName with or without organization and project
+ */
+export async function stackFile(workDir: string, stackName: string): Promise<string> {
+  const { directory } = await readProject(workDir);
+  return join(directory, `Pulumi.${stackName.slice(stackName.lastIndexOf("/") + 1)}.yaml`);
+}
+
+/**
+ * What a stack's configuration sets of its project, by setting, as it stands in the file: secrets
+ * encrypted. Pulumi's command line would decrypt all of it first, and takes half a second.
+ */
+export async function readStackFile(
+  workDir: string,
+  stackName: string,
+): Promise<Record<string, unknown>> {
+  const { name } = await readProject(workDir);
+  const text = await ifThere(readFile(await stackFile(workDir, stackName), "utf8"));
+  const config: unknown = parseDocument(text ?? "").get("config");
+  if (!isMap(config)) return {};
+  const prefix = `${name}:`;
+  return Object.fromEntries(
+    Object.entries(config.toJSON() as Record<string, unknown>)
+      .filter(([key]) => key.startsWith(prefix))
+      .map(([key, value]) => [key.slice(prefix.length), value]),
+  );
 }
 
 /**

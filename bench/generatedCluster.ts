@@ -71,6 +71,7 @@ export function generatedCluster({ nodes: count, podsPerNode }: Size): {
       recorded: undefined,
       notes: {},
       agents: [],
+      agentPorts: {},
       rules: {},
       networkPolicies: [],
       certificates: [],

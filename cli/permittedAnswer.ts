@@ -41,7 +41,8 @@ export function permittedAsText(answer: PermittedAnswer): string {
                 differing.map(({ namespace, permitted }) => [namespace, { permitted }]),
               ),
             },
-            { lineWidth: 0 },
+            // A value stays in its line, whatever it holds.
+            { lineWidth: 0, blockQuote: false, doubleQuotedMinMultiLineLength: Infinity },
           ).trimEnd(),
         ]),
     ...wrong.flatMap(notEquivalent),

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import {
   plannedWorkers,
+  toAccountFor,
   type Plan,
   type PlannedProbe,
   type PlannedWorker,
@@ -188,8 +189,7 @@ export class ClusterMigration extends pulumi.ComponentResource {
       });
       if (moved.length > 0) before = moved;
     }
-    const accepted = plan.waiting.flatMap(({ name, accepted }) => (accepted ? [name] : []));
-    const planned = plannedWorkers(plan).filter(({ name }) => !accepted.includes(name));
+    const { workers, waiting } = toAccountFor(plan);
     // Besides the last wave, not instead of it: this resource outlives a way back, in which the rest
     // must go before the cutovers do.
     before = [
@@ -198,9 +198,9 @@ export class ClusterMigration extends pulumi.ComponentResource {
         "every-node",
         {
           target,
-          moved: planned.filter(isCutOver),
-          staying: planned.filter((worker) => !isCutOver(worker)),
-          waiting: plan.waiting.filter(({ name }) => !accepted.includes(name)),
+          moved: workers.filter(isCutOver),
+          staying: workers.filter((worker) => !isCutOver(worker)),
+          waiting,
           held: plan.goesBack,
           ...tool,
         },

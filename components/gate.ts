@@ -21,7 +21,7 @@ export interface GateArgs extends ToolLocation {
 }
 
 /** What a resource keeps of its inputs where nothing can be done on its node now. */
-export const heldInputs = ["create", "delete", "stdin", "connection", "dir"];
+const heldInputs = ["create", "delete", "stdin", "connection", "dir"];
 
 /** Options of a resource that stays as it is while `held`, whatever the program says. */
 export function whileHeld(held: boolean): Pick<pulumi.CustomResourceOptions, "ignoreChanges"> {

@@ -26,7 +26,8 @@ export function sshConnection(
   };
   const { bastion } = ssh;
   return {
-    host: address,
+    // Of a worker that is held, whose connection stays as it is: this name leads nowhere (RFC 2606).
+    host: address ?? "address-unknown.invalid",
     port: ssh.port,
     user: ssh.user,
     privateKey: secret(ssh.privateKey),

@@ -1,5 +1,4 @@
 import * as command from "@pulumi/command";
-import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
 import type { GateOutput, GateVerb } from "../gates/inputs.js";
@@ -14,7 +13,7 @@ export interface WorkerCutoverArgs extends ToolLocation, WorkerScript {
   probe: PlannedProbe;
   target: GateTarget;
   /** Stands for the node: it goes only when the node has left the cluster, and all of this with it. */
-  anchor: k8s.core.v1.NodePatch;
+  anchor: pulumi.Resource;
 }
 
 /**

@@ -14,12 +14,17 @@ export interface WorkerScript {
   ssh: Settings["ssh"];
 }
 
-/** The command line for a verb of the script, the worker's own flags included. */
+/**
+ * The command line for a verb of the script, the worker's own flags included. Of a worker that
+ * reports no address none can be made: it is held, so that its commands stay as they are, and one
+ * that is not in the state yet fails.
+ */
 export function scriptCommand<Verb extends RuleVerb>(
   { worker, kube2iam, agentPort, ssh }: WorkerScript,
   verb: Verb,
   args: Omit<RuleArguments[Verb], keyof RuleArguments["inspect"]>,
 ): string {
+  if (worker.hostIp === undefined) return "exit 1";
   const flags = {
     hostIp: worker.hostIp,
     kube2iamPort: kube2iam.port,

@@ -6,6 +6,7 @@ import {
   type PolicyDocument,
 } from "../migration/assumeRole.js";
 import { messageOf } from "../migration/messageOf.js";
+import { parsePolicy } from "../migration/policyDocument.js";
 import { roleName } from "../migration/roleArn.js";
 import type { TrustDocument } from "../migration/trust.js";
 import { awsRegion } from "./awsRegion.js";
@@ -15,6 +16,8 @@ export interface RoleDocuments {
   /** Unique id, AROA…. */
   id: string | undefined;
   trust: TrustDocument | undefined;
+  /** Why its trust policy is not known. */
+  problem?: string;
 }
 
 /** Reads roles and their policies: who may assume whom, and why not. */
@@ -90,8 +93,16 @@ export class IamReader {
    * @param name without path
    * @returns undefined where it could not be read; see {@link failures}
    */
-  look(name: string): Promise<RoleDocuments | "absent" | undefined> {
-    if (this.listed !== undefined) return Promise.resolve(this.listed.get(name) ?? "absent");
+  async look(name: string): Promise<RoleDocuments | "absent" | undefined> {
+    const role =
+      this.listed === undefined ? await this.get(name) : (this.listed.get(name) ?? "absent");
+    if (typeof role === "object" && role.problem !== undefined) {
+      this.failures.add(`role ${name}: ${role.problem}`);
+    }
+    return role;
+  }
+
+  private get(name: string): Promise<RoleDocuments | "absent" | undefined> {
     return this.once(`role ${name}`, async () => {
       try {
         const { Role } = await this.client.send(new this.sdk.GetRoleCommand({ RoleName: name }));
@@ -124,7 +135,7 @@ export class IamReader {
         const policy = await this.client.send(
           new this.sdk.GetRolePolicyCommand({ RoleName, PolicyName }),
         );
-        documents.push(...present(parseDocument<PolicyDocument>(policy.PolicyDocument)));
+        documents.push(parsePolicy(`its policy ${PolicyName}`, policy.PolicyDocument));
       }
     }
     return documents;
@@ -139,7 +150,7 @@ export class IamReader {
         const { PolicyVersion } = await this.client.send(
           new this.sdk.GetPolicyVersionCommand({ PolicyArn, VersionId: Policy?.DefaultVersionId }),
         );
-        documents.push(...present(parseDocument<PolicyDocument>(PolicyVersion?.Document)));
+        documents.push(parsePolicy(`its policy ${PolicyArn}`, PolicyVersion?.Document));
       }
     }
     return documents;
@@ -164,19 +175,13 @@ export async function iamClient(region: string): Promise<Sdk.IAMClient> {
   return new IAMClient({ region: awsRegion(region) });
 }
 
+/** One whose trust policy is not understood is there all the same. */
 function documentsOf(role: Sdk.Role): RoleDocuments {
-  return {
-    arn: role.Arn ?? "",
-    id: role.RoleId,
-    trust: parseDocument<TrustDocument>(role.AssumeRolePolicyDocument),
-  };
-}
-
-/** A policy document, which IAM hands over URL-encoded. */
-export function parseDocument<T>(text: string | undefined): T | undefined {
-  return text === undefined ? undefined : (JSON.parse(decodeURIComponent(text)) as T);
-}
-
-function present<T>(value: T | undefined): T[] {
-  return value === undefined ? [] : [value];
+  const known = { arn: role.Arn ?? "", id: role.RoleId };
+  try {
+    const trust = parsePolicy<TrustDocument>("its trust policy", role.AssumeRolePolicyDocument);
+    return { ...known, trust };
+  } catch (error) {
+    return { ...known, trust: undefined, problem: messageOf(error) };
+  }
 }

@@ -198,7 +198,7 @@ export const gateSchemas = {
           inForce: z.enum(["kube2iam", "kiam", "none", "unknown"]),
         }),
       ),
-      /** Nodes that are not Ready: their agents cannot be looked at. */
+      /** Nodes on which nothing can be done now: their agents cannot be looked at. */
       broken: z.array(z.string()),
     }),
   },

@@ -29,6 +29,11 @@ export async function kube2iamPods(
   });
 }
 
+/** Whether it still waits for room on its node: nothing of it runs, no hook of its either. */
+export function isUnplaced({ spec }: V1Pod): boolean {
+  return spec?.nodeName === undefined;
+}
+
 /** Disarms the preStop hooks of those that still have one, deletes all, and waits until they are gone. */
 export async function deletePods(
   cluster: Cluster,
@@ -36,10 +41,10 @@ export async function deletePods(
   timeoutSeconds: number,
 ): Promise<void> {
   await onEachWorker(
-    pods.map((pod) => ({ name: pod.spec?.nodeName ?? "", pod })),
+    pods.map((pod) => ({ name: pod.spec?.nodeName ?? nameOf(pod).name, pod })),
     "kube2iam's pods do not go",
     async ({ pod }) => {
-      await disarmPod(cluster, pod);
+      if (!isUnplaced(pod)) await disarmPod(cluster, pod);
       await cluster.deletePod(nameOf(pod));
       await waitUntilGone(cluster, pod, timeoutSeconds);
     },

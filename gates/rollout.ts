@@ -1,5 +1,6 @@
 import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 
+import { brokenBecause } from "../migration/nodeStandings.js";
 import { nodeFacts } from "../migration/readClusterFacts.js";
 import { isReady, type Cluster, type ObjectName } from "./cluster.js";
 import { notMeantFor } from "./placement.js";
@@ -9,15 +10,15 @@ import { waitFor, type Deadline, type Look } from "./wait.js";
 
 export interface Rollout {
   daemonSet: V1DaemonSet;
-  /** Its ready pod on each node that is Ready, by node name. */
+  /** Its ready pod on each node that can be asked, by node name. */
   pods: Map<string, V1Pod>;
-  /** Nodes that it is meant for and that are not Ready: their pods cannot be asked. */
-  broken: string[];
+  /** Nodes that it is meant for and whose pods cannot be asked, by name, and why. */
+  broken: Map<string, string>;
 }
 
 /** A roll-out that is not complete. */
 export interface UnfinishedRollout extends Rollout {
-  /** Its pods on nodes that are Ready, and that are not ready themselves. */
+  /** Its pods on nodes that can be asked, and that are not ready themselves. */
   unready: V1Pod[];
   /** Nodes that should have a ready pod and have none. */
   missing: string[];
@@ -28,7 +29,7 @@ export interface UnfinishedRollout extends Rollout {
  * of its present form. Pods of nodes that have left the cluster, which stay listed for minutes, do
  * not count. A DaemonSet that is meant for no node, or has no ready pod, is not complete.
  *
- * @param passOverBroken whether nodes that are not Ready are named and not waited for
+ * @param passOverBroken whether nodes on which nothing can be done are named and not waited for
  * @throws GateError where there is no such DaemonSet
  */
 export async function lookAtRollout(
@@ -43,28 +44,29 @@ export async function lookAtRollout(
   }
   const [listed, allPods] = await Promise.all([cluster.nodes(), cluster.podsOf(daemonSet)]);
   const facts = new Map(listed.map((node) => [node.metadata?.name ?? "", nodeFacts(node)]));
-  const isReadyNode = (node: string) => facts.get(node)?.ready === true;
   const spec = daemonSet.spec?.template.spec;
   const meant = listed.filter(
     (node) => spec !== undefined && notMeantFor(spec, node) === undefined,
   );
-  const broken = meant
-    .map((node) => node.metadata?.name ?? "")
-    .filter((node) => passOverBroken && !isReadyNode(node));
+  const broken = new Map(
+    meant.flatMap((node): [string, string][] => {
+      const why = brokenBecause(nodeFacts(node));
+      return passOverBroken && why !== undefined ? [[node.metadata?.name ?? "", why]] : [];
+    }),
+  );
   const own = allPods.filter(
     ({ metadata, spec }) =>
       metadata?.deletionTimestamp === undefined &&
-      (spec?.nodeName === undefined || isReadyNode(spec.nodeName)),
+      (spec?.nodeName === undefined ||
+        (facts.get(spec.nodeName)?.ready === true && !broken.has(spec.nodeName))),
   );
   const pods = new Map(own.filter(isReady).map((pod) => [pod.spec?.nodeName ?? "", pod]));
   const unready = own.filter((pod) => !isReady(pod));
-  const missing = nodes.filter(
-    (node) => facts.has(node) && !pods.has(node) && !broken.includes(node),
-  );
+  const missing = nodes.filter((node) => facts.has(node) && !pods.has(node) && !broken.has(node));
   // The controller goes on counting a node that has left until its pod is collected, minutes later.
   const wanted = Math.min(
     daemonSet.status?.desiredNumberScheduled ?? 0,
-    meant.length - broken.length,
+    meant.length - broken.size,
   );
   const complete =
     (daemonSet.status?.observedGeneration ?? 0) >= (daemonSet.metadata?.generation ?? 0) &&

@@ -3,11 +3,13 @@ import pMap from "p-map";
 import type { ClusterFacts } from "../migration/clusterFacts.js";
 import { messageOf } from "../migration/messageOf.js";
 import { inForceOf } from "../migration/nodeReport.js";
+import { brokenBecause } from "../migration/nodeStandings.js";
 import type { RuleState } from "../migration/ruleState.js";
 import { Cluster } from "./cluster.js";
 import type { Target } from "./inputs.js";
 import { NodeRules } from "./nodeRules.js";
 import { GateError } from "./problem.js";
+import { workerOf } from "./standings.js";
 
 /** Workers looked at at the same time. */
 const concurrency = 20;
@@ -20,20 +22,18 @@ export async function readRuleStates(
   facts: Pick<ClusterFacts, "nodes" | "agents">,
   target: Target,
 ): Promise<Record<string, RuleState>> {
-  const workers = facts.nodes.flatMap((node) =>
-    facts.agents.includes(node.name) && node.internalIp !== undefined
-      ? [{ name: node.name, hostIp: node.internalIp, ready: node.ready }]
-      : [],
-  );
+  const workers = facts.nodes.filter(({ name }) => facts.agents.includes(name));
   if (workers.length === 0) return {};
   const cluster = await Cluster.connect(target.kubernetes);
   const rules = await NodeRules.read(cluster, target);
   const states = await pMap(
     workers,
-    async ({ name, hostIp, ready }): Promise<[string, RuleState]> => {
-      if (!ready) return [name, { unread: "the node is not Ready", forbidden: false }];
+    async (node): Promise<[string, RuleState]> => {
+      const { name } = node;
+      const unread = brokenBecause({ ...node, leaving: false });
+      if (unread !== undefined) return [name, { unread, forbidden: false }];
       try {
-        const report = await rules.inspect({ name, hostIp });
+        const report = await rules.inspect(workerOf(node));
         const failed = report.backends.find((backend) => backend.state === "failed");
         if (failed !== undefined) return [name, { unread: failed.detail, forbidden: false }];
         return [

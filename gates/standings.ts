@@ -3,7 +3,7 @@ import type { V1DaemonSet, V1DaemonSetSpec } from "@kubernetes/client-node";
 import { agentLabels } from "../migration/kiamNames.js";
 import { hostIpSchema } from "../migration/natRule.js";
 import { brokenBecause, concernedNodes, type NodeStanding } from "../migration/nodeStandings.js";
-import { nodeFacts, podFacts } from "../migration/readClusterFacts.js";
+import { agentOn, nodeFacts, podFacts } from "../migration/readClusterFacts.js";
 import { selectorText, type Cluster } from "./cluster.js";
 import type { Target, Worker } from "./inputs.js";
 import { kube2iamPods } from "./kube2iamPods.js";
@@ -35,12 +35,15 @@ export async function readStandings(
     cluster.pods(target.kiam.namespace, selectorText({ matchLabels: { ...agentLabels } })),
     applications ? cluster.allPods("status.phase!=Succeeded,status.phase!=Failed") : [],
   ]);
-  const nodesOf = (of: typeof agents) => new Set(of.map((pod) => pod.spec?.nodeName ?? ""));
   return concernedNodes({
     nodes: nodes.map(nodeFacts),
     pods: pods.map(podFacts),
-    kube2iamOn: nodesOf(ofKube2iam),
-    agentOn: nodesOf(agents.filter((pod) => pod.metadata?.deletionTimestamp === undefined)),
+    kube2iamOn: new Set(ofKube2iam.map((pod) => pod.spec?.nodeName ?? "")),
+    agentOn: new Set(
+      agents
+        .flatMap((pod) => agentOn(pod, target.kiam.namespace))
+        .flatMap(({ node, stays }) => (stays ? [node] : [])),
+    ),
   });
 }
 
@@ -61,14 +64,14 @@ export function agentsIn(standings: readonly NodeStanding[]): {
 export function workerOf({
   name,
   uid,
-  hostIp,
-}: Pick<NodeStanding, "name" | "uid" | "hostIp">): Worker {
-  const address = hostIpSchema.safeParse(hostIp);
+  internalIp,
+}: Pick<NodeStanding, "name" | "uid" | "internalIp">): Worker {
+  const address = hostIpSchema.safeParse(internalIp);
   if (address.success) return { name, uid, hostIp: address.data };
   throw new GateError(`${name} has no address to use`, [
     {
       where: `node ${name}`,
-      what: `it reports ${hostIp === undefined ? "no InternalIP" : "an InternalIP that is no IPv4 address"}`,
+      what: `it reports ${internalIp === undefined ? "no IPv4 address as InternalIP" : "an InternalIP that is no IPv4 address"}`,
       why: "the rules carry it",
       fix: "see why the kubelet or the cloud controller does not report one",
     },
@@ -76,8 +79,8 @@ export function workerOf({
 }
 
 /**
- * Does something on a node. Where that fails because the node has left, was replaced or is not
- * Ready any more, that is no failure: the next list of nodes shows it as it is then.
+ * Does something on a node. Where that fails because the node has left, was replaced or cannot be
+ * reached any more, that is no failure: the next list of nodes shows it as it is then.
  *
  * @returns nothing where the node was lost
  */
@@ -108,14 +111,15 @@ async function unless<T>(
     return await work();
   } catch (error) {
     const now = await cluster.node(name);
+    const broken = now === undefined ? undefined : brokenBecause(nodeFacts(now));
     const what =
       now === undefined
         ? "has left the cluster"
         : uid !== undefined && now.metadata?.uid !== uid
           ? "was replaced under its name"
-          : nodeFacts(now).ready || only.gone
+          : broken === undefined || only.gone
             ? undefined
-            : "is not Ready any more";
+            : `cannot be reached any more (${broken})`;
     if (what === undefined) throw error;
     progress(`${name} ${what} meanwhile`);
     return [];

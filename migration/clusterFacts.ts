@@ -29,6 +29,12 @@ export interface ClusterFacts {
   notes: GateNotes;
   /** Names of the nodes with a pod of kiam's agent. Pods that are being deleted do not count. */
   agents: string[];
+  /**
+   * What --port of the agent says, by node name, as it stands there; empty where it has no such
+   * flag. Pods that are being deleted count: a node that is not Ready keeps one, and its rule. Only
+   * to be compared and shown.
+   */
+  agentPorts: Record<string, string>;
   /** Rules of the nodes that run an agent, by node name; empty where nobody looked. */
   rules: Record<string, RuleState>;
   /** NetworkPolicies in kiam's namespace. */

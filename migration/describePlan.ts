@@ -19,7 +19,7 @@ export function describePlan(plan: Plan): string {
     `workers, in the order in which they move${stepsOf(plan)}:`,
     ...plan.waves.map(
       (wave) =>
-        `  ${wave.name.padEnd(9)} ${wave.workers.map((worker) => `${worker.name} (${worker.hostIp})${rehearses(worker)}`).join(", ")}`,
+        `  ${wave.name.padEnd(9)} ${wave.workers.map((worker) => `${worker.name} (${worker.hostIp ?? "no address"})${rehearses(worker)}`).join(", ")}`,
     ),
     ...(plan.staying.length === 0
       ? []

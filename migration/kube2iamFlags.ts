@@ -1,6 +1,6 @@
 import type { V1PodSpec } from "@kubernetes/client-node";
 
-/** kube2iam's command line in its pods: that of the first container, its command and args. */
+/** The command line of a pod's first container, its command and args: kube2iam's, or that of kiam's agent. */
 export function kube2iamCommandLine(spec: Pick<V1PodSpec, "containers"> | undefined): string[] {
   const container = spec?.containers[0];
   return [...(container?.command ?? []), ...(container?.args ?? [])];

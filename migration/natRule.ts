@@ -11,7 +11,9 @@
  * kiam cmd/kiam/iptables.go (ruleSpec).
  *
  * components/node/rules.sh applies the same rules of recognition on the worker itself;
- * test/node/ruleClassification.test.ts holds the two against each other.
+ * test/node/ruleClassification.test.ts holds the two against each other. What the rules of others do to
+ * a request, in PREROUTING and the chains that it jumps to, the script alone judges: its report says
+ * who is in force.
  */
 import { isIPv4 } from "node:net";
 import { z } from "zod";

@@ -7,8 +7,8 @@ import { usesRole } from "./rolesInUse.js";
 export interface NodeStanding {
   name: string;
   uid: string;
-  /** Its internal IP; undefined where it reports none. */
-  hostIp: string | undefined;
+  /** See NodeFacts. */
+  internalIp: string | undefined;
   ready: boolean;
   /** Whether it is being deleted from the cluster. */
   leaving: boolean;
@@ -52,7 +52,7 @@ export function concernedNodes({ nodes, pods, kube2iamOn, agentOn }: SeenOfNodes
     .map((node): NodeStanding => ({
       name: node.name,
       uid: node.uid,
-      hostIp: node.internalIp,
+      internalIp: node.internalIp,
       ready: node.ready,
       leaving: node.leaving,
       bootId: node.bootId,
@@ -79,8 +79,22 @@ export function concernedNodesOf(
   });
 }
 
-/** Why nothing can be done on a node now; undefined where it can be reached, as far as is known. */
-export function brokenBecause({
+/**
+ * Why nothing can be done on a node now; undefined where it can be reached, as far as is known.
+ * Rules and probes carry a node's address, so one that reports none (a cloud controller has not
+ * seen it yet) is as much out of reach as one that is not Ready.
+ */
+export function brokenBecause(
+  node: Pick<NodeStanding, "ready" | "leaving" | "internalIp">,
+): string | undefined {
+  return (
+    notReadyBecause(node) ??
+    (node.internalIp === undefined ? "it reports no IPv4 address as InternalIP" : undefined)
+  );
+}
+
+/** Why a node's kubelet does not serve it, or soon will not; undefined where it does. */
+export function notReadyBecause({
   ready,
   leaving,
 }: Pick<NodeStanding, "ready" | "leaving">): string | undefined {

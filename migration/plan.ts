@@ -88,12 +88,12 @@ export interface PlannedWorker {
   name: string;
   /** The node's uid: another one where it was replaced under its name. */
   uid: string;
-  /** Address in the DNAT rules; the node's internal IP. */
-  hostIp: string;
+  /** Address in the DNAT rules; the node's internal IP. Undefined only where it is held. */
+  hostIp: string | undefined;
   /** How its rule is removed. */
   access: Settings["workers"]["access"];
-  /** Where SSH connects to. */
-  address: string;
+  /** Where SSH connects to. Undefined only where SSH has nothing to do there, or it is held. */
+  address: string | undefined;
   /** See NodeFacts. */
   providerId: string | undefined;
   /** Public host key; undefined where it is asked for, or where the settings accept unknown hosts. */
@@ -102,7 +102,10 @@ export interface PlannedWorker {
   generation: string;
   /** What happens to it at the plan's stage, in order. */
   steps: WorkerStep[];
-  /** It was moved and cannot be reached now, or the update goes back: what is declared for it stays as it is. */
+  /**
+   * What is declared for it stays as it is: it cannot be reached now, or was moved and cannot be by
+   * SSH, or the update goes back.
+   */
   held: boolean;
 }
 
@@ -163,10 +166,10 @@ export function makePlan(settings: Settings, facts: ClusterFacts): Plan {
       {
         name: node.name,
         why,
-        accepted: back || retired || isAcceptedAsBroken(settings, node.name),
+        accepted: back || retired || isAcceptedAsBroken(settings, facts, node),
         // One that was moved keeps what it has. Of one that was not, nothing can be proven.
         worker:
-          node.ready && !mayBeCutOver(node)
+          node.ready && node.internalIp !== undefined && !mayBeCutOver(node)
             ? { ...planWorker(settings, facts, node), steps: ["shadow-probe"] }
             : undefined,
       },
@@ -225,20 +228,16 @@ export function agentInterface(settings: Settings, kube2iam: { interface: string
 
 function planWorker(settings: Settings, facts: ClusterFacts, node: NodeFacts): PlannedWorker {
   const { access } = settings.workers;
-  const address = access === "exec" ? node.internalIp : sshAddress(settings, node);
-  if (node.internalIp === undefined || address === undefined) {
-    throw new Error(`Worker ${node.name} has no address to use; the audit says how to supply one.`);
-  }
   return {
     name: node.name,
     uid: node.uid,
     hostIp: node.internalIp,
     access,
-    address,
+    address: access === "exec" ? node.internalIp : sshAddress(settings, node),
     providerId: node.providerId,
     hostKey: hostKeyOf(settings, node),
     generation: generationOf(facts, node),
-    held: brokenBecause(node) !== undefined,
+    held: isHeld(settings, facts, node),
     steps: [
       ...(reaches(settings.stage, "agent") ? (["shadow-probe"] as const) : []),
       ...(reaches(settings.stage, "cutover") && mayMove(settings, node)
@@ -250,10 +249,16 @@ function planWorker(settings: Settings, facts: ClusterFacts, node: NodeFacts): P
   };
 }
 
+/** One that was moved is held as well where SSH lacks its address: the removal would run again. */
+function isHeld(settings: Settings, facts: ClusterFacts, node: NodeFacts): boolean {
+  const why = mayBeCutOver(node) ? waitsBecause(settings, facts, node) : brokenBecause(node);
+  return why !== undefined;
+}
+
 function generationOf(facts: ClusterFacts, node: NodeFacts): string {
   const last = recordOf(node);
   // Nothing can be done there now: what was proven stands until the node can be looked at.
-  if (!node.ready && isProven(last)) return last.generation;
+  if (brokenBecause(node) !== undefined && isProven(last)) return last.generation;
   return cutoverGeneration(
     node,
     own(facts.kube2iam?.pods, node.name)?.uid,
@@ -363,4 +368,13 @@ export function plannedWorkers(plan: Plan): PlannedWorker[] {
     ...plan.staying,
     ...plan.waiting.flatMap(({ worker }) => worker ?? []),
   ];
+}
+
+/** What an update may not succeed without: all but the workers that may wait (WaitingWorker.accepted). */
+export function toAccountFor(plan: Plan): { workers: PlannedWorker[]; waiting: WaitingWorker[] } {
+  const accepted = new Set(plan.waiting.flatMap((each) => (each.accepted ? [each.name] : [])));
+  return {
+    workers: plannedWorkers(plan).filter(({ name }) => !accepted.has(name)),
+    waiting: plan.waiting.filter((each) => !each.accepted),
+  };
 }

@@ -10,7 +10,7 @@ import type { Plan, PlannedWorker } from "./plan.js";
 import { reaches } from "./stages.js";
 
 /**
- * What a worker's rules will be once its plan is carried out. Rules of others stay where they are;
+ * What a worker's rules will be once its plan is carried out; those of one that is held stay. Rules of others stay where they are;
  * kube2iam's go back in front, kiam's are appended, as the node script and the agent do it.
  *
  * @param kiamPort the agent's port
@@ -21,7 +21,9 @@ export function plannedRules(
   plan: Plan,
   kiamPort: number,
 ): BackendRules[] {
-  const targets = { hostIp: worker.hostIp, kube2iamPort: plan.kube2iam.port, kiamPort };
+  const { hostIp } = worker;
+  if (worker.held || hostIp === undefined) return [...present];
+  const targets = { hostIp, kube2iamPort: plan.kube2iam.port, kiamPort };
   const wanted = systemsAfter(worker, plan);
   const home = homeOf(present, targets);
   const backends = present.some(({ backend }) => backend === home)

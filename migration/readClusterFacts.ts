@@ -32,7 +32,7 @@ import {
 import { plainId } from "./digest.js";
 import { gateNotesName } from "./gateNotes.js";
 import { ec2ProviderId } from "./hostKeyCommand.js";
-import { kube2iamCommandLine } from "./kube2iamFlags.js";
+import { flagValue, kube2iamCommandLine } from "./kube2iamFlags.js";
 import { agentLabels } from "./kiamNames.js";
 import { dangerousHooks } from "./kube2iamPreStop.js";
 import { avoidsKiamOnly } from "./kiamOnlyAffinity.js";
@@ -103,6 +103,8 @@ export async function readClusterFacts(
       readConfigMap(core, settings.kiam.namespace, recordName),
       readConfigMap(core, settings.kiam.namespace, gateNotesName),
     ]);
+  const agents = pods.flatMap(({ agent }) => agent);
+  const staying = agents.filter(({ stays }) => stays);
   return {
     nodes,
     namespaces,
@@ -116,7 +118,11 @@ export async function readClusterFacts(
           ),
     recorded: recordedKube2iam(settings.kiam.namespace, record[recordKey], live !== undefined),
     notes: gateNotesSchema.parse(notes),
-    agents: pods.flatMap(({ agent }) => agent),
+    agents: staying.map(({ node }) => node),
+    // Of two on one node, the one that stays counts.
+    agentPorts: Object.fromEntries(
+      [...agents, ...staying].map(({ node, port }): [string, string] => [node, port]),
+    ),
     rules: {},
     networkPolicies,
     certificates: [],
@@ -256,13 +262,26 @@ function networkPolicyFacts({ metadata, spec }: V1NetworkPolicy): NetworkPolicyF
   };
 }
 
-/** The node of a pod of kiam's agent that stays. */
-function agentOn({ metadata, spec }: V1Pod, namespace: string): string[] {
+/** Where a pod of kiam's agent is, on which port it listens, and whether it stays. */
+interface AgentPod {
+  node: string;
+  port: string;
+  stays: boolean;
+}
+
+/** That of a pod, if it is one of kiam's agents and has a node; else nothing. */
+export function agentOn({ metadata, spec }: V1Pod, namespace: string): AgentPod[] {
   const own =
     metadata?.namespace === namespace &&
     Object.entries(agentLabels).every(([label, value]) => metadata.labels?.[label] === value);
-  if (!own || metadata.deletionTimestamp !== undefined || spec?.nodeName === undefined) return [];
-  return [spec.nodeName];
+  if (!own || spec?.nodeName === undefined) return [];
+  return [
+    {
+      node: spec.nodeName,
+      port: flagValue(kube2iamCommandLine(spec), "port") ?? "",
+      stays: metadata.deletionTimestamp === undefined,
+    },
+  ];
 }
 
 type Kube2iamPod = Kube2iamFacts["pods"][string] & { node: string };

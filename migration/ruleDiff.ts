@@ -54,7 +54,8 @@ function diffOf(present: readonly BackendRules[], planned: readonly BackendRules
   });
 }
 
-function withoutAddress(hostIp: string): (line: string) => string {
+function withoutAddress(hostIp: string | undefined): (line: string) => string {
+  if (hostIp === undefined) return (line) => line;
   const address = new RegExp(`(?<![0-9.])${hostIp.replaceAll(".", "\\.")}(?=:)`, "g");
   return (line) => line.replace(address, "HOST_IP");
 }

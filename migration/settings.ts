@@ -120,7 +120,10 @@ const kiam = z.strictObject({
   image: image.default("quay.io/uswitch/kiam:v4.2"),
   /** Namespace to create for kiam; it goes again with `pulumi destroy`. */
   namespace: kubernetesName.default("kiam"),
-  /** Port of the agent on each worker; not kube2iam's, since both run for a while. */
+  /**
+   * Port of the agent on each worker; not kube2iam's, since both run for a while. It cannot change
+   * while there are agents (finding agent-port-changed).
+   */
   agentPort: port.default(8881),
   /** Port of the server. On the host network kops masters have 443 taken by the API server. */
   serverPort: port.default(443),

@@ -2,7 +2,8 @@ import type { ClusterFacts, NodeFacts } from "./clusterFacts.js";
 import { mayBeCutOver } from "./cutoverRecord.js";
 import { asksHostKey, hostKeyOf } from "./hostKeyOf.js";
 import { isReachedOverSsh } from "./kiamOnly.js";
-import { brokenBecause } from "./nodeStandings.js";
+import { sshAddress } from "./nodeSelection.js";
+import { brokenBecause, notReadyBecause } from "./nodeStandings.js";
 import type { Settings } from "./settings.js";
 import { reaches } from "./stages.js";
 
@@ -16,12 +17,25 @@ export function waitsBecause(
   node: NodeFacts,
 ): string | undefined {
   const broken = brokenBecause(node);
-  if (broken !== undefined) return broken;
-  return reaches(settings.stage, "cutover") &&
-    !mayBeCutOver(node) &&
+  if (broken !== undefined || !reaches(settings.stage, "cutover")) return broken;
+  const missing = lacksAddress(settings, facts, node);
+  if (missing !== undefined) return `it reports no ${missing} for SSH to connect to`;
+  return !mayBeCutOver(node) &&
     isReachedOverSsh(settings, facts, node) &&
     lacksHostKey(settings, node)
     ? "its SSH host key is not known"
+    : undefined;
+}
+
+/** Which address that its move takes a worker does not report; undefined where it lacks none. */
+export function lacksAddress(
+  settings: Settings,
+  facts: Pick<ClusterFacts, "kube2iam" | "recorded">,
+  node: NodeFacts,
+): "InternalIP" | Settings["workers"]["addressType"] | undefined {
+  if (node.internalIp === undefined) return "InternalIP";
+  return isReachedOverSsh(settings, facts, node) && sshAddress(settings, node) === undefined
+    ? settings.workers.addressType
     : undefined;
 }
 
@@ -34,9 +48,25 @@ export function lacksHostKey(settings: Settings, node: Pick<NodeFacts, "name">):
   );
 }
 
-/** Whether somebody accepts that a worker is not Ready: an update may then succeed without it. */
-export function isAcceptedAsBroken({ audit }: Settings, name: string): boolean {
-  return audit.acknowledged.some(
-    ({ code, object }) => code === "worker-not-ready" && object === `node/${name}`,
+/**
+ * Whether the settings acknowledge everything for which a worker cannot be moved, so that an update
+ * may succeed without it. A host key that is not known cannot be acknowledged.
+ */
+export function isAcceptedAsBroken(
+  settings: Settings,
+  facts: Pick<ClusterFacts, "kube2iam" | "recorded">,
+  node: NodeFacts,
+): boolean {
+  const reasons = [
+    notReadyBecause(node) === undefined ? undefined : "worker-not-ready",
+    lacksAddress(settings, facts, node) === undefined ? undefined : "worker-address-unknown",
+  ].filter((code) => code !== undefined);
+  return (
+    reasons.length > 0 &&
+    reasons.every((reason) =>
+      settings.audit.acknowledged.some(
+        ({ code, object }) => code === reason && object === `node/${node.name}`,
+      ),
+    )
   );
 }

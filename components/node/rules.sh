@@ -292,7 +292,7 @@ may_be_metadata() {
   [ $((network >> (32 - bits))) -eq $((ip_value >> (32 - bits))) ]
 }
 
-# classify SPEC sets
+# classify SPEC [NAMED VIA] sets
 #   kind   kube2iam, kiam: exactly the form those two write, to their address and port here;
 #          unexpected: leads to one of them, may see credential requests, but has another form;
 #          unread: may see credential requests, and iptables itself cannot say where it leads or
@@ -302,8 +302,13 @@ may_be_metadata() {
 #          169.254.169.254:80 whatever it leads to, and every one that names no destination but
 #          matches by what is not understood here (CNI's host ports).
 #   iface  the interface ("!eth0" negated), or "-" for any.
+# For a rule in a chain that PREROUTING jumps to: NAMED is yes where a jump on the way names the
+# metadata address, and VIA says by what else they match: plain, nothing that matters here; unread,
+# something that iptables cannot read; other, something that is not understood here.
 classify() {
-  kind=foreign iface=- exact=yes sees=yes named=no to='' jump='' seen=' ' negated='' unread=no plain=yes
+  kind=foreign iface=- exact=yes sees=yes named=${2:-no} via=${3:-plain} to='' jump='' going='' seen=' ' negated=''
+  unread=no plain=yes whole=yes
+  [ "$via" != unread ] || unread=yes
   split_words "$1" ' '
   # shellcheck disable=SC2086 # one word a line
   set -- $words
@@ -319,7 +324,7 @@ classify() {
       continue
     fi
     case $seen in *" $1 "*) exact=no ;; esac
-    [ -z "$negated" ] || [ "$1" = -i ] || exact=no
+    [ -z "$negated" ] || [ "$1" = -i ] || exact=no whole=no
     seen="$seen$1 "
     case $1 in
     -d)
@@ -329,29 +334,30 @@ classify() {
         sees=no
       fi
       case ${2-} in "$METADATA" | "$METADATA/32") ;; *) exact=no ;; esac
+      case ${2-} in */*[!0-9]*) whole=no ;; esac
       ;;
     -i)
       iface=$negated${2-}
       if ! is_printed_interface "${2-}" || [ "$iface" = '!+' ]; then
-        exact=no iface=-
+        exact=no whole=no iface=-
       elif [ "$iface" = + ]; then
         iface=-
       fi
       ;;
     -p)
-      [ "${2-}" = tcp ] || exact=no
+      [ "${2-}" = tcp ] || exact=no whole=no
       case $negated${2-} in tcp | all | !udp | !icmp | !sctp | '!udplite') ;; *) sees=no ;; esac
       ;;
-    -s) exact=no ;;
+    -s) exact=no whole=no ;;
     -m)
       [ "${2-}" = tcp ] || exact=no
-      case ${2-} in tcp | comment) ;; *) plain=no ;; esac
+      case ${2-} in tcp | comment) ;; *) plain=no whole=no ;; esac
       ;;
     --dport)
       [ "${2-}" = 80 ] || exact=no
       port_range=${2-}
       case $port_range in
-      *[!0-9:]* | '' | :* | *:) ;; # not a number: may be 80
+      *[!0-9:]* | '' | :* | *:) whole=no ;; # not a number: may be 80
       *)
         if [ "${port_range%%:*}" -le 80 ] && [ "${port_range##*:}" -ge 80 ]; then
           [ -z "$negated" ] || sees=no
@@ -362,7 +368,7 @@ classify() {
       esac
       ;;
     -j | -g)
-      jump=${2-}
+      going=$1 jump=${2-}
       [ "$1 $jump" = '-j DNAT' ] || exact=no
       ;;
     --to-destination) to=${2-} ;;
@@ -374,7 +380,7 @@ classify() {
       exact=no
       case $1 in '[unsupported' | '[unknown' | '[UNKNOWN' | UNKNOWN) unread=yes ;; esac
       # A comment is one word to iptables, whatever it holds.
-      if [ "$1" = --comment ] && [ $# -gt 1 ]; then shift; fi
+      if [ "$1" = --comment ] && [ $# -gt 1 ]; then shift; else whole=no; fi
       if opens_quote "$1"; then
         while [ $# -gt 1 ] && ! closes_quote "$2"; do shift; done
         [ $# -eq 1 ] || shift
@@ -398,14 +404,20 @@ classify() {
   DNAT) [ -n "$to" ] || unread=yes ;;
   esac
   [ "$sees" = yes ] || return 0
+  case $rule_chain:$jump in
+  "$CHAIN:"*) ;;
+  *:RETURN) return 0 ;; # goes on where the jump was
+  esac
   case $to in
   "$host_ip:$kube2iam_port") kind=kube2iam ;;
   "$host_ip:$kiam_port") kind=kiam ;;
   *)
-    # What names no destination sees them all. A jump to another chain is judged by that chain.
-    case $named:$jump in
+    # What names no destination sees them all.
+    case $named:$going:$jump in
     yes:*) ;;
-    no:DNAT | no:REDIRECT | no:ACCEPT | no:RETURN) [ "$plain" = yes ] || [ "$unread" = yes ] || return 0 ;;
+    no:-g:* | no:*:DNAT | no:*:REDIRECT | no:*:ACCEPT | no:*:RETURN)
+      case $via:$plain:$unread in other:* | plain:no:no) return 0 ;; esac
+      ;;
     *) return 0 ;;
     esac
     if [ "$unread" = yes ]; then kind=unread; else kind=competing; fi
@@ -413,6 +425,15 @@ classify() {
     ;;
   esac
   [ "$exact" = yes ] || kind=unexpected
+}
+
+# via_next: how requests come to the chain that the rule last classified jumps to.
+via_next() {
+  case $via:$plain:$unread in
+  other:* | plain:no:no) printf other ;;
+  *:yes) printf unread ;;
+  *) printf plain ;;
+  esac
 }
 
 # opens_quote WORD: a quoted text begins with it and goes on in the next word.
@@ -521,13 +542,13 @@ lock_flag() {
   esac
 }
 
-# read_nat TOOL: the rules of the whole nat table in $nat, or what went wrong in $detail. What it could
-# not list, in its own words, is in $unlisted.
+# read_nat TOOL: the rules (-A) and chains (-N) of the whole nat table in $nat, or what went wrong in
+# $detail. What it could not list, in its own words, is in $unlisted.
 read_nat() {
   # shellcheck disable=SC2046 # one word a line
   if nat=$("$1" $(lock_flag "$1") -t nat -S 2>&1 </dev/null); then
     unlisted=$(printf '%s\n' "$nat" | grep -v '^-' | grep -e incompatible -e unsupported)
-    nat=$(printf '%s\n' "$nat" | grep '^-A ')
+    nat=$(printf '%s\n' "$nat" | grep -e '^-A ' -e '^-N ')
     return 0
   fi
   detail="$1 -t nat -S: $nat"
@@ -571,22 +592,72 @@ read_legacy() {
   fi
 }
 
-# Rows "BACKEND POSITION KIND INTERFACE SPEC" for every rule that matters here. Position 0: in
-# another chain than PREROUTING.
+# rows_of BACKEND NAT: rows "BACKEND POSITION KIND INTERFACE SPEC" for every rule that matters here, in
+# the order in which requests come to them. A rule in a chain that PREROUTING jumps to stands at the
+# position of the jump; INTERFACE is then the narrower of the two, as far as that can be told. Position
+# 0: in a chain that requests do not come to.
 rows_of() {
-  at=0
-  for line in $2; do
-    case $line in
-    "-A $CHAIN "*) at=$((at + 1)) place=$at ;;
-    *"$METADATA"*) place=0 ;;
-    *) continue ;;
-    esac
+  of=$1 listing=$2 at=0 walked=''
+  chains=" $(printf '%s\n' "$listing" | sed -n -e 's/^-N //p' | tr '\n' ' ')"
+  for line in $listing; do
+    case $line in "-A $CHAIN "*) ;; *) continue ;; esac
+    at=$((at + 1)) to_walk=''
+    judge "$line" no plain -
+    walk
+  done
+  for line in $(printf '%s\n' "$listing" | grep -F "$METADATA"); do
     classify "$line"
     # Pods' requests do not pass the chains for what the node itself sends, or for what leaves it.
-    case $place:$kind:$rule_chain in
-    *:foreign:* | 0:competing:* | 0:unread:OUTPUT | 0:unread:INPUT | 0:unread:POSTROUTING) ;;
-    *) printf '%s\n' "$1 $place $kind $iface $line" ;;
+    case $kind:${rule_chain-} in
+    foreign:* | competing:* | *:"$CHAIN" | unread:OUTPUT | unread:INPUT | unread:POSTROUTING) continue ;;
     esac
+    case "$NEWLINE$walked" in
+    *"$NEWLINE$rule_chain "*) ;;
+    *) printf '%s\n' "$of 0 $kind $iface $line" ;;
+    esac
+  done
+}
+
+# judge SPEC NAMED VIA INTERFACE: prints the row of a rule to which requests of INTERFACE come at
+# position $at (the rest: classify), and adds the chain that it leads on to, if any, to $to_walk. Fails
+# where no request goes on to the next rule of its chain: a RETURN that takes all of them, back to the
+# jump.
+judge() {
+  classify "$1" "$2" "$3"
+  [ "$sees" = yes ] || return 0
+  overlap "$iface" "$4" || return 0
+  if [ "$rule_chain" != "$CHAIN" ] && [ "$jump" = RETURN ]; then
+    if [ "$whole" = yes ] && covers "$iface" "$4"; then return 1; fi
+    return 0
+  fi
+  covers "$4" "$iface" || iface=$4
+  case $chains in
+  *" $jump "*)
+    # Its own rules say what it does. From one that was gone to, nothing comes back to PREROUTING.
+    [ "$rule_chain $going" = "$CHAIN -g" ] || kind=foreign
+    to_walk="$to_walk${to_walk:+$NEWLINE}$jump $named $(via_next) $iface"
+    ;;
+  esac
+  [ "$kind" = foreign ] || printf '%s\n' "$of $at $kind $iface $1"
+}
+
+# Prints the rows of the chains in $to_walk, rows "CHAIN NAMED VIA INTERFACE", and of those that they
+# lead on to. Each in each way once, so that it ends even if they went round in a circle.
+walk() {
+  while [ -n "$to_walk" ]; do
+    way=${to_walk%%"$NEWLINE"*}
+    case $to_walk in *"$NEWLINE"*) to_walk=${to_walk#*"$NEWLINE"} ;; *) to_walk='' ;; esac
+    case "$NEWLINE$walked$NEWLINE" in *"$NEWLINE$way$NEWLINE"*) continue ;; esac
+    walked="$walked$NEWLINE$way"
+    way_chain=${way%% *} way=${way#* }
+    way_named=${way%% *} way=${way#* }
+    way_via=${way%% *} way_iface=${way#* }
+    # Of thousands of Services, those at an address of their own see no request.
+    for line in $(printf '%s\n' "$listing" | grep -F -e "-A $way_chain " |
+      sed -e "/^-A [^ ]* -d $METADATA\/32 /b" -e '/^-A [^ ]* -d [0-9.]*\/32 /d'); do
+      case $line in "-A $way_chain "*) ;; *) continue ;; esac
+      judge "$line" "$way_named" "$way_via" "$way_iface" || break
+    done
   done
 }
 
@@ -1143,7 +1214,11 @@ check_rivals() {
     [ "$kind" = competing ] || continue
     severity=problem
     if [ "$1" = kube2iam ] && ! shielded "$rival_backend" "$rival_place" kiam "$rival_iface"; then severity=notice; fi
-    "$severity" competing-rule "in the $rival_backend tables somebody else's rule for $METADATA comes before $1's: $rival_spec. It is not touched. Move it behind $1's rule or remove it, then run again."
+    case $rival_spec in
+    "-A $CHAIN "*) move=it ;;
+    *) rival_spec="$rival_spec. $CHAIN jumps there" move="that jump" ;;
+    esac
+    "$severity" competing-rule "in the $rival_backend tables somebody else's rule for $METADATA comes before $1's: $rival_spec. It is not touched. Move $move behind $1's rule or remove it, then run again."
   done
 }
 

@@ -11,11 +11,11 @@ import { waitForKube2iamRule } from "../kube2iamRule.js";
 import { proveLive } from "../live.js";
 import { NodeRules, reportProblemsOf } from "../nodeRules.js";
 import { runProbe } from "../probe.js";
-import { GateError, type Problem } from "../problem.js";
+import { distinctProblems, GateError, type Problem } from "../problem.js";
 import { progress } from "../progress.js";
 import { readStandings, unlessLost, workerOf } from "../standings.js";
 import { Deadline, waitFor } from "../wait.js";
-import { onEachWorker } from "../workers.js";
+import { tryEachWorker } from "../workers.js";
 
 type Result = GateOutput<"fallback">["workers"][number];
 
@@ -25,7 +25,8 @@ type Result = GateOutput<"fallback">["workers"][number];
  *
  * The nodes are listed now, and again until a list has none that is new: a node may have joined
  * since the last update, or join meanwhile. One that cannot be reached is left for a later run,
- * and keeps the agents where they are if kiam may still serve it.
+ * and keeps the agents where they are if kiam may still serve it. So does one that failed; neither
+ * keeps any other from going back, and all are named in one error.
  */
 export async function fallback({
   target,
@@ -37,17 +38,17 @@ export async function fallback({
   // By uid: a node that is replaced under its name is another one.
   const seen = new Set<string>();
   let broken: NodeStanding[] = [];
+  const failures: Problem[] = [];
+  const failed: string[] = [];
   for (;;) {
     const standings = await readStandings(cluster, target, { applications: false });
-    broken = standings.filter(
-      (node) => unreachableBecause(node) !== undefined && !seen.has(node.uid),
-    );
+    broken = standings.filter((node) => brokenBecause(node) !== undefined && !seen.has(node.uid));
     const next = standings.filter((node) => !seen.has(node.uid) && !broken.includes(node));
     if (next.length === 0) break;
     if (seen.size > 0) {
       progress(`joined meanwhile: ${next.map(({ name }) => name).join(", ")}`);
     }
-    const results = await onEachWorker(next, "Not every node is back on kube2iam", async (node) =>
+    const round = await tryEachWorker(next, async (node) =>
       unlessLost(cluster, node, async () => {
         const worker = workerOf(node);
         const result = await bringBack(cluster, daemonSet, { target, worker, probe, node });
@@ -55,9 +56,14 @@ export async function fallback({
         return [result];
       }),
     );
-    workers.push(...results.flat());
+    workers.push(...round.results.flat());
+    failures.push(...round.problems);
+    for (const node of round.failed) {
+      seen.add(node.uid);
+      failed.push(node.name);
+    }
   }
-  requireNobodyLeft(broken, workers);
+  requireNobodyLeft({ workers, broken, failed, failures });
   const skipped = broken.map(({ name }) => name);
   progress(
     `${count(workers.length + skipped.length, "node")} seen: ${workers.length} on kube2iam, ${skipped.length} skipped`,
@@ -79,10 +85,23 @@ async function requireKube2iam(cluster: Cluster, target: Target): Promise<V1Daem
   ]);
 }
 
-/** Nodes that could not be reached, and that kiam may serve, need their agent until they are back. */
-function requireNobodyLeft(broken: readonly NodeStanding[], workers: readonly Result[]): void {
-  const problems = broken.flatMap((node): Problem[] => {
-    const what = unreachableBecause(node) ?? "";
+/**
+ * Nodes that failed, or could not be reached, and that kiam may serve, need their agent until they
+ * are back.
+ */
+function requireNobodyLeft({
+  workers,
+  broken,
+  failed,
+  failures,
+}: {
+  workers: readonly Result[];
+  broken: readonly NodeStanding[];
+  failed: readonly string[];
+  failures: readonly Problem[];
+}): void {
+  const lost = broken.flatMap((node): Problem[] => {
+    const what = brokenBecause(node) ?? "";
     if (isKube2iams(node)) {
       progress(`${node.name}: ${what}; skipped, since no agent of kiam is there`);
       return [];
@@ -96,10 +115,16 @@ function requireNobodyLeft(broken: readonly NodeStanding[], workers: readonly Re
       },
     ];
   });
-  if (problems.length === 0) return;
+  const why = [
+    failed.length === 0
+      ? ""
+      : `${count(failed.length, "node")} could not be brought back (${[...failed].sort().join(", ")})`,
+    lost.length === 0 ? "" : `${count(lost.length, "node")} cannot be reached`,
+  ].filter(Boolean);
+  if (why.length === 0) return;
   throw new GateError(
-    `${count(workers.length, "node")} on kube2iam; kiam's agents stay, since ${count(problems.length, "node")} cannot be reached`,
-    problems,
+    `${count(workers.length, "node")} on kube2iam; kiam's agents stay, since ${why.join(", and ")}`,
+    distinctProblems([...failures, ...lost]),
   );
 }
 
@@ -109,13 +134,6 @@ function requireNobodyLeft(broken: readonly NodeStanding[], workers: readonly Re
  */
 function isKube2iams({ agent, record }: NodeStanding): boolean {
   return !agent && (record === undefined || "undone" in record);
-}
-
-/** Why a node cannot be brought back now; undefined where it can. */
-function unreachableBecause(node: NodeStanding): string | undefined {
-  return (
-    brokenBecause(node) ?? (node.hostIp === undefined ? "it reports no IPv4 address" : undefined)
-  );
 }
 
 async function bringBack(

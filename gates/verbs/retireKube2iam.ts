@@ -2,16 +2,21 @@ import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 
 import { count } from "../../migration/count.js";
 import { isProven } from "../../migration/cutoverRecord.js";
-import { brokenBecause, isProvenNow, type NodeStanding } from "../../migration/nodeStandings.js";
+import {
+  brokenBecause,
+  isProvenNow,
+  notReadyBecause,
+  type NodeStanding,
+} from "../../migration/nodeStandings.js";
 import { someOf } from "../../migration/someOf.js";
 import { dangerousHooks } from "../../migration/kube2iamPreStop.js";
-import { Cluster, ClusterError, nameOf, selectorText } from "../cluster.js";
+import { Cluster, ClusterError, describePod, nameOf, selectorText } from "../cluster.js";
 import { describeClient, waitForConnections, type LingeringClient } from "../connections.js";
 import { noteForNextPlan } from "../gateNotes.js";
 import type { CheckedInput, GateOutput, ProbeResult, Target, Worker } from "../inputs.js";
 import { requireKiamRule } from "../kiamRule.js";
 import { removeRule } from "../kube2iamRule.js";
-import { deletePods, kube2iamPods } from "../kube2iamPods.js";
+import { deletePods, isUnplaced, kube2iamPods } from "../kube2iamPods.js";
 import { notInForce, proveLive } from "../live.js";
 import { NodeRules } from "../nodeRules.js";
 import { GateError, problemsOf, type Problem } from "../problem.js";
@@ -45,6 +50,10 @@ export async function retireKube2iam(input: Input): Promise<GateOutput<"retire-k
   const left = isThere ? await withdraw(cluster, input, workers, daemonSet) : [];
   const notes = left.map((each) => `${describeClient(each)} (${each.worker})`);
 
+  // A pod that still waits for room would start when there is some, and insert its rule. The next
+  // boot could then put it first.
+  const unplaced = (await kube2iamPods(cluster, manifest)).filter(isUnplaced);
+  await deletePods(cluster, unplaced, target.timeoutSeconds);
   // A node may have joined since, and have been given kube2iam before its DaemonSet was gone.
   await requireProven(cluster, input);
   const pods = await kube2iamPods(cluster, manifest);
@@ -67,6 +76,7 @@ export async function retireKube2iam(input: Input): Promise<GateOutput<"retire-k
   );
   const probes = [...proven.flat(), ...(await oneByOne(cluster, input, waiting))];
   notes.push(...(await retireElsewhere(cluster, input, pods)));
+  await requireGone(cluster, manifest);
   if (isThere) {
     progress(`DaemonSet ${name.namespace}/${name.name} and its pods are gone`);
     notes.push(...(await tidyUp(cluster, manifest)));
@@ -145,9 +155,10 @@ function unproven(
   const broken = brokenBecause(node);
   if (!agent && !isProven(record)) {
     // Its pod would not go, and the retirement would wait for it in vain.
-    if (outside.includes(node.name) && kube2iam && broken !== undefined) {
+    const notReady = notReadyBecause(node);
+    if (outside.includes(node.name) && kube2iam && notReady !== undefined) {
       return {
-        what: broken,
+        what: notReady,
         fix: "mend it, or delete it from the cluster, then run the update again",
       };
     }
@@ -343,6 +354,21 @@ async function retireElsewhere(
   return elsewhere.map(
     ({ spec }) =>
       `${spec?.nodeName} is not among the workers: kube2iam's pod there is gone, and its rule stays: pods there that ask for a role are refused, until that node reboots or somebody deletes the rule; then they read the node's own role`,
+  );
+}
+
+/** Nothing watches kube2iam from here on: a pod that is left would insert its rule whenever it starts. */
+async function requireGone(cluster: Cluster, manifest: V1DaemonSet): Promise<void> {
+  const left = await kube2iamPods(cluster, manifest);
+  if (left.length === 0) return;
+  throw new GateError(
+    "kube2iam is not gone everywhere",
+    left.map((pod) => ({
+      where: describePod(pod),
+      what: "it is still there, or there again",
+      why: "whenever it starts it inserts kube2iam's rule, which may come first after a boot",
+      fix: "see who made it (a node's own manifest, a deployment tool), then run the update again, which takes it away",
+    })),
   );
 }
 

@@ -33,9 +33,8 @@ export async function returnWorker(input: Input): Promise<GateOutput<"return-wor
   }
   const facts = nodeFacts(node);
   if (brokenBecause(facts) === undefined) {
-    const now = workerOf({ name: facts.name, uid: facts.uid, hostIp: facts.internalIp });
     const [returned] = await unlessLost(cluster, facts, async () => [
-      await bringBack(cluster, input, { ...worker, ...now }),
+      await bringBack(cluster, input, { ...worker, ...workerOf(facts) }),
     ]);
     if (returned !== undefined) return { returned };
   }

@@ -140,7 +140,7 @@ async function bootGuardFor(scene: Scene, worker: string): Promise<string> {
   return bootGuardScript({ interface: "cni0", agentPort });
 }
 
-/** Restarts a system's pods, on one node where named; requests may fail where its rule comes first. */
+/** Restarts a system's pods, on one node where named; requests may fail where it may have to answer. */
 async function restart(
   scene: Scene,
   system: "kube2iam" | "kiam",
@@ -154,10 +154,10 @@ async function restart(
   };
   // At some stages there is none.
   if ((await list()).length === 0) return;
-  const served = async () =>
-    (await scene.behind(system)).filter((name) => pods.node === undefined || name === pods.node);
+  const needing = async () =>
+    (await scene.needing(system)).filter((name) => pods.node === undefined || name === pods.node);
   const why = `${system} restarts, and is the only path`;
-  const before = await served();
+  const before = await needing();
   if (before.length > 0) path.gone(why, before);
   const ended = new AbortController();
   // A move may take all of them away meanwhile.
@@ -176,7 +176,7 @@ async function restart(
   } finally {
     ended.abort();
   }
-  const after = await served();
+  const after = await needing();
   if (after.length > 0) path.gone(why, after);
   await scene.served([...new Set([...before, ...after])]);
 }

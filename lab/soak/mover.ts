@@ -5,7 +5,7 @@ import { moveTo } from "../../automation/moveTo.js";
 import { silentProgress } from "../../automation/progress.js";
 import { messageOf } from "../../migration/messageOf.js";
 import { stagesBetween, type Stage } from "../../migration/stages.js";
-import type { Disturbance } from "./answers.js";
+import type { Scene } from "./scene.js";
 
 /** Holds events back: none begins while it is held, and one that is on is waited for. */
 export interface Calm {
@@ -16,7 +16,7 @@ export interface Calm {
 export interface MoverOptions {
   /** The stack, with the settings for the nodes as they are now. */
   stack: (stage: Stage) => Promise<Stack>;
-  disturbances: readonly Disturbance[];
+  scene: Pick<Scene, "disturbances" | "moving">;
   calm: Calm;
   note: (text: string) => void;
 }
@@ -55,10 +55,11 @@ export class Mover {
    * @throws where it fails three times in a row with no event on
    */
   private async reach(stage: Stage): Promise<number> {
-    const { calm, disturbances, note } = this.options;
+    const { calm, scene, note } = this.options;
     for (let failures = 0; ;) {
       const began = Date.now();
       try {
+        scene.moving = stage;
         const stack = await this.options.stack(stage);
         const { steps } = await moveTo(stack, stage, { progress: silentProgress, parallel: 4 });
         this.stage = stage;
@@ -67,7 +68,7 @@ export class Mover {
         calm.release();
         return steps.length;
       } catch (error) {
-        const meanwhile = disturbances.filter(({ to }) => to === undefined || to >= began);
+        const meanwhile = scene.disturbances.filter(({ to }) => to === undefined || to >= began);
         this.failed += 1;
         const about = meanwhile.map(({ number, what }) => `event ${number}, ${what}`).join("; ");
         note(`stage ${stage} failed (${about || "no event"}): ${messageOf(error).slice(0, 700)}`);
@@ -75,6 +76,8 @@ export class Mover {
         else failures = 0;
         if (failures === mostFailures) throw error;
         await calm.hold();
+      } finally {
+        scene.moving = undefined;
       }
     }
   }

@@ -2,8 +2,10 @@
 import { AppsV1Api, CoreV1Api, type KubeConfig, type V1Pod } from "@kubernetes/client-node";
 import pWaitFor from "p-wait-for";
 
+import type { Stage } from "../../migration/stages.js";
 import type { Cluster } from "../cluster/cluster.js";
 import { openCluster } from "../cluster/start.js";
+import { sh } from "../disturb.js";
 import { readNatRules, systemsInOrder } from "../natRules.js";
 import type { LabPaths } from "../paths.js";
 import { applicationRoles } from "../workload/roles.js";
@@ -15,6 +17,8 @@ export class Scene {
   readonly reading: Reading;
   /** Every event so far, as it went. */
   readonly disturbances: Disturbance[] = [];
+  /** The stage of the update that runs now; undefined between two. */
+  moving: Stage | undefined;
 
   constructor(
     readonly kube: KubeConfig,
@@ -40,6 +44,25 @@ export class Scene {
         systemsInOrder(all[name] ?? [], address).join(" before "),
       ]),
     );
+  }
+
+  /**
+   * The workers whose pods a system may have to answer: its rule comes first, or a connection to it
+   * is kept, which no change of rules ends; or an update is about to put kiam's in front.
+   */
+  async needing(system: "kube2iam" | "kiam"): Promise<string[]> {
+    const cutsOver = system === "kiam" && (this.moving === "cutover" || this.moving === "retire");
+    const rules = await this.rules();
+    const port = system === "kiam" ? 8881 : 8181;
+    const needing = await Promise.all(
+      [...rules].map(async ([name, order]) => {
+        const systems = order.split(" ");
+        if (systems[0] === system || (cutsOver && systems.includes(system))) return [name];
+        const kept = await sh(name, `ss -Hnt state established "( sport = :${port} )"`);
+        return kept.trim() === "" ? [] : [name];
+      }),
+    );
+    return needing.flat();
   }
 
   /** The workers on which a system's rule comes first. */

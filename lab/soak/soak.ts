@@ -66,7 +66,7 @@ export async function soak(
   const note = (text: string) =>
     progress.note(`${((Date.now() - began) / 60_000).toFixed(1).padStart(5)} min  ${text}`);
   const events = new Events(scene, note);
-  const mover = new Mover({ stack, disturbances: scene.disturbances, calm: events, note });
+  const mover = new Mover({ stack, scene, calm: events, note });
   const watching = new AbortController();
   const taints = watchTaints(scene, watching.signal, note);
   const reading = readOn(scene, watching.signal);

@@ -7,9 +7,16 @@ import { blocksFrom } from "./severityFrom.js";
 import { own } from "../own.js";
 import { someOf } from "../someOf.js";
 
-/** Whether the ports of agent and server are free on the nodes whose network they use. */
+/**
+ * Whether the ports of agent and server are free on the nodes whose network they use, and the
+ * agent's is the one to which the rules on the workers lead.
+ */
 export function auditPorts(settings: Settings, facts: ClusterFacts): Finding[] {
-  return [...auditAgentPort(settings, facts), ...auditServerPort(settings, facts)];
+  return [
+    ...auditAgentPort(settings, facts),
+    ...auditChangedPort(settings, facts),
+    ...auditServerPort(settings, facts),
+  ];
 }
 
 function auditAgentPort(settings: Settings, facts: ClusterFacts): Finding[] {
@@ -48,6 +55,38 @@ function auditAgentPort(settings: Settings, facts: ClusterFacts): Finding[] {
     ];
   });
   return [...byPods, ...byLooks];
+}
+
+/** Agents put their rule behind the one that is there, and take none away when they stop. */
+function auditChangedPort({ kiam }: Settings, facts: ClusterFacts): Finding[] {
+  const nodes = new Map<string, string[]>();
+  for (const [node, port] of Object.entries(facts.agentPorts)) {
+    if (port === String(kiam.agentPort)) continue;
+    // An update with the changed port went through there: this one sets it right.
+    const state = own(facts.rules, node);
+    if (state !== undefined && "inForce" in state && state.inForce === "kiam") continue;
+    nodes.set(port, [...(nodes.get(port) ?? []), node]);
+  }
+  if (nodes.size === 0) return [];
+  const seen = [...nodes].map(
+    ([port, on]) => `on ${someOf(on)} ${port === "" ? "tells no port" : `listens on ${port}`}`,
+  );
+  const [port] = nodes.keys();
+  const former = nodes.size === 1 && /^[1-9]\d{0,4}$/.test(port ?? "") ? port : undefined;
+  const daemonSet = `daemonset/${kiam.namespace}/${kiamNames.agent}`;
+  return [
+    {
+      code: "agent-port-changed",
+      severity: "blocks",
+      object: daemonSet,
+      seen: `kiam.agentPort is ${kiam.agentPort}, and the agent ${seen.join(", ")}`,
+      why: "the rules on the workers lead to the former port, and stay in front when agents restart: every request there would be refused",
+      fix:
+        former === undefined
+          ? `bring the agents' former port back (kubectl -n ${kiam.namespace} rollout undo daemonset/${kiamNames.agent}), and set kiam.agentPort to it`
+          : `set kiam.agentPort to ${former}; to have another, go back to stage server first, which takes agents and rules away`,
+    },
+  ];
 }
 
 function auditServerPort(settings: Settings, facts: ClusterFacts): Finding[] {

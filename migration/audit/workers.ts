@@ -1,12 +1,12 @@
 import { cutoverAnnotation, type ClusterFacts, type NodeFacts } from "../clusterFacts.js";
 import { mayBeCutOver, parseCutoverRecord } from "../cutoverRecord.js";
 import { isReachedOverSsh } from "../kiamOnly.js";
-import { cannotRunAgent, isMaster, sshAddress, workerNodes } from "../nodeSelection.js";
+import { cannotRunAgent, isMaster, workerNodes } from "../nodeSelection.js";
 import { own } from "../own.js";
-import { brokenBecause } from "../nodeStandings.js";
+import { notReadyBecause } from "../nodeStandings.js";
 import type { Settings } from "../settings.js";
 import { reaches } from "../stages.js";
-import { lacksHostKey } from "../waiting.js";
+import { lacksAddress, lacksHostKey } from "../waiting.js";
 import type { Finding } from "./finding.js";
 import { blocksFrom } from "./severityFrom.js";
 
@@ -63,17 +63,18 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[]
   }
   for (const node of workers) {
     const object = `node/${node.name}`;
-    if (
-      node.internalIp === undefined ||
-      (settings.workers.access === "ssh" && sshAddress(settings, node) === undefined)
-    ) {
+    const missing = lacksAddress(settings, facts, node);
+    if (missing !== undefined) {
       findings.push({
         code: "worker-address-unknown",
-        severity: "blocks",
+        severity: lastChance(settings, facts) ? "blocks" : "warns",
         object,
-        seen: `it reports ${node.internalIp === undefined ? "no IPv4 address as InternalIP" : `no ${settings.workers.addressType} that is an address or a host name`}`,
-        why: "the rules carry its internal IP, and SSH needs an address",
-        fix: "set workers.addressType, or name its address in workers.list",
+        seen: `it reports no ${missing} that is ${missing === "InternalIP" ? "an IPv4 address" : "an address or a host name"}`,
+        why: `${missing === "InternalIP" ? "the rules carry that address" : "SSH has nothing to connect to"}: it cannot be moved; the update moves all others, then fails naming it`,
+        fix:
+          missing === "InternalIP"
+            ? "see why its kubelet, or the cloud controller, reports none"
+            : "set workers.addressType, name its address in workers.list, or set workers.access: exec",
       });
     }
     if (cannotRunAgent(node) && reaches(settings.stage, "agent")) {
@@ -86,7 +87,7 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[]
         fix: "leave it out of workers.selector or workers.list; without these settings such nodes are no workers",
       });
     }
-    const broken = brokenBecause(node);
+    const broken = notReadyBecause(node);
     if (broken !== undefined && reaches(settings.stage, "agent")) {
       findings.push({
         code: "worker-not-ready",

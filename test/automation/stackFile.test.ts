@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { parseDocument } from "yaml";
 
-import { setPermitted, writePermitted } from "../../automation/stackFile.js";
+import { readStackFile, setPermitted, writePermitted } from "../../automation/stackFile.js";
 
 /* Files as Pulumi keeps them; that Pulumi reads them is for test/engine/kiamMigrate. */
 
@@ -69,5 +69,36 @@ describe("permitted roles in a stack's file", () => {
     } finally {
       await rm(directory, { recursive: true });
     }
+  });
+});
+
+describe("a stack's configuration, read from its file", () => {
+  let directory: string;
+  const write = (stack: string) => writeFile(join(directory, "stacks/Pulumi.test.yaml"), stack);
+
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), "stack-file-"));
+    await mkdir(join(directory, "stacks"));
+    await writeFile(join(directory, "Pulumi.yaml"), "name: ours\nstackConfigDir: stacks\n");
+  });
+
+  after(() => rm(directory, { recursive: true }));
+
+  it("has the settings of its project, and secrets as they stand there", async () => {
+    const secret = { secure: "v1:abc" };
+    await write(
+      `encryptionsalt: x\nconfig:\n  aws:region: a\n  ours:stage: agent\n  ours:ssh: ${JSON.stringify(secret)}\n`,
+    );
+    const read = { stage: "agent", ssh: secret };
+    assert.deepEqual(await readStackFile(directory, "test"), read);
+    assert.deepEqual(await readStackFile(directory, "organization/ours/test"), read);
+  });
+
+  it("is empty where the file is not there or sets nothing", async () => {
+    await write("encryptionsalt: x\n");
+    assert.deepEqual(await readStackFile(directory, "test"), {});
+    await write("");
+    assert.deepEqual(await readStackFile(directory, "test"), {});
+    assert.deepEqual(await readStackFile(directory, "other"), {});
   });
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import { ClusterMigration } from "../../components/clusterMigration.js";
 import { sshConnection } from "../../components/sshConnection.js";
-import type { ClusterFacts, NodeFacts } from "../../migration/clusterFacts.js";
+import type { ClusterFacts } from "../../migration/clusterFacts.js";
 import { digest } from "../../migration/digest.js";
 import { makePlan, plannedWorkers } from "../../migration/plan.js";
 import { parseSettings } from "../../migration/parseSettings.js";
@@ -250,54 +250,65 @@ describe("ClusterMigration", () => {
     assert.equal(await rehearses("exec"), false);
   });
 
-  it("leaves everything of a moved worker as it is while it cannot be reached", async () => {
-    const nodes = exampleFacts().nodes.map((node) =>
-      node.name !== "worker-3"
-        ? node
-        : {
-            ...node,
-            ready: false,
-            cutoverAnnotation: JSON.stringify({
-              generation: digest(["g"]),
-              bootId: node.bootId,
-              kube2iamPod: "kube2iam-on-worker-3",
-            }),
-          },
-    );
-    const engine = await declare({ stage: "cutover" }, { nodes });
-    for (const [type, name] of [
-      [local, "worker-3-shadow"],
-      [local, "worker-3-cutover-capture"],
-      [local, "worker-3-cutover-recheck"],
-      [remote, "worker-3-cutover-removal"],
-      [local, "worker-3-cutover-live"],
-    ] as const) {
-      assert.ok(engine.options(type, name).ignoreChanges?.includes("stdin"), name);
-    }
-    assert.equal(engine.options(local, "worker-1-cutover-live").ignoreChanges, undefined);
-  });
-
-  it("closes no connections on a worker that cannot be reached", async () => {
-    const record = (node: NodeFacts) =>
-      JSON.stringify({
-        generation: digest(["g"]),
-        bootId: node.bootId,
-        kube2iamPod: `kube2iam-on-${node.name}`,
-      });
-    const nodes = exampleFacts().nodes.map((node) => ({
-      ...node,
-      ready: node.name !== "worker-3",
-      cutoverAnnotation: node.name.startsWith("worker") ? record(node) : undefined,
-    }));
-    const recorded = { port: 8181, interface: "cni0", baseRoleArn: roleBaseArn };
-    // Asked for only now: the command is in no state that could be left as it is.
-    const retirement = { then: "proceed" } as const;
-    const engine = await declare({ retirement }, { nodes, kube2iam: undefined, recorded });
-    assert.deepEqual(
-      engine.namesOf(remote).filter((name) => name.endsWith("-drain")),
-      ["worker-1-retirement-drain", "worker-2-retirement-drain"],
-    );
-  });
+  for (const [what, change, settings] of [
+    ["not Ready", { ready: false }, {}],
+    ["without an IPv4 address", { internalIp: undefined }, {}],
+    [
+      "without an address for SSH",
+      {},
+      { workers: { canaries: ["worker-2"], addressType: "ExternalIP" } },
+    ],
+  ] as const) {
+    it(`leaves everything of a moved worker as it is while it cannot be reached: ${what}`, async () => {
+      const nodes = exampleFacts().nodes.map((node) => ({
+        ...node,
+        ...(node.name === "worker-2" ? change : { externalIp: "192.0.2.7" }),
+        cutoverAnnotation: JSON.stringify({
+          generation: digest(["g"]),
+          bootId: node.bootId,
+          kube2iamPod: `kube2iam-on-${node.name}`,
+          ...(node.name === "worker-2" ? { rehearsed: true } : {}),
+        }),
+      }));
+      const recorded = { port: 8181, interface: "cni0", baseRoleArn: roleBaseArn };
+      const engine = await declare(
+        { stage: "retire", retirement: { then: "proceed" }, ...settings } as Partial<SettingsInput>,
+        { nodes, kube2iam: undefined, recorded },
+      );
+      for (const [type, name] of [
+        [local, "worker-2-shadow"],
+        [local, "worker-2-cutover-capture"],
+        [local, "worker-2-cutover-recheck"],
+        [remote, "worker-2-cutover-removal"],
+        [remote, "worker-2-cutover-rehearsal-restore"],
+        [local, "worker-2-cutover-live"],
+      ] as const) {
+        assert.ok(engine.options(type, name).ignoreChanges?.includes("stdin"), name);
+      }
+      assert.equal(engine.options(local, "worker-1-cutover-live").ignoreChanges, undefined);
+      // Asked for only now, it is in no state in which it could be left as it is.
+      assert.deepEqual(
+        engine.namesOf(remote).filter((name) => name.endsWith("-retirement-drain")),
+        ["worker-1-retirement-drain", "worker-3-retirement-drain"],
+      );
+      for (const name of engine.namesOf(remote).filter((each) => each.startsWith("worker-2"))) {
+        const { create, connection } = engine.get(remote, name).inputs as {
+          create: string;
+          connection: { value?: { host: string }; host?: string };
+        };
+        const host = (connection.value ?? connection).host;
+        // Where it is not in the state, it has to fail rather than act on a guess.
+        assert.match(
+          `${host} ${create}`,
+          what === "not Ready"
+            ? /^10\.0\.0\.12 sudo/
+            : what === "without an IPv4 address"
+              ? /\.invalid exit 1( #.*)?$/
+              : /\.invalid sudo/,
+        );
+      }
+    });
+  }
 
   describe("on the way back", () => {
     const moved = (names: string[], more: Record<string, string> = {}) =>

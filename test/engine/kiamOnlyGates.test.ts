@@ -90,7 +90,15 @@ describe("gates about kiam-only nodes", function () {
   ): Promise<void> {
     await core.createNode({ body: { metadata: { name: node, labels: own }, spec: { taints } } });
     await core.patchNodeStatus(
-      { name: node, body: { status: { conditions: [{ type: "Ready", status: "True" }] } } },
+      {
+        name: node,
+        body: {
+          status: {
+            conditions: [{ type: "Ready", status: "True" }],
+            addresses: [{ type: "InternalIP", address: "10.0.0.1" }],
+          },
+        },
+      },
       setHeaderOptions("Content-Type", PatchStrategy.StrategicMergePatch),
     );
   }

@@ -19,6 +19,8 @@ export interface Sshd {
   privateKey: string;
   /** The host's public key, in the form of a `connection.hostKey`. */
   hostKey: string;
+  /** Another one of the host's, as good as the first. */
+  otherHostKey: string;
   stop(): Promise<void>;
 }
 
@@ -33,18 +35,28 @@ export function sshdUnavailable(): string | undefined {
     : undefined;
 }
 
-/** @param options.acceptEnv patterns of variables that clients may set; none by default. */
-export async function startSshd(options: { acceptEnv?: string } = {}): Promise<Sshd> {
+/**
+ * @param options.acceptEnv patterns of variables that clients may set; none by default
+ * @param options.forceCommand what runs instead of every command; none by default
+ */
+export async function startSshd(
+  options: { acceptEnv?: string; forceCommand?: string } = {},
+): Promise<Sshd> {
   const directory = await mkdtemp(path.join(tmpdir(), "kiam-sshd-test-"));
   const file = (name: string) => path.join(directory, name);
-  for (const key of ["host", "client"]) {
-    spawnSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", file(key)]);
+  for (const [key, type] of [
+    ["host", "ed25519"],
+    ["other", "ecdsa"],
+    ["client", "ed25519"],
+  ] as const) {
+    spawnSync("ssh-keygen", ["-q", "-t", type, "-N", "", "-C", "", "-f", file(key)]);
   }
   const port = await freePort();
   const settings = [
     `Port ${port}`,
     "ListenAddress 127.0.0.1",
     `HostKey ${file("host")}`,
+    `HostKey ${file("other")}`,
     `AuthorizedKeysFile ${file("client.pub")}`,
     `PidFile ${file("pid")}`,
     "PasswordAuthentication no",
@@ -54,6 +66,7 @@ export async function startSshd(options: { acceptEnv?: string } = {}): Promise<S
     "AllowTcpForwarding yes",
     "MaxStartups 100",
     ...(options.acceptEnv === undefined ? [] : [`AcceptEnv ${options.acceptEnv}`]),
+    ...(options.forceCommand === undefined ? [] : [`ForceCommand ${options.forceCommand}`]),
   ];
   await writeFile(file("config"), settings.join("\n"));
   const command = `exec ${SSHD} -D -e -f ${file("config")}`;
@@ -76,6 +89,7 @@ export async function startSshd(options: { acceptEnv?: string } = {}): Promise<S
     user: userInfo().username,
     privateKey: await readFile(file("client"), "utf8"),
     hostKey: (await readFile(file("host.pub"), "utf8")).trim(),
+    otherHostKey: (await readFile(file("other.pub"), "utf8")).trim(),
     stop: async () => {
       child.kill();
       await rm(directory, { recursive: true, force: true });

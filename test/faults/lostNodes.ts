@@ -135,6 +135,26 @@ fault("a worker replaced under its name", {
   },
 });
 
+fault("a worker that joins while all others go back", {
+  at: "cutover",
+  leaves: "server",
+  run: async (lab) => {
+    const cluster = await lab.cluster();
+    let name = "";
+    const join = once("fallback", "begin", async () => {
+      ({ name } = await cluster.addNode({ taints: [agentNotReadyTaint] }));
+    });
+    const { failure } = await lab.move("server", {}, join.watch);
+    await join.done();
+    assert.equal(failure, "");
+    const rules = (await lab.rules())[name] ?? "";
+    assert.ok(!rules.includes("kiam"), `no rule leads to an agent that is gone: ${rules}`);
+    await leave(lab, name);
+    await lab.mustReach("server");
+    return "no rule of kiam's was left on it without an agent";
+  },
+});
+
 fault("a worker not Ready while all others go back", {
   at: "cutover",
   leaves: "agent",

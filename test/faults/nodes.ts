@@ -6,7 +6,7 @@ import { sh } from "../../lab/disturb.js";
 import { agentNotReadyTaint, kiamOnlyKey } from "../../migration/clusterFacts.js";
 import { fault } from "./fault.js";
 import { kubectl } from "./onWorker.js";
-import type { Session } from "./session.js";
+import { once, type Session } from "./session.js";
 
 /*
  * Workers that reboot, leave and join. Does not prove anything about cloud-init, systemd or
@@ -39,6 +39,27 @@ fault("worker rebooted after its cutover", {
     assert.deepEqual((await lab.mustReach("cutover")).steps, []);
     await sh("worker-2", "rm /etc/boot.d/*boot-guard*");
     return "kube2iam's rule was back behind kiam's; the next update saw the new boot id and repaired that worker alone";
+  },
+});
+
+fault("a worker rebooted while another is cut over", {
+  at: "agent",
+  leaves: "cutover",
+  mayFail: "pods on a node that boots have nobody to ask",
+  run: async (lab) => {
+    await installBootGuard(lab, "worker-2");
+    const cluster = await lab.cluster();
+    const reboot = once("worker-1-cutover-live", "begin", async () => {
+      await cluster.stopNode("worker-2");
+      await cluster.startNode("worker-2");
+    });
+    const { failure } = await lab.move("cutover", {}, reboot.watch);
+    await reboot.done();
+    await cluster.waitReady();
+    await lab.everybodyServed(Date.now(), 120);
+    await lab.mustReach("cutover");
+    await sh("worker-2", "rm /etc/boot.d/*boot-guard*");
+    return `the update ${failure === "" ? "went through" : "failed, naming that worker"}; the next one left every worker on kiam`;
   },
 });
 

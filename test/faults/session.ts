@@ -10,6 +10,7 @@ import pWaitFor from "p-wait-for";
 
 import { lookAtWorkers } from "../../automation/lookAtWorkers.js";
 import { moveTo, type MoveOptions } from "../../automation/moveTo.js";
+import { configure } from "../../automation/openStack.js";
 import { silentProgress, type Progress } from "../../automation/progress.js";
 import { UpdateFailedError } from "../../automation/updateWatcher.js";
 import { adminIam } from "../../lab/aws/admin.js";
@@ -129,10 +130,13 @@ export class Session {
     const settings = await this.settings(stage, change);
     // The stage is written by every move.
     const written = JSON.stringify({ ...settings, stage: undefined });
-    if (this.opened?.written !== written) {
+    if (this.opened === undefined) {
       const cluster = await openCluster();
       const stack = await labStack(cluster, this.programs, this.environment, settings);
       this.opened = { written, stack };
+    } else if (this.opened.written !== written) {
+      await configure(this.opened.stack, settings);
+      this.opened.written = written;
     }
     return this.opened.stack;
   }

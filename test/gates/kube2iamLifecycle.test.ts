@@ -8,6 +8,7 @@ import {
   RbacAuthorizationV1Api,
   setHeaderOptions,
   type V1DaemonSet,
+  type V1OwnerReference,
   type V1Pod,
 } from "@kubernetes/client-node";
 import pWaitFor from "p-wait-for";
@@ -25,11 +26,13 @@ import { retireKube2iam } from "../../gates/verbs/retireKube2iam.js";
 import { probeLive } from "../../gates/verbs/probeLive.js";
 import { readStandings } from "../../gates/standings.js";
 import { isProvenNow } from "../../migration/nodeStandings.js";
+import { verifyAgent } from "../../gates/verbs/verifyAgent.js";
 import { kube2iamObjects } from "../../lab/workload/kube2iam.js";
 import { digest } from "../../migration/digest.js";
 import { workerLabel } from "../../migration/clusterFacts.js";
 import { parseSettings } from "../../migration/parseSettings.js";
 import { roleAnnotation } from "../../migration/permitted.js";
+import type { NodeReport } from "../../migration/nodeReport.js";
 import { preStopToken } from "../../migration/preStopToken.js";
 import { readClusterFacts } from "../../migration/readClusterFacts.js";
 import { findApiServer, startApiServer, type ApiServer } from "../engine/apiserver.js";
@@ -326,6 +329,28 @@ describe("kube2iam's last days, on a real API server", function () {
     });
   });
 
+  /** A pod of kube2iam's that has no node yet, made with the hook. */
+  async function createWaiting(pod: string, owner: V1OwnerReference[] = []): Promise<void> {
+    await core.createNamespacedPod({
+      namespace: name.namespace,
+      body: {
+        metadata: { name: pod, labels: selector.matchLabels, ownerReferences: owner },
+        spec: {
+          containers: [{ name: "kube2iam", image: "kube2iam", lifecycle: { preStop: hook } }],
+        },
+      },
+    });
+  }
+
+  /** As its DaemonSet makes it where there is no room. */
+  async function createUnplaced(): Promise<void> {
+    const { metadata } = await daemonSet();
+    const owner = { apiVersion: "apps/v1", kind: "DaemonSet", name: name.name };
+    await createWaiting("kube2iam-waits", [
+      { ...owner, uid: metadata?.uid ?? "", controller: true },
+    ]);
+  }
+
   async function createAgent(): Promise<void> {
     const labels = {
       "app.kubernetes.io/name": "kiam",
@@ -341,7 +366,7 @@ describe("kube2iam's last days, on a real API server", function () {
             metadata: { labels },
             spec: {
               nodeSelector: { [workerLabel]: "true" },
-              containers: [{ name: "kiam", image: "kiam" }],
+              containers: [{ name: "kiam", image: "kiam", args: ["agent", "--port=8881"] }],
             },
           },
         },
@@ -352,6 +377,79 @@ describe("kube2iam's last days, on a real API server", function () {
       timeout: 30_000,
     });
   }
+
+  describe("kiam's agents", () => {
+    const agent = (worker: string, port: string) => ({
+      metadata: {
+        ...{ name: `agent-${port}-${worker}`, namespace: "kiam", finalizers: ["test/kept"] },
+        labels: { "app.kubernetes.io/name": "kiam", "app.kubernetes.io/component": "agent" },
+      },
+      spec: {
+        nodeName: worker,
+        containers: [{ name: "kiam", image: "kiam", args: ["agent", "--port", port] }],
+      },
+    });
+
+    afterEach(() => {
+      Cluster.prototype.exec = fake.exec;
+    });
+
+    it("tell their ports, those included that a node does not stop", async () => {
+      const ports = { "worker-1": "8881", "worker-2": "8881", "worker-3": "8881" };
+      assert.deepEqual((await facts()).agentPorts, ports);
+      const kept = [agent("master-1", "8882"), agent("worker-1", "8883")];
+      for (const body of kept) {
+        await core.createNamespacedPod({ namespace: "kiam", body });
+        await core.deleteNamespacedPod({ namespace: "kiam", name: body.metadata.name });
+      }
+      const { agents, agentPorts } = await facts();
+      for (const { metadata } of kept) {
+        await core.patchNamespacedPod(
+          { namespace: "kiam", name: metadata.name, body: { metadata: { finalizers: null } } },
+          setHeaderOptions("Content-Type", PatchStrategy.MergePatch),
+        );
+      }
+      assert.deepEqual(agents.sort(), workers);
+      assert.deepEqual(agentPorts, { ...ports, "master-1": "8882" });
+    });
+
+    it("are not right where a moved worker's requests are led elsewhere", async () => {
+      const report = (worker: string) => ({
+        code: "competing-rule",
+        severity: "problem",
+        message: `a rule to ${fake.node(worker).hostIp}:8882 comes first`,
+      });
+      Cluster.prototype.exec = async (pod, command) => {
+        const answer = await fake.exec(pod, command);
+        const worker = pod.spec?.nodeName ?? "";
+        if (!command.includes("--") || worker === "worker-1") return answer;
+        const said = JSON.parse(answer.stdout) as NodeReport;
+        const after = { ...said.after, inForce: "unknown" };
+        return {
+          ...answer,
+          stdout: JSON.stringify({ ...said, after, findings: [report(worker)] }),
+        };
+      };
+      const record = await readRecord(cluster, "worker-3");
+      assert.ok(record !== undefined && !("unreadable" in record));
+      await removeRecord(cluster, "worker-3");
+      await assert.rejects(
+        verifyAgent({ target: { ...target, timeoutSeconds: 3 } }),
+        ({ message }: Error) => {
+          assert.match(message, /node worker-2: a rule to 10\.0\.0\.12:8882 comes first/);
+          assert.doesNotMatch(message, /worker-[13]/, "the one is right, the other was not moved");
+          return true;
+        },
+      );
+      await removeRecord(cluster, "worker-2");
+      const { workers: seen } = await verifyAgent({ target });
+      assert.deepEqual(
+        seen.map(({ inForce }) => inForce),
+        ["kiam", "unknown", "unknown"],
+      );
+      await cutOver();
+    });
+  });
 
   describe("the capture", () => {
     it("has the DaemonSet, its service account and that account's rights, and names the rest", async () => {
@@ -703,6 +801,7 @@ describe("kube2iam's last days, on a real API server", function () {
 
     it("goes through them by name, nodes that were no workers last, and leaves nothing behind", async () => {
       fake.left.length = 0;
+      await createUnplaced();
       const { deleted, probes, notes } = await retireKube2iam(retirement());
       assert.deepEqual(fake.left, [...workers, "master-1"]);
       assert.equal(deleted, true);
@@ -721,6 +820,26 @@ describe("kube2iam's last days, on a real API server", function () {
   });
 
   describe("the retirement at once", () => {
+    it("fails where a pod of kube2iam is there again at the end; the next one takes it away", async () => {
+      await restore();
+      const last = fake.left.length + workers.length;
+      let again: Promise<void> | undefined;
+      Cluster.prototype.exec = async (pod, command) => {
+        const answer = await fake.exec(pod, command);
+        // A hand, or a tool that has a manifest of it.
+        if (fake.left.length >= last) await (again ??= createWaiting("kube2iam-again"));
+        return answer;
+      };
+      await assert.rejects(
+        retireKube2iam(retirement({ pace: "at-once" })),
+        /kube2iam is not gone.*\n.*kube2iam-again.*still there/,
+      );
+      Cluster.prototype.exec = fake.exec;
+      const { deleted } = await retireKube2iam(retirement({ pace: "at-once" }));
+      assert.equal(deleted, true);
+      assert.deepEqual(await uids(), {});
+    });
+
     it("deletes every pod and names whoever was not waited for", async () => {
       await restore();
       fake.left.length = 0;

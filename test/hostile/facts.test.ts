@@ -202,7 +202,7 @@ describe("hostile values in everything that is read", () => {
           ]);
           for (const { generation, address, hostKey, providerId } of workers) {
             assert.match(`${generation} ${plan.drainAttempt}`, /^[0-9a-f]{12} [0-9a-f]{12}$/);
-            assert.match(address, /^[\w.:-]+$/);
+            assert.match(address ?? "", /^[\w.:-]+$/);
             assert.equal(providerId, undefined);
             assert.ok(hostKey === undefined || typeof hostKey === "string");
           }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import type { NetworkPolicyFacts, PodFacts } from "../../migration/clusterFacts.js";
+import type { ClusterFacts, NetworkPolicyFacts, PodFacts } from "../../migration/clusterFacts.js";
 import { coversInterface } from "../../migration/hostInterface.js";
 import { isMaster } from "../../migration/nodeSelection.js";
 import type { SettingsInput } from "../../migration/settings.js";
@@ -48,6 +48,55 @@ describe("audit of the agent's port", () => {
       ),
       [],
     );
+  });
+});
+
+describe("audit of a changed port of the agent", () => {
+  const agentPorts = { "worker-1": "8881", "worker-2": "8881" };
+  const agents = Object.keys(agentPorts);
+  const stages = ["prepare", "server", "agent", "cutover", "retire"] as const;
+  const changed = (change: Partial<ClusterFacts> = {}, settings: Partial<SettingsInput> = {}) =>
+    findings(
+      { kiam: { ...kiam, agentPort: 8882 }, ...settings },
+      { agents, agentPorts, ...change },
+    ).filter(({ code }) => code === "agent-port-changed");
+
+  it("blocks at every stage, forward and back, as long as there are agents", () => {
+    for (const stage of stages) {
+      assert.deepEqual(codes(changed({}, { stage })), [
+        "blocks agent-port-changed daemonset/kiam/kiam-agent",
+      ]);
+      assert.deepEqual(changed({ agents: [], agentPorts: {} }, { stage }), []);
+      assert.deepEqual(changed({}, { stage, kiam }), []);
+    }
+    const [found] = changed();
+    assert.match(found?.seen ?? "", /is 8882, .* on worker-1, worker-2 listens on 8881/);
+    assert.match(found?.fix ?? "", /kiam\.agentPort to 8881.*stage server/);
+  });
+
+  it("cannot be acknowledged", () => {
+    const object = "daemonset/kiam/kiam-agent";
+    const acknowledged = [{ code: "agent-port-changed" as const, object, reason: "it is meant" }];
+    const [found] = changed({}, { audit: { acknowledged } });
+    assert.equal(found?.severity, "blocks");
+    assert.equal(found.acknowledged, undefined);
+  });
+
+  it("blocks where an agent tells no port, or one that is none, and shows it harmlessly", () => {
+    for (const port of ["", "$(PORT)", "8882 ", "\u001b[2J<!--"]) {
+      const [found] = changed({ agentPorts: { "worker-1": port, "worker-2": "8882" } });
+      assert.equal(found?.severity, "blocks", port);
+      assert.match(found.seen, /on worker-1 /);
+      assert.ok(!found.seen.includes("\u001b"), found.seen);
+    }
+  });
+
+  it("lets a change back go on where the rules lead to the port of the settings", () => {
+    const led = { inForce: "kiam", kube2iam: 0, kiamHealthy: false } as const;
+    const astray = { ...led, inForce: "unknown", unclear: "a rule to 10.0.0.11:8881" } as const;
+    assert.deepEqual(changed({ rules: { "worker-1": led, "worker-2": led } }), []);
+    const [found] = changed({ rules: { "worker-1": led, "worker-2": astray } });
+    assert.match(found?.seen ?? "", /on worker-2 listens/);
   });
 });
 

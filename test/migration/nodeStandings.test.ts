@@ -65,6 +65,7 @@ describe("a worker on which nothing can be done", () => {
   for (const [what, change] of [
     ["not Ready", { ready: false }],
     ["being deleted", { leaving: true }],
+    ["without an IPv4 address", { internalIp: undefined }],
   ] as const) {
     it(`${what}, waits while all others move, and is named`, () => {
       const broken = plan({ stage: "cutover" }, withNode("worker-3", change));
@@ -75,7 +76,7 @@ describe("a worker on which nothing can be done", () => {
         broken.waiting.map(({ name, accepted }) => [name, accepted]),
         [["worker-3", false]],
       );
-      assert.match(describePlan(broken), /waits +worker-3: it is/);
+      assert.match(describePlan(broken), /waits +worker-3: it (is|reports no)/);
     });
   }
 
@@ -108,13 +109,86 @@ describe("a worker on which nothing can be done", () => {
     ]);
   });
 
-  it("is no reason to fail where somebody has accepted it", () => {
-    const acknowledged = [
-      { code: "worker-not-ready" as const, object: "node/worker-3", reason: "in repair" },
-    ];
-    const facts = withNode("worker-3", { ready: false });
-    const [waiting] = plan({ stage: "cutover", audit: { acknowledged } }, facts).waiting;
-    assert.equal(waiting?.accepted, true);
+  it("is no reason to fail where it is acknowledged, and for that reason alone", () => {
+    const accepted = (
+      code: "worker-not-ready" | "worker-address-unknown",
+      change: Partial<NodeFacts>,
+    ) => {
+      const acknowledged = [{ code, object: "node/worker-3", reason: "in repair" }];
+      const facts = withNode("worker-3", change);
+      return plan({ stage: "cutover", audit: { acknowledged } }, facts).waiting[0]?.accepted;
+    };
+    const notReady = { ready: false };
+    const noAddress = { internalIp: undefined };
+    assert.equal(accepted("worker-not-ready", notReady), true);
+    assert.equal(accepted("worker-address-unknown", noAddress), true);
+    assert.equal(accepted("worker-not-ready", noAddress), false);
+    assert.equal(accepted("worker-not-ready", { ...notReady, ...noAddress }), false);
+  });
+
+  describe("for want of an address", () => {
+    const noAddress = { internalIp: undefined };
+
+    it("keeps what it has where it was moved, as one that is not Ready does", () => {
+      const change = { ...noAddress, bootId: "another", cutoverAnnotation: proven };
+      for (const stage of ["agent", "cutover", "retire"] as const) {
+        const kept = plan({ stage }, withNode("worker-3", change));
+        const worker = plannedWorkers(kept).find(({ name }) => name === "worker-3");
+        assert.equal(worker?.held, true, stage);
+        assert.equal(worker?.generation, digest(["first"]));
+        assert.equal(worker?.hostIp, undefined, "none is made up");
+        assert.match(describePlan(kept), /waits +worker-3: it reports no IPv4 address/);
+      }
+    });
+
+    it("warns, blocks kube2iam's retirement alone, and never the way back", () => {
+      const severity = (settings: Partial<SettingsInput>, more: Partial<ClusterFacts> = {}) =>
+        codes(findings(settings, { ...withNode("worker-3", noAddress), ...more })).filter((code) =>
+          /worker-/.test(code),
+        );
+      for (const stage of ["prepare", "server", "agent", "cutover"] as const) {
+        assert.deepEqual(severity({ stage }), ["warns worker-address-unknown node/worker-3"]);
+      }
+      assert.deepEqual(severity({ stage: "retire" }), [
+        "blocks worker-address-unknown node/worker-3",
+      ]);
+      const recorded = { port: 8181, interface: "cni0", baseRoleArn: roleBaseArn };
+      assert.deepEqual(severity({ stage: "retire" }, { kube2iam: undefined, recorded }), [
+        "warns worker-address-unknown node/worker-3",
+      ]);
+    });
+
+    it("for SSH, waits at its cutover alone, and where it connects to nothing it does not wait", () => {
+      const workers = { ...exampleSettings().workers, addressType: "ExternalIP" as const };
+      const external = {
+        nodes: exampleFacts().nodes.map((node) => ({
+          ...node,
+          externalIp: node.name === "worker-3" ? undefined : "192.0.2.7",
+        })),
+      };
+      const waits = plan({ stage: "cutover", workers }, external);
+      assert.deepEqual(moving(waits), ["worker-2", "worker-1"]);
+      assert.deepEqual(
+        waits.waiting.map(({ name, why, worker }) => [name, why, worker?.steps]),
+        [["worker-3", "it reports no ExternalIP for SSH to connect to", ["shadow-probe"]]],
+      );
+      assert.deepEqual(plan({ stage: "agent", workers }, external).waiting, []);
+      assert.deepEqual(codes(findings({ stage: "cutover", workers }, external)), [
+        "warns worker-address-unknown node/worker-3",
+      ]);
+      const exec = { ...workers, access: "exec" as const };
+      assert.deepEqual(plan({ stage: "cutover", workers: exec }, external).waiting, []);
+      assert.deepEqual(codes(findings({ stage: "cutover", workers: exec }, external)), []);
+    });
+
+    it("for SSH, is left as it is where it was moved", () => {
+      const workers = { ...exampleSettings().workers, addressType: "ExternalIP" as const };
+      const facts = withNode("worker-3", { cutoverAnnotation: proven });
+      const worker = plannedWorkers(plan({ stage: "cutover", workers }, facts)).find(
+        ({ name }) => name === "worker-3",
+      );
+      assert.deepEqual([worker?.held, worker?.address], [true, undefined]);
+    });
   });
 
   it("holds up no way back", () => {

@@ -170,14 +170,14 @@ describe("the preview of a plan", () => {
   it("stays short for a thousand workers", () => {
     const thousand = preview();
     const [first] = thousand.workers;
-    assert.ok(first !== undefined && !("unread" in first.rules));
-    const { rules } = first;
+    assert.ok(first?.hostIp !== undefined && !("unread" in first.rules));
+    const { rules, hostIp: address } = first;
     thousand.workers = Array.from({ length: 1000 }, (_, index) => {
       const hostIp = `10.1.${Math.floor(index / 250)}.${index % 250}`;
       const own = (each: BackendRules[]) =>
         each.map(({ backend, rules: lines }) => ({
           backend,
-          rules: lines.map((line) => line.replaceAll(first.hostIp, hostIp)),
+          rules: lines.map((line) => line.replaceAll(address, hostIp)),
         }));
       return {
         ...first,

@@ -12,7 +12,7 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type RuleArguments, ruleArguments, ruleScript } from "../../components/node/ruleScript.js";
 import type { Finding, NodeReport } from "../../migration/nodeReport.js";
-import { findCommand, needsCommands, needsRoot } from "../support/requirements.js";
+import { findCommand, needsCommands } from "../support/requirements.js";
 import { withFunctions } from "./scriptFunctions.js";
 import {
   assertRefused,
@@ -37,10 +37,16 @@ describe("node script, drain", function () {
   let node: TestWorker;
   let clients: Instrument[] = [];
   before(async function () {
-    needsRoot(this);
-    needsCommands(this, ["ip", "nsenter", "unshare", "iptables-nft", "iptables-legacy", "curl"]);
-    needsCommands(this, ["dash", "bash", "busybox", "mount", "umount", "ss"]);
-    node = await TestWorker.create("drain");
+    node = await TestWorker.create(
+      this,
+      "drain",
+      "dash",
+      "bash",
+      "busybox",
+      "mount",
+      "umount",
+      "ss",
+    );
     await setMemory(memory);
   });
   after(() => node?.remove());

@@ -10,7 +10,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { Backend } from "../../migration/natRule.js";
 import type { Finding } from "../../migration/nodeReport.js";
-import { findCommand, needsCommands, needsRoot } from "../support/requirements.js";
+import { findCommand } from "../support/requirements.js";
 import {
   assertRefused,
   kiamRule,
@@ -33,10 +33,7 @@ const elsewhere = kiamRule.replace(worker.hostIp, "10.99.0.12");
 describe("node script, ensure", function () {
   let node: TestWorker;
   before(async function () {
-    needsRoot(this);
-    needsCommands(this, ["ip", "nsenter", "unshare", "iptables-nft", "iptables-legacy", "curl"]);
-    needsCommands(this, ["dash", "bash", "busybox", "mount", "umount"]);
-    node = await TestWorker.create("ensure");
+    node = await TestWorker.create(this, "ensure", "dash", "bash", "busybox", "mount", "umount");
   });
   after(() => node?.remove());
 

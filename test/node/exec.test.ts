@@ -11,7 +11,7 @@ import { ruleCapabilities } from "../../components/kiamAgent.js";
 import type { Cluster } from "../../gates/cluster.js";
 import type { Target } from "../../gates/inputs.js";
 import { keptToolsDirectory, NodeRules, reportProblemsOf } from "../../gates/nodeRules.js";
-import { findCommand, needsCommands, needsRoot } from "../support/requirements.js";
+import { findCommand } from "../support/requirements.js";
 import { kiamRule, kube2iamRule, rule, TestWorker, worker } from "./worker.js";
 
 const target: Target = {
@@ -32,10 +32,7 @@ const tools = ["iptables", "iptables-nft", "iptables-legacy"];
 describe("node script through exec", function () {
   let node: TestWorker;
   before(async function () {
-    needsRoot(this);
-    needsCommands(this, ["ip", "nsenter", "unshare", "iptables-nft", "iptables-legacy", "curl"]);
-    needsCommands(this, ["sh", "head", "setpriv"]);
-    node = await TestWorker.create("exec");
+    node = await TestWorker.create(this, "exec", "sh", "head", "setpriv");
   });
   after(() => node?.remove());
 

@@ -8,7 +8,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { ruleScript } from "../../components/node/ruleScript.js";
-import { needsCommands, needsRoot } from "../support/requirements.js";
 import { kiamRule, kube2iamRule, shells, TestWorker } from "./worker.js";
 
 const flags = "--host-ip 10.99.0.11 --kube2iam-port 8181 --kiam-port 8881".split(" ");
@@ -17,10 +16,7 @@ const removal = ["-s", "--", "remove", ...flags, "--system", "kube2iam"];
 describe("node script, disturbed", function () {
   let node: TestWorker;
   before(async function () {
-    needsRoot(this);
-    needsCommands(this, ["ip", "nsenter", "unshare", "iptables-nft", "iptables-legacy", "curl"]);
-    needsCommands(this, ["dash", "bash", "busybox", "flock"]);
-    node = await TestWorker.create("disturbed");
+    node = await TestWorker.create(this, "disturbed", "dash", "bash", "busybox", "flock");
   });
   after(() => node?.remove());
   beforeEach(() => node.reset({ nft: [kube2iamRule, kiamRule] }));

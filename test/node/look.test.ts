@@ -4,15 +4,12 @@ import assert from "node:assert/strict";
 import { execa } from "execa";
 
 import { lookCommand, lookScript, parseLookAnswer } from "../../components/node/lookScript.js";
-import { needsCommands, needsRoot } from "../support/requirements.js";
 import { shells, TestWorker, worker } from "./worker.js";
 
 describe("look script", function () {
   let node: TestWorker;
   before(async function () {
-    needsRoot(this);
-    needsCommands(this, ["ip", "nsenter", "unshare", "ss", "dash", "bash", "busybox", "timeout"]);
-    node = await TestWorker.create("lookscript");
+    node = await TestWorker.create(this, "lookscript", "ss", "dash", "bash", "busybox", "timeout");
   });
   after(() => node?.remove());
 

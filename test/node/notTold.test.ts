@@ -8,7 +8,7 @@
  * `-m tcp --dport 80`).
  */
 import assert from "node:assert/strict";
-import { findCommand, needsCommands, needsRoot } from "../support/requirements.js";
+import { findCommand, needsCommands } from "../support/requirements.js";
 import {
   assertRefused,
   kiamRule,
@@ -28,10 +28,7 @@ const rival = rule(8282);
 describe("node script, what iptables does not tell", function () {
   let node: TestWorker;
   before(async function () {
-    needsRoot(this);
-    needsCommands(this, ["ip", "nsenter", "unshare", "iptables-nft", "iptables-legacy", "curl"]);
-    needsCommands(this, ["dash", "bash", "busybox", "mount", "umount"]);
-    node = await TestWorker.create("not-told");
+    node = await TestWorker.create(this, "not-told", "dash", "bash", "busybox", "mount", "umount");
   });
   after(() => node?.remove());
 

@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { ruleScript } from "../../components/node/ruleScript.js";
 import type { Backend } from "../../migration/natRule.js";
 import type { Finding } from "../../migration/nodeReport.js";
-import { findCommand, needsCommands, needsRoot } from "../support/requirements.js";
+import { findCommand } from "../support/requirements.js";
 import {
   assertRefused,
   kiamRule,
@@ -27,10 +27,7 @@ const metadata = "-A PREROUTING -d 169.254.169.254/32";
 describe("node script refuses and touches nothing", function () {
   let node: TestWorker;
   before(async function () {
-    needsRoot(this);
-    needsCommands(this, ["ip", "nsenter", "unshare", "iptables-nft", "iptables-legacy", "curl"]);
-    needsCommands(this, ["dash", "busybox", "mount", "umount"]);
-    node = await TestWorker.create("refusals");
+    node = await TestWorker.create(this, "refusals", "dash", "busybox", "mount", "umount");
   });
   after(() => node?.remove());
 

@@ -92,6 +92,10 @@ const rules: [string, string][] = [
   [base.replace("8181", "8181-8182"), "competing"],
   ["-A PREROUTING -d 169.254.169.254/32 -j RETURN", "competing"],
   ["-A PREROUTING -d 169.254.0.0/16 -j OTHER", "competing"],
+  ["-A PREROUTING -i cni0 -g OTHER", "competing cni0"],
+  // From another chain, a RETURN leads back to where PREROUTING was left.
+  ["-A OTHER -d 169.254.169.254/32 -j RETURN", "foreign"],
+  ["-A OTHER -d 169.254.169.254/32 -j ACCEPT", "competing"],
 ];
 
 /** Words that a rule of kube2iam's may have in the place of its own, each as likely as the next. */

@@ -7,7 +7,6 @@
  * pods see meanwhile (traffic.test.ts).
  */
 import assert from "node:assert/strict";
-import { needsCommands, needsRoot } from "../support/requirements.js";
 import { kiamRule, kube2iamRule, rule, ruleForAll, shells, TestWorker, worker } from "./worker.js";
 
 const kubeServices =
@@ -26,10 +25,7 @@ const elsewhere =
 describe("node script", function () {
   let node: TestWorker;
   before(async function () {
-    needsRoot(this);
-    needsCommands(this, ["ip", "nsenter", "unshare", "iptables-nft", "iptables-legacy", "curl"]);
-    needsCommands(this, ["dash", "bash", "busybox"]);
-    node = await TestWorker.create("rules");
+    node = await TestWorker.create(this, "rules", "dash", "bash", "busybox");
   });
   after(() => node?.remove());
 

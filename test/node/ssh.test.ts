@@ -7,7 +7,7 @@
  */
 import assert from "node:assert/strict";
 import { ruleCommand, ruleScript } from "../../components/node/ruleScript.js";
-import { needsCommands, needsRoot } from "../support/requirements.js";
+import { needsCommands } from "../support/requirements.js";
 import { kiamRule, kube2iamRule, TestWorker, waitUntil, worker } from "./worker.js";
 import { WorkerSshd } from "./workerSshd.js";
 
@@ -15,10 +15,7 @@ describe("node script over SSH", function () {
   let node: TestWorker;
   let sshd: WorkerSshd;
   before(async function () {
-    needsRoot(this);
-    needsCommands(this, ["ip", "nsenter", "unshare", "iptables-nft", "iptables-legacy", "curl"]);
-    needsCommands(this, ["sshd", "ssh", "ssh-keygen", "sudo"]);
-    node = await TestWorker.create("ssh");
+    node = await TestWorker.create(this, "ssh", "sshd", "ssh", "ssh-keygen", "sudo");
     sshd = await WorkerSshd.start(node);
   });
   after(() => node?.remove());

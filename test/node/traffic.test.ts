@@ -6,15 +6,12 @@
  * were), the real kube2iam and kiam, more than one pod.
  */
 import assert from "node:assert/strict";
-import { needsCommands, needsRoot } from "../support/requirements.js";
 import { kiamRule, kube2iamRule, TestWorker } from "./worker.js";
 
 describe("node script, seen from a pod", function () {
   let node: TestWorker;
   before(async function () {
-    needsRoot(this);
-    needsCommands(this, ["ip", "nsenter", "unshare", "iptables-nft", "iptables-legacy", "curl"]);
-    node = await TestWorker.create("traffic");
+    node = await TestWorker.create(this, "traffic");
   });
   after(() => node?.remove());
 

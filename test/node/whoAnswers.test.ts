@@ -7,18 +7,13 @@
  */
 import assert from "node:assert/strict";
 
-import { findCommand, needsCommands, needsRoot } from "../support/requirements.js";
+import { findCommand, needsCommands } from "../support/requirements.js";
 import { kiamRule, kube2iamRule, TestWorker, worker } from "./worker.js";
 
 describe("who answers, seen from a pod", function () {
   let node: TestWorker;
   before(async function () {
-    needsRoot(this);
-    needsCommands(this, [
-      ...["ip", "nsenter", "unshare", "iptables-nft", "iptables-legacy"],
-      ...["dash", "wget", "timeout"],
-    ]);
-    node = await TestWorker.create("who");
+    node = await TestWorker.create(this, "who", "dash", "wget", "timeout");
   });
   after(() => node?.remove());
 

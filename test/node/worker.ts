@@ -11,6 +11,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { execa } from "execa";
+import type { Context } from "mocha";
 import waitFor from "p-wait-for";
 import {
   type RuleArguments,
@@ -22,7 +23,7 @@ import { probeScript } from "../../gates/probePod.js";
 import { metadataService, parseVerdict, type ProbeVerdict } from "../../gates/probeVerdict.js";
 import { type Backend, credentialRuleSpec } from "../../migration/natRule.js";
 import { type Finding, type NodeReport, parseNodeReport } from "../../migration/nodeReport.js";
-import { findCommand } from "../support/requirements.js";
+import { findCommand, needsCommands, needsRoot } from "../support/requirements.js";
 
 /** Everything the tests' worker is: address and ports as kube2iam and kiam would have them. */
 export const worker = { hostIp: "10.99.0.11", kube2iamPort: 8181, kiamPort: 8881 } as const;
@@ -64,8 +65,21 @@ export class TestWorker {
 
   private constructor(private readonly name: string) {}
 
-  /** Builds one; `name` tells the test files' workers apart. */
-  static async create(name: string): Promise<TestWorker> {
+  /**
+   * Builds one for the suite of `context`, or skips that where this machine has not what it takes.
+   * `name` tells the test files' workers apart; `commands`: what its tests use besides what a worker
+   * is made of.
+   */
+  static async create(
+    context: Context,
+    name: string,
+    ...commands: readonly string[]
+  ): Promise<TestWorker> {
+    needsRoot(context);
+    needsCommands(context, [
+      ...["ip", "nsenter", "unshare", "iptables-nft", "iptables-legacy", "curl"],
+      ...commands,
+    ]);
     const created = new TestWorker(`t-node-${name}-${process.pid}`);
     try {
       await created.build();
@@ -189,12 +203,16 @@ export class TestWorker {
     return parseVerdict(readFileSync(log, "utf8").trim());
   }
 
-  /** Both systems healthy, and PREROUTING exactly these rules. */
+  /** Both systems healthy, and PREROUTING, and the chains that rules are given for, exactly these. */
   async reset(rules: Partial<Record<Backend, readonly string[]>>): Promise<void> {
     await this.order("healthy kube2iam");
     await this.order("healthy kiam");
     for (const backend of ["nft", "legacy"] as const) {
-      const lines = ["*nat", ":PREROUTING ACCEPT", ...(rules[backend] ?? []), "COMMIT", ""];
+      const given = rules[backend] ?? [];
+      const own = new Set(given.map((each) => each.split(" ")[1]));
+      own.delete("PREROUTING");
+      const chains = [":PREROUTING ACCEPT", ...[...own].map((chain) => `:${chain} -`)];
+      const lines = ["*nat", ...chains, ...given, "COMMIT", ""];
       await execa("nsenter", this.onWorker([`iptables-${backend}-restore`]), {
         input: lines.join("\n"),
       });

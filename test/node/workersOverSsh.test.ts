@@ -20,7 +20,7 @@ import {
   exampleNode,
   exampleSettings,
 } from "../support/exampleCluster.js";
-import { findCommand, needsCommands, needsRoot } from "../support/requirements.js";
+import { findCommand } from "../support/requirements.js";
 import { type Instrument, kiamRule, kube2iamRule, rule, TestWorker, worker } from "./worker.js";
 import { passPhrase, WorkerSshd } from "./workerSshd.js";
 
@@ -29,10 +29,16 @@ describe("look at workers over SSH", function () {
   let sshd: WorkerSshd;
   let looker: Instrument;
   before(async function () {
-    needsRoot(this);
-    needsCommands(this, ["ip", "nsenter", "unshare", "iptables-nft", "iptables-legacy", "curl"]);
-    needsCommands(this, ["sshd", "ssh-keygen", "sudo", "ss", "bash", "timeout"]);
-    node = await TestWorker.create("look");
+    node = await TestWorker.create(
+      this,
+      "look",
+      "sshd",
+      "ssh-keygen",
+      "sudo",
+      "ss",
+      "bash",
+      "timeout",
+    );
     sshd = await WorkerSshd.start(node);
     const program = require.resolve("./instruments/lookOverSsh.ts");
     looker = node.startOnWorker(process.execPath, "--import", require.resolve("tsx"), program);

@@ -117,6 +117,7 @@ export function exampleFacts(change: Partial<ClusterFacts> = {}): ClusterFacts {
     recorded: undefined,
     notes: {},
     agents: [],
+    agentPorts: {},
     rules: {},
     networkPolicies: [],
     certificates: [],

@@ -2,6 +2,16 @@ import type { Catalogue } from "./entry.js";
 
 /** Ports, interfaces, and the way from the agents to the servers. */
 export const networkFindings = {
+  "agent-port-changed": {
+    title: "The agent's port was changed while agents run",
+    severities: ["blocks"],
+    cause: "The agents' --port is not kiam.agentPort, whatever the stage.",
+    consequence:
+      "Agents take no rule away when they restart, and put the new one behind the old: on workers that were moved, every request goes to a port on which nothing listens, and is refused.",
+    cure: "Set kiam.agentPort as it was. To change it, go back to stage server, which takes agents and rules away, and forward again.",
+    acknowledgeable: false,
+    source: "kiam --port, --no-iptables-remove",
+  },
   "agent-port-in-use": {
     title: "The agent's port is taken on workers",
     severities: ["warns", "blocks"],

@@ -97,12 +97,14 @@ export const workerFindings = {
   },
   "worker-address-unknown": {
     title: "A worker has no address to use",
-    severities: ["blocks"],
+    severities: ["warns", "blocks"],
     cause:
-      "It reports no IPv4 address as InternalIP, or nothing of the type workers.addressType that is an address or a host name.",
-    consequence: "The rules carry its internal IP, and SSH needs an address.",
-    cure: "Set workers.addressType, or name its address in workers.list.",
-    acknowledgeable: false,
+      "It reports no IPv4 address as InternalIP, or nothing of the type workers.addressType that is an address or a host name. It blocks at stage retire as long as kube2iam is there.",
+    consequence:
+      "The rules carry its internal IP, and SSH needs an address: it cannot be moved or proven. All others are; the update then fails, naming it, and kube2iam is not retired.",
+    cure: "See why its kubelet, or the cloud controller, reports none. For SSH, set workers.addressType, name its address in workers.list, or set workers.access: exec. Acknowledged, it keeps no update from succeeding but kube2iam's retirement.",
+    acknowledgeable: true,
+    onlyForward: true,
   },
   "worker-cannot-run-agent": {
     title: "A worker on which kiam's agent cannot run",
