@@ -96,6 +96,7 @@ export class ClusterMigration extends pulumi.ComponentResource {
           servers: plan.servers,
           masterRoleName: settings.iam.manage ? settings.iam.masterRoleName : undefined,
           target: this.target,
+          held: plan.goesBack,
           ...this.tool,
         },
         { parent: this, dependsOn: [permissions, roles, foundation, tls] },
@@ -121,6 +122,7 @@ export class ClusterMigration extends pulumi.ComponentResource {
         interface: plan.agentInterface,
         tlsSecretName,
         target,
+        held: plan.goesBack,
         ...tool,
       },
       { parent: this, dependsOn: [server, preStop] },
@@ -149,7 +151,7 @@ export class ClusterMigration extends pulumi.ComponentResource {
     );
     const fallback = new Fallback(
       "fallback",
-      { probe, target, ...tool },
+      { probe, target, held: plan.goesBack, ...tool },
       // After the labels by which it finds the workers, so that it goes before them.
       { parent: this, dependsOn: [agent, ...agents.values()] },
     );
@@ -199,6 +201,7 @@ export class ClusterMigration extends pulumi.ComponentResource {
           moved: planned.filter(isCutOver),
           staying: planned.filter((worker) => !isCutOver(worker)),
           waiting: plan.waiting.filter(({ name }) => !accepted.includes(name)),
+          held: plan.goesBack,
           ...tool,
         },
         { parent: this, dependsOn: before },
@@ -223,6 +226,9 @@ export class ClusterMigration extends pulumi.ComponentResource {
           target,
           workers: plannedWorkers(plan)
             .filter(({ steps, access }) => steps.includes("remove-rule") && access === "ssh")
+            // Nothing can be closed on one that cannot be reached. While kube2iam is there, the
+            // retirement itself refuses it.
+            .filter(({ held }) => !held)
             .map((worker) => ({
               worker,
               kube2iam: plan.kube2iam,

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { digest } from "../migration/digest.js";
 import type { PlannedWorker, WaitingWorker } from "../migration/plan.js";
-import { gate, type ToolLocation } from "./gate.js";
+import { gate, whileHeld, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
 
 export interface EveryNodeArgs extends ToolLocation {
@@ -13,6 +13,8 @@ export interface EveryNodeArgs extends ToolLocation {
   staying: PlannedWorker[];
   /** Workers that could not have their turn. */
   waiting: WaitingWorker[];
+  /** Whether the update goes back, which no node holds up. */
+  held: boolean;
 }
 
 /**
@@ -39,7 +41,7 @@ export class EveryNode extends pulumi.ComponentResource {
         },
         toolDirectory: args.toolDirectory,
       },
-      { parent: this },
+      { parent: this, ...whileHeld(args.held) },
     );
     this.registerOutputs({});
   }

@@ -1,12 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import type { PlannedProbe } from "../migration/plan.js";
-import { gate, type ToolLocation } from "./gate.js";
+import { gate, whileHeld, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
 
 export interface FallbackArgs extends ToolLocation {
   probe: PlannedProbe;
   target: GateTarget;
+  /** Whether the update goes back: then it is not seen again whether one could. */
+  held: boolean;
 }
 
 /**
@@ -28,7 +30,7 @@ export class Fallback extends pulumi.ComponentResource {
         input: { target: args.target, probe: args.probe },
         toolDirectory: args.toolDirectory,
       },
-      { parent: this, customTimeouts: { delete: "2h" } },
+      { parent: this, customTimeouts: { delete: "2h" }, ...whileHeld(args.held) },
     );
     this.registerOutputs({});
   }

@@ -23,6 +23,11 @@ export interface GateArgs extends ToolLocation {
 /** What a resource keeps of its inputs where nothing can be done on its node now. */
 export const heldInputs = ["create", "delete", "stdin", "connection", "dir"];
 
+/** Options of a resource that stays as it is while `held`, whatever the program says. */
+export function whileHeld(held: boolean): Pick<pulumi.CustomResourceOptions, "ignoreChanges"> {
+  return held ? { ignoreChanges: heldInputs } : {};
+}
+
 /**
  * A check or an action that runs on the machine that runs Pulumi, through the Kubernetes API.
  *

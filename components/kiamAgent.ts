@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { agentlessLabels, masterLabels } from "../migration/nodeSelection.js";
 import type { Settings } from "../migration/settings.js";
-import { gate, type ToolLocation } from "./gate.js";
+import { gate, whileHeld, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
 import {
   confined,
@@ -23,6 +23,8 @@ export interface KiamAgentArgs extends ToolLocation {
   interface: string;
   tlsSecretName: pulumi.Input<string>;
   target: GateTarget;
+  /** Whether the update goes back: then nothing is asked of kiam, and what was verified stands. */
+  held: boolean;
 }
 
 /**
@@ -65,7 +67,7 @@ export class KiamAgent extends pulumi.ComponentResource {
         input: { target: args.target, revision: this.daemonSet.metadata.generation },
         toolDirectory: args.toolDirectory,
       },
-      { parent: this, dependsOn: [this.daemonSet] },
+      { parent: this, dependsOn: [this.daemonSet], ...whileHeld(args.held) },
     );
     this.registerOutputs({});
   }

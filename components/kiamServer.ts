@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { masterLabels } from "../migration/nodeSelection.js";
 import type { Settings } from "../migration/settings.js";
-import { gate, type ToolLocation } from "./gate.js";
+import { gate, whileHeld, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
 import {
   confined,
@@ -27,6 +27,8 @@ export interface KiamServerArgs extends ToolLocation {
   /** IAM role of those nodes, to explain a broken chain; unset where this program does not manage it. */
   masterRoleName: string | undefined;
   target: GateTarget;
+  /** Whether the update goes back: then nothing is asked of kiam, and what was verified stands. */
+  held: boolean;
 }
 
 /**
@@ -75,7 +77,7 @@ export class KiamServer extends pulumi.ComponentResource {
         },
         toolDirectory: args.toolDirectory,
       },
-      { parent: this, dependsOn: [this.daemonSet] },
+      { parent: this, dependsOn: [this.daemonSet], ...whileHeld(args.held) },
     );
     this.registerOutputs({});
   }

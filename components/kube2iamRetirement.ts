@@ -16,7 +16,7 @@ export interface Kube2iamRetirementArgs extends ToolLocation {
   target: GateTarget;
   /** Nodes outside the workers from which kube2iam goes all the same, by name. */
   outside: string[];
-  /** Workers that were moved from kube2iam, each with what stands for its node, and its host key. */
+  /** Workers that were moved from kube2iam and can be reached, each with what stands for its node, and its host key. */
   workers: (WorkerScript & {
     anchor: k8s.core.v1.NodePatch;
     hostKey: pulumi.Input<string> | undefined;

@@ -6,7 +6,7 @@ import type { GateOutput, GateVerb } from "../gates/inputs.js";
 import type { CapturedRule } from "../migration/natRule.js";
 import type { PlannedProbe } from "../migration/plan.js";
 import { commented } from "./node/shellWords.js";
-import { gate, heldInputs, type GateArgs, type ToolLocation } from "./gate.js";
+import { gate, whileHeld, type GateArgs, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
 import { scriptCommand, scriptOverSsh, type WorkerScript } from "./workerScript.js";
 
@@ -41,7 +41,7 @@ export class WorkerCutover extends pulumi.ComponentResource {
     this.options = {
       parent: this,
       deletedWith: args.anchor,
-      ...(args.worker.held ? { ignoreChanges: heldInputs } : {}),
+      ...whileHeld(args.worker.held),
     };
     const { steps, generation } = args.worker;
     const kiamOnly = !steps.includes("remove-rule");

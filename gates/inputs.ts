@@ -368,7 +368,10 @@ export const gateSchemas = {
     output: z.object({
       /** Objects that were missing, such as `ServiceAccount kube-system/kube2iam`. */
       created: z.array(z.string()),
+      /** Nodes that are proven to be served by kiam. */
       workers: z.array(z.string()),
+      /** Nodes where kube2iam is back and kiam could not be proven. */
+      unproven: z.array(z.string()),
       skipped: z.array(z.string()),
     }),
   },

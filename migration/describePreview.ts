@@ -57,7 +57,8 @@ export function previewAsMarkdown(preview: PlanPreview): string {
     }),
     ...(plan.waiting.length === 0 ? [] : [""]),
     ...plan.waiting.map(
-      ({ name, why }) => `- ${codeInMarkdown(name)} waits: ${inMarkdown(why)}; all others move`,
+      ({ name, why, accepted }) =>
+        `- ${codeInMarkdown(name)} waits: ${inMarkdown(why)}${accepted ? "" : "; all others move"}`,
     ),
     ...changes.flatMap((change) => [
       "",

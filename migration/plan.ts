@@ -27,6 +27,7 @@ import type { Settings } from "./settings.js";
 import { own } from "./own.js";
 import { reaches, type Stage } from "./stages.js";
 import { isAcceptedAsBroken, waitsBecause } from "./waiting.js";
+import { withoutAskingKiam } from "./wayBack.js";
 
 /*
  * The plan is data: what will be declared, for which workers, in which order. Components declare
@@ -35,6 +36,8 @@ import { isAcceptedAsBroken, waitsBecause } from "./waiting.js";
 
 export interface Plan {
   stage: Stage;
+  /** Whether it leads to an earlier stage than is reached; see wayBack.ts. */
+  goesBack: boolean;
   kube2iam: Omit<EffectiveKube2iam, "unusable"> & { interface: string };
   /** What is recorded in the cluster so that it outlives kube2iam. */
   record: RecordedKube2iam;
@@ -99,7 +102,7 @@ export interface PlannedWorker {
   generation: string;
   /** What happens to it at the plan's stage, in order. */
   steps: WorkerStep[];
-  /** It was moved and cannot be reached now: what is declared for it stays as it is. */
+  /** It was moved and cannot be reached now, or the update goes back: what is declared for it stays as it is. */
   held: boolean;
 }
 
@@ -183,8 +186,9 @@ export function makePlan(settings: Settings, facts: ClusterFacts): Plan {
   const staying = present
     .filter((node) => !mayMove(settings, node))
     .map((node) => planWorker(settings, facts, node));
-  return {
+  const plan: Plan = {
     stage: settings.stage,
+    goesBack: back,
     kube2iam: { ...usable, interface: kube2iam.interface },
     record: {
       port: kube2iam.port,
@@ -204,6 +208,7 @@ export function makePlan(settings: Settings, facts: ClusterFacts): Plan {
     outside: acceptedOutside(settings),
     probe: planProbe(settings, roleBaseArn),
   };
+  return back ? withoutAskingKiam(plan, nodes) : plan;
 }
 
 function acceptedOutside({ audit }: Settings): string[] {

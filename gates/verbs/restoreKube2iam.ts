@@ -1,6 +1,7 @@
 import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 
-import { plainId } from "../../migration/digest.js";
+import { digest, plainId } from "../../migration/digest.js";
+import { messageOf } from "../../migration/messageOf.js";
 import { Cluster, nameOf } from "../cluster.js";
 import { readRecord, writeRecord } from "../cutoverRecord.js";
 import type { CheckedInput, GateOutput, Worker } from "../inputs.js";
@@ -19,6 +20,9 @@ import { awaitDeletion } from "./awaitDeletion.js";
  * missing of it is created, and what is there is left as it is. Pods that a retirement worker by
  * worker had not come to yet are taken over. kube2iam's rule, which each new pod inserts behind
  * kiam's when it starts, is removed again. That is the state of stage cutover.
+ *
+ * That kiam supplies nothing may be why one goes back, and no worker goes back before this ends: one
+ * that is not proven is named, and moved anew by the next update at stage cutover.
  */
 export async function restoreKube2iam({
   target,
@@ -50,24 +54,35 @@ export async function restoreKube2iam({
     Deadline.after(target.timeoutSeconds),
     workers.map((worker) => worker.name).filter((worker) => !without.has(worker)),
   );
+  const unproven: string[] = [];
   const restored = await onEachWorker(
     workers,
-    "kube2iam is back, but not as it was before",
-    (node) =>
-      unlessLost(cluster, node, async () => {
-        const worker = workerOf(node);
-        const pod = pods.get(worker.name);
-        if (pod !== undefined && (await isNew(cluster, daemonSet, pod, worker))) {
-          await removeNewRule(cluster, daemonSet, target, worker);
-        } else {
-          await removeRule(cluster, target, worker);
-        }
-        await proveLive(cluster, { target, worker, probe, system: "kiam" });
-        if (pod !== undefined) await recordNewPod(cluster, pod, worker);
-        return [worker.name];
-      }),
+    "kube2iam is back, and that kiam is not proven could not be noted",
+    async (node) => {
+      try {
+        return await unlessLost(cluster, node, async () => {
+          const worker = workerOf(node);
+          const pod = pods.get(worker.name);
+          if (pod !== undefined && (await isNew(cluster, daemonSet, pod, worker))) {
+            await removeNewRule(cluster, daemonSet, target, worker);
+          } else {
+            await removeRule(cluster, target, worker);
+          }
+          await proveLive(cluster, { target, worker, probe, system: "kiam" });
+          if (pod !== undefined) await recordNewPod(cluster, pod, worker);
+          return [worker.name];
+        });
+      } catch (error) {
+        progress(
+          `${node.name}: kube2iam is back, and kiam is not proven there; an update at stage cutover moves it anew, one to an earlier stage brings it back to kube2iam. ${messageOf(error)}`,
+        );
+        await recordDoubt(cluster, node.name);
+        unproven.push(node.name);
+        return [];
+      }
+    },
   );
-  return { created, workers: restored.flat(), skipped };
+  return { created, workers: restored.flat(), unproven: unproven.sort(), skipped };
 }
 
 /**
@@ -91,6 +106,14 @@ async function isNew(
 
 function createdAt(object: V1DaemonSet | V1Pod): number {
   return new Date(object.metadata?.creationTimestamp ?? 0).getTime();
+}
+
+/** Its cutover counts as begun and not proven, under another generation: so it runs again. */
+async function recordDoubt(cluster: Cluster, worker: string): Promise<void> {
+  const record = await readRecord(cluster, worker);
+  if (record === undefined || !("generation" in record)) return;
+  const generation = digest([record.generation, "not proven when kube2iam came back"]);
+  await writeRecord(cluster, worker, { ...record, generation, proven: false });
 }
 
 /** The pod is another than the one the cutover was recorded with; the cutover is the same. */

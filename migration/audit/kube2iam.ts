@@ -34,7 +34,7 @@ export function auditKube2iam(settings: Settings, facts: ClusterFacts): Finding[
       object,
       seen: "there is no such DaemonSet now; an earlier run recorded its port and interface",
       why: "before stage retire it is there; where this program retired it, this update puts it back",
-      fix: "nothing, where the stack is coming back from stage retire; otherwise apply kube2iam's DaemonSet again",
+      fix: "nothing, where the stack is coming back from stage retire; otherwise apply kube2iam's DaemonSet again, or go on to stage retire: until then stage cutover moves no worker",
     });
   }
   for (const { flag, value } of kube2iam.unusable) {

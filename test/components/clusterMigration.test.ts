@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import { ClusterMigration } from "../../components/clusterMigration.js";
 import { sshConnection } from "../../components/sshConnection.js";
-import type { ClusterFacts } from "../../migration/clusterFacts.js";
+import type { ClusterFacts, NodeFacts } from "../../migration/clusterFacts.js";
 import { digest } from "../../migration/digest.js";
 import { makePlan, plannedWorkers } from "../../migration/plan.js";
 import { parseSettings } from "../../migration/parseSettings.js";
@@ -275,6 +275,92 @@ describe("ClusterMigration", () => {
       assert.ok(engine.options(type, name).ignoreChanges?.includes("stdin"), name);
     }
     assert.equal(engine.options(local, "worker-1-cutover-live").ignoreChanges, undefined);
+  });
+
+  it("closes no connections on a worker that cannot be reached", async () => {
+    const record = (node: NodeFacts) =>
+      JSON.stringify({
+        generation: digest(["g"]),
+        bootId: node.bootId,
+        kube2iamPod: `kube2iam-on-${node.name}`,
+      });
+    const nodes = exampleFacts().nodes.map((node) => ({
+      ...node,
+      ready: node.name !== "worker-3",
+      cutoverAnnotation: node.name.startsWith("worker") ? record(node) : undefined,
+    }));
+    const recorded = { port: 8181, interface: "cni0", baseRoleArn: roleBaseArn };
+    // Asked for only now: the command is in no state that could be left as it is.
+    const retirement = { then: "proceed" } as const;
+    const engine = await declare({ retirement }, { nodes, kube2iam: undefined, recorded });
+    assert.deepEqual(
+      engine.namesOf(remote).filter((name) => name.endsWith("-drain")),
+      ["worker-1-retirement-drain", "worker-2-retirement-drain"],
+    );
+  });
+
+  describe("on the way back", () => {
+    const moved = (names: string[], more: Record<string, string> = {}) =>
+      exampleFacts().nodes.map((node) => ({
+        ...node,
+        cutoverAnnotation: names.includes(node.name)
+          ? JSON.stringify({
+              generation: digest(["g"]),
+              bootId: node.bootId,
+              kube2iamPod: `kube2iam-on-${node.name}`,
+            })
+          : more[node.name],
+      }));
+    const agents = ["worker-1", "worker-2", "worker-3"];
+    const asksKiam = /probe-shadow|recheck-worker|probe-live|verify-(server|agent)$/;
+
+    /** Names of the gates that this declares and that an update would run, were they not in the state, or changed. */
+    const asking = (engine: MockEngine) =>
+      engine
+        .namesOf(local)
+        .filter((name) => asksKiam.test(String(engine.get(local, name).inputs.create)))
+        .filter((name) => !engine.options(local, name).ignoreChanges?.includes("stdin"));
+
+    it("runs nothing that asks kiam before the workers go back", async () => {
+      const owed = JSON.stringify({ returnOwed: "2026-01-01T00:00:00.000Z" });
+      const nodes = moved(["worker-1"], { "worker-2": owed });
+      const engine = await declare({ stage: "agent" }, { nodes, agents });
+      assert.deepEqual(asking(engine), []);
+      const declared = engine.namesOf(local);
+      assert.ok(declared.includes("worker-1-shadow"), "it stays in the state as it is");
+      // Not in the state after an update that found the worker not Ready, it would run.
+      assert.ok(!declared.includes("worker-2-shadow"));
+      assert.ok(!declared.includes("worker-3-shadow"));
+      assert.match(String(engine.get(local, "worker-2-return").inputs.create), / return-worker$/);
+      for (const name of ["fallback", "every-node-accounted"]) {
+        assert.ok(engine.options(local, name).ignoreChanges?.includes("stdin"), name);
+      }
+    });
+
+    it("from retire moves nobody before kube2iam is back", async () => {
+      const recorded = { port: 8181, interface: "cni0", baseRoleArn: roleBaseArn };
+      const nodes = moved(["worker-1", "worker-2"]);
+      const retired = { nodes, agents, kube2iam: undefined, recorded };
+      const engine = await declare({ stage: "cutover" }, retired);
+      assert.deepEqual(asking(engine), []);
+      const of = (worker: string) =>
+        engine.namesOf(local).filter((name) => name.startsWith(worker));
+      assert.deepEqual(of("worker-3"), []);
+      assert.ok(of("worker-1").includes("worker-1-cutover-recheck"), "its deletion is a way back");
+      assert.deepEqual(engine.namesOf(remote), [
+        "worker-1-cutover-removal",
+        "worker-2-cutover-removal",
+      ]);
+      for (const name of engine.namesOf(remote)) {
+        assert.ok(engine.options(remote, name).ignoreChanges?.includes("connection"), name);
+      }
+    });
+
+    it("to before the agents asks kiam's server nothing, either", async () => {
+      const engine = await declare({ stage: "server" }, { agents });
+      assert.deepEqual(asking(engine), []);
+      assert.ok(asking(await declare({ stage: "server" })).includes("kiam-server-verified"));
+    });
   });
 
   it("needs no SSH at all with workers.access: exec", async () => {

@@ -753,4 +753,26 @@ describe("kube2iam's last days, on a real API server", function () {
       assert.deepEqual(await uids(), {});
     });
   });
+
+  describe("the way back while kiam supplies nothing", () => {
+    it("brings kube2iam back all the same, and has the workers in doubt moved anew", async () => {
+      const records = async () => Promise.all(workers.map((worker) => readRecord(cluster, worker)));
+      const before = await records();
+      fake.node("worker-2").verdict = "wrong";
+      fake.node("worker-3").answers = "kube2iam";
+      const { workers: served, unproven } = await restore();
+      assert.deepEqual([served, unproven], [["worker-1"], ["worker-2", "worker-3"]]);
+      await podsEverywhere();
+      for (const [index, record] of (await records()).entries()) {
+        const last = before[index];
+        assert.ok(record !== undefined && "generation" in record);
+        assert.ok(last !== undefined && "generation" in last);
+        assert.equal(record.proven, index === 0, workers[index]);
+        // An input of what moves it: the next update does so again.
+        assert.equal(record.generation === last.generation, index === 0, workers[index]);
+      }
+      fake.node("worker-2").verdict = "right";
+      delete fake.node("worker-3").answers;
+    });
+  });
 });

@@ -4,6 +4,9 @@ import type { ClusterFacts } from "../../migration/clusterFacts.js";
 import type { Stage } from "../../migration/stages.js";
 import { exampleFacts, exampleMaster, exampleNode } from "../support/exampleCluster.js";
 import { codes, findings } from "../support/findings.js";
+import { makePlan, plannedWorkers, type Plan } from "../../migration/plan.js";
+import { parseSettings } from "../../migration/parseSettings.js";
+import { exampleSettings } from "../support/exampleCluster.js";
 
 /* Pure: what is wrong with kiam never stands in the way of leaving it. */
 
@@ -77,5 +80,83 @@ describe("an update that goes back", () => {
     assert.equal(of({}), "blocks");
     assert.equal(of(moved), "warns");
     assert.ok(exampleFacts().observedAt > "2024");
+  });
+
+  describe("as it is planned", () => {
+    const plan = (stage: Stage, facts: Partial<ClusterFacts>): Plan =>
+      makePlan(parseSettings(exampleSettings({ stage })), exampleFacts(facts));
+    const steps = (of: Plan) =>
+      Object.fromEntries(plannedWorkers(of).map((worker) => [worker.name, worker.steps.join()]));
+    /** The example's workers, each with this to say of its cutover. */
+    const saying = (said: Record<string, string>) =>
+      nodes({}).map((node) => ({ ...node, cutoverAnnotation: said[node.name] }));
+    const owed = JSON.stringify({ returnOwed: "2026-01-01T00:00:00.000Z" });
+    const begun = record.replace("true", "false");
+
+    it("asks kiam nothing on a worker that has not moved, or owes its return", () => {
+      const said = { "worker-1": record, "worker-2": owed };
+      const back = plan("agent", { nodes: saying(said), agents });
+      assert.ok(back.goesBack);
+      assert.deepEqual(steps(back), {
+        "worker-1": "shadow-probe",
+        "worker-2": "return",
+        "worker-3": "",
+      });
+      const held = plannedWorkers(back).filter((worker) => worker.held);
+      assert.deepEqual(
+        held.map(({ name }) => name),
+        ["worker-1"],
+        "what was proven stands: nothing of it runs again",
+      );
+    });
+
+    it("from retire takes along no worker that is not proven; the next update moves it", () => {
+      for (const said of [undefined, owed, begun, "not of this program"]) {
+        const facts = {
+          ...retired,
+          nodes: saying({ "worker-1": record, "worker-2": record, "worker-3": said ?? "" }),
+        };
+        if (said === undefined)
+          delete (facts.nodes.at(-1) as { cutoverAnnotation?: string }).cutoverAnnotation;
+        const back = plan("cutover", facts);
+        const waves = back.waves.flatMap((wave) => wave.workers);
+        assert.deepEqual(
+          waves.map(({ name, held }) => [name, held]),
+          [
+            ["worker-2", true],
+            ["worker-1", true],
+          ],
+          said,
+        );
+        const [waits, ...others] = back.waiting;
+        assert.deepEqual(others, []);
+        assert.deepEqual(
+          [waits?.name, waits?.accepted, waits?.worker?.steps],
+          ["worker-3", true, []],
+        );
+        assert.match(waits?.why ?? "", /the next one moves it/);
+      }
+    });
+
+    it("declares no probe where a worker waits, either", () => {
+      const leaving = nodes({}).map((node) =>
+        node.name === "worker-3"
+          ? { ...node, leaving: true }
+          : { ...node, cutoverAnnotation: record },
+      );
+      assert.equal(steps(plan("agent", { nodes: leaving, agents }))["worker-3"], "");
+    });
+
+    it("is not what an update forward, or in place, is", () => {
+      for (const [stage, facts] of [
+        ["retire", retired],
+        ["cutover", moved],
+        ["agent", withAgents],
+      ] as const) {
+        const onward = plan(stage, facts);
+        assert.ok(!onward.goesBack);
+        assert.ok(plannedWorkers(onward).every(({ held, steps }) => !held && steps.length > 0));
+      }
+    });
   });
 });
