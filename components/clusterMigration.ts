@@ -112,7 +112,7 @@ export class ClusterMigration extends pulumi.ComponentResource {
     const probe = required(plan.probe);
     const preStop = new Kube2iamPreStop(
       "kube2iam-prestop",
-      { target, token: plan.preStopToken, ...tool },
+      { target, token: plan.preStopToken, held: plan.goesBack, ...tool },
       { parent: this, dependsOn: [server] },
     );
     const agent = new KiamAgent(

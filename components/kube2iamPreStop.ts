@@ -1,12 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import { gate, type ToolLocation } from "./gate.js";
+import { gate, whileHeld, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
 
 export interface Kube2iamPreStopArgs extends ToolLocation {
   target: GateTarget;
   /** See migration/preStopToken.ts. */
   token: string;
+  /** Whether the update goes back, which a hook that cannot be disarmed does not hold up. */
+  held: boolean;
 }
 
 /**
@@ -25,7 +27,7 @@ export class Kube2iamPreStop extends pulumi.ComponentResource {
         input: { target: args.target, token: args.token },
         toolDirectory: args.toolDirectory,
       },
-      { parent: this },
+      { parent: this, ...whileHeld(args.held) },
     );
     this.registerOutputs({});
   }

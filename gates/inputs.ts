@@ -298,6 +298,8 @@ export const gateSchemas = {
       removed: z.array(z.string()),
       /** Nodes on which a running pod's hook was disarmed. */
       disarmed: z.array(z.string()),
+      /** Nodes that could not be reached: it is theirs to do in the next update. */
+      skipped: z.array(z.string()),
     }),
   },
   "keep-kube2iam-off": {

@@ -7,8 +7,8 @@ import { digest } from "./digest.js";
  *
  * The gate notes the token before it does anything else. So a hook that is there makes a token
  * unlike every one before; once the hook is gone the noted one stands, also when kube2iam is
- * retired; and a gate that was interrupted has noted another token than the stack's state holds,
- * so that the next update runs it again.
+ * retired; and a gate that was interrupted, or could not reach a node, has noted another token than
+ * the stack's state holds, so that the next update runs it again.
  */
 export function preStopToken({
   kube2iam,

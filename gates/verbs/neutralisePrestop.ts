@@ -1,13 +1,18 @@
 import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 
+import { digest } from "../../migration/digest.js";
 import { dangerousHooks } from "../../migration/kube2iamPreStop.js";
+import { brokenBecause } from "../../migration/nodeStandings.js";
+import { nodeFacts } from "../../migration/readClusterFacts.js";
 import { Cluster, ClusterError, describePod, nameOf } from "../cluster.js";
 import { disarmPod } from "../disarm.js";
 import { noteForNextPlan } from "../gateNotes.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
+import { deletePods, isUnplaced, kube2iamPods } from "../kube2iamPods.js";
 import { preStopPatch } from "../preStopPatch.js";
 import { GateError, type Problem } from "../problem.js";
 import { progress } from "../progress.js";
+import { unlessLost } from "../standings.js";
 import { Deadline, waitFor } from "../wait.js";
 import { onEachWorker } from "../workers.js";
 
@@ -15,6 +20,9 @@ import { onEachWorker } from "../workers.js";
  * Before kiam's agents are there: no pod of kube2iam's that goes can delete a rule any more. The
  * hook is taken off the DaemonSet, and disarmed inside the pods that were made with it; no pod
  * restarts. There is no undo: putting it back would restart kube2iam everywhere.
+ *
+ * Nodes that cannot be reached hold up nobody: their move waits, and another token than the stack's
+ * state holds is noted, so that the next update runs this again.
  */
 export async function neutralisePrestop({
   target,
@@ -27,29 +35,39 @@ export async function neutralisePrestop({
   const daemonSet = await cluster.daemonSet(name);
   if (daemonSet === undefined) {
     progress(`there is no DaemonSet ${name.namespace}/${name.name}, so no hook of its either`);
-    return { removed: [], disarmed: [] };
+    return { removed: [], disarmed: [], skipped: [] };
   }
   const removed = dangerousHooks(daemonSet.spec?.template.spec).map((hook) =>
     hook.command.join(" "),
   );
-  const hooked = (await cluster.podsOf(daemonSet)).some(hasHook);
+  const hooked = (await kube2iamPods(cluster, daemonSet)).some(hasHook);
   const patched = removed.length > 0 || (hooked && !keepsItsPods(daemonSet));
   if (patched) await takeHooksOff(cluster, daemonSet);
   for (const hook of removed) {
     progress(`DaemonSet ${name.namespace}/${name.name}: preStop hook taken off: ${hook}`);
   }
-  const pods = await settledHookedPods(cluster, daemonSet, target.timeoutSeconds);
-  const disarmed = await onEachWorker(
-    pods.map((pod) => ({ name: pod.spec?.nodeName ?? "", pod })),
+  const { pods, broken } = await settledHookedPods(cluster, daemonSet, target.timeoutSeconds);
+  const reached = await onEachWorker(
+    pods,
     "kube2iam's preStop hook is not disarmed everywhere",
-    async ({ name: node, pod }) => {
-      await disarmPod(cluster, pod);
-      progress(`${node}: the preStop hook of ${nameOf(pod).name} is disarmed`);
-      return node;
-    },
+    (node) =>
+      unlessLost(cluster, node, async () => {
+        await disarmPod(cluster, node.pod);
+        progress(`${node.name}: the preStop hook of ${nameOf(node.pod).name} is disarmed`);
+        return [node.name];
+      }),
   );
+  const disarmed = reached.flat().sort();
   if (patched) await requireNobodyPutsItBack(cluster, daemonSet);
-  return { removed, disarmed: disarmed.sort() };
+  const lost = pods.map(({ name }) => name).filter((node) => !disarmed.includes(node));
+  const skipped = [...broken, ...lost].sort();
+  if (skipped.length > 0) {
+    progress(
+      `${skipped.join(", ")}: cannot be reached, kube2iam's pod there keeps its hook; the next update disarms it`,
+    );
+    await noteForNextPlan(cluster, target, { preStopToken: digest([token, ...skipped]) });
+  }
+  return { removed, disarmed, skipped };
 }
 
 async function takeHooksOff(cluster: Cluster, daemonSet: V1DaemonSet): Promise<void> {
@@ -76,18 +94,33 @@ async function takeHooksOff(cluster: Cluster, daemonSet: V1DaemonSet): Promise<v
   }
 }
 
+interface HookedPods {
+  /** Those that can be disarmed, each with its node. */
+  pods: { name: string; uid: string; pod: V1Pod }[];
+  /** Nodes that cannot be reached, and whose pod has the hook. */
+  broken: string[];
+}
+
 /**
  * The pods that still have the hook, once their number can only become smaller: the DaemonSet's
- * controller knows of the change, and no hook is running at this moment.
+ * controller knows of the change, and no hook is running at this moment. A pod that waits for room
+ * is deleted, since nothing of it runs; the next one has no hook.
  */
 async function settledHookedPods(
   cluster: Cluster,
   daemonSet: V1DaemonSet,
   timeoutSeconds: number,
-): Promise<V1Pod[]> {
-  const look = await waitFor<V1Pod[], Problem[]>(Deadline.after(timeoutSeconds), async () => {
+): Promise<HookedPods> {
+  const look = await waitFor<HookedPods, Problem[]>(Deadline.after(timeoutSeconds), async () => {
     const now = (await cluster.daemonSet(nameOf(daemonSet))) ?? daemonSet;
-    const pods = (await cluster.podsOf(now)).filter(hasHook);
+    const hooked = (await kube2iamPods(cluster, now)).filter(hasHook);
+    await deletePods(cluster, hooked.filter(isUnplaced), timeoutSeconds);
+    const nodes = (await cluster.nodes()).map(nodeFacts);
+    const placed = nodes.flatMap((node) =>
+      hooked.flatMap((pod) => (pod.spec?.nodeName === node.name ? [{ node, pod }] : [])),
+    );
+    const broken = placed.filter(({ node }) => brokenBecause(node) !== undefined);
+    const pods = placed.filter((each) => !broken.includes(each));
     const unseen = (now.status?.observedGeneration ?? 0) < (now.metadata?.generation ?? 0);
     const problems: Problem[] = [
       ...(unseen
@@ -99,9 +132,16 @@ async function settledHookedPods(
             },
           ]
         : []),
-      ...pods.flatMap(unsettled),
+      ...pods.flatMap(({ pod }) => unsettled(pod)),
     ];
-    return problems.length === 0 ? { done: pods } : { pending: problems };
+    return problems.length === 0
+      ? {
+          done: {
+            pods: pods.map(({ node: { name, uid }, pod }) => ({ name, uid, pod })),
+            broken: broken.map(({ node }) => node.name),
+          },
+        }
+      : { pending: problems };
   });
   if ("done" in look) return look.done;
   throw new GateError(

@@ -343,7 +343,7 @@ describe("ClusterMigration", () => {
       assert.ok(!declared.includes("worker-2-shadow"));
       assert.ok(!declared.includes("worker-3-shadow"));
       assert.match(String(engine.get(local, "worker-2-return").inputs.create), / return-worker$/);
-      for (const name of ["fallback", "every-node-accounted"]) {
+      for (const name of ["kube2iam-prestop", "fallback", "every-node-accounted"]) {
         assert.ok(engine.options(local, name).ignoreChanges?.includes("stdin"), name);
       }
     });

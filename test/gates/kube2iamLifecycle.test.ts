@@ -13,7 +13,7 @@ import {
 } from "@kubernetes/client-node";
 import pWaitFor from "p-wait-for";
 
-import { Cluster } from "../../gates/cluster.js";
+import { Cluster, nameOf } from "../../gates/cluster.js";
 import { readRecord, removeRecord, writeRecord } from "../../gates/cutoverRecord.js";
 import type { CheckedInput, GateOutput, Target } from "../../gates/inputs.js";
 import { kube2iamPods } from "../../gates/kube2iamPods.js";
@@ -293,6 +293,43 @@ describe("kube2iam's last days, on a real API server", function () {
       await assert.rejects(neutralise(), /put back at once\n.*these manage it: \S+/);
       Cluster.prototype.exec = fake.exec;
       await neutralise();
+    });
+
+    it("of pods on nodes that cannot be reached waits for them, and holds up nobody else", async () => {
+      await setHook();
+      await fake.add("worker-4", "10.0.0.14");
+      await pWaitFor(async () => (await pods())["worker-4"]?.status?.phase === "Running", {
+        interval: 200,
+        timeout: 30_000,
+      });
+      const gone = nameOf((await pods())["worker-4"]!);
+      await fake.remove("worker-4");
+      await fake.setReady("worker-2", false);
+      await createUnplaced();
+      Cluster.prototype.exec = async (pod, command) => {
+        const node = pod.spec?.nodeName ?? "";
+        if (!["worker-2", "worker-3"].includes(node)) return fake.exec(pod, command);
+        // The one is not Ready already, the other just now.
+        await fake.setReady(node, false);
+        throw new Error("no route to host");
+      };
+      const token = preStopToken(await facts());
+      const { disarmed, skipped } = await neutralisePrestop({
+        target: { ...target, timeoutSeconds: 20 },
+        token,
+      });
+      assert.deepEqual(disarmed, ["master-1", "worker-1"]);
+      assert.deepEqual(skipped, ["worker-2", "worker-3"]);
+      assert.deepEqual(Object.keys(await pods()), everywhere, "a pod that waits for room is new");
+
+      Cluster.prototype.exec = fake.exec;
+      for (const node of skipped) await fake.setReady(node, true);
+      const next = preStopToken(await facts());
+      assert.notEqual(next, token, "the next update runs it again");
+      const again = await neutralise();
+      assert.deepEqual([again.disarmed, again.skipped], [everywhere, []]);
+      assert.equal(preStopToken(await facts()), next);
+      await core.deleteNamespacedPod({ ...gone, gracePeriodSeconds: 0 });
     });
 
     it("goes for good with the pod that had it, once its worker is proven on kiam", async () => {

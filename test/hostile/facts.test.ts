@@ -11,6 +11,7 @@ import { audit } from "../../migration/audit.js";
 import { AuditError } from "../../migration/audit/finding.js";
 import type { ClusterFacts } from "../../migration/clusterFacts.js";
 import { previewAsMarkdown, previewAsText } from "../../migration/describePreview.js";
+import { agentLabels } from "../../migration/kiamNames.js";
 import { parseSettings } from "../../migration/parseSettings.js";
 import { makePlan } from "../../migration/plan.js";
 import { previewPlan } from "../../migration/planPreview.js";
@@ -70,6 +71,11 @@ function cluster(text: () => string): Record<string, object> {
     spec: { nodeName: "worker-1", containers: [{ name: "main", image: text() }] },
     status: { phase: "Running", podIP: text() },
   });
+  const agent = {
+    metadata: { ...meta("kiam-agent-1", "kiam"), labels: agentLabels },
+    spec: { nodeName: "worker-1", containers: [{ name: "kiam", args: [`--port=${text()}`] }] },
+    status: { phase: "Running" },
+  };
   const master = node("master-1", "10.0.0.10");
   Object.assign(master.metadata.labels, { "node-role.kubernetes.io/control-plane": "" });
   const hook = { preStop: { exec: { command: ["sh", "-c", text()] } } };
@@ -80,7 +86,9 @@ function cluster(text: () => string): Record<string, object> {
     "/api/v1/namespaces": {
       items: [{ metadata: meta("orders") }, { metadata: meta("constructor") }],
     },
-    "/api/v1/pods": { items: [pod("orders-1", "orders"), pod("other", "constructor")] },
+    "/api/v1/pods": {
+      items: [pod("orders-1", "orders"), pod("other", "constructor"), agent],
+    },
     "/apis/apps/v1/namespaces/kube-system/daemonsets/kube2iam": {
       metadata: { name: "kube2iam", namespace: "kube-system", uid: "of-kube2iam" },
       spec: {
@@ -194,6 +202,7 @@ describe("hostile values in everything that is read", () => {
           const facts = { ...(await readClusterFacts(config, settings)), ...otherFacts(text) };
           const staged = { ...settings, stage };
           const findings = audit(staged, facts);
+          assert.ok(findings.some(({ code }) => code === "agent-port-changed"));
           const plan = makePlan(staged, facts);
           const workers = plan.waves.flatMap((wave) => wave.workers);
           assert.deepEqual(workers.map(({ name, hostIp }) => [name, hostIp]).sort(), [
