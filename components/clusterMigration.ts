@@ -120,6 +120,7 @@ export class ClusterMigration extends pulumi.ComponentResource {
         workers: settings.workers,
         interface: plan.agentInterface,
         tlsSecretName,
+        probe,
         target,
         ...tool,
       },

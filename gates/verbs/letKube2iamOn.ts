@@ -1,8 +1,9 @@
 import { kiamOnlyKey } from "../../migration/clusterFacts.js";
 import { allowKiamOnly } from "../../migration/kiamOnlyAffinity.js";
-import { Cluster, ClusterError, nameOf, type ObjectName } from "../cluster.js";
+import { Cluster, nameOf, type ObjectName } from "../cluster.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
 import { changeAffinity } from "../kube2iamAffinity.js";
+import { takeKiamOnlyOff } from "../kube2iamComes.js";
 import { kiamOnlyNodes, notMeantFor } from "../placement.js";
 import { GateError } from "../problem.js";
 import { progress } from "../progress.js";
@@ -30,7 +31,7 @@ export async function letKube2iamOn({
   const untainted: string[] = [];
   for (const node of await cluster.nodes()) {
     const worker = nameOf(node).name;
-    if (!(await takeTaintsOff(cluster, worker, soon()))) continue;
+    if (!(await takeKiamOnlyOff(cluster, worker, soon()))) continue;
     untainted.push(worker);
     progress(`${worker}: taint ${kiamOnlyKey} taken off, so that kube2iam can run there`);
   }
@@ -40,29 +41,6 @@ export async function letKube2iamOn({
     await waitForKube2iam(cluster, name, keptOff, soon());
   }
   return { changed, untainted };
-}
-
-/** @returns whether the node is there and had the taint */
-async function takeTaintsOff(cluster: Cluster, name: string, deadline: Deadline): Promise<boolean> {
-  const look = await waitFor<boolean, ClusterError>(deadline, async () => {
-    const node = await cluster.node(name);
-    const taints = node?.spec?.taints ?? [];
-    const others = taints.filter((taint) => taint.key !== kiamOnlyKey);
-    if (node === undefined || others.length === taints.length) return { done: false };
-    try {
-      await cluster.patchNode(name, [
-        { op: "replace", path: "/metadata/resourceVersion", value: node.metadata?.resourceVersion },
-        { op: "replace", path: "/spec/taints", value: others },
-      ]);
-      return { done: true };
-    } catch (error) {
-      // Changed meanwhile, by its kubelet say: its taints are looked at anew.
-      if (error instanceof ClusterError && error.code === 409) return { pending: error };
-      throw error;
-    }
-  });
-  if ("pending" in look) throw look.pending;
-  return look.done;
 }
 
 async function waitForKube2iam(
