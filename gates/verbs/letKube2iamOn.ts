@@ -4,7 +4,7 @@ import { Cluster, nameOf, type ObjectName } from "../cluster.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
 import { changeAffinity } from "../kube2iamAffinity.js";
 import { takeKiamOnlyOff } from "../kube2iamComes.js";
-import { kiamOnlyNodes, notMeantFor } from "../placement.js";
+import { kiamOnlyNodes, nodesWithout } from "../placement.js";
 import { GateError } from "../problem.js";
 import { progress } from "../progress.js";
 import { explainRollout, lookAtRollout } from "../rollout.js";
@@ -12,7 +12,7 @@ import { Deadline, waitFor } from "../wait.js";
 
 /**
  * The way back of keep-kube2iam-off, whichever way it was kept off: kube2iam may run on every
- * node again, and does before this ends. Its rule comes with it, behind kiam's.
+ * node again, and runs on those that it was kept off before this ends. Its rule comes with it, behind kiam's.
  */
 export async function letKube2iamOn({
   target,
@@ -49,15 +49,15 @@ async function waitForKube2iam(
   keptOff: ReadonlySet<string>,
   deadline: Deadline,
 ): Promise<void> {
-  const spec = (await cluster.daemonSet(name))?.spec?.template.spec;
-  const freed = (await cluster.nodes()).filter((node) => keptOff.has(nameOf(node).name));
+  const there = (await cluster.nodes()).map((node) => nameOf(node).name);
+  const freed = there.filter((node) => keptOff.has(node));
   // Another taint, a dedicated one say, may still be in the way, as it would be without this program.
-  const wanted = freed.filter((node) => spec && notMeantFor(spec, node) === undefined);
-  const names = wanted.map((node) => nameOf(node).name);
-  const look = await waitFor(deadline, () => lookAtRollout(cluster, name, names));
+  const without = await nodesWithout(cluster, name, freed);
+  const wanted = freed.filter((node) => !without.has(node));
+  const look = await waitFor(deadline, () => lookAtRollout(cluster, name, wanted, { only: true }));
   if ("done" in look) return;
   throw new GateError(
-    "kube2iam may run on every node again, and does not run on all of them yet; kiam goes on supplying them",
+    "kube2iam may run on every node again, and does not run yet on those that it was kept off; kiam goes on supplying them",
     await explainRollout(cluster, look.pending),
   );
 }

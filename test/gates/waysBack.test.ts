@@ -1,13 +1,6 @@
 import assert from "node:assert/strict";
 
-import {
-  AppsV1Api,
-  CoreV1Api,
-  PatchStrategy,
-  setHeaderOptions,
-  type V1DaemonSet,
-  type V1Taint,
-} from "@kubernetes/client-node";
+import { AppsV1Api, CoreV1Api, type V1DaemonSet, type V1Taint } from "@kubernetes/client-node";
 import pWaitFor from "p-wait-for";
 
 import { Cluster } from "../../gates/cluster.js";
@@ -22,8 +15,12 @@ import { restoreKube2iam } from "../../gates/verbs/restoreKube2iam.js";
 import { kiamOnlyTaint, workerLabel } from "../../migration/clusterFacts.js";
 import { digest } from "../../migration/digest.js";
 import { agentLabels } from "../../migration/kiamNames.js";
+import { parseSettings } from "../../migration/parseSettings.js";
+import { preStopToken } from "../../migration/preStopToken.js";
+import { readClusterFacts } from "../../migration/readClusterFacts.js";
 import type { System } from "../../migration/natRule.js";
 import { findApiServer, startApiServer, type ApiServer } from "../engine/apiserver.js";
+import { exampleSettings } from "../support/exampleCluster.js";
 import { skipBecause } from "../support/requirements.js";
 import { bootIdOf, FakeNodes } from "./fakeNodes.js";
 
@@ -59,7 +56,6 @@ const unreadable = [
 const noTool = [
   { name: "nft" as const, tool: "", state: "absent" as const, detail: "no iptables-nft here" },
 ];
-const merge = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
 
 describe("the ways back, on a real API server", function () {
   this.timeout(180_000);
@@ -123,33 +119,34 @@ describe("the ways back, on a real API server", function () {
 
   const toAll = [{ operator: "Exists" }];
 
-  async function deploy(
+  function daemonSetOf(
     name: typeof kube2iam,
     labels: Record<string, string>,
     spec: object = {},
     lifecycle?: object,
-  ): Promise<V1DaemonSet> {
-    const container = {
-      name: "main",
-      image: "main",
-      lifecycle,
-      args: name === kube2iam ? ["--iptables=true", "--host-interface=cni0"] : [],
-    };
-    return apps.createNamespacedDaemonSet({
-      namespace: name.namespace,
-      body: {
-        metadata: { name: name.name },
-        spec: {
-          selector: { matchLabels: labels },
-          updateStrategy: { type: "OnDelete" },
-          template: { metadata: { labels }, spec: { containers: [container], ...spec } },
-        },
+  ): V1DaemonSet {
+    const args = name === kube2iam ? ["--iptables=true", "--host-interface=cni0"] : [];
+    const containers = [{ name: "main", image: "main", lifecycle, args }];
+    return {
+      apiVersion: "apps/v1",
+      kind: "DaemonSet",
+      metadata: { ...name },
+      spec: {
+        selector: { matchLabels: labels },
+        updateStrategy: { type: "OnDelete" },
+        template: { metadata: { labels }, spec: { containers, ...spec } },
       },
-    });
+    };
   }
 
+  async function deploy(...args: Parameters<typeof daemonSetOf>): Promise<V1DaemonSet> {
+    const body = daemonSetOf(...args);
+    return apps.createNamespacedDaemonSet({ namespace: args[0].namespace, body });
+  }
+
+  const kube2iamLabels = { "app.kubernetes.io/name": "kube2iam" };
   const deployKube2iam = (spec?: object, lifecycle?: object) =>
-    deploy(kube2iam, { "app.kubernetes.io/name": "kube2iam" }, spec, lifecycle);
+    deploy(kube2iam, kube2iamLabels, spec, lifecycle);
   const deployAgents = () =>
     deploy(agents, { ...agentLabels }, { nodeSelector: { worker: "yes" }, tolerations: toAll });
 
@@ -355,6 +352,94 @@ describe("the ways back, on a real API server", function () {
       assert.doesNotMatch(message, /gpu-2|master-1/);
       assert.match(said, /worker-1: it is not Ready; not looked at/);
       assert.match(said, /gpu-2: .*EC2's metadata service itself answers/);
+    });
+  });
+
+  describe("the end of the retirement", () => {
+    const restore = (of: Target = target) => {
+      const manifest = daemonSetOf(kube2iam, kube2iamLabels) as never;
+      return restoreKube2iam({ target: of, probe, manifest, companions: [] });
+    };
+
+    it("leaves to kiam, by name, what kube2iam does not tolerate; all others have kube2iam again", async () => {
+      await addWorker("worker-1");
+      await addWorker("gpu-1", [dedicated]);
+      await deployAgents();
+      await running(agents, "gpu-1", "worker-1");
+
+      const { workers, skipped } = await restore();
+      assert.deepEqual([workers.sort(), skipped], [["gpu-1", "worker-1"], []]);
+      assert.deepEqual(fake.node("worker-1").rules, ["kiam"]);
+      await running(kube2iam, "worker-1");
+      assert.match(said, /gpu-1: the node has the taint dedicated=gpu:NoSchedule.*kiam goes on/);
+    });
+
+    it("does not wait for kube2iam where kiam is not", async () => {
+      await addWorker("worker-1");
+      await addMaster("master-1");
+      fake.node("master-1").stuck = ["kube2iam"];
+      await deployAgents();
+      await running(agents, "worker-1");
+      assert.deepEqual((await restore()).workers, ["worker-1"]);
+    });
+
+    it("waits for kube2iam where kiam is, and says what keeps it", async () => {
+      await addWorker("worker-1");
+      fake.node("worker-1").stuck = ["kube2iam"];
+      await deployAgents();
+      await running(agents, "worker-1");
+      assert.match(await refusal(restore(soon)), /kube2iam-\w+ on worker-1: it is not ready/);
+    });
+
+    it("is done where no node is left, or none that can be reached", async () => {
+      await deployAgents();
+      assert.deepEqual((await restore()).workers, []);
+      await addWorker("worker-1");
+      await running(agents, "worker-1");
+      await fake.setReady("worker-1", false);
+      assert.deepEqual((await restore()).skipped, ["worker-1"]);
+    });
+  });
+
+  describe("what lets kube2iam on again", () => {
+    it("waits for the nodes that it was kept off, and for no other", async () => {
+      await addMaster("master-1");
+      fake.node("master-1").stuck = ["kube2iam"];
+      await deployKube2iam();
+      await addWorker("newcomer", [kiamOnlyTaint]);
+      assert.deepEqual((await letKube2iamOn({ target })).untainted, ["newcomer"]);
+      await running(kube2iam, "newcomer");
+    });
+
+    it("is done where no node is left", async () => {
+      await deployKube2iam();
+      assert.deepEqual((await letKube2iamOn({ target })).untainted, []);
+    });
+  });
+
+  describe("kube2iam's preStop hook", () => {
+    const facts = () => readClusterFacts(api.config, parseSettings(exampleSettings()));
+    const neutralise = async () =>
+      neutralisePrestop({ target: soon, token: preStopToken(await facts()) });
+
+    it("is left, by name, where its pod's node is not Ready or has left, and disarmed by the next update", async () => {
+      for (const name of ["worker-1", "worker-2", "worker-3"]) await addWorker(name);
+      await deployKube2iam({}, { preStop: hook });
+      await running(kube2iam, "worker-1", "worker-2", "worker-3");
+      await fake.setReady("worker-2", false);
+      fake.undisarmable.set("worker-2", "no route to host");
+      await fake.remove("worker-3");
+
+      const token = preStopToken(await facts());
+      assert.deepEqual((await neutralise()).disarmed, ["worker-1"]);
+      assert.match(said, /worker-2: it is not Ready.*hook.*next update/);
+      const again = preStopToken(await facts());
+      assert.notEqual(again, token, "the gate runs again with the next update");
+
+      await fake.setReady("worker-2", true);
+      fake.undisarmable.clear();
+      assert.deepEqual((await neutralise()).disarmed, ["worker-1", "worker-2"]);
+      assert.equal(preStopToken(await facts()), again, "and then has nothing to do");
     });
   });
 });
