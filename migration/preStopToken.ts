@@ -8,7 +8,8 @@ import { digest } from "./digest.js";
  * The gate notes the token before it does anything else. So a hook that is there makes a token
  * unlike every one before; once the hook is gone the noted one stands, also when kube2iam is
  * retired; and a gate that was interrupted has noted another token than the stack's state holds,
- * so that the next update runs it again.
+ * so that the next update runs it again. A gate that left a hook on a node that is not Ready notes
+ * another token at its end, for the same reason.
  */
 export function preStopToken({
   kube2iam,

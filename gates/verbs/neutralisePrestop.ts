@@ -1,6 +1,9 @@
 import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 
+import { digest } from "../../migration/digest.js";
 import { dangerousHooks } from "../../migration/kube2iamPreStop.js";
+import { notReadyBecause } from "../../migration/nodeStandings.js";
+import { nodeFacts } from "../../migration/readClusterFacts.js";
 import { Cluster, ClusterError, describePod, nameOf } from "../cluster.js";
 import { disarmPod } from "../disarm.js";
 import { noteForNextPlan } from "../gateNotes.js";
@@ -38,7 +41,7 @@ export async function neutralisePrestop({
   for (const hook of removed) {
     progress(`DaemonSet ${name.namespace}/${name.name}: preStop hook taken off: ${hook}`);
   }
-  const pods = await settledHookedPods(cluster, daemonSet, target.timeoutSeconds);
+  const { pods, left } = await settledHookedPods(cluster, daemonSet, target.timeoutSeconds);
   const disarmed = await onEachWorker(
     pods.map((pod) => ({ name: pod.spec?.nodeName ?? "", pod })),
     "kube2iam's preStop hook is not disarmed everywhere",
@@ -48,6 +51,13 @@ export async function neutralisePrestop({
       return node;
     },
   );
+  for (const [node, why] of left) {
+    progress(`${node}: ${why}; kube2iam's preStop hook there is left to the next update`);
+  }
+  // Another token than this run's, so that the next update runs this again.
+  if (left.size > 0) {
+    await noteForNextPlan(cluster, target, { preStopToken: digest([token, "left"]) });
+  }
   if (patched) await requireNobodyPutsItBack(cluster, daemonSet);
   return { removed, disarmed: disarmed.sort() };
 }
@@ -76,18 +86,26 @@ async function takeHooksOff(cluster: Cluster, daemonSet: V1DaemonSet): Promise<v
   }
 }
 
+/** The pods with a hook whose nodes can be reached, and by name why other nodes cannot. */
+interface HookedPods {
+  pods: V1Pod[];
+  left: Map<string, string>;
+}
+
 /**
  * The pods that still have the hook, once their number can only become smaller: the DaemonSet's
- * controller knows of the change, and no hook is running at this moment.
+ * controller knows of the change, and no hook is running at this moment. Those of nodes that cannot
+ * be reached are not waited for: such a node is not moved either. Those of nodes that have left run
+ * no more.
  */
 async function settledHookedPods(
   cluster: Cluster,
   daemonSet: V1DaemonSet,
   timeoutSeconds: number,
-): Promise<V1Pod[]> {
-  const look = await waitFor<V1Pod[], Problem[]>(Deadline.after(timeoutSeconds), async () => {
+): Promise<HookedPods> {
+  const look = await waitFor<HookedPods, Problem[]>(Deadline.after(timeoutSeconds), async () => {
     const now = (await cluster.daemonSet(nameOf(daemonSet))) ?? daemonSet;
-    const pods = (await cluster.podsOf(now)).filter(hasHook);
+    const hooked = await hookedPods(cluster, now);
     const unseen = (now.status?.observedGeneration ?? 0) < (now.metadata?.generation ?? 0);
     const problems: Problem[] = [
       ...(unseen
@@ -99,9 +117,9 @@ async function settledHookedPods(
             },
           ]
         : []),
-      ...pods.flatMap(unsettled),
+      ...hooked.pods.flatMap(unsettled),
     ];
-    return problems.length === 0 ? { done: pods } : { pending: problems };
+    return problems.length === 0 ? { done: hooked } : { pending: problems };
   });
   if ("done" in look) return look.done;
   throw new GateError(
@@ -111,6 +129,22 @@ async function settledHookedPods(
       why: "a pod that was made with the hook runs it when it goes",
     })),
   );
+}
+
+async function hookedPods(cluster: Cluster, daemonSet: V1DaemonSet): Promise<HookedPods> {
+  const [own, listed] = await Promise.all([cluster.podsOf(daemonSet), cluster.nodes()]);
+  const nodes = new Map(listed.map((node) => [nameOf(node).name, nodeFacts(node)]));
+  const pods: V1Pod[] = [];
+  const left = new Map<string, string>();
+  for (const pod of own.filter(hasHook)) {
+    const name = pod.spec?.nodeName;
+    const node = name === undefined ? undefined : nodes.get(name);
+    if (name !== undefined && node === undefined) continue;
+    const broken = node && notReadyBecause(node);
+    if (node !== undefined && broken !== undefined) left.set(node.name, broken);
+    else pods.push(pod);
+  }
+  return { pods, left };
 }
 
 /** What has to be waited for before a pod's hook can be disarmed; none where it can. */
