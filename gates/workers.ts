@@ -17,26 +17,36 @@ export async function onEachWorker<T, Each extends Pick<Worker, "name"> = Worker
   finding: string,
   work: (worker: Each) => Promise<T>,
 ): Promise<T[]> {
+  const { results, failed, problems } = await tryEachWorker(workers, work);
+  if (failed.length > 0) {
+    const names = failed.map(({ name }) => name).sort();
+    throw new GateError(
+      `${finding} (${failed.length} of ${workers.length} workers: ${names.join(", ")})`,
+      distinctProblems(problems),
+    );
+  }
+  return results;
+}
+
+/** The same for callers that have more to do once some have failed. */
+export async function tryEachWorker<T, Each extends Pick<Worker, "name">>(
+  workers: readonly Each[],
+  work: (worker: Each) => Promise<T>,
+): Promise<{ results: T[]; failed: Each[]; problems: Problem[] }> {
+  const failed: Each[] = [];
   const problems: Problem[] = [];
-  const failed: string[] = [];
   const results = await pMap(
     workers,
     async (worker): Promise<T[]> => {
       try {
         return [await work(worker)];
       } catch (error) {
-        failed.push(worker.name);
+        failed.push(worker);
         problems.push(...problemsOf(error, `node ${worker.name}`));
         return [];
       }
     },
     { concurrency },
   );
-  if (failed.length > 0) {
-    throw new GateError(
-      `${finding} (${failed.length} of ${workers.length} workers: ${failed.sort().join(", ")})`,
-      distinctProblems(problems),
-    );
-  }
-  return results.flat();
+  return { results: results.flat(), failed, problems };
 }

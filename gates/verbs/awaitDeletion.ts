@@ -1,5 +1,5 @@
-import { Cluster } from "../cluster.js";
-import type { CheckedInput, GateOutput } from "../inputs.js";
+import { Cluster, type ObjectName } from "../cluster.js";
+import type { CheckedInput, GateOutput, Target } from "../inputs.js";
 import { GateError } from "../problem.js";
 import { Deadline, waitFor } from "../wait.js";
 
@@ -9,19 +9,34 @@ import { Deadline, waitFor } from "../wait.js";
  */
 export async function awaitDeletion({
   target,
-  daemonSet: name,
+  daemonSet,
 }: CheckedInput<"await-deletion">): Promise<GateOutput<"await-deletion">> {
-  const cluster = await Cluster.connect(target.kubernetes);
-  const look = await waitFor<true, string[]>(Deadline.after(target.timeoutSeconds), async () => {
+  await waitUntilDeleted(await Cluster.connect(target.kubernetes), target, daemonSet);
+  return {};
+}
+
+/**
+ * The same for gates that wait as a part of what they do.
+ *
+ * @param enough asked at each look that finds it on its way out or gone: whether the rest need not be waited for
+ */
+export async function waitUntilDeleted(
+  cluster: Cluster,
+  { timeoutSeconds }: Target,
+  name: ObjectName,
+  enough: () => Promise<boolean> = () => Promise.resolve(false),
+): Promise<void> {
+  const look = await waitFor<true, string[]>(Deadline.after(timeoutSeconds), async () => {
     const live = await cluster.daemonSet(name);
-    if (live?.metadata?.deletionTimestamp === undefined) return { done: true };
-    return { pending: live.metadata.finalizers ?? [] };
+    if (live !== undefined && live.metadata?.deletionTimestamp === undefined) return { done: true };
+    if ((await enough()) || live === undefined) return { done: true };
+    return { pending: live.metadata?.finalizers ?? [] };
   });
-  if ("done" in look) return {};
+  if ("done" in look) return;
   throw new GateError(`DaemonSet ${name.namespace}/${name.name} does not go`, [
     {
       where: `DaemonSet ${name.namespace}/${name.name}`,
-      what: `it is being deleted, and still there after ${target.timeoutSeconds} s (finalizers: ${look.pending.join(", ") || "none"})`,
+      what: `it is being deleted, and still there after ${timeoutSeconds} s (finalizers: ${look.pending.join(", ") || "none"})`,
       why: "one of the same name can be made only once it is gone",
       fix: "see why its pods do not end (a node that is not Ready keeps its pods), then run again",
     },

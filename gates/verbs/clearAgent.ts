@@ -1,18 +1,20 @@
 import type { V1DaemonSet } from "@kubernetes/client-node";
 
+import type { NodeFacts } from "../../migration/clusterFacts.js";
+import { agentLabels } from "../../migration/kiamNames.js";
 import { workerNodes } from "../../migration/nodeSelection.js";
 import { brokenBecause } from "../../migration/nodeStandings.js";
 import { nodeFacts } from "../../migration/readClusterFacts.js";
-import { Cluster } from "../cluster.js";
-import type { CheckedInput, GateOutput, Worker } from "../inputs.js";
+import { Cluster, selectorText } from "../cluster.js";
+import type { CheckedInput, GateOutput, Target, Worker } from "../inputs.js";
 import { bringKube2iam, bringRuleBack } from "../kube2iamComes.js";
 import { requireKiamNotInForce } from "../live.js";
 import { maybeHidden, NodeRules, reportProblemsOf } from "../nodeRules.js";
 import { GateError, problemsOf, type Problem } from "../problem.js";
 import { progress } from "../progress.js";
-import { unlessLost, workerOf } from "../standings.js";
+import { unlessGone, unlessLost, workerOf } from "../standings.js";
 import { onEachWorker } from "../workers.js";
-import { awaitDeletion } from "./awaitDeletion.js";
+import { waitUntilDeleted } from "./awaitDeletion.js";
 
 type Input = CheckedInput<"clear-agent">;
 
@@ -23,11 +25,21 @@ type Input = CheckedInput<"clear-agent">;
  *
  * Looked at are the nodes that an agent was meant for, and those with kube2iam, through whose pods
  * rules are read. Where no pod can tell, who answers does.
+ *
+ * The pod of a node that cannot be reached stays listed until the node is back, or is deleted; it
+ * is not waited for. kiam's rule may be in front there, so this fails, naming the node, once all
+ * others are clear: kiam's server stays then, and the next run looks again.
  */
 export async function clearAgent(input: Input): Promise<GateOutput<"clear-agent">> {
   const { target } = input;
-  await awaitDeletion(input);
   const cluster = await Cluster.connect(target.kubernetes);
+  // uids of the nodes on which an agent was seen on its way out.
+  const had = new Set<string>();
+  await waitUntilDeleted(cluster, target, input.daemonSet, async () => {
+    const left = await agentsLeft(cluster, target);
+    for (const node of left) if (node !== undefined) had.add(node.uid);
+    return left.length > 0 && left.every((node) => node === undefined || isBroken(node));
+  });
   const name = { namespace: target.kube2iam.namespace, name: target.kube2iam.daemonSet };
   const [daemonSet, rules, listed] = await Promise.all([
     cluster.daemonSet(name),
@@ -38,27 +50,49 @@ export async function clearAgent(input: Input): Promise<GateOutput<"clear-agent"
   const meant = new Set(
     input.selection === undefined ? [] : workerNodes(input.selection, nodes).map(({ uid }) => uid),
   );
-  const concerned = nodes.filter(
-    (node) => meant.has(node.uid) || rules.pod("kube2iam", node) !== undefined,
-  );
-  const reachable = concerned.filter((node) => {
-    const broken = brokenBecause(node);
-    if (broken !== undefined) {
-      progress(
-        `${node.name}: ${broken}; not looked at: where kiam's rule was left there, its pods are refused until it reboots`,
-      );
-    }
-    return broken === undefined;
+  const concerned = nodes.filter((node) => {
+    if (had.has(node.uid)) return true;
+    if (!isBroken(node)) return meant.has(node.uid) || rules.pod("kube2iam", node) !== undefined;
+    progress(`${node.name}: ${brokenBecause(node)}; passed over, since no agent of kiam is there`);
+    return false;
   });
-  const cleared = await onEachWorker(
-    reachable,
-    "kiam's rule is, or may be, left behind without an agent",
-    async (node) =>
-      unlessLost(cluster, node, async () =>
+  const cleared = await onEachWorker<string[], NodeFacts>(
+    concerned,
+    "kiam's rule is left behind without an agent, or may be",
+    async (node) => {
+      if (isBroken(node)) throw mayPointToNoAgent(node);
+      const unless = had.has(node.uid) ? unlessGone : unlessLost;
+      return unless(cluster, node, async () =>
         (await clear(cluster, input, daemonSet, workerOf(node))) ? [node.name] : [],
-      ),
+      );
+    },
   );
   return { cleared: cleared.flat().sort() };
+}
+
+function isBroken(node: NodeFacts): boolean {
+  return brokenBecause(node) !== undefined;
+}
+
+/** The node of each agent's pod that is still listed; undefined where that has left the cluster. */
+async function agentsLeft(cluster: Cluster, { kiam }: Target): Promise<(NodeFacts | undefined)[]> {
+  const [pods, nodes] = await Promise.all([
+    cluster.pods(kiam.namespace, selectorText({ matchLabels: { ...agentLabels } })),
+    cluster.nodes(),
+  ]);
+  const facts = new Map(nodes.map((node) => [node.metadata?.name ?? "", nodeFacts(node)]));
+  return pods.map(({ spec }) => facts.get(spec?.nodeName ?? ""));
+}
+
+function mayPointToNoAgent(node: NodeFacts): GateError {
+  return new GateError("", [
+    {
+      where: `node ${node.name}`,
+      what: `${brokenBecause(node)}, and kiam's agent was still there: its rule may be in front`,
+      why: "kiam's server stays as long as it may be needed there; once the node is back its agent ends, and behind that rule its pods would be refused",
+      fix: `mend it and run this again, which removes the rule, or, if it is gone for good: kubectl delete node ${node.name}`,
+    },
+  ]);
 }
 
 /** @returns whether kiam's rule was there, and is removed */

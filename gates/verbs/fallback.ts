@@ -9,10 +9,10 @@ import { bringKube2iam, bringRuleBack } from "../kube2iamComes.js";
 import { proveLive, requireKiamNotInForce } from "../live.js";
 import { maybeHidden, NodeRules, reportProblemsOf } from "../nodeRules.js";
 import { runProbe } from "../probe.js";
-import { GateError, type Problem } from "../problem.js";
+import { distinctProblems, GateError, type Problem } from "../problem.js";
 import { progress } from "../progress.js";
 import { readStandings, unlessLost, workerOf } from "../standings.js";
-import { onEachWorker } from "../workers.js";
+import { tryEachWorker } from "../workers.js";
 
 type Result = GateOutput<"fallback">["workers"][number];
 
@@ -28,7 +28,8 @@ interface PassedOver {
  *
  * The nodes are listed now, and again until a list has none that is new: a node may have joined
  * since the last update, or join meanwhile. One that cannot be reached is left for a later run,
- * and keeps the agents where they are if kiam may still serve it.
+ * and keeps the agents where they are if kiam may still serve it. So does one that failed; neither
+ * keeps any other from going back, and all are named in one error.
  */
 export async function fallback({
   target,
@@ -40,6 +41,8 @@ export async function fallback({
   // By uid: a node that is replaced under its name is another one. With whether it had an agent then.
   const seen = new Map<string, boolean>();
   let left: PassedOver[] = [];
+  const failures: Problem[] = [];
+  const failed: string[] = [];
   for (;;) {
     const standings = await readStandings(cluster, target, { applications: false });
     const rules = await NodeRules.read(cluster, target);
@@ -56,7 +59,7 @@ export async function fallback({
     if (seen.size > 0) {
       progress(`joined meanwhile: ${next.map(({ name }) => name).join(", ")}`);
     }
-    const results = await onEachWorker(next, "Not every node is back on kube2iam", async (node) =>
+    const round = await tryEachWorker(next, async (node) =>
       unlessLost(cluster, node, async () => {
         const worker = workerOf(node);
         const moved = await bringBack(cluster, daemonSet, { target, worker, probe, node });
@@ -64,9 +67,16 @@ export async function fallback({
         return [{ name: node.name, moved }];
       }),
     );
-    for (const result of results.flat()) workers.set(result.name, result);
+    for (const result of round.results.flat()) workers.set(result.name, result);
+    failures.push(...round.problems);
+    for (const node of round.failed) {
+      // Once is enough: what it fails for is said.
+      seen.set(node.uid, true);
+      workers.delete(node.name);
+      failed.push(node.name);
+    }
   }
-  await requireNobodyLeft(cluster, left, workers.size);
+  await requireNobodyLeft(cluster, { left, back: workers.size, failed, failures });
   const skipped = left.map(({ node }) => node.name);
   progress(
     `${count(workers.size + skipped.length, "node")} seen: ${workers.size} on kube2iam, ${skipped.length} skipped`,
@@ -88,30 +98,48 @@ async function requireKube2iam(cluster: Cluster, target: Target): Promise<V1Daem
   ]);
 }
 
-/** Nodes that could not be reached, and that kiam may serve, need their agent until they are back. */
+/**
+ * Nodes that failed, or could not be reached, and that kiam may serve, need their agent until they
+ * are back.
+ */
 async function requireNobodyLeft(
   cluster: Cluster,
-  left: readonly PassedOver[],
-  back: number,
+  {
+    left,
+    back,
+    failed,
+    failures,
+  }: {
+    left: readonly PassedOver[];
+    back: number;
+    failed: readonly string[];
+    failures: readonly Problem[];
+  },
 ): Promise<void> {
-  const problems: Problem[] = [];
+  const lost: Problem[] = [];
   for (const { node, what } of left) {
     if (isKube2iams(node)) {
       await releaseWorker(cluster, node.name);
       progress(`${node.name}: ${what}; skipped, since no agent of kiam is there`);
       continue;
     }
-    problems.push({
+    lost.push({
       where: `node ${node.name}`,
       what: `${what}, so its rules cannot be changed; kiam's may be in front`,
       why: "without its agent its pods would be refused once it is back",
       fix: `mend it and run this again, or, if it is gone for good: kubectl delete node ${node.name}`,
     });
   }
-  if (problems.length === 0) return;
+  const why = [
+    failed.length === 0
+      ? ""
+      : `${count(failed.length, "node")} could not be brought back (${[...failed].sort().join(", ")})`,
+    lost.length === 0 ? "" : `${count(lost.length, "node")} cannot be reached`,
+  ].filter(Boolean);
+  if (why.length === 0) return;
   throw new GateError(
-    `${count(back, "node")} on kube2iam; kiam's agents stay, since ${count(problems.length, "node")} cannot be reached`,
-    problems,
+    `${count(back, "node")} on kube2iam; kiam's agents stay, since ${why.join(", and ")}`,
+    distinctProblems([...failures, ...lost]),
   );
 }
 

@@ -1,6 +1,7 @@
 import type { V1Pod } from "@kubernetes/client-node";
 import pMap from "p-map";
 
+import { compareText } from "../../migration/compareText.js";
 import { whyUnclear } from "../../migration/nodeReport.js";
 import { Cluster, describePod } from "../cluster.js";
 import type { CheckedInput, GateOutput, Target, Worker } from "../inputs.js";
@@ -8,64 +9,97 @@ import { agentLogProblems } from "../agentLog.js";
 import { NodeRules } from "../nodeRules.js";
 import { distinctProblems, GateError, problemsOf, type Problem } from "../problem.js";
 import { progress } from "../progress.js";
-import { explainRollout, unplaced, whileRollingOut } from "../rollout.js";
+import {
+  explainRollout,
+  lookAtRollout,
+  unplaced,
+  whileRollingOut,
+  type Rollout,
+  type UnfinishedRollout,
+} from "../rollout.js";
 import { Deadline, waitFor } from "../wait.js";
 
 type InForce = GateOutput<"verify-agent">["workers"][number]["inForce"];
 
-/** Milliseconds between two looks at all workers. */
+/** An agent that was healthy and had its rule. */
+interface RightAgent {
+  /** Node name. */
+  name: string;
+  inForce: InForce;
+  /** See {@link runOf}. */
+  run: string;
+}
+
+/** Milliseconds between two looks. */
 const interval = 1500;
 
-/** kiam's agent runs on every worker, reaches its server, and has its rule there. */
+/**
+ * kiam's agent runs on every worker, reaches its server, and has its rule there.
+ *
+ * An agent that was right once is not asked again, unless its pod is another by then or has
+ * restarted. `target.timeoutSeconds` is no limit for all of them together: it runs from the last
+ * time that one more worker had a ready agent, or one more agent was right, and begins only once
+ * every agent was asked. So a thousand workers take their time, and one agent that stays wrong
+ * ends it that long after the others. Nodes on which nothing can be done are passed over.
+ */
 export async function verifyAgent({
   target,
 }: CheckedInput<"verify-agent">): Promise<GateOutput<"verify-agent">> {
   const cluster = await Cluster.connect(target.kubernetes);
   const name = { namespace: target.kiam.namespace, name: target.kiam.agentDaemonSet };
-  const deadline = Deadline.after(target.timeoutSeconds);
-
   const seconds = target.timeoutSeconds;
+  const deadline = Deadline.after(seconds);
+
   const rollout = await whileRollingOut(cluster, name, { seconds, deadline });
-  if (!("done" in rollout)) {
-    const { daemonSet, missing, unready } = rollout.pending;
-    const logs = await Promise.all(unready.map((pod) => logProblems(cluster, pod)));
-    throw new GateError(
-      "kiam's agent does not run on every worker",
-      distinctProblems([
-        ...(missing.length === 0 ? [] : await unplaced(cluster, daemonSet, missing, unready)),
-        ...(await explainRollout(cluster, rollout.pending)),
-        ...logs.flat(),
-      ]),
-    );
-  }
-  const pods = [...rollout.done.pods.values()];
-  const rules = await NodeRules.read(cluster, target);
-  const look = await waitFor<Map<string, InForce>, Problem[]>(
+  if (!("done" in rollout)) throw await notOnEveryWorker(cluster, rollout.pending);
+
+  const right = new Map<string, RightAgent>();
+  let most = 0;
+  let first = true;
+  const look = await waitFor<Rollout, { unfinished?: UnfinishedRollout; problems: Problem[] }>(
     deadline,
     async () => {
-      const seen = new Map<string, InForce>();
-      const problems = await pMap(pods, (pod) => lookAtAgent(cluster, target, rules, pod, seen), {
-        concurrency: 10,
-      });
+      const now = await lookAtRollout(cluster, name);
+      const { pods } = "done" in now ? now.done : now.pending;
+      const toAsk = [...pods].filter(([node, pod]) => right.get(node)?.run !== runOf(pod));
+      let good = pods.size - toAsk.length;
+      const rules = await NodeRules.read(cluster, target);
+      const problems = await pMap(
+        toAsk,
+        async ([node, pod]): Promise<Problem[]> => {
+          const found = await lookAtAgent(cluster, target, rules, pod);
+          if ("problems" in found) return found.problems;
+          right.set(node, { run: runOf(pod), ...found });
+          good += 1;
+          if (good > most) deadline.renew(seconds);
+          most = Math.max(most, good);
+          return [];
+        },
+        { concurrency: 10 },
+      );
+      if (first) deadline.renew(seconds);
+      first = false;
+      if ("pending" in now) return { pending: { unfinished: now.pending, problems: [] } };
       const all = problems.flat();
-      return all.length === 0 ? { done: seen } : { pending: all };
+      return all.length === 0 ? now : { pending: { problems: all } };
     },
     interval,
   );
   if (!("done" in look)) {
-    throw new GateError(
-      "kiam's agent is not right on every worker",
-      distinctProblems(look.pending),
-    );
+    const { unfinished, problems } = look.pending;
+    if (unfinished !== undefined) throw await notOnEveryWorker(cluster, unfinished);
+    throw new GateError("kiam's agent is not right on every worker", distinctProblems(problems));
   }
-  const workers = [...look.done].map(([worker, inForce]) => ({ name: worker, inForce }));
-  workers.sort((a, b) => (a.name < b.name ? -1 : 1));
+  const workers = [...look.done.pods.keys()]
+    .sort(compareText)
+    .flatMap((node) => right.get(node) ?? [])
+    .map(({ name: worker, inForce }) => ({ name: worker, inForce }));
   for (const { name: worker, inForce } of workers) {
     progress(
       `${worker}: agent healthy down to its server, its rule is there, ${inForce} is in force`,
     );
   }
-  const { broken } = rollout.done;
+  const { broken } = look.done;
   for (const [node, why] of broken) progress(`${node}: ${why}; its agent is not looked at`);
   progress(
     `${workers.length + broken.size} nodes seen: ${workers.length} with a good agent, ${broken.size} passed over`,
@@ -73,18 +107,40 @@ export async function verifyAgent({
   return { workers, broken: [...broken.keys()] };
 }
 
+async function notOnEveryWorker(
+  cluster: Cluster,
+  unfinished: UnfinishedRollout,
+): Promise<GateError> {
+  const { daemonSet, missing, unready } = unfinished;
+  const logs = await Promise.all(unready.map((pod) => logProblems(cluster, pod)));
+  return new GateError(
+    "kiam's agent does not run on every worker",
+    distinctProblems([
+      ...(missing.length === 0 ? [] : await unplaced(cluster, daemonSet, missing, unready)),
+      ...(await explainRollout(cluster, unfinished)),
+      ...logs.flat(),
+    ]),
+  );
+}
+
+/** Tells one run of a pod's containers from the next, and from those of another pod. */
+function runOf({ metadata, status }: V1Pod): string {
+  const restarts = (status?.containerStatuses ?? []).map(({ restartCount }) => restartCount);
+  return `${metadata?.uid} ${restarts.join(" ")}`;
+}
+
 async function lookAtAgent(
   cluster: Cluster,
   target: Target,
   rules: NodeRules,
   pod: V1Pod,
-  seen: Map<string, InForce>,
-): Promise<Problem[]> {
+): Promise<Pick<RightAgent, "name" | "inForce"> | { problems: Problem[] }> {
   const worker: Worker = {
     name: pod.spec?.nodeName ?? "",
     hostIp: pod.status?.hostIP ?? "",
   };
   const problems: Problem[] = [];
+  let inForce: InForce = "unknown";
   try {
     const health = await cluster.exec(
       pod,
@@ -110,12 +166,12 @@ async function lookAtAgent(
         fix: "the agent inserts it when it starts, with --iptables and HOST_IP set; see its log",
       });
     }
-    seen.set(worker.name, report.after.inForce);
+    inForce = report.after.inForce;
   } catch (error) {
     problems.push(...problemsOf(error, describePod(pod)));
   }
-  if (problems.length > 0) problems.push(...(await logProblems(cluster, pod)));
-  return problems;
+  if (problems.length === 0) return { name: worker.name, inForce };
+  return { problems: [...problems, ...(await logProblems(cluster, pod))] };
 }
 
 /** What the agent's log, and that of its run before, say; only looked at when something is wrong. */

@@ -33,8 +33,12 @@ export interface FakeNode {
   verdict: "right" | "wrong";
   /** Who answers there whatever the rules say; unset: whose rule is first. */
   answers?: System;
-  /** Systems whose pods there do not start. */
-  stuck?: System[];
+  /** Whether its kubelet is gone: pods there neither come up nor go, and no command runs in them. */
+  lost: boolean;
+  /** Why the agent's own deep health check fails there; unset: it does not. */
+  unhealthy?: string;
+  /** Systems whose new pods do not become ready there. */
+  stuck: Set<System>;
   /** What a system's pod there can tell of the tables; one that cannot read them sees no rule. */
   tables?: Partial<Record<System, NodeReport["backends"]>>;
 }
@@ -47,6 +51,9 @@ export class FakeNodes {
   readonly left: string[] = [];
   /** Why a hook cannot be disarmed, by node. */
   readonly undisarmable = new Map<string, string>();
+  /** Called before each command that a gate runs in a pod; what it throws is what the gate gets. */
+  onExec: (node: string, command: readonly string[], pod: V1Pod) => Promise<void> = () =>
+    Promise.resolve();
   private readonly core: CoreV1Api;
   /** `<node> <system>` where a pod of that system runs. */
   private served = new Set<string>();
@@ -81,13 +88,27 @@ export class FakeNodes {
       merge,
     );
     await this.setReady(name, true);
-    this.nodes.set(name, { name, hostIp, rules: [], connections: [], verdict: "right" });
+    this.nodes.set(name, {
+      ...{ name, hostIp, rules: [], connections: [], verdict: "right", lost: false },
+      stuck: new Set(),
+    });
   }
 
   /** As its kubelet, or the lack of one, has it reported. */
   async setReady(name: string, ready: boolean): Promise<void> {
+    const node = this.nodes.get(name);
+    if (node !== undefined) node.lost = !ready;
     const condition = { type: "Ready", status: ready ? "True" : "False" };
     await this.core.patchNodeStatus({ name, body: { status: { conditions: [condition] } } }, merge);
+  }
+
+  /** It reports no address, as before a cloud controller has seen it. */
+  async takeAddress(name: string): Promise<void> {
+    const node = await this.core.readNode({ name });
+    await this.core.replaceNodeStatus({
+      name,
+      body: { ...node, status: { ...node.status, addresses: [] } },
+    });
   }
 
   /** It leaves the cluster; its pods stay listed. */
@@ -136,6 +157,7 @@ export class FakeNodes {
     const wanted = nodeOf(pod);
     if (wanted === undefined || !this.nodes.has(wanted)) return;
     const node = this.node(wanted);
+    if (node.lost) return;
     if (pod.metadata?.deletionTimestamp !== undefined) {
       this.runHook(pod, node);
       if (isKube2iam(pod)) this.left.push(node.name);
@@ -144,9 +166,7 @@ export class FakeNodes {
       const body = { metadata: { name }, target: { kind: "Node", name: node.name } };
       // The answer is a Status, which the client takes for something else.
       await this.core.createNamespacedPodBinding({ namespace, name, body }).catch(() => {});
-    } else if (pod.status?.phase === "Pending") {
-      const system = systemOf(pod);
-      if (system !== undefined && node.stuck?.includes(system)) return;
+    } else if (pod.status?.phase === "Pending" && !isStuck(pod, node)) {
       this.insertRule(pod, node);
       const body = { status: this.statusOf(pod, node) };
       await this.core.patchNamespacedPodStatus({ namespace, name, body }, merge);
@@ -165,8 +185,10 @@ export class FakeNodes {
   }
 
   /** Stands in for `exec` of gates/cluster.ts. */
-  readonly exec = (pod: V1Pod, command: readonly string[]): Promise<ExecResult> => {
+  readonly exec = async (pod: V1Pod, command: readonly string[]): Promise<ExecResult> => {
+    await this.onExec(pod.spec?.nodeName ?? "", command, pod);
     const node = this.node(pod.spec?.nodeName ?? "");
+    if (node.lost) throw new Error(`no route to host ${node.hostIp}`);
     const answer = (exitCode: number, stdout: string, stderr = "") =>
       Promise.resolve({ exitCode, stdout, stderr });
     if (command.includes("disarm.sh")) {
@@ -174,6 +196,9 @@ export class FakeNodes {
       if (refusal !== undefined) return answer(1, "", refusal);
       this.disarmed.add(uidOf(pod));
       return answer(0, "/sbin/iptables\n");
+    }
+    if (command.includes("wget")) {
+      return answer(node.unhealthy === undefined ? 0 : 1, "", node.unhealthy);
     }
     const words = command.slice(command.indexOf("--") + 1);
     const system = words.includes("--system")
@@ -240,6 +265,11 @@ function isAgent(pod: V1Pod): boolean {
 
 function systemOf(pod: V1Pod): System | undefined {
   return isKube2iam(pod) ? "kube2iam" : isAgent(pod) ? "kiam" : undefined;
+}
+
+function isStuck(pod: V1Pod, { stuck }: FakeNode): boolean {
+  const system = systemOf(pod);
+  return system !== undefined && stuck.has(system);
 }
 
 /** Where a pod is, or where the DaemonSet controller or a gate wants it. */
