@@ -122,6 +122,7 @@ export class ClusterMigration extends pulumi.ComponentResource {
         workers: settings.workers,
         interface: plan.agentInterface,
         tlsSecretName,
+        probe,
         target,
         held: plan.goesBack,
         ...tool,

@@ -1,7 +1,8 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import { agentlessLabels, masterLabels } from "../migration/nodeSelection.js";
+import { agentlessLabels, masterLabels, type WorkerSelection } from "../migration/nodeSelection.js";
+import type { PlannedProbe } from "../migration/plan.js";
 import type { Settings } from "../migration/settings.js";
 import { gate, whileHeld, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
@@ -22,6 +23,7 @@ export interface KiamAgentArgs extends ToolLocation {
   /** Interface of the agent's rule (--host-interface). */
   interface: string;
   tlsSecretName: pulumi.Input<string>;
+  probe: PlannedProbe;
   target: GateTarget;
   /** Whether the update goes back: then nothing is asked of kiam, and what was verified stands. */
   held: boolean;
@@ -41,7 +43,10 @@ export class KiamAgent extends pulumi.ComponentResource {
 
   constructor(name: string, args: KiamAgentArgs, opts?: pulumi.ComponentResourceOptions) {
     super("kube2iam-to-kiam:index:KiamAgent", name, {}, opts);
-    const cleared = deletionAwaited(name, kiamNames.agent, args, this, "clear-agent");
+    const cleared = deletionAwaited(name, kiamNames.agent, args, this, {
+      undo: "clear-agent",
+      input: { probe: args.probe, selection: selectionOf(args) },
+    });
     this.daemonSet = new k8s.apps.v1.DaemonSet(
       name,
       {
@@ -71,6 +76,14 @@ export class KiamAgent extends pulumi.ComponentResource {
     );
     this.registerOutputs({});
   }
+}
+
+/** What tells the nodes with an agent, for when there is no DaemonSet any more that does. */
+function selectionOf({ workers, kiam }: Pick<KiamAgentArgs, "workers" | "kiam">): WorkerSelection {
+  return {
+    workers: { selector: workers.selector, list: workers.list?.map(({ name }) => ({ name })) },
+    kiam: { serverNodeSelector: kiam.serverNodeSelector },
+  };
 }
 
 /**

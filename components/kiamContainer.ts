@@ -56,14 +56,16 @@ export const gateAwaits = { "pulumi.com/skipAwait": "true" } as const;
  * Stands before a DaemonSet of kiam's, and so goes after it: its deletion, for which the provider
  * does not wait either, has to end before one of the same name is made.
  *
- * @param undo what is done once it is gone
+ * @param more what is done once it is gone, and what that reads besides
  */
 export function deletionAwaited(
   name: string,
   daemonSet: string,
   args: ToolLocation & { kiam: { namespace: string }; target: GateTarget },
   parent: pulumi.Resource,
-  undo: "await-deletion" | "clear-agent" = "await-deletion",
+  { undo, input = {} }: { undo: "await-deletion" | "clear-agent"; input?: object } = {
+    undo: "await-deletion",
+  },
 ): pulumi.Resource {
   return gate(
     `${name}-cleared`,
@@ -73,9 +75,10 @@ export function deletionAwaited(
       input: {
         target: args.target,
         daemonSet: { namespace: args.kiam.namespace, name: daemonSet },
+        ...input,
       },
       toolDirectory: args.toolDirectory,
     },
-    { parent },
+    { parent, customTimeouts: { delete: "2h" } },
   );
 }

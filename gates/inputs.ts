@@ -158,7 +158,22 @@ export const gateSchemas = {
   "clear-agent": {
     description:
       "kiam's agents are gone, and no rule of theirs is left on a node that can be reached",
-    input: z.object({ target, daemonSet: z.object({ namespace: name, name }) }),
+    input: z.object({
+      target,
+      daemonSet: z.object({ namespace: name, name }),
+      /** Unset in the state of an earlier version: then nothing is proven by who answers. */
+      probe: probe.optional(),
+      /** Which nodes had an agent; unset in the state of an earlier version. */
+      selection: z
+        .object({
+          workers: z.object({
+            selector: z.record(z.string(), z.string()).optional(),
+            list: z.array(z.object({ name })).optional(),
+          }),
+          kiam: z.object({ serverNodeSelector: z.record(z.string(), z.string()).optional() }),
+        })
+        .optional(),
+    }),
     output: z.object({ cleared: z.array(z.string()) }),
   },
   "verify-server": {

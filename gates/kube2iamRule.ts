@@ -40,10 +40,19 @@ export async function removeNewRule(
   target: Target,
   worker: Worker,
 ): Promise<void> {
-  if (insertsItsRule(kube2iamCommandLine(daemonSet.spec?.template.spec))) {
-    await lookForRule(cluster, target, worker, Math.min(settleSeconds, target.timeoutSeconds));
-  }
+  await lookForNewRule(cluster, daemonSet, target, worker);
   await removeRule(cluster, target, worker);
+}
+
+/** Gives a new pod of kube2iam's that is ready the time to insert its rule, if it does. */
+export async function lookForNewRule(
+  cluster: Cluster,
+  daemonSet: V1DaemonSet,
+  target: Target,
+  worker: Worker,
+): Promise<void> {
+  if (!insertsItsRule(kube2iamCommandLine(daemonSet.spec?.template.spec))) return;
+  await lookForRule(cluster, target, worker, Math.min(settleSeconds, target.timeoutSeconds));
 }
 
 /** Removes kube2iam's rule, where it is there, and sees that kiam's is in force. */

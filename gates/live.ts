@@ -4,15 +4,19 @@ import type { System } from "../migration/natRule.js";
 import { messageOf } from "../migration/messageOf.js";
 import { whyUnclear, type NodeReport } from "../migration/nodeReport.js";
 import { NodeRules } from "./nodeRules.js";
-import { OtherSystemError, runProbe } from "./probe.js";
+import { askWho, OtherSystemError, runProbe } from "./probe.js";
 import { metadataService } from "./probeVerdict.js";
 import { GateError, type Problem } from "./problem.js";
+import { progress } from "./progress.js";
 
 /**
  * Seconds that a pod asks before the answer counts as wrong. While a worker cannot be proven its
  * pods may be without credentials, and the other system is one rule away.
  */
 const liveSeconds = 20;
+
+/** Seconds in which whoever answers certainly has. */
+const askSeconds = 10;
 
 /**
  * A pod on that worker gets its role through 169.254.169.254, and it is `system` that answers
@@ -52,6 +56,36 @@ export async function proveLive(
     throw new GateError(`${worker.name} is not served by ${system}`, [problem]);
   }
   return { result, report };
+}
+
+/**
+ * On a node without an agent, kube2iam answers at 169.254.169.254, or EC2 itself does: then no rule
+ * of kiam's is in force. For where its rules cannot be read.
+ *
+ * @param probe unset: nothing can be asked
+ * @param why what keeps its rules from being read
+ * @throws GateError with that, and what was answered
+ */
+export async function requireKiamNotInForce(
+  cluster: Cluster,
+  { worker, probe, why }: { worker: Worker; probe?: Probe; why: readonly Problem[] },
+): Promise<void> {
+  const question = { worker: worker.name, address: metadataService, seconds: askSeconds };
+  const asked = probe && (await askWho(cluster, { ...question, probe }));
+  if (asked?.who === "kube2iam" || asked?.who === "nobody") {
+    const seen = why.map(({ what }) => what).join("; ");
+    progress(`${worker.name}: ${seen}; but no rule of kiam's is in force: ${asked.answers}`);
+    return;
+  }
+  throw new GateError(`Whether kiam's rule is on ${worker.name} cannot be told`, [
+    ...why,
+    {
+      where: `node ${worker.name}`,
+      what: asked?.answers ?? "nor can it be asked who answers there",
+      why: "no agent of kiam is there: where its rule was left, pods are refused",
+      fix: "on that node, delete the rule for kiam's port that iptables -t nat -S PREROUTING shows; or reboot or replace it; then run this again",
+    },
+  ]);
 }
 
 /** What a worker's rules tell where another system than `system` answered. */

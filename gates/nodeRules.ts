@@ -2,7 +2,7 @@ import type { V1Pod } from "@kubernetes/client-node";
 
 import { ruleArguments, ruleScript, type RuleArguments } from "../components/node/ruleScript.js";
 import type { CapturedRule, System } from "../migration/natRule.js";
-import { parseNodeReport, type NodeReport } from "../migration/nodeReport.js";
+import { parseNodeReport, whyUnclear, type NodeReport } from "../migration/nodeReport.js";
 import { describePod, isReady, type Cluster } from "./cluster.js";
 import { ExecRefusedError } from "./exec.js";
 import type { Target, Worker } from "./inputs.js";
@@ -146,6 +146,17 @@ export function unreadTables({ backends }: Pick<NodeReport, "backends">): string
   const failed = backends.filter(({ state }) => state === "failed");
   if (failed.length === 0) return undefined;
   return failed.map(({ name, detail }) => `${name}: ${detail}`).join("; ");
+}
+
+/**
+ * Why a rule that a report does not show may be there all the same; undefined where it is certain
+ * that there is none. Tables that were not looked at, for lack of a tool, are no empty tables.
+ */
+export function maybeHidden(report: NodeReport): string | undefined {
+  const unseen = report.backends.filter(({ state }) => state === "failed" || state === "absent");
+  if (unseen.length > 0) return unseen.map(({ name, detail }) => `${name}: ${detail}`).join("; ");
+  if (report.after.inForce !== "unknown") return undefined;
+  return whyUnclear(report) ?? "whose rule comes first cannot be told";
 }
 
 /** What a report holds against a worker; none when it did as asked. */

@@ -39,10 +39,27 @@ export function notMeantFor(
     );
     return {
       what: `the node has the taint ${named.join(", ")}, which its pods do not tolerate`,
-      fix: "add a toleration for it (kiam.serverTolerations for kiam's server)",
+      fix: "let them tolerate it (kiam's server: kiam.serverTolerations; kube2iam: in its DaemonSet)",
     };
   }
   return undefined;
+}
+
+/** Of these nodes, those that a DaemonSet's pods are not meant for, by name, and why. */
+export async function nodesWithout(
+  cluster: Cluster,
+  name: ObjectName,
+  nodes: readonly string[],
+): Promise<Map<string, string>> {
+  const spec = (await cluster.daemonSet(name))?.spec?.template.spec;
+  if (spec === undefined) return new Map();
+  return new Map(
+    (await cluster.nodes()).flatMap((node): [string, string][] => {
+      const own = node.metadata?.name ?? "";
+      const why = nodes.includes(own) ? notMeantFor(spec, node) : undefined;
+      return why === undefined ? [] : [[own, why.what]];
+    }),
+  );
 }
 
 /** Names of the nodes that the kiam-only label or taint keeps free of that DaemonSet; none without it. */

@@ -7,7 +7,13 @@ import type { Probe, ProbeResult } from "./inputs.js";
 import { explainPod } from "./podState.js";
 import { GateError, type Problem } from "./problem.js";
 import { probeLabels, probePod, startSeconds } from "./probePod.js";
-import { explainIdentity, explainVerdict, parseVerdict } from "./probeVerdict.js";
+import {
+  explainIdentity,
+  explainVerdict,
+  parseVerdict,
+  whoAnswered,
+  type ProbeVerdict,
+} from "./probeVerdict.js";
 import { progress } from "./progress.js";
 import { Deadline, waitFor } from "./wait.js";
 
@@ -34,7 +40,27 @@ export class OtherSystemError extends GateError {}
  * @throws GateError when the answer is wrong or none came; it says what was answered
  */
 export async function runProbe(cluster: Cluster, args: ProbeArgs): Promise<ProbeResult> {
-  const { worker, probe, address, seconds } = args;
+  return withProbePod(cluster, args, (ended) => judge(cluster, ended, args));
+}
+
+/**
+ * Asks from a pod on that worker who answers, whatever it says of roles.
+ *
+ * @returns who, the same before and after the requests for credentials; undefined where that is
+ * not clear, and as text what was answered
+ */
+export async function askWho(
+  cluster: Cluster,
+  args: Omit<ProbeArgs, "expected">,
+): Promise<{ who: System | "nobody" | undefined; answers: string }> {
+  return withProbePod(cluster, args, (ended) => Promise.resolve(whoAnswered(verdictOf(ended))));
+}
+
+async function withProbePod<T>(
+  cluster: Cluster,
+  { worker, probe, address, seconds }: Omit<ProbeArgs, "expected">,
+  judge: (ended: V1Pod) => Promise<T>,
+): Promise<T> {
   await removeLeftovers(cluster, worker, probe.namespace);
   const created = await cluster.createPod(
     probe.namespace,
@@ -44,7 +70,7 @@ export async function runProbe(cluster: Cluster, args: ProbeArgs): Promise<Probe
     () => cluster.deletePod(nameOf(created), 0),
     async () => {
       const ended = await waitForEnd(cluster, created, seconds);
-      return judge(cluster, ended, args);
+      return judge(ended);
     },
   );
 }
@@ -82,14 +108,16 @@ function hasEnded({ status }: V1Pod): boolean {
   );
 }
 
+function verdictOf({ status }: V1Pod): ProbeVerdict | undefined {
+  return parseVerdict(status?.containerStatuses?.[0]?.state?.terminated?.message?.trim());
+}
+
 async function judge(
   cluster: Cluster,
   pod: V1Pod,
   { worker, probe, address, expected, seconds }: ProbeArgs,
 ): Promise<ProbeResult> {
-  const verdict = parseVerdict(
-    pod.status?.containerStatuses?.[0]?.state?.terminated?.message?.trim(),
-  );
+  const verdict = verdictOf(pod);
   const where = `node ${worker}, ${describePod(pod)}`;
   const question = { role: probe.role, address, expected };
   const identity = verdict === undefined ? undefined : explainIdentity(verdict, question);

@@ -115,6 +115,21 @@ export function explainIdentity(
   };
 }
 
+/** Who answered from the first to the last request; undefined where that changed or is not clear. */
+export function whoAnswered(verdict: ProbeVerdict | undefined): {
+  who: System | "nobody" | undefined;
+  answers: string;
+} {
+  if (verdict === undefined) return { who: undefined, answers: "the probe gave no verdict" };
+  const { before } = verdict;
+  const last = verdict.after ?? before;
+  const clear = before.who === last.who && last.who !== "unclear" ? last.who : undefined;
+  return {
+    who: clear,
+    answers: `${clear === undefined ? "it is not clear who answers" : `${called[clear]} answers`} (${answers(last)})`,
+  };
+}
+
 const called = { kiam: "kiam", kube2iam: "kube2iam", nobody: "EC2's metadata service itself" };
 
 function answers({ ping, healthz }: Identity): string {

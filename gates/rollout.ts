@@ -29,6 +29,8 @@ export interface UnfinishedRollout extends Rollout {
  * of its present form. Pods of nodes that have left the cluster, which stay listed for minutes, do
  * not count. A DaemonSet that is meant for no node, or has no ready pod, is not complete.
  *
+ * @param only whether nothing but `nodes` is looked at, none of which is done at once: ways back are
+ * not held up by a node that they do not need
  * @param passOverBroken whether nodes on which nothing can be done are named and not waited for
  * @throws GateError where there is no such DaemonSet
  */
@@ -36,7 +38,7 @@ export async function lookAtRollout(
   cluster: Cluster,
   name: ObjectName,
   nodes: readonly string[] = [],
-  { passOverBroken }: { passOverBroken: boolean } = { passOverBroken: true },
+  { only = false, passOverBroken = true }: { only?: boolean; passOverBroken?: boolean } = {},
 ): Promise<Look<Rollout, UnfinishedRollout>> {
   const daemonSet = await cluster.daemonSet(name);
   if (daemonSet === undefined) {
@@ -58,7 +60,8 @@ export async function lookAtRollout(
     ({ metadata, spec }) =>
       metadata?.deletionTimestamp === undefined &&
       (spec?.nodeName === undefined ||
-        (facts.get(spec.nodeName)?.ready === true && !broken.has(spec.nodeName))),
+        (facts.get(spec.nodeName)?.ready === true && !broken.has(spec.nodeName))) &&
+      (!only || nodes.includes(spec?.nodeName ?? "")),
   );
   const pods = new Map(own.filter(isReady).map((pod) => [pod.spec?.nodeName ?? "", pod]));
   const unready = own.filter((pod) => !isReady(pod));
@@ -70,8 +73,7 @@ export async function lookAtRollout(
   );
   const complete =
     (daemonSet.status?.observedGeneration ?? 0) >= (daemonSet.metadata?.generation ?? 0) &&
-    pods.size > 0 &&
-    pods.size >= wanted &&
+    (only || (pods.size > 0 && pods.size >= wanted)) &&
     isUpdated(daemonSet, own) &&
     missing.length === 0;
   return complete
@@ -122,8 +124,9 @@ export async function waitForRollout(
   name: ObjectName,
   deadline: Deadline,
   nodes: readonly string[] = [],
+  options: { only?: boolean } = {},
 ): Promise<Rollout> {
-  const look = await waitFor(deadline, () => lookAtRollout(cluster, name, nodes));
+  const look = await waitFor(deadline, () => lookAtRollout(cluster, name, nodes, options));
   if ("done" in look) return look.done;
   throw new GateError(
     `DaemonSet ${name.namespace}/${name.name} is not rolled out`,

@@ -42,8 +42,14 @@ export function serverNodes(settings: Settings, nodes: readonly NodeFacts[]): No
   );
 }
 
+/** What of the settings says which nodes are workers. */
+export interface WorkerSelection {
+  workers: Pick<Settings["workers"], "selector"> & { list?: readonly { name: string }[] };
+  kiam: Pick<Settings["kiam"], "serverNodeSelector">;
+}
+
 /** The nodes that are to be moved: those that run kiam's agent. */
-export function workerNodes(settings: Settings, nodes: readonly NodeFacts[]): NodeFacts[] {
+export function workerNodes(settings: WorkerSelection, nodes: readonly NodeFacts[]): NodeFacts[] {
   const { selector, list } = settings.workers;
   const listed = list && new Set(list.map(({ name }) => name));
   return byName(

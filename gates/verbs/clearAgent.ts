@@ -1,69 +1,81 @@
+import type { V1DaemonSet } from "@kubernetes/client-node";
+
+import type { NodeFacts } from "../../migration/clusterFacts.js";
 import { agentLabels } from "../../migration/kiamNames.js";
-import { brokenBecause, type NodeStanding } from "../../migration/nodeStandings.js";
+import { workerNodes } from "../../migration/nodeSelection.js";
+import { brokenBecause } from "../../migration/nodeStandings.js";
 import { nodeFacts } from "../../migration/readClusterFacts.js";
 import { Cluster, selectorText } from "../cluster.js";
-import type { CheckedInput, GateOutput, Target } from "../inputs.js";
-import { NodeRules, reportProblemsOf } from "../nodeRules.js";
-import { GateError } from "../problem.js";
+import type { CheckedInput, GateOutput, Target, Worker } from "../inputs.js";
+import { bringKube2iam, bringRuleBack } from "../kube2iamComes.js";
+import { requireKiamNotInForce } from "../live.js";
+import { maybeHidden, NodeRules, reportProblemsOf } from "../nodeRules.js";
+import { GateError, problemsOf, type Problem } from "../problem.js";
 import { progress } from "../progress.js";
-import { readStandings, unlessGone, unlessLost, workerOf } from "../standings.js";
+import { unlessGone, unlessLost, workerOf } from "../standings.js";
 import { onEachWorker } from "../workers.js";
 import { waitUntilDeleted } from "./awaitDeletion.js";
+
+type Input = CheckedInput<"clear-agent">;
 
 /**
  * The end of kiam's agents: their DaemonSet is gone, and kiam's rule with it. The fallback removed
  * it from every node that it saw; an agent that started on a new node between its last look and
  * the end of the DaemonSet left a rule that leads to no one.
  *
+ * Looked at are the nodes that an agent was meant for, and those with kube2iam, through whose pods
+ * rules are read. Where no pod can tell, who answers does.
+ *
  * The pod of a node that cannot be reached stays listed until the node is back, or is deleted; it
  * is not waited for. kiam's rule may be in front there, so this fails, naming the node, once all
  * others are clear: kiam's server stays then, and the next run looks again.
  */
-export async function clearAgent({
-  target,
-  daemonSet,
-}: CheckedInput<"clear-agent">): Promise<GateOutput<"clear-agent">> {
+export async function clearAgent(input: Input): Promise<GateOutput<"clear-agent">> {
+  const { target } = input;
   const cluster = await Cluster.connect(target.kubernetes);
   // uids of the nodes on which an agent was seen on its way out.
   const had = new Set<string>();
-  await waitUntilDeleted(cluster, target, daemonSet, async () => {
+  await waitUntilDeleted(cluster, target, input.daemonSet, async () => {
     const left = await agentsLeft(cluster, target);
     for (const node of left) if (node !== undefined) had.add(node.uid);
     return left.length > 0 && left.every((node) => node === undefined || isBroken(node));
   });
-  const [standings, nodes] = await Promise.all([
-    readStandings(cluster, target, { applications: false }),
+  const name = { namespace: target.kube2iam.namespace, name: target.kube2iam.daemonSet };
+  const [daemonSet, rules, listed] = await Promise.all([
+    cluster.daemonSet(name),
+    NodeRules.read(cluster, target),
     cluster.nodes(),
   ]);
-  const lost = nodes.map(nodeFacts).filter(isBroken);
-  for (const node of lost) {
-    if (had.has(node.uid)) continue;
+  const nodes = listed.map(nodeFacts);
+  const meant = new Set(
+    input.selection === undefined ? [] : workerNodes(input.selection, nodes).map(({ uid }) => uid),
+  );
+  const concerned = nodes.filter((node) => {
+    if (had.has(node.uid)) return true;
+    if (!isBroken(node)) return meant.has(node.uid) || rules.pod("kube2iam", node) !== undefined;
     progress(`${node.name}: ${brokenBecause(node)}; passed over, since no agent of kiam is there`);
-  }
-  const rules = await NodeRules.read(cluster, target);
-  const cleared = await onEachWorker<string[], NodeOf>(
-    [
-      ...standings.filter((node) => !isBroken(node) && node.kube2iam),
-      ...lost.filter(({ uid }) => had.has(uid)),
-    ],
+    return false;
+  });
+  const cleared = await onEachWorker<string[], NodeFacts>(
+    concerned,
     "kiam's rule is left behind without an agent, or may be",
     async (node) => {
       if (isBroken(node)) throw mayPointToNoAgent(node);
       const unless = had.has(node.uid) ? unlessGone : unlessLost;
-      return unless(cluster, node, () => clear(rules, node));
+      return unless(cluster, node, async () =>
+        (await clear(cluster, input, daemonSet, workerOf(node))) ? [node.name] : [],
+      );
     },
   );
   return { cleared: cleared.flat().sort() };
 }
 
-type NodeOf = Pick<NodeStanding, "name" | "uid" | "internalIp" | "ready" | "leaving">;
-
-function isBroken(node: NodeOf): boolean {
+function isBroken(node: NodeFacts): boolean {
   return brokenBecause(node) !== undefined;
 }
 
 /** The node of each agent's pod that is still listed; undefined where that has left the cluster. */
-async function agentsLeft(cluster: Cluster, { kiam }: Target): Promise<(NodeOf | undefined)[]> {
+async function agentsLeft(cluster: Cluster, { kiam }: Target): Promise<(NodeFacts | undefined)[]> {
   const [pods, nodes] = await Promise.all([
     cluster.pods(kiam.namespace, selectorText({ matchLabels: { ...agentLabels } })),
     cluster.nodes(),
@@ -72,17 +84,7 @@ async function agentsLeft(cluster: Cluster, { kiam }: Target): Promise<(NodeOf |
   return pods.map(({ spec }) => facts.get(spec?.nodeName ?? ""));
 }
 
-/** @returns the node's name where kiam's rule was there */
-async function clear(rules: NodeRules, node: NodeOf): Promise<string[]> {
-  const worker = workerOf(node);
-  if ((await rules.inspect(worker, "kube2iam")).after.kiam.length === 0) return [];
-  const problems = reportProblemsOf(worker, await rules.remove(worker, "kiam"));
-  if (problems.length > 0) throw new GateError("", problems);
-  progress(`${node.name}: kiam's rule, left by an agent that came late, is removed`);
-  return [node.name];
-}
-
-function mayPointToNoAgent(node: NodeOf): GateError {
+function mayPointToNoAgent(node: NodeFacts): GateError {
   return new GateError("", [
     {
       where: `node ${node.name}`,
@@ -91,4 +93,54 @@ function mayPointToNoAgent(node: NodeOf): GateError {
       fix: `mend it and run this again, which removes the rule, or, if it is gone for good: kubectl delete node ${node.name}`,
     },
   ]);
+}
+
+/** @returns whether kiam's rule was there, and is removed */
+async function clear(
+  cluster: Cluster,
+  input: Input,
+  daemonSet: V1DaemonSet | undefined,
+  worker: Worker,
+): Promise<boolean> {
+  const { target, probe } = input;
+  const unseen = await whyUnseen(cluster, input, daemonSet, worker);
+  if (unseen.length > 0) {
+    await requireKiamNotInForce(cluster, { worker, probe, why: unseen });
+    return false;
+  }
+  const rules = await NodeRules.read(cluster, target);
+  const report = await rules.inspect(worker, "kube2iam");
+  if (report.after.kiam.length === 0) {
+    const hidden = maybeHidden(report);
+    if (hidden !== undefined) {
+      const why = [{ where: `node ${worker.name}`, what: hidden }];
+      await requireKiamNotInForce(cluster, { worker, probe, why });
+    }
+    return false;
+  }
+  if (report.after.kube2iam.length === 0 && daemonSet !== undefined) {
+    await bringRuleBack(cluster, daemonSet, target, worker);
+  }
+  const now = await NodeRules.read(cluster, target);
+  const problems = reportProblemsOf(worker, await now.remove(worker, "kiam"));
+  if (problems.length > 0) throw new GateError("", problems);
+  progress(`${worker.name}: kiam's rule, left by an agent that came late, is removed`);
+  return true;
+}
+
+/** Why there is no pod of kube2iam's to look through, nor does one come; none where there is. */
+async function whyUnseen(
+  cluster: Cluster,
+  { target }: Input,
+  daemonSet: V1DaemonSet | undefined,
+  worker: Worker,
+): Promise<Problem[]> {
+  const where = `node ${worker.name}`;
+  if (daemonSet === undefined) return [{ where, what: "kube2iam's DaemonSet does not exist" }];
+  try {
+    await bringKube2iam(cluster, daemonSet, target, worker);
+    return [];
+  } catch (error) {
+    return problemsOf(error, where);
+  }
 }

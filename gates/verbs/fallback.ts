@@ -1,23 +1,26 @@
 import type { V1DaemonSet } from "@kubernetes/client-node";
 
 import { count } from "../../migration/count.js";
-import { insertsItsRule, kube2iamCommandLine } from "../../migration/kube2iamFlags.js";
 import { brokenBecause, type NodeStanding } from "../../migration/nodeStandings.js";
 import { Cluster } from "../cluster.js";
 import { releaseWorker } from "../cutoverRecord.js";
 import type { CheckedInput, GateOutput, Probe, Target, Worker } from "../inputs.js";
-import { restartKube2iam } from "../kube2iamPod.js";
-import { waitForKube2iamRule } from "../kube2iamRule.js";
-import { proveLive } from "../live.js";
-import { NodeRules, reportProblemsOf } from "../nodeRules.js";
+import { bringKube2iam, bringRuleBack } from "../kube2iamComes.js";
+import { proveLive, requireKiamNotInForce } from "../live.js";
+import { maybeHidden, NodeRules, reportProblemsOf } from "../nodeRules.js";
 import { runProbe } from "../probe.js";
 import { distinctProblems, GateError, type Problem } from "../problem.js";
 import { progress } from "../progress.js";
 import { readStandings, unlessLost, workerOf } from "../standings.js";
-import { Deadline, waitFor } from "../wait.js";
 import { tryEachWorker } from "../workers.js";
 
 type Result = GateOutput<"fallback">["workers"][number];
+
+/** A node that is left as it is, and why. */
+interface PassedOver {
+  node: NodeStanding;
+  what: string;
+}
 
 /**
  * Brings every node back to kube2iam without SSH and without a gap: kube2iam's rule is there and
@@ -34,16 +37,24 @@ export async function fallback({
 }: CheckedInput<"fallback">): Promise<GateOutput<"fallback">> {
   const cluster = await Cluster.connect(target.kubernetes);
   const daemonSet = await requireKube2iam(cluster, target);
-  const workers: Result[] = [];
-  // By uid: a node that is replaced under its name is another one.
-  const seen = new Set<string>();
-  let broken: NodeStanding[] = [];
+  const workers = new Map<string, Result>();
+  // By uid: a node that is replaced under its name is another one. With whether it had an agent then.
+  const seen = new Map<string, boolean>();
+  let left: PassedOver[] = [];
   const failures: Problem[] = [];
   const failed: string[] = [];
   for (;;) {
     const standings = await readStandings(cluster, target, { applications: false });
-    broken = standings.filter((node) => brokenBecause(node) !== undefined && !seen.has(node.uid));
-    const next = standings.filter((node) => !seen.has(node.uid) && !broken.includes(node));
+    const rules = await NodeRules.read(cluster, target);
+    // One whose agent came only after it was looked at has kiam's rule since.
+    const open = standings.filter(
+      ({ uid, agent }) => !seen.has(uid) || (agent && seen.get(uid) === false),
+    );
+    left = open.flatMap((node) => {
+      const what = outOfReach(node, rules);
+      return what === undefined ? [] : [{ node, what }];
+    });
+    const next = open.filter((node) => !left.some((each) => each.node === node));
     if (next.length === 0) break;
     if (seen.size > 0) {
       progress(`joined meanwhile: ${next.map(({ name }) => name).join(", ")}`);
@@ -51,24 +62,26 @@ export async function fallback({
     const round = await tryEachWorker(next, async (node) =>
       unlessLost(cluster, node, async () => {
         const worker = workerOf(node);
-        const result = await bringBack(cluster, daemonSet, { target, worker, probe, node });
-        seen.add(node.uid);
-        return [result];
+        const moved = await bringBack(cluster, daemonSet, { target, worker, probe, node });
+        seen.set(node.uid, node.agent);
+        return [{ name: node.name, moved }];
       }),
     );
-    workers.push(...round.results.flat());
+    for (const result of round.results.flat()) workers.set(result.name, result);
     failures.push(...round.problems);
     for (const node of round.failed) {
-      seen.add(node.uid);
+      // Once is enough: what it fails for is said.
+      seen.set(node.uid, true);
+      workers.delete(node.name);
       failed.push(node.name);
     }
   }
-  requireNobodyLeft({ workers, broken, failed, failures });
-  const skipped = broken.map(({ name }) => name);
+  await requireNobodyLeft(cluster, { left, back: workers.size, failed, failures });
+  const skipped = left.map(({ node }) => node.name);
   progress(
-    `${count(workers.length + skipped.length, "node")} seen: ${workers.length} on kube2iam, ${skipped.length} skipped`,
+    `${count(workers.size + skipped.length, "node")} seen: ${workers.size} on kube2iam, ${skipped.length} skipped`,
   );
-  return { workers, skipped };
+  return { workers: [...workers.values()], skipped };
 }
 
 async function requireKube2iam(cluster: Cluster, target: Target): Promise<V1DaemonSet> {
@@ -89,32 +102,34 @@ async function requireKube2iam(cluster: Cluster, target: Target): Promise<V1Daem
  * Nodes that failed, or could not be reached, and that kiam may serve, need their agent until they
  * are back.
  */
-function requireNobodyLeft({
-  workers,
-  broken,
-  failed,
-  failures,
-}: {
-  workers: readonly Result[];
-  broken: readonly NodeStanding[];
-  failed: readonly string[];
-  failures: readonly Problem[];
-}): void {
-  const lost = broken.flatMap((node): Problem[] => {
-    const what = brokenBecause(node) ?? "";
+async function requireNobodyLeft(
+  cluster: Cluster,
+  {
+    left,
+    back,
+    failed,
+    failures,
+  }: {
+    left: readonly PassedOver[];
+    back: number;
+    failed: readonly string[];
+    failures: readonly Problem[];
+  },
+): Promise<void> {
+  const lost: Problem[] = [];
+  for (const { node, what } of left) {
     if (isKube2iams(node)) {
+      await releaseWorker(cluster, node.name);
       progress(`${node.name}: ${what}; skipped, since no agent of kiam is there`);
-      return [];
+      continue;
     }
-    return [
-      {
-        where: `node ${node.name}`,
-        what: `${what}, so its rules cannot be changed; kiam's may be in front`,
-        why: "without its agent its pods would be refused once it is back",
-        fix: `mend it and run this again, or, if it is gone for good: kubectl delete node ${node.name}`,
-      },
-    ];
-  });
+    lost.push({
+      where: `node ${node.name}`,
+      what: `${what}, so its rules cannot be changed; kiam's may be in front`,
+      why: "without its agent its pods would be refused once it is back",
+      fix: `mend it and run this again, or, if it is gone for good: kubectl delete node ${node.name}`,
+    });
+  }
   const why = [
     failed.length === 0
       ? ""
@@ -123,7 +138,7 @@ function requireNobodyLeft({
   ].filter(Boolean);
   if (why.length === 0) return;
   throw new GateError(
-    `${count(workers.length, "node")} on kube2iam; kiam's agents stay, since ${why.join(", and ")}`,
+    `${count(back, "node")} on kube2iam; kiam's agents stay, since ${why.join(", and ")}`,
     distinctProblems([...failures, ...lost]),
   );
 }
@@ -136,6 +151,15 @@ function isKube2iams({ agent, record }: NodeStanding): boolean {
   return !agent && (record === undefined || "undone" in record);
 }
 
+/** Why a node is not brought back now; undefined where it is. */
+function outOfReach(node: NodeStanding, rules: NodeRules): string | undefined {
+  const broken = brokenBecause(node);
+  if (broken !== undefined || !isKube2iams(node)) return broken;
+  // Nothing is lost by its agent, which it does not have, and there is no pod to look through.
+  return rules.pod("kube2iam", node) === undefined ? "kube2iam does not run there" : undefined;
+}
+
+/** @returns whether kiam served it, or may have */
 async function bringBack(
   cluster: Cluster,
   daemonSet: V1DaemonSet,
@@ -145,18 +169,20 @@ async function bringBack(
     probe,
     node,
   }: { target: Target; worker: Worker; probe: Probe; node: NodeStanding },
-): Promise<Result> {
-  if (!node.agent && !node.kube2iam) {
-    // Pods of neither system are there, so nothing can be looked at, and nothing serves.
-    await releaseWorker(cluster, worker.name);
-    progress(`${worker.name}: neither kube2iam nor kiam runs there; nothing to bring back`);
-    return { name: worker.name, moved: false };
-  }
-  const before = await (await onceAPodRuns(cluster, target, worker)).inspect(worker);
+): Promise<boolean> {
+  if (!isKube2iams(node)) await bringKube2iam(cluster, daemonSet, target, worker);
+  const before = await (await NodeRules.read(cluster, target)).inspect(worker);
   const { inForce, kiam, kube2iam } = before.after;
   if (!node.agent && kiam.length === 0) {
+    const hidden = maybeHidden(before);
+    if (hidden !== undefined && isKube2iams(node)) {
+      progress(`${worker.name}: ${hidden}; passed over, since no agent of kiam is there`);
+    } else if (hidden !== undefined) {
+      const why = [{ where: `node ${worker.name}`, what: `it was moved, and ${hidden}` }];
+      await requireKiamNotInForce(cluster, { worker, probe, why });
+    }
     await releaseWorker(cluster, worker.name);
-    return { name: worker.name, moved: false };
+    return false;
   }
   if (kube2iam.length === 0) await bringRuleBack(cluster, daemonSet, target, worker);
   await runProbe(cluster, {
@@ -174,51 +200,5 @@ async function bringBack(
   await proveLive(cluster, { target, worker, probe, system: "kube2iam" });
   await releaseWorker(cluster, worker.name);
   progress(`${worker.name}: served by kube2iam`);
-  return { name: worker.name, moved: inForce !== "kube2iam" };
-}
-
-/** On a node that has just joined, the pods through which its rules are reached may still be starting. */
-async function onceAPodRuns(cluster: Cluster, target: Target, worker: Worker): Promise<NodeRules> {
-  const look = await waitFor<NodeRules, NodeRules>(
-    Deadline.after(target.timeoutSeconds),
-    async () => {
-      const rules = await NodeRules.read(cluster, target);
-      const runs = rules.pod("kiam", worker) ?? rules.pod("kube2iam", worker);
-      return runs === undefined ? { pending: rules } : { done: rules };
-    },
-  );
-  return "done" in look ? look.done : look.pending;
-}
-
-/**
- * kube2iam inserts its rule when it starts, behind kiam's, where nothing uses it yet: so its pod
- * is restarted. Never where its rule is in use, which would be a gap.
- */
-async function bringRuleBack(
-  cluster: Cluster,
-  daemonSet: V1DaemonSet,
-  target: Target,
-  worker: Worker,
-): Promise<void> {
-  const rules = await NodeRules.read(cluster, target);
-  if (!insertsItsRule(kube2iamCommandLine(daemonSet.spec?.template.spec))) {
-    const { kube2iamRule } = await rules.inspect(worker);
-    if (kube2iamRule === null) {
-      throw new GateError(`kube2iam's rule for ${worker.name} is not known`, [
-        {
-          where: `node ${worker.name}`,
-          what: "kube2iam does not insert its rule itself, and its interface is not known",
-          fix: "set kube2iam.interface",
-        },
-      ]);
-    }
-    const problems = reportProblemsOf(worker, await rules.restore(worker, [kube2iamRule]));
-    if (problems.length > 0) {
-      throw new GateError(`kube2iam's rule is not back on ${worker.name}`, problems);
-    }
-    return;
-  }
-  const old = rules.pod("kube2iam", worker);
-  await restartKube2iam(cluster, daemonSet, { target, worker, old });
-  await waitForKube2iamRule(cluster, target, worker);
+  return inForce !== "kube2iam";
 }

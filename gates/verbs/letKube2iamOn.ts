@@ -1,9 +1,10 @@
 import { kiamOnlyKey } from "../../migration/clusterFacts.js";
 import { allowKiamOnly } from "../../migration/kiamOnlyAffinity.js";
-import { Cluster, ClusterError, nameOf, type ObjectName } from "../cluster.js";
+import { Cluster, nameOf, type ObjectName } from "../cluster.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
 import { changeAffinity } from "../kube2iamAffinity.js";
-import { kiamOnlyNodes, notMeantFor } from "../placement.js";
+import { takeKiamOnlyOff } from "../kube2iamComes.js";
+import { kiamOnlyNodes, nodesWithout } from "../placement.js";
 import { GateError } from "../problem.js";
 import { progress } from "../progress.js";
 import { explainRollout, lookAtRollout } from "../rollout.js";
@@ -11,7 +12,7 @@ import { Deadline, waitFor } from "../wait.js";
 
 /**
  * The way back of keep-kube2iam-off, whichever way it was kept off: kube2iam may run on every
- * node again, and does before this ends. Its rule comes with it, behind kiam's.
+ * node again, and runs on those that it was kept off before this ends. Its rule comes with it, behind kiam's.
  */
 export async function letKube2iamOn({
   target,
@@ -30,7 +31,7 @@ export async function letKube2iamOn({
   const untainted: string[] = [];
   for (const node of await cluster.nodes()) {
     const worker = nameOf(node).name;
-    if (!(await takeTaintsOff(cluster, worker, soon()))) continue;
+    if (!(await takeKiamOnlyOff(cluster, worker, soon()))) continue;
     untainted.push(worker);
     progress(`${worker}: taint ${kiamOnlyKey} taken off, so that kube2iam can run there`);
   }
@@ -42,44 +43,21 @@ export async function letKube2iamOn({
   return { changed, untainted };
 }
 
-/** @returns whether the node is there and had the taint */
-async function takeTaintsOff(cluster: Cluster, name: string, deadline: Deadline): Promise<boolean> {
-  const look = await waitFor<boolean, ClusterError>(deadline, async () => {
-    const node = await cluster.node(name);
-    const taints = node?.spec?.taints ?? [];
-    const others = taints.filter((taint) => taint.key !== kiamOnlyKey);
-    if (node === undefined || others.length === taints.length) return { done: false };
-    try {
-      await cluster.patchNode(name, [
-        { op: "replace", path: "/metadata/resourceVersion", value: node.metadata?.resourceVersion },
-        { op: "replace", path: "/spec/taints", value: others },
-      ]);
-      return { done: true };
-    } catch (error) {
-      // Changed meanwhile, by its kubelet say: its taints are looked at anew.
-      if (error instanceof ClusterError && error.code === 409) return { pending: error };
-      throw error;
-    }
-  });
-  if ("pending" in look) throw look.pending;
-  return look.done;
-}
-
 async function waitForKube2iam(
   cluster: Cluster,
   name: ObjectName,
   keptOff: ReadonlySet<string>,
   deadline: Deadline,
 ): Promise<void> {
-  const spec = (await cluster.daemonSet(name))?.spec?.template.spec;
-  const freed = (await cluster.nodes()).filter((node) => keptOff.has(nameOf(node).name));
+  const there = (await cluster.nodes()).map((node) => nameOf(node).name);
+  const freed = there.filter((node) => keptOff.has(node));
   // Another taint, a dedicated one say, may still be in the way, as it would be without this program.
-  const wanted = freed.filter((node) => spec && notMeantFor(spec, node) === undefined);
-  const names = wanted.map((node) => nameOf(node).name);
-  const look = await waitFor(deadline, () => lookAtRollout(cluster, name, names));
+  const without = await nodesWithout(cluster, name, freed);
+  const wanted = freed.filter((node) => !without.has(node));
+  const look = await waitFor(deadline, () => lookAtRollout(cluster, name, wanted, { only: true }));
   if ("done" in look) return;
   throw new GateError(
-    "kube2iam may run on every node again, and does not run on all of them yet; kiam goes on supplying them",
+    "kube2iam may run on every node again, and does not run yet on those that it was kept off; kiam goes on supplying them",
     await explainRollout(cluster, look.pending),
   );
 }

@@ -2,7 +2,7 @@ import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 
 import { digest } from "../../migration/digest.js";
 import { dangerousHooks } from "../../migration/kube2iamPreStop.js";
-import { brokenBecause } from "../../migration/nodeStandings.js";
+import { notReadyBecause } from "../../migration/nodeStandings.js";
 import { nodeFacts } from "../../migration/readClusterFacts.js";
 import { Cluster, ClusterError, describePod, nameOf } from "../cluster.js";
 import { disarmPod } from "../disarm.js";
@@ -119,7 +119,7 @@ async function settledHookedPods(
     const placed = nodes.flatMap((node) =>
       hooked.flatMap((pod) => (pod.spec?.nodeName === node.name ? [{ node, pod }] : [])),
     );
-    const broken = placed.filter(({ node }) => brokenBecause(node) !== undefined);
+    const broken = placed.filter(({ node }) => notReadyBecause(node) !== undefined);
     const pods = placed.filter((each) => !broken.includes(each));
     const unseen = (now.status?.observedGeneration ?? 0) < (now.metadata?.generation ?? 0);
     const problems: Problem[] = [

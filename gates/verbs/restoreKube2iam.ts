@@ -7,7 +7,7 @@ import { readRecord, writeRecord } from "../cutoverRecord.js";
 import type { CheckedInput, GateOutput, Worker } from "../inputs.js";
 import { removeNewRule, removeRule } from "../kube2iamRule.js";
 import { proveLive } from "../live.js";
-import { kiamOnlyNodes } from "../placement.js";
+import { nodesWithout } from "../placement.js";
 import { progress } from "../progress.js";
 import { waitForRollout } from "../rollout.js";
 import { agentsIn, readStandings, unlessLost, workerOf } from "../standings.js";
@@ -47,12 +47,17 @@ export async function restoreKube2iam({
   });
   const { workers, skipped } = agentsIn(standings);
   for (const node of skipped) progress(`${node} cannot be reached now; kiam goes on serving it`);
-  const without = await kiamOnlyNodes(cluster, name);
+  const served = workers.map((worker) => worker.name);
+  const without = await nodesWithout(cluster, name, served);
+  for (const [node, why] of without) {
+    progress(`${node}: ${why}; kube2iam does not come to it, and kiam goes on serving it`);
+  }
   const { daemonSet, pods } = await waitForRollout(
     cluster,
     name,
     Deadline.after(target.timeoutSeconds),
-    workers.map((worker) => worker.name).filter((worker) => !without.has(worker)),
+    served.filter((worker) => !without.has(worker)),
+    { only: true },
   );
   const unproven: string[] = [];
   const restored = await onEachWorker(

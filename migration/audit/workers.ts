@@ -17,7 +17,8 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[]
   if (workers.length === 0) {
     findings.push({
       code: "no-worker",
-      severity: "blocks",
+      // Later the settings did match some: the cluster may be scaled to zero for a night.
+      severity: facts.recorded === undefined ? "blocks" : "warns",
       object: "cluster",
       seen: "no node matches as a worker",
       why: "there is nothing to move",

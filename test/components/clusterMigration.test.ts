@@ -477,6 +477,16 @@ describe("ClusterMigration", () => {
     assert.equal(plain.perDialTimeout, 15);
   });
 
+  it("tells what clears after the agents which nodes had one, and how to ask who answers", async () => {
+    const list = [{ name: "worker-1", address: "192.0.2.1" }];
+    const engine = await declare({ stage: "agent", workers: { list } });
+    const { inputs } = engine.get(local, "kiam-agent-cleared");
+    assert.match(String(inputs.delete), / clear-agent$/);
+    const { probe, selection } = JSON.parse(String(inputs.stdin)) as Record<string, object>;
+    assert.deepEqual(selection, { workers: { list: [{ name: "worker-1" }] }, kiam: {} });
+    assert.ok("role" in probe!);
+  });
+
   it("asks once for each host key that the settings lack, and pins it wherever it logs in", async () => {
     const ssh = {
       privateKey: "k",

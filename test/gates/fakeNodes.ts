@@ -11,6 +11,7 @@ import {
   setHeaderOptions,
   type KubeConfig,
   type V1Pod,
+  type V1Taint,
 } from "@kubernetes/client-node";
 
 import type { ExecResult } from "../../gates/exec.js";
@@ -38,6 +39,8 @@ export interface FakeNode {
   unhealthy?: string;
   /** Systems whose new pods do not become ready there. */
   stuck: Set<System>;
+  /** What a system's pod there can tell of the tables; one that cannot read them sees no rule. */
+  tables?: Partial<Record<System, NodeReport["backends"]>>;
 }
 
 export class FakeNodes {
@@ -52,6 +55,8 @@ export class FakeNodes {
   onExec: (node: string, command: readonly string[], pod: V1Pod) => Promise<void> = () =>
     Promise.resolve();
   private readonly core: CoreV1Api;
+  /** `<node> <system>` where a pod of that system runs. */
+  private served = new Set<string>();
   private running: Promise<void> | undefined;
   private stopping = false;
 
@@ -59,8 +64,13 @@ export class FakeNodes {
     this.core = config.makeApiClient(CoreV1Api);
   }
 
-  async add(name: string, hostIp: string, labels: Record<string, string> = {}): Promise<void> {
-    await this.create(name, hostIp, labels);
+  async add(
+    name: string,
+    hostIp: string,
+    labels: Record<string, string> = {},
+    taints: V1Taint[] = [],
+  ): Promise<void> {
+    await this.create(name, hostIp, labels, taints);
     this.nodes.set(name, {
       ...{ name, hostIp, rules: [], connections: [], verdict: "right", lost: false },
       stuck: new Set(),
@@ -71,17 +81,20 @@ export class FakeNodes {
   async replace(name: string): Promise<void> {
     const { metadata } = await this.core.readNode({ name });
     await this.core.deleteNode({ name });
-    await this.create(name, this.node(name).hostIp, metadata?.labels ?? {});
+    await this.create(name, this.node(name).hostIp, metadata?.labels ?? {}, []);
   }
 
   private async create(
     name: string,
     hostIp: string,
     labels: Record<string, string>,
+    taints: V1Taint[],
   ): Promise<void> {
-    await this.core.createNode({ body: { metadata: { name, labels } } });
+    await this.core.createNode({ body: { metadata: { name, labels }, spec: { taints } } });
     // The API server taints new nodes; a node that is ready loses that.
-    await this.core.patchNode({ name, body: { spec: { taints: null } } }, merge);
+    const body = { spec: { taints: taints.length === 0 ? null : taints } };
+    const patched = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
+    await this.core.patchNode({ name, body }, patched);
     const addresses = [{ type: "InternalIP", address: hostIp }];
     await this.core.patchNodeStatus({ name, body: { status: { addresses } } }, merge);
     await this.setBootId(name, bootIdOf(name));
@@ -134,6 +147,11 @@ export class FakeNodes {
   private async loop(): Promise<void> {
     while (!this.stopping) {
       const { items } = await this.core.listPodForAllNamespaces();
+      this.served = new Set(
+        items
+          .filter(({ status }) => status?.phase === "Running")
+          .map((pod) => `${pod.spec?.nodeName} ${systemOf(pod)}`),
+      );
       for (const pod of items) {
         try {
           await this.look(pod);
@@ -162,13 +180,13 @@ export class FakeNodes {
       await this.core.createNamespacedPodBinding({ namespace, name, body }).catch(() => {});
     } else if (pod.status?.phase === "Pending" && !isStuck(pod, node)) {
       this.insertRule(pod, node);
-      const body = { status: statusOf(pod, node) };
+      const body = { status: this.statusOf(pod, node) };
       await this.core.patchNamespacedPodStatus({ namespace, name, body }, merge);
     }
   }
 
   private insertRule(pod: V1Pod, node: FakeNode): void {
-    const system = isKube2iam(pod) ? "kube2iam" : isAgent(pod) ? "kiam" : undefined;
+    const system = systemOf(pod);
     if (system === undefined || node.rules.includes(system)) return;
     if (system === "kiam" || insertsItsRule(kube2iamCommandLine(pod.spec))) node.rules.push(system);
   }
@@ -198,8 +216,44 @@ export class FakeNodes {
     const system = words.includes("--system")
       ? (words[words.indexOf("--system") + 1] as System)
       : null;
-    return answer(0, JSON.stringify(runScript(node, words[0] as NodeReport["verb"], system)));
+    const verb = words[0] as NodeReport["verb"];
+    const tables = node.tables?.[systemOf(pod) ?? "kube2iam"] ?? [];
+    return answer(0, JSON.stringify(runScript(node, verb, system, tables)));
   };
+
+  private statusOf(pod: V1Pod, node: FakeNode) {
+    const probed = pod.metadata?.labels?.["app.kubernetes.io/name"] === "credential-probe";
+    const asked = /:(\d+)$/.exec(pod.spec?.containers[0]?.command?.[4] ?? "")?.[1];
+    const listener = (["kube2iam", "kiam"] as const).find((each) => String(ports[each]) === asked);
+    const system = listener ?? node.rules[0];
+    const gone = system !== undefined && !this.served.has(`${node.name} ${system}`);
+    const who = node.answers ?? (gone ? "unclear" : (system ?? "nobody"));
+    const identity = { who, ping: `ping of ${who}`, healthz: `healthz of ${who}` };
+    const verdict = {
+      ...{ before: identity, after: identity },
+      verdict: who === "unclear" ? "failed" : node.rules.length === 0 ? "wrong" : node.verdict,
+      role: node.rules.length === 0 ? "the-node" : "probe",
+      ...{ code: "Success", expiration: "soon", error: "", attempts: 3, failures: 0 },
+      milliseconds: 5,
+    };
+    const state = probed
+      ? { terminated: { exitCode: 0, message: JSON.stringify(verdict) } }
+      : { running: { startedAt: new Date().toISOString() } };
+    const container = pod.spec?.containers[0];
+    return {
+      // As a kubelet has it for a second after the container has ended.
+      phase: "Running",
+      hostIP: node.hostIp,
+      conditions: [{ type: "Ready", status: probed ? "False" : "True" }],
+      containerStatuses: [
+        {
+          ...{ name: container?.name, image: container?.image, imageID: "", restartCount: 0 },
+          ready: !probed,
+          state,
+        },
+      ],
+    };
+  }
 }
 
 /** The boot id that a node reports. */
@@ -221,8 +275,13 @@ function isAgent(pod: V1Pod): boolean {
   return pod.metadata?.labels?.["app.kubernetes.io/component"] === "agent";
 }
 
+function systemOf(pod: V1Pod): System | undefined {
+  return isKube2iam(pod) ? "kube2iam" : isAgent(pod) ? "kiam" : undefined;
+}
+
 function isStuck(pod: V1Pod, { stuck }: FakeNode): boolean {
-  return (isKube2iam(pod) && stuck.has("kube2iam")) || (isAgent(pod) && stuck.has("kiam"));
+  const system = systemOf(pod);
+  return system !== undefined && stuck.has(system);
 }
 
 /** Where a pod is, or where the DaemonSet controller or a gate wants it. */
@@ -233,42 +292,18 @@ function nodeOf(pod: V1Pod): string | undefined {
   return pod.spec?.nodeName ?? terms?.[0]?.matchFields?.[0]?.values?.[0];
 }
 
-function statusOf(pod: V1Pod, node: FakeNode) {
-  const probed = pod.metadata?.labels?.["app.kubernetes.io/name"] === "credential-probe";
-  const asked = /:(\d+)$/.exec(pod.spec?.containers[0]?.command?.[4] ?? "")?.[1];
-  const listener = (["kube2iam", "kiam"] as const).find((each) => String(ports[each]) === asked);
-  const who = node.answers ?? listener ?? node.rules[0] ?? "nobody";
-  const identity = { who, ping: `ping of ${who}`, healthz: `healthz of ${who}` };
-  const verdict = {
-    ...{ before: identity, after: identity },
-    verdict: node.rules.length === 0 ? "wrong" : node.verdict,
-    role: node.rules.length === 0 ? "the-node" : "probe",
-    ...{ code: "Success", expiration: "soon", error: "", attempts: 3, failures: 0 },
-    milliseconds: 5,
-  };
-  const state = probed
-    ? { terminated: { exitCode: 0, message: JSON.stringify(verdict) } }
-    : { running: { startedAt: new Date().toISOString() } };
-  const container = pod.spec?.containers[0];
-  return {
-    // As a kubelet has it for a second after the container has ended.
-    phase: "Running",
-    hostIP: node.hostIp,
-    conditions: [{ type: "Ready", status: probed ? "False" : "True" }],
-    containerStatuses: [
-      {
-        ...{ name: container?.name, image: container?.image, imageID: "", restartCount: 0 },
-        ready: !probed,
-        state,
-      },
-    ],
-  };
-}
-
-function runScript(node: FakeNode, verb: NodeReport["verb"], system: System | null): NodeReport {
-  const before = natOf(node);
+function runScript(
+  node: FakeNode,
+  verb: NodeReport["verb"],
+  system: System | null,
+  backends: NodeReport["backends"],
+): NodeReport {
+  const hidden = backends.some(({ state }) => state === "failed" || state === "absent");
+  const seen = hidden ? { ...node, rules: [] } : node;
+  const before = natOf(seen);
   let outcome: NodeReport["outcome"] = "ok";
-  if (verb === "remove") {
+  if (hidden && verb !== "inspect") outcome = "refused";
+  else if (verb === "remove") {
     const other = system === "kiam" ? "kube2iam" : "kiam";
     if (node.rules.includes(other)) node.rules = node.rules.filter((each) => each !== system);
     else outcome = "refused";
@@ -277,11 +312,11 @@ function runScript(node: FakeNode, verb: NodeReport["verb"], system: System | nu
   } else if (verb === "ensure" && !node.rules.includes("kiam")) {
     node.rules.push("kiam");
   }
-  const after = natOf(node);
+  const after = natOf(hidden ? { ...node, rules: [] } : node);
   return {
     ...{ version: 1, verb, system, hostIp: node.hostIp, bootId: bootIdOf(node.name), outcome },
     changed: before.nft.join() !== after.nft.join(),
-    ...{ backends: [], before, after, removed: [], inserted: [], health: [], closed: [] },
+    ...{ backends, before, after, removed: [], inserted: [], health: [], closed: [] },
     kube2iamRule: { backend: "nft", spec: specOf(node, "kube2iam"), source: "live" },
     kube2iamRules: [{ backend: "nft", spec: specOf(node, "kube2iam") }],
     kube2iamConnections: node.connections.map((address) => ({ address, port: 40000 })),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import type { ClusterFacts } from "../../migration/clusterFacts.js";
-import type { Stage } from "../../migration/stages.js";
+import { stages, type Stage } from "../../migration/stages.js";
 import { exampleFacts, exampleMaster, exampleNode } from "../support/exampleCluster.js";
 import { codes, findings } from "../support/findings.js";
 import { makePlan, plannedWorkers, type Plan } from "../../migration/plan.js";
@@ -53,6 +53,15 @@ describe("an update that goes back", () => {
     assert.equal(severity("cutover", moved), "blocks");
     assert.equal(severity("agent", withAgents), "blocks");
     assert.equal(severity("prepare", {}), "blocks");
+  });
+
+  it("is not stopped by a cluster that is scaled to zero, nor is any update after the first", () => {
+    const none = { nodes: [exampleMaster(), exampleMaster("master-2", "10.0.0.9")], agents: [] };
+    const of = (stage: Stage, facts: Partial<ClusterFacts>) =>
+      findings({ stage }, { ...facts, ...none }).find(({ code }) => code === "no-worker")?.severity;
+    assert.equal(of("prepare", {}), "blocks");
+    for (const stage of stages) assert.equal(of(stage, { recorded: retired.recorded }), "warns");
+    assert.equal(of("retire", retired), "warns");
   });
 
   it("is stopped by what it needs itself", () => {

@@ -51,8 +51,9 @@ export const workerFindings = {
   },
   "no-worker": {
     title: "No node matches as a worker",
-    severities: ["blocks"],
-    cause: "workers.selector or workers.list matches none.",
+    severities: ["warns", "blocks"],
+    cause:
+      "workers.selector or workers.list matches none, or the cluster has none now. It blocks before the first update; later the cluster may be scaled to zero, and every way back stays open.",
     consequence: "There is nothing to move.",
     cure: "Set workers.selector or workers.list.",
     acknowledgeable: false,

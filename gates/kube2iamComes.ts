@@ -1,0 +1,106 @@
+import type { V1DaemonSet } from "@kubernetes/client-node";
+
+import { kiamOnlyKey } from "../migration/clusterFacts.js";
+import { insertsItsRule, kube2iamCommandLine } from "../migration/kube2iamFlags.js";
+import { ClusterError, type Cluster } from "./cluster.js";
+import type { Target, Worker } from "./inputs.js";
+import { restartKube2iam } from "./kube2iamPod.js";
+import { lookForNewRule, waitForKube2iamRule } from "./kube2iamRule.js";
+import { NodeRules, reportProblemsOf } from "./nodeRules.js";
+import { notMeantFor } from "./placement.js";
+import { GateError } from "./problem.js";
+import { progress } from "./progress.js";
+import { Deadline, waitFor } from "./wait.js";
+
+/**
+ * kube2iam runs on a node, or comes to it before this ends. The kiam-only taint is taken off:
+ * node groups may give it to nodes that join at any time.
+ *
+ * @throws GateError where kube2iam is not meant for that node, or does not start there
+ */
+export async function bringKube2iam(
+  cluster: Cluster,
+  daemonSet: V1DaemonSet,
+  target: Target,
+  worker: Worker,
+): Promise<void> {
+  if ((await NodeRules.read(cluster, target)).pod("kube2iam", worker) !== undefined) return;
+  if (await takeKiamOnlyOff(cluster, worker.name, Deadline.after(target.timeoutSeconds))) {
+    progress(`${worker.name}: taint ${kiamOnlyKey} taken off, so that kube2iam can run there`);
+  }
+  const spec = daemonSet.spec?.template.spec;
+  const node = await cluster.node(worker.name);
+  const obstacle = spec && node && notMeantFor(spec, node);
+  if (obstacle !== undefined) {
+    throw new GateError(`kube2iam does not come to ${worker.name}`, [
+      {
+        where: `node ${worker.name}`,
+        what: `kube2iam does not run there: ${obstacle.what}`,
+        why: "without kiam its pods would be refused, or given the node's own role",
+        fix: `${obstacle.fix}, then run this again; or take the node out of the cluster`,
+      },
+    ]);
+  }
+  await restartKube2iam(cluster, daemonSet, { target, worker, old: undefined });
+  await lookForNewRule(cluster, daemonSet, target, worker);
+}
+
+/** @returns whether the node is there and had the kiam-only taint */
+export async function takeKiamOnlyOff(
+  cluster: Cluster,
+  name: string,
+  deadline: Deadline,
+): Promise<boolean> {
+  const look = await waitFor<boolean, ClusterError>(deadline, async () => {
+    const node = await cluster.node(name);
+    const taints = node?.spec?.taints ?? [];
+    const others = taints.filter((taint) => taint.key !== kiamOnlyKey);
+    if (node === undefined || others.length === taints.length) return { done: false };
+    try {
+      await cluster.patchNode(name, [
+        { op: "replace", path: "/metadata/resourceVersion", value: node.metadata?.resourceVersion },
+        { op: "replace", path: "/spec/taints", value: others },
+      ]);
+      return { done: true };
+    } catch (error) {
+      // Changed meanwhile, by its kubelet say: its taints are looked at anew.
+      if (error instanceof ClusterError && error.code === 409) return { pending: error };
+      throw error;
+    }
+  });
+  if ("pending" in look) throw look.pending;
+  return look.done;
+}
+
+/**
+ * kube2iam inserts its rule when it starts, behind kiam's, where nothing uses it yet: so its pod
+ * is restarted. Never where its rule is in use, which would be a gap.
+ */
+export async function bringRuleBack(
+  cluster: Cluster,
+  daemonSet: V1DaemonSet,
+  target: Target,
+  worker: Worker,
+): Promise<void> {
+  const rules = await NodeRules.read(cluster, target);
+  if (!insertsItsRule(kube2iamCommandLine(daemonSet.spec?.template.spec))) {
+    const { kube2iamRule } = await rules.inspect(worker);
+    if (kube2iamRule === null) {
+      throw new GateError(`kube2iam's rule for ${worker.name} is not known`, [
+        {
+          where: `node ${worker.name}`,
+          what: "kube2iam does not insert its rule itself, and its interface is not known",
+          fix: "set kube2iam.interface",
+        },
+      ]);
+    }
+    const problems = reportProblemsOf(worker, await rules.restore(worker, [kube2iamRule]));
+    if (problems.length > 0) {
+      throw new GateError(`kube2iam's rule is not back on ${worker.name}`, problems);
+    }
+    return;
+  }
+  const old = rules.pod("kube2iam", worker);
+  await restartKube2iam(cluster, daemonSet, { target, worker, old });
+  await waitForKube2iamRule(cluster, target, worker);
+}
