@@ -10,17 +10,12 @@ import { GateError } from "../../gates/problem.js";
 import { clearAgent } from "../../gates/verbs/clearAgent.js";
 import { fallback } from "../../gates/verbs/fallback.js";
 import { letKube2iamOn } from "../../gates/verbs/letKube2iamOn.js";
-import { neutralisePrestop } from "../../gates/verbs/neutralisePrestop.js";
 import { restoreKube2iam } from "../../gates/verbs/restoreKube2iam.js";
 import { kiamOnlyTaint, workerLabel } from "../../migration/clusterFacts.js";
 import { digest } from "../../migration/digest.js";
 import { agentLabels } from "../../migration/kiamNames.js";
-import { parseSettings } from "../../migration/parseSettings.js";
-import { preStopToken } from "../../migration/preStopToken.js";
-import { readClusterFacts } from "../../migration/readClusterFacts.js";
 import type { System } from "../../migration/natRule.js";
 import { findApiServer, startApiServer, type ApiServer } from "../engine/apiserver.js";
-import { exampleSettings } from "../support/exampleCluster.js";
 import { skipBecause } from "../support/requirements.js";
 import { bootIdOf, FakeNodes } from "./fakeNodes.js";
 
@@ -47,9 +42,6 @@ const target: Target = {
 const soon: Target = { ...target, timeoutSeconds: 3 };
 const probe = { image: "busybox", namespace: "kiam", role: "probe", successes: 3 };
 const dedicated: V1Taint = { key: "dedicated", value: "gpu", effect: "NoSchedule" };
-const hook = {
-  exec: { command: ["/bin/sh", "-c", "iptables-save | grep 169.254.169.254 | iptables-restore"] },
-};
 const unreadable = [
   { name: "nft" as const, tool: "iptables-nft", state: "failed" as const, detail: "lock held" },
 ];
@@ -414,32 +406,6 @@ describe("the ways back where a node is not as the others, on a real API server"
     it("is done where no node is left", async () => {
       await deployKube2iam();
       assert.deepEqual((await letKube2iamOn({ target })).untainted, []);
-    });
-  });
-
-  describe("kube2iam's preStop hook", () => {
-    const facts = () => readClusterFacts(api.config, parseSettings(exampleSettings()));
-    const neutralise = async () =>
-      neutralisePrestop({ target: soon, token: preStopToken(await facts()) });
-
-    it("is left, by name, where its pod's node is not Ready or has left, and disarmed by the next update", async () => {
-      for (const name of ["worker-1", "worker-2", "worker-3"]) await addWorker(name);
-      await deployKube2iam({}, { preStop: hook });
-      await running(kube2iam, "worker-1", "worker-2", "worker-3");
-      await fake.setReady("worker-2", false);
-      fake.undisarmable.set("worker-2", "no route to host");
-      await fake.remove("worker-3");
-
-      const token = preStopToken(await facts());
-      assert.deepEqual((await neutralise()).disarmed, ["worker-1"]);
-      assert.match(said, /worker-2: it is not Ready.*hook.*next update/);
-      const again = preStopToken(await facts());
-      assert.notEqual(again, token, "the gate runs again with the next update");
-
-      await fake.setReady("worker-2", true);
-      fake.undisarmable.clear();
-      assert.deepEqual((await neutralise()).disarmed, ["worker-1", "worker-2"]);
-      assert.equal(preStopToken(await facts()), again, "and then has nothing to do");
     });
   });
 });
