@@ -201,9 +201,13 @@ function bootIdFile(paths: LabPaths, node: ClusterNode): string {
 export async function haltMachine(paths: LabPaths, node: ClusterNode): Promise<void> {
   const init = machineInit(paths.directory, node.name);
   if (init) {
-    const members = new Set(
-      withDescendants(new Set([init.pid]), listProcesses()).map((p) => p.pid),
-    );
+    const all = listProcesses();
+    const network = all.find(({ pid }) => pid === init.pid)?.network;
+    // What entered from outside as well: an nsenter that was stopped along with its process never
+    // collects it, and the node's init waits for that.
+    const entered = all.filter((each) => network !== undefined && each.network === network);
+    const roots = new Set([init, ...entered].map(({ pid }) => pid));
+    const members = new Set(withDescendants(roots, all).map(({ pid }) => pid));
     await killUntilGone((all) => all.filter((each) => members.has(each.pid)));
   }
   await removeControlGroups(paths.directory, node.name);

@@ -113,6 +113,8 @@ describe("embedded cluster, running", function () {
     const worker = cluster.node("worker-2");
     const former = bootId(cluster.paths, worker);
     await runIn(worker.name, "iptables", ["-t", "nat", "-N", "BEFORE-THE-REBOOT"]);
+    // As after a fault in which it could not be reached.
+    for (const name of ["STOP", "CONT"]) await runIn(worker.name, "pkill", [`-${name}`, "kubelet"]);
     await cluster.stopNode(worker.name);
     await cluster.startNode(worker.name);
     await cluster.waitReady();
