@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 import { SSH_USER } from "../../lab/cluster/topology.js";
-import { sh } from "../../lab/disturb.js";
+import { restartPods, servers, sh } from "../../lab/disturb.js";
 import { agentNotReadyTaint } from "../../migration/clusterFacts.js";
 import { fault } from "./fault.js";
-import { kubectl, unreachable } from "./onWorker.js";
+import { keepDead, kubectl, unreachable } from "./onWorker.js";
 import { once, type Session } from "./session.js";
 
 /*
@@ -152,6 +152,26 @@ fault("a worker that joins while all others go back", {
     await leave(lab, name);
     await lab.mustReach("server");
     return "no rule of kiam's was left on it without an agent";
+  },
+});
+
+fault("kiam's servers dead, and a worker has joined, when all go back", {
+  at: "cutover",
+  leaves: "agent",
+  mayFail: "until a worker is back on kube2iam, kiam's servers are its only path",
+  setUp: aNewcomer,
+  run: async (lab) => {
+    const dead = keepDead("master-1", "/kiam server");
+    const { failure } = await lab.move("agent");
+    assert.equal(failure, "", "nothing that kiam would have to answer stands in the way");
+    const rules = await lab.rules();
+    for (const name of ["worker-1", "worker-2"]) assert.equal(rules[name], "kube2iam before kiam");
+    await dead.stop();
+    await restartPods(lab, servers);
+    await leave(lab, newcomer);
+    await lab.everybodyServed(Date.now());
+    await lab.mustReach("agent");
+    return "every worker that had been moved was back on kube2iam before kiam could answer anything";
   },
 });
 
