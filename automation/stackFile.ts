@@ -6,24 +6,27 @@ import { isMap, isScalar, parseDocument, type Document } from "yaml";
 import { ifThere } from "./ifThere.js";
 import { projectName } from "./projectName.js";
 
-/** What Pulumi.yaml says of the project's stacks. */
-async function readProject(workDir: string): Promise<{ name: string; directory: string }> {
-  const project = parseDocument(await readFile(join(workDir, "Pulumi.yaml"), "utf8"));
-  const directory = project.get("stackConfigDir");
-  return {
-    name: String(project.get("name")),
-    directory: join(workDir, typeof directory === "string" ? directory : ""),
-  };
-}
-
 /**
  * Where a stack's configuration is kept, as Pulumi finds it: stackConfigDir of Pulumi.yaml counts.
  *
  * @param stackName with or without organization and project
  */
 export async function stackFile(workDir: string, stackName: string): Promise<string> {
-  const { directory } = await readProject(workDir);
-  return join(directory, `Pulumi.${stackName.slice(stackName.lastIndexOf("/") + 1)}.yaml`);
+  return (await locate(workDir, stackName)).file;
+}
+
+/** The same, with the name of the project. */
+async function locate(
+  workDir: string,
+  stackName: string,
+): Promise<{ project: string; file: string }> {
+  const project = parseDocument(await readFile(join(workDir, "Pulumi.yaml"), "utf8"));
+  const directory = project.get("stackConfigDir");
+  const name = stackName.slice(stackName.lastIndexOf("/") + 1);
+  return {
+    project: String(project.get("name")),
+    file: join(workDir, typeof directory === "string" ? directory : "", `Pulumi.${name}.yaml`),
+  };
 }
 
 /**
@@ -34,11 +37,11 @@ export async function readStackFile(
   workDir: string,
   stackName: string,
 ): Promise<Record<string, unknown>> {
-  const { name } = await readProject(workDir);
-  const text = await ifThere(readFile(await stackFile(workDir, stackName), "utf8"));
+  const { project, file } = await locate(workDir, stackName);
+  const text = await ifThere(readFile(file, "utf8"));
   const config: unknown = parseDocument(text ?? "").get("config");
   if (!isMap(config)) return {};
-  const prefix = `${name}:`;
+  const prefix = `${project}:`;
   return Object.fromEntries(
     Object.entries(config.toJSON() as Record<string, unknown>)
       .filter(([key]) => key.startsWith(prefix))

@@ -11,9 +11,11 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { KubeConfig, KubernetesObjectApi } from "@kubernetes/client-node";
+import type { Context } from "mocha";
 import pRetry, { AbortError } from "p-retry";
 
 import { freePort } from "../support/freePort.js";
+import { skipBecause } from "../support/requirements.js";
 
 const START_TIMEOUT_MS = 60_000;
 
@@ -31,7 +33,7 @@ export interface Binaries {
 }
 
 /** Paths of etcd and the control plane's programs, or undefined where one of them is missing. */
-export function findApiServer(): Binaries | undefined {
+function findApiServer(): Binaries | undefined {
   const first = (...candidates: (string | undefined)[]) =>
     candidates.find((file) => file !== undefined && existsSync(file));
   const kubernetes = process.env.KIAM_LAB_KUBERNETES;
@@ -43,6 +45,14 @@ export function findApiServer(): Binaries | undefined {
   return etcd && apiserver && controllerManager
     ? { etcd, apiserver, controllerManager }
     : undefined;
+}
+
+/** The same; skips the test or suite that `context` belongs to where one of them is missing. */
+export function requireApiServer(context: Context): Binaries {
+  return (
+    findApiServer() ??
+    skipBecause(context, "needs kube-apiserver and etcd (KIAM_LAB_KUBERNETES, KIAM_LAB_ETCD)")
+  );
 }
 
 /**

@@ -22,8 +22,8 @@ import { agentNotReadyTaint, kiamOnlyTaint } from "../../migration/clusterFacts.
 import { parseSettings } from "../../migration/parseSettings.js";
 import { exampleSettings } from "../support/exampleCluster.js";
 import { MockEngine } from "../support/mockEngine.js";
-import { needsCommands, skipBecause } from "../support/requirements.js";
-import { findApiServer, startApiServer, type ApiServer } from "./apiserver.js";
+import { needsCommands } from "../support/requirements.js";
+import { requireApiServer, startApiServer, type ApiServer } from "./apiserver.js";
 
 const script = path.resolve(__dirname, "../../components/newNodes/clearStartupTaint.sh");
 const merge = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
@@ -41,18 +41,14 @@ describe("clearing the startup taint", function () {
 
   before("API server", async function () {
     needsCommands(this, ["dash", "bash", "busybox"]);
-    const binaries = findApiServer();
-    const kubernetes = process.env.KIAM_LAB_KUBERNETES;
-    if (binaries === undefined || kubernetes === undefined) {
-      return skipBecause(
-        this,
-        "needs kube-apiserver and etcd (KIAM_LAB_KUBERNETES, KIAM_LAB_ETCD)",
-      );
-    }
+    const binaries = requireApiServer(this);
     api = await startApiServer(binaries);
     core = api.config.makeApiClient(CoreV1Api);
     directory = await mkdtemp(path.join(tmpdir(), "kiam-taint-test-"));
-    await symlink(path.join(kubernetes, "kubectl"), path.join(directory, "kubectl"));
+    await symlink(
+      path.join(path.dirname(binaries.apiserver), "kubectl"),
+      path.join(directory, "kubectl"),
+    );
     await core.createNamespace({ body: { metadata: { name: "kiam" } } });
     await declareComponent();
     kubeconfig = await kubeconfigOf(kiamNames.startupTaint);

@@ -12,7 +12,7 @@ import { nodeRoles, seedRoles } from "../../lab/workload/roles.js";
 import type { SettingsInput } from "../../migration/settings.js";
 import { labPython, startAws } from "../lab/awsServer.js";
 import { skipBecause } from "../support/requirements.js";
-import { findApiServer, startApiServer, type ApiServer } from "./apiserver.js";
+import { requireApiServer, startApiServer, type ApiServer } from "./apiserver.js";
 import { requireEngine } from "./engine.js";
 
 const settings: SettingsInput = {
@@ -44,13 +44,7 @@ export interface ClusterOfApis {
 /** Skips the running test or suite, saying why, where something for it is not here. */
 export async function startClusterOfApis(context: Mocha.Context): Promise<ClusterOfApis> {
   const engine = requireEngine(context);
-  const binaries = findApiServer();
-  if (binaries === undefined) {
-    return skipBecause(
-      context,
-      "needs kube-apiserver and etcd (KIAM_LAB_KUBERNETES, KIAM_LAB_ETCD)",
-    );
-  }
+  const binaries = requireApiServer(context);
   const python = labPython();
   if ("missing" in python) return skipBecause(context, python.missing);
   const [api, aws] = await Promise.all([startApiServer(binaries), startAws(python.python, {})]);

@@ -24,8 +24,7 @@ import { GateError } from "../../gates/problem.js";
 import { keepKube2iamOff } from "../../gates/verbs/keepKube2iamOff.js";
 import { letKube2iamOn } from "../../gates/verbs/letKube2iamOn.js";
 import { kiamOnlyKey, kiamOnlyTaint } from "../../migration/clusterFacts.js";
-import { skipBecause } from "../support/requirements.js";
-import { findApiServer, startApiServer, type ApiServer } from "./apiserver.js";
+import { requireApiServer, startApiServer, type ApiServer } from "./apiserver.js";
 
 const merge = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
 const namespace = "kube-system";
@@ -54,13 +53,7 @@ describe("gates about kiam-only nodes", function () {
   let controller: { stop: () => Promise<void> } | undefined;
 
   before("API server", async function () {
-    const binaries = findApiServer();
-    if (binaries === undefined) {
-      return skipBecause(
-        this,
-        "needs kube-apiserver and etcd (KIAM_LAB_KUBERNETES, KIAM_LAB_ETCD)",
-      );
-    }
+    const binaries = requireApiServer(this);
     api = await startApiServer(binaries);
     process.env.KUBECONFIG = api.kubeconfig;
     core = api.config.makeApiClient(CoreV1Api);

@@ -8,8 +8,7 @@ import { destroyAll, moveTo, type MoveOptions } from "../../automation/moveTo.js
 import { pendingIn } from "../../automation/pendingOperations.js";
 import { silentProgress } from "../../automation/progress.js";
 import { upUntilKilled } from "../faults/killEngine.js";
-import { skipBecause } from "../support/requirements.js";
-import { findApiServer, startApiServer, type ApiServer } from "./apiserver.js";
+import { requireApiServer, startApiServer, type ApiServer } from "./apiserver.js";
 import { createStack, requireEngine, type TestStack } from "./engine.js";
 
 /*
@@ -27,13 +26,7 @@ describe("an object that was being made when the engine was killed", function ()
 
   before(async function () {
     const engine = requireEngine(this);
-    const binaries = findApiServer();
-    if (binaries === undefined) {
-      return skipBecause(
-        this,
-        "needs kube-apiserver and etcd (KIAM_LAB_KUBERNETES, KIAM_LAB_ETCD)",
-      );
-    }
+    const binaries = requireApiServer(this);
     api = await startApiServer(binaries);
     apps = api.config.makeApiClient(AppsV1Api);
     test = await createStack(engine, { KUBECONFIG: api.kubeconfig });

@@ -11,8 +11,7 @@ import type { GateError } from "../../gates/problem.js";
 import { kube2iamName, kube2iamObjects } from "../../lab/workload/kube2iam.js";
 import { agentLabels } from "../../migration/kiamNames.js";
 import type { System } from "../../migration/natRule.js";
-import { findApiServer, startApiServer, type ApiServer } from "../engine/apiserver.js";
-import { skipBecause } from "../support/requirements.js";
+import { requireApiServer, startApiServer, type ApiServer } from "../engine/apiserver.js";
 import { FakeNodes } from "./fakeNodes.js";
 
 const agentName = { namespace: "kiam", name: "kiam-agent" };
@@ -56,10 +55,7 @@ export class FakeCluster {
 
   /** For a `before` hook, which is skipped where there is no API server. */
   static async start(context: Mocha.Context): Promise<FakeCluster> {
-    const binaries = findApiServer();
-    if (binaries === undefined) {
-      skipBecause(context, "needs kube-apiserver and etcd (KIAM_LAB_KUBERNETES, KIAM_LAB_ETCD)");
-    }
+    const binaries = requireApiServer(context);
     const api = await startApiServer(binaries, ["daemonset-controller"]);
     const { config } = api;
     const [core, apps] = [config.makeApiClient(CoreV1Api), config.makeApiClient(AppsV1Api)];

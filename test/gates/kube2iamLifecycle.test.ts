@@ -35,9 +35,8 @@ import { roleAnnotation } from "../../migration/permitted.js";
 import type { NodeReport } from "../../migration/nodeReport.js";
 import { preStopToken } from "../../migration/preStopToken.js";
 import { readClusterFacts } from "../../migration/readClusterFacts.js";
-import { findApiServer, startApiServer, type ApiServer } from "../engine/apiserver.js";
+import { requireApiServer, startApiServer, type ApiServer } from "../engine/apiserver.js";
 import { exampleSettings } from "../support/exampleCluster.js";
-import { skipBecause } from "../support/requirements.js";
 import { bootIdOf, FakeNodes } from "./fakeNodes.js";
 
 /*
@@ -86,13 +85,7 @@ describe("kube2iam's last days, on a real API server", function () {
   let captured: GateOutput<"capture-kube2iam">;
 
   before("API server, nodes, kube2iam with its README's hook", async function () {
-    const binaries = findApiServer();
-    if (binaries === undefined) {
-      return skipBecause(
-        this,
-        "needs kube-apiserver and etcd (KIAM_LAB_KUBERNETES, KIAM_LAB_ETCD)",
-      );
-    }
+    const binaries = requireApiServer(this);
     // What gates tell those who watch.
     process.stderr.write = () => true;
     api = await startApiServer(binaries, ["daemonset-controller"]);

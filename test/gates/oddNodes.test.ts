@@ -15,8 +15,7 @@ import { kiamOnlyTaint, workerLabel } from "../../migration/clusterFacts.js";
 import { digest } from "../../migration/digest.js";
 import { agentLabels } from "../../migration/kiamNames.js";
 import type { System } from "../../migration/natRule.js";
-import { findApiServer, startApiServer, type ApiServer } from "../engine/apiserver.js";
-import { skipBecause } from "../support/requirements.js";
+import { requireApiServer, startApiServer, type ApiServer } from "../engine/apiserver.js";
 import { bootIdOf, FakeNodes } from "./fakeNodes.js";
 
 /*
@@ -62,13 +61,7 @@ describe("the ways back where a node is not as the others, on a real API server"
   let said = "";
 
   before("API server", async function () {
-    const binaries = findApiServer();
-    if (binaries === undefined) {
-      return skipBecause(
-        this,
-        "needs kube-apiserver and etcd (KIAM_LAB_KUBERNETES, KIAM_LAB_ETCD)",
-      );
-    }
+    const binaries = requireApiServer(this);
     // What gates tell those who watch.
     process.stderr.write = (text) => {
       said += String(text);

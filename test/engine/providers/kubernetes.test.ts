@@ -13,9 +13,8 @@ import { AppsV1Api, BatchV1Api, CoreV1Api } from "@kubernetes/client-node";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import { findApiServer, startApiServer, type ApiServer } from "../apiserver.js";
+import { requireApiServer, startApiServer, type ApiServer } from "../apiserver.js";
 import { createStack, requireEngine, type TestStack } from "../engine.js";
-import { skipBecause } from "../../support/requirements.js";
 
 const MERGE = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
 const PERMITTED = "iam.amazonaws.com/permitted";
@@ -51,13 +50,7 @@ describe("stand-in: kubernetes", function () {
 
   before(async function () {
     const engine = requireEngine(this);
-    const binaries = findApiServer();
-    if (!binaries) {
-      return skipBecause(
-        this,
-        "needs kube-apiserver and etcd (KIAM_LAB_KUBERNETES, KIAM_LAB_ETCD)",
-      );
-    }
+    const binaries = requireApiServer(this);
     [api, test] = await Promise.all([startApiServer(binaries), createStack(engine)]);
     await test.stack.workspace.selectStack("unit");
     test.stack.workspace.envVars.KUBECONFIG = api.kubeconfig;
