@@ -75,14 +75,18 @@ export async function exec(
         input?.write(stdin);
       })
       .catch((error: unknown) => {
-        settle(() => reject(new ExecRefusedError(failure(connectMessage(error), error))));
+        settle(() => reject(new ExecRefusedError(failure(connectMessage(error), error), false)));
       });
   });
 }
 
 /** The command was not even started: the container does not run, say, or nobody may exec there. */
 export class ExecRefusedError extends GateError {
-  constructor(failure: GateError) {
+  /** @param missing whether the kubelet said that there is no such pod or container on its node */
+  constructor(
+    failure: GateError,
+    readonly missing: boolean,
+  ) {
     super(failure.finding, failure.problems, { cause: failure.cause });
   }
 }
@@ -90,7 +94,7 @@ export class ExecRefusedError extends GateError {
 /** The kubelet's refusal comes by way of the API server, after the connection was made. */
 function refusedOr(failed: GateError): GateError {
   return /unable to upgrade connection|container not found/.test(failed.message)
-    ? new ExecRefusedError(failed)
+    ? new ExecRefusedError(failed, /(container not found|pod does not exist)/.test(failed.message))
     : failed;
 }
 

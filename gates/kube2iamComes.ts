@@ -1,8 +1,10 @@
-import type { V1DaemonSet } from "@kubernetes/client-node";
+import type { V1DaemonSet, V1PodSpec } from "@kubernetes/client-node";
 
-import { kiamOnlyKey } from "../migration/clusterFacts.js";
+import { agentNotReadyTaint, kiamOnlyKey } from "../migration/clusterFacts.js";
 import { insertsItsRule, kube2iamCommandLine } from "../migration/kube2iamFlags.js";
-import { ClusterError, type Cluster } from "./cluster.js";
+import { untolerated } from "../migration/nodeSelection.js";
+import type { Toleration } from "../migration/settings.js";
+import { ClusterError, isReady, type Cluster } from "./cluster.js";
 import type { Target, Worker } from "./inputs.js";
 import { restartKube2iam } from "./kube2iamPod.js";
 import { lookForNewRule, waitForKube2iamRule } from "./kube2iamRule.js";
@@ -25,10 +27,12 @@ export async function bringKube2iam(
   worker: Worker,
 ): Promise<void> {
   if ((await NodeRules.read(cluster, target)).pod("kube2iam", worker) !== undefined) return;
-  if (await takeKiamOnlyOff(cluster, worker.name, Deadline.after(target.timeoutSeconds))) {
+  const deadline = Deadline.after(target.timeoutSeconds);
+  if (await takeKiamOnlyOff(cluster, worker.name, deadline)) {
     progress(`${worker.name}: taint ${kiamOnlyKey} taken off, so that kube2iam can run there`);
   }
   const spec = daemonSet.spec?.template.spec;
+  if (spec !== undefined) await endStartupTaint(cluster, spec, { target, worker, deadline });
   const node = await cluster.node(worker.name);
   const obstacle = spec && node && notMeantFor(spec, node);
   if (obstacle !== undefined) {
@@ -45,16 +49,55 @@ export async function bringKube2iam(
   await lookForNewRule(cluster, daemonSet, target, worker);
 }
 
+/**
+ * Waits until a node that has just joined has its agent, and takes the startup taint off: kube2iam
+ * may not tolerate it. What else takes it off may be gone, or never have been there. Does nothing
+ * where no agent comes, or none is ready in time.
+ */
+async function endStartupTaint(
+  cluster: Cluster,
+  spec: V1PodSpec,
+  { target, worker, deadline }: { target: Target; worker: Worker; deadline: Deadline },
+): Promise<void> {
+  const tolerations = (spec.tolerations ?? []) as Toleration[];
+  if (untolerated({ taints: [agentNotReadyTaint] }, tolerations).length === 0) return;
+  const agents = { namespace: target.kiam.namespace, name: target.kiam.agentDaemonSet };
+  await waitFor<void, undefined>(deadline, async () => {
+    const node = await cluster.node(worker.name);
+    const tainted = node?.spec?.taints?.some(({ key }) => key === agentNotReadyTaint.key);
+    if (!tainted) return { done: undefined };
+    const daemonSet = await cluster.daemonSet(agents);
+    const pods = daemonSet === undefined ? [] : await cluster.podsOf(daemonSet);
+    const own = pods.filter((pod) => pod.spec?.nodeName === worker.name);
+    if (own.length === 0) return { done: undefined };
+    if (!own.some(isReady)) return { pending: undefined };
+    if (await takeTaintOff(cluster, worker.name, agentNotReadyTaint.key, deadline)) {
+      progress(`${worker.name}: kiam's agent is ready; taint ${agentNotReadyTaint.key} taken off`);
+    }
+    return { done: undefined };
+  });
+}
+
 /** @returns whether the node is there and had the kiam-only taint */
-export async function takeKiamOnlyOff(
+export function takeKiamOnlyOff(
   cluster: Cluster,
   name: string,
+  deadline: Deadline,
+): Promise<boolean> {
+  return takeTaintOff(cluster, name, kiamOnlyKey, deadline);
+}
+
+/** @returns whether the node is there and had a taint of that key */
+async function takeTaintOff(
+  cluster: Cluster,
+  name: string,
+  key: string,
   deadline: Deadline,
 ): Promise<boolean> {
   const look = await waitFor<boolean, ClusterError>(deadline, async () => {
     const node = await cluster.node(name);
     const taints = node?.spec?.taints ?? [];
-    const others = taints.filter((taint) => taint.key !== kiamOnlyKey);
+    const others = taints.filter((taint) => taint.key !== key);
     if (node === undefined || others.length === taints.length) return { done: false };
     try {
       await cluster.patchNode(name, [

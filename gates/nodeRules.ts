@@ -7,12 +7,16 @@ import { describePod, isReady, type Cluster } from "./cluster.js";
 import { ExecRefusedError } from "./exec.js";
 import type { Target, Worker } from "./inputs.js";
 import { GateError, type Problem } from "./problem.js";
+import { Deadline, waitFor } from "./wait.js";
 
 /**
  * Directory, in the containers of kube2iam, that keeps links to the real iptables tools where
  * those in the search path were replaced by ones that do nothing.
  */
 export const keptToolsDirectory = "/run/kube2iam-to-kiam/bin";
+
+/** The running pods of each system, by node. */
+type Pods = Record<System, Map<string, V1Pod>>;
 
 /**
  * The rules of a worker, seen and changed without SSH: components/node/rules.sh runs in a pod
@@ -22,16 +26,12 @@ export class NodeRules {
   private constructor(
     private readonly cluster: Cluster,
     private readonly target: Target,
-    private readonly pods: Record<System, Map<string, V1Pod>>,
+    private pods: Pods,
   ) {}
 
   /** Reads which pods there are to work through; make a new one after pods were replaced. */
   static async read(cluster: Cluster, target: Target): Promise<NodeRules> {
-    const [kiam, kube2iam] = await Promise.all([
-      runningPods(cluster, target.kiam.namespace, target.kiam.agentDaemonSet),
-      runningPods(cluster, target.kube2iam.namespace, target.kube2iam.daemonSet),
-    ]);
-    return new NodeRules(cluster, target, { kiam, kube2iam });
+    return new NodeRules(cluster, target, await readPods(cluster, target));
   }
 
   /** That system's running pod on the worker. */
@@ -78,35 +78,51 @@ export class NodeRules {
     };
   }
 
+  /**
+   * Runs in the first pod that takes it. Where none does, but one is listed as running, or has just
+   * been replaced, its kubelet does not know it yet: this waits until it does.
+   */
   private async run<Verb extends keyof RuleArguments>(
     verb: Verb,
     worker: Worker,
     through: System,
     args: RuleArguments[Verb],
   ): Promise<NodeReport> {
-    const other = through === "kiam" ? "kube2iam" : "kiam";
-    const pods = [this.pod(through, worker), this.pod(other, worker)].filter(
-      (pod) => pod !== undefined,
-    );
-    let refusal: ExecRefusedError | undefined;
-    for (const pod of pods) {
-      try {
-        return await this.runIn(pod, verb, worker, args);
-      } catch (error) {
-        // Its container is down: nothing was begun there, so the other system's pod can do it.
-        if (!(error instanceof ExecRefusedError)) throw error;
-        refusal ??= error;
+    const order: System[] = through === "kiam" ? ["kiam", "kube2iam"] : ["kube2iam", "kiam"];
+    let refused: { pod: V1Pod; error: ExecRefusedError }[] = [];
+    const deadline = Deadline.after(this.target.timeoutSeconds);
+    const look = await waitFor<NodeReport, GateError>(deadline, async () => {
+      if (refused.length > 0) {
+        this.pods = await readPods(this.cluster, this.target);
+        if (!refused.some(({ pod, error }) => this.mayTakeIt(worker, pod, error))) {
+          throw refused[0]!.error;
+        }
       }
-    }
-    if (refusal !== undefined) throw refusal;
-    throw new GateError(`The rules of ${worker.name} cannot be reached`, [
-      {
-        where: `node ${worker.name}`,
-        what: "neither kiam's agent nor kube2iam runs on it",
-        why: "its nat rules are read and changed through one of their pods",
-        fix: "see why neither DaemonSet has a running pod there",
-      },
-    ]);
+      const pods = order.flatMap((system) => this.pod(system, worker) ?? []);
+      if (pods.length === 0 && refused.length === 0) throw noPodOn(worker);
+      // With none left, the successors of those that refused are still to come.
+      if (pods.length > 0) refused = [];
+      for (const pod of pods) {
+        try {
+          return { done: await this.runIn(pod, verb, worker, args) };
+        } catch (error) {
+          // Nothing was begun there, so the other system's pod can do it.
+          if (!(error instanceof ExecRefusedError)) throw error;
+          refused.push({ pod, error });
+        }
+      }
+      return { pending: refused[0]!.error };
+    });
+    if ("done" in look) return look.done;
+    throw look.pending;
+  }
+
+  /** Whether a pod that refused, or the one in its place, may take the command a little later. */
+  private mayTakeIt(worker: Worker, { metadata }: V1Pod, { missing }: ExecRefusedError): boolean {
+    const now = [...Object.values(this.pods)]
+      .map((pods) => pods.get(worker.name))
+      .find((pod) => pod?.metadata?.uid === metadata?.uid);
+    return now === undefined || (missing && saysItRuns(now));
   }
 
   private async runIn<Verb extends keyof RuleArguments>(
@@ -175,6 +191,33 @@ export function reportProblemsOf(worker: Worker, report: NodeReport): Problem[] 
         where: `node ${worker.name}`,
         what: `${finding.message} (${report.verb}: ${outcome})`,
       }));
+}
+
+function noPodOn(worker: Worker): GateError {
+  return new GateError(`The rules of ${worker.name} cannot be reached`, [
+    {
+      where: `node ${worker.name}`,
+      what: "neither kiam's agent nor kube2iam runs on it",
+      why: "its nat rules are read and changed through one of their pods",
+      fix: "see why neither DaemonSet has a running pod there",
+    },
+  ]);
+}
+
+/** What the API server has of the container in which the script runs; its kubelet may know better. */
+function saysItRuns({ spec, status }: V1Pod): boolean {
+  const container = status?.containerStatuses?.find(
+    ({ name }) => name === spec?.containers[0]?.name,
+  );
+  return container?.state?.running !== undefined;
+}
+
+async function readPods(cluster: Cluster, target: Target): Promise<Pods> {
+  const [kiam, kube2iam] = await Promise.all([
+    runningPods(cluster, target.kiam.namespace, target.kiam.agentDaemonSet),
+    runningPods(cluster, target.kube2iam.namespace, target.kube2iam.daemonSet),
+  ]);
+  return { kiam, kube2iam };
 }
 
 async function runningPods(

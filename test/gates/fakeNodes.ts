@@ -123,6 +123,15 @@ export class FakeNodes {
     });
   }
 
+  /** As its kubelet reports a pod of which no container runs. */
+  async endContainers({ metadata, status }: V1Pod): Promise<void> {
+    const { namespace = "", name = "" } = metadata ?? {};
+    const ended = { terminated: { exitCode: 1 } };
+    const containerStatuses = status?.containerStatuses?.map((each) => ({ ...each, state: ended }));
+    const body = { status: { containerStatuses } };
+    await this.core.patchNamespacedPodStatus({ namespace, name, body }, merge);
+  }
+
   /** It leaves the cluster; its pods stay listed. */
   async remove(name: string): Promise<void> {
     await this.core.deleteNode({ name });

@@ -11,7 +11,7 @@ import { clearAgent } from "../../gates/verbs/clearAgent.js";
 import { fallback } from "../../gates/verbs/fallback.js";
 import { letKube2iamOn } from "../../gates/verbs/letKube2iamOn.js";
 import { restoreKube2iam } from "../../gates/verbs/restoreKube2iam.js";
-import { kiamOnlyTaint, workerLabel } from "../../migration/clusterFacts.js";
+import { agentNotReadyTaint, kiamOnlyTaint, workerLabel } from "../../migration/clusterFacts.js";
 import { digest } from "../../migration/digest.js";
 import { agentLabels } from "../../migration/kiamNames.js";
 import type { System } from "../../migration/natRule.js";
@@ -93,6 +93,7 @@ describe("the ways back where a node is not as the others, on a real API server"
 
   afterEach(async () => {
     if (api === undefined) return;
+    fake.onExec = () => Promise.resolve();
     for (const { namespace, name } of [kube2iam, agents]) {
       await apps.deleteNamespacedDaemonSet({ namespace, name }).catch(() => undefined);
       await pWaitFor(async () => (await cluster.daemonSet({ namespace, name })) === undefined);
@@ -145,15 +146,18 @@ describe("the ways back where a node is not as the others, on a real API server"
     await fake.add(name, `10.0.0.${address}`);
   }
 
-  /** Once just these nodes have a pod of a system that runs. */
+  /** Once just these nodes have a pod of a system that runs, or is in that other phase. */
   async function running(name: typeof kube2iam, ...on: string[]): Promise<void> {
+    return inPhase("Running", name, ...on);
+  }
+  async function inPhase(phase: string, name: typeof kube2iam, ...on: string[]): Promise<void> {
     await pWaitFor(
       async () => {
         const { items } = await core.listNamespacedPod({ namespace: name.namespace });
         const nodes = items
           .filter(({ metadata, status }) => {
             const owner = metadata?.ownerReferences?.[0]?.name;
-            return owner === name.name && status?.phase === "Running";
+            return owner === name.name && status?.phase === phase;
           })
           .map(({ spec }) => spec?.nodeName ?? "");
         return nodes.sort().join() === [...on].sort().join();
@@ -203,6 +207,40 @@ describe("the ways back where a node is not as the others, on a real API server"
         assert.deepEqual(fake.node(name).rules, ["kube2iam"], name);
       }
       assert.ok(!(await taintsOf("newcomer")).includes(kiamOnlyTaint.key));
+    });
+
+    it("takes the startup taint off a node that joined meanwhile once its agent is ready, and brings it back", async () => {
+      await addWorker("worker-1");
+      await deployKube2iam();
+      await running(kube2iam, "worker-1");
+      await deployAgents();
+      await running(agents, "worker-1");
+      let joined = false;
+      fake.onExec = async () => {
+        if (joined) return;
+        joined = true;
+        await addWorker("newcomer", [agentNotReadyTaint]);
+        await running(agents, "newcomer", "worker-1");
+      };
+      const { workers } = await fallback({ target, probe });
+      assert.deepEqual(workers.map(({ name }) => name).sort(), ["newcomer", "worker-1"]);
+      assert.deepEqual(fake.node("newcomer").rules, ["kube2iam"]);
+      assert.ok(!(await taintsOf("newcomer")).includes(agentNotReadyTaint.key));
+    });
+
+    it("leaves the startup taint on a node whose agent does not become ready, and says why it is not back", async () => {
+      await addWorker("worker-1");
+      await addWorker("newcomer", [agentNotReadyTaint]);
+      fake.node("newcomer").stuck.add("kiam");
+      await deployKube2iam();
+      await running(kube2iam, "worker-1");
+      await deployAgents();
+      await running(agents, "worker-1");
+      await inPhase("Pending", agents, "newcomer");
+      const message = await refusal(fallback({ target: soon, probe }));
+      assert.match(message, /node newcomer: kube2iam does not run there: .*agent-not-ready/);
+      assert.ok((await taintsOf("newcomer")).includes(agentNotReadyTaint.key));
+      assert.deepEqual(fake.node("worker-1").rules, ["kube2iam"]);
     });
 
     it("says at once of a node that kube2iam cannot come to why, and brings back all others", async () => {

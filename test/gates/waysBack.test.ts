@@ -2,8 +2,11 @@ import assert from "node:assert/strict";
 
 import { Cluster } from "../../gates/cluster.js";
 import { readRecord, writeRecord } from "../../gates/cutoverRecord.js";
+import { ExecRefusedError } from "../../gates/exec.js";
+import { GateError } from "../../gates/problem.js";
 import { fallback } from "../../gates/verbs/fallback.js";
 import { returnWorker } from "../../gates/verbs/returnWorker.js";
+import { kube2iamName } from "../../lab/workload/kube2iam.js";
 import { digest } from "../../migration/digest.js";
 import { credentialRuleSpec, type CapturedRule, type System } from "../../migration/natRule.js";
 import { agentless, failureOf, FakeCluster, probe, target } from "./fakeCluster.js";
@@ -13,6 +16,12 @@ import { bootIdOf } from "./fakeNodes.js";
  * What the two ways back without SSH decide, on a real API server with the real DaemonSet
  * controller. The nodes are not real (fakeNodes.ts): rules, probes and answers are only told.
  */
+
+/** As a kubelet answers that has not yet heard of a pod, by way of the API server. */
+function unknownPod(): ExecRefusedError {
+  const failure = new GateError("exec in pod: unable to upgrade connection: pod does not exist");
+  return new ExecRefusedError(failure, true);
+}
 
 describe("the ways back, on a real API server", function () {
   this.timeout(120_000);
@@ -92,6 +101,46 @@ describe("the ways back, on a real API server", function () {
       );
       for (const own of Object.values(rules())) assert.deepEqual(own, ["kube2iam"]);
       assert.match(cluster.told, /joined meanwhile: worker-3\n[^]*joined meanwhile: worker-4\n/);
+    });
+
+    it("waits for a kubelet that does not know its pods yet, as on a node that has just joined", async () => {
+      await cluster.nodes(moved);
+      let refusals = 0;
+      cluster.fake.onExec = (node) =>
+        node === "worker-2" && ++refusals <= 5 ? Promise.reject(unknownPod()) : Promise.resolve();
+      await back();
+      assert.ok(refusals > 5);
+      for (const own of Object.values(rules())) assert.deepEqual(own, ["kube2iam"]);
+    });
+
+    it("goes on through the pod that replaces one of a node that left under this name", async () => {
+      await cluster.nodes(moved);
+      let refusals = 0;
+      cluster.fake.onExec = async (node, _command, pod) => {
+        if (node !== "worker-2" || refusals === 2) return;
+        refusals++;
+        const { namespace = "", name = "" } = pod.metadata ?? {};
+        await cluster.core.deleteNamespacedPod({ namespace, name, gracePeriodSeconds: 0 });
+        throw unknownPod();
+      };
+      await back({ timeoutSeconds: 20 });
+      for (const own of Object.values(rules())) assert.deepEqual(own, ["kube2iam"]);
+    });
+
+    it("does not wait for a container that is known not to run", async () => {
+      await cluster.nodes(moved);
+      for (const pod of [...(await cluster.agents()), ...(await cluster.podsOf(kube2iamName))]) {
+        if (pod.spec?.nodeName === "worker-2") await cluster.fake.endContainers(pod);
+      }
+      let refusals = 0;
+      cluster.fake.onExec = (node) => {
+        if (node !== "worker-2") return Promise.resolve();
+        refusals++;
+        return Promise.reject(unknownPod());
+      };
+      const error = await failureOf(back());
+      assert.match(error.message, /node worker-2: exec in pod/);
+      assert.equal(refusals, 2, "once in each system's pod");
     });
 
     for (const [what, lose, why] of [
