@@ -1,6 +1,6 @@
 import { observe } from "../components/observe.js";
 import type { RuleState } from "../migration/ruleState.js";
-import type { Settings } from "../migration/settings.js";
+import type { Settings } from "../migration/settings/schema.js";
 import { own } from "../migration/own.js";
 import type { LookAtWorkers } from "./interruptedUpdate.js";
 

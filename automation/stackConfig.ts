@@ -1,6 +1,6 @@
 import type { ConfigMap } from "@pulumi/pulumi/automation";
 
-import { secretSettings, type SettingsInput } from "../migration/settings.js";
+import { secretSettings, type SettingsInput } from "../migration/settings/schema.js";
 
 /**
  * Settings as a stack's configuration: one value for each section, as JSON. A section that holds

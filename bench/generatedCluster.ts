@@ -1,8 +1,8 @@
 import type { ClusterFacts, NodeFacts, PodFacts } from "../migration/clusterFacts.js";
 import type { ApplicationRoleFacts, IamFacts } from "../migration/iamFacts.js";
 import type { Kube2iamLogFacts } from "../migration/kube2iamLog.js";
-import { parseSettings } from "../migration/parseSettings.js";
-import type { Settings } from "../migration/settings.js";
+import { parseSettings } from "../migration/settings/parse.js";
+import type { Settings } from "../migration/settings/schema.js";
 import type { WorkerLook } from "../migration/workerLook.js";
 
 /*

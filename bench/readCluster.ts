@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { KubeConfig } from "@kubernetes/client-node";
 
-import { parseSettings } from "../migration/parseSettings.js";
+import { parseSettings } from "../migration/settings/parse.js";
 import { readClusterFacts } from "../migration/readClusterFacts.js";
 import { peakMiB, printGrowth, timed, type Figures } from "./growth.js";
 

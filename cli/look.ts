@@ -1,7 +1,7 @@
 import { observe } from "../components/observe.js";
 import type { ClusterFacts } from "../migration/clusterFacts.js";
 import { kubeConfig } from "../migration/kubernetesApi.js";
-import type { Settings } from "../migration/settings.js";
+import type { Settings } from "../migration/settings/schema.js";
 import { readIamFacts } from "../readers/iamFacts.js";
 import { readKube2iamLog } from "../readers/kube2iamLog.js";
 import { lookOverSsh } from "../readers/workersOverSsh.js";

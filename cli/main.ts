@@ -2,7 +2,7 @@ import { Command, CommanderError, Option } from "commander";
 
 import { createProgress } from "../automation/progress.js";
 import { messageOf } from "../migration/messageOf.js";
-import { SettingsError } from "../migration/parseSettings.js";
+import { SettingsError } from "../migration/settings/parse.js";
 import { auditCommand } from "./auditCommand.js";
 import type { CommonOptions, Subcommand, Terminal } from "./command.js";
 import { exitCodes, exitCodesHelp, type ExitCode } from "./exitCodes.js";

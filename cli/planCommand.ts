@@ -7,7 +7,7 @@ import type { ClusterFacts } from "../migration/clusterFacts.js";
 import { previewAsMarkdown, previewAsText } from "../migration/describePreview.js";
 import { makePlan, plannedWorkers, type Plan } from "../migration/plan.js";
 import { previewPlan, type KnownRules } from "../migration/planPreview.js";
-import type { Settings } from "../migration/settings.js";
+import type { Settings } from "../migration/settings/schema.js";
 import type { Stage } from "../migration/stages.js";
 import type { CommonOptions, Subcommand, Terminal } from "./command.js";
 import { exitCodes } from "./exitCodes.js";

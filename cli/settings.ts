@@ -2,8 +2,8 @@ import { Option } from "commander";
 
 import { readStackSettings } from "../automation/readStackSettings.js";
 import { messageOf } from "../migration/messageOf.js";
-import { parseSettings } from "../migration/parseSettings.js";
-import type { Settings } from "../migration/settings.js";
+import { parseSettings } from "../migration/settings/parse.js";
+import type { Settings } from "../migration/settings/schema.js";
 import { stages, type Stage } from "../migration/stages.js";
 import type { CommonOptions, Terminal } from "./command.js";
 

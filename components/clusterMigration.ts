@@ -8,7 +8,7 @@ import {
   type PlannedProbe,
   type PlannedWorker,
 } from "../migration/plan.js";
-import type { Settings } from "../migration/settings.js";
+import type { Settings } from "../migration/settings/schema.js";
 import { reaches } from "../migration/stages.js";
 import { EveryNode } from "./everyNode.js";
 import { Fallback } from "./fallback.js";

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { agentlessLabels, masterLabels, type WorkerSelection } from "../migration/nodeSelection.js";
 import type { PlannedProbe } from "../migration/plan.js";
-import type { Settings } from "../migration/settings.js";
+import type { Settings } from "../migration/settings/schema.js";
 import { gate, whileHeld, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
 import {

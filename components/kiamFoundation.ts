@@ -9,7 +9,7 @@ import {
   type RecordedKube2iam,
 } from "../migration/clusterFacts.js";
 import { exactly, permittedAnnotation } from "../migration/permitted.js";
-import type { Settings } from "../migration/settings.js";
+import type { Settings } from "../migration/settings/schema.js";
 import { agentLabels, kiamNames, serverLabels } from "../migration/kiamNames.js";
 
 export interface KiamFoundationArgs {

@@ -2,7 +2,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
 import { masterLabels } from "../migration/nodeSelection.js";
-import type { Settings } from "../migration/settings.js";
+import type { Settings } from "../migration/settings/schema.js";
 import { gate, whileHeld, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
 import {

@@ -1,7 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { Settings } from "../migration/settings.js";
+import type { Settings } from "../migration/settings/schema.js";
 import { gate, type ToolLocation } from "./gate.js";
 import { kiamNames } from "../migration/kiamNames.js";
 

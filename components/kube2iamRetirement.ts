@@ -4,7 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { GateOutput } from "../gates/inputs.js";
 import type { PlannedProbe } from "../migration/plan.js";
-import type { Settings } from "../migration/settings.js";
+import type { Settings } from "../migration/settings/schema.js";
 import { gate, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
 import { commented } from "./node/shellWords.js";

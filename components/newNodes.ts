@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import type { Settings } from "../migration/settings.js";
+import type { Settings } from "../migration/settings/schema.js";
 import { gate, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
 

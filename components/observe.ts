@@ -3,7 +3,7 @@ import type { ClusterFacts } from "../migration/clusterFacts.js";
 import { effectiveKube2iam } from "../migration/effectiveKube2iam.js";
 import { kubeConfig } from "../migration/kubernetesApi.js";
 import { readClusterFacts } from "../migration/readClusterFacts.js";
-import type { Settings } from "../migration/settings.js";
+import type { Settings } from "../migration/settings/schema.js";
 import { readCertificates } from "../readers/certificates.js";
 import { gateTarget } from "./gateTarget.js";
 

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import { settingsSchema } from "../migration/settings.js";
+import { settingsSchema } from "../migration/settings/schema.js";
 
 /**
  * The stack's configuration as one object: what stands below the project's name in

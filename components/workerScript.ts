@@ -1,7 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 
 import type { Plan, PlannedWorker } from "../migration/plan.js";
-import type { Settings } from "../migration/settings.js";
+import type { Settings } from "../migration/settings/schema.js";
 import { ruleCommand, ruleScript, type RuleArguments, type RuleVerb } from "./node/ruleScript.js";
 import { sshConnection } from "./sshConnection.js";
 

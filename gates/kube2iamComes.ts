@@ -3,7 +3,7 @@ import type { V1DaemonSet, V1PodSpec } from "@kubernetes/client-node";
 import { agentNotReadyTaint, kiamOnlyKey } from "../migration/clusterFacts.js";
 import { insertsItsRule, kube2iamCommandLine } from "../migration/kube2iamFlags.js";
 import { untolerated } from "../migration/nodeSelection.js";
-import type { Toleration } from "../migration/settings.js";
+import type { Toleration } from "../migration/settings/schema.js";
 import { ClusterError, isReady, type Cluster } from "./cluster.js";
 import type { Target, Worker } from "./inputs.js";
 import { restartKube2iam } from "./kube2iamPod.js";

@@ -5,7 +5,7 @@ import { isKeptOff } from "../migration/kiamOnly.js";
 import { avoidsKiamOnly } from "../migration/kiamOnlyAffinity.js";
 import { holds } from "../migration/labelSelector.js";
 import { untolerated } from "../migration/nodeSelection.js";
-import type { Toleration } from "../migration/settings.js";
+import type { Toleration } from "../migration/settings/schema.js";
 import type { Cluster, ObjectName } from "./cluster.js";
 
 /** Why a DaemonSet's pods are not meant for a node; undefined where they are. */

@@ -8,7 +8,7 @@ import { audit } from "../migration/audit.js";
 import { describePlan } from "../migration/describePlan.js";
 import { makePlan } from "../migration/plan.js";
 import { kubeConfig } from "../migration/kubernetesApi.js";
-import { parseSettings } from "../migration/parseSettings.js";
+import { parseSettings } from "../migration/settings/parse.js";
 import type { Stage } from "../migration/stages.js";
 import { adminIam } from "./aws/admin.js";
 import { openCluster } from "./cluster/start.js";

@@ -4,7 +4,7 @@ import { delimiter, join } from "node:path";
 import { PulumiCommand, type Stack } from "@pulumi/pulumi/automation";
 
 import { openStack } from "../automation/openStack.js";
-import type { SettingsInput } from "../migration/settings.js";
+import type { SettingsInput } from "../migration/settings/schema.js";
 import { readAdminKey } from "./aws/admin.js";
 import { AWS_ENDPOINT, AWS_REGION } from "./aws/command.js";
 import type { Cluster } from "./cluster/cluster.js";

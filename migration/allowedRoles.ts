@@ -6,7 +6,7 @@ import { matchesGlob } from "./goGlob.js";
 import { defaultRole, flagValue, isOn } from "./kube2iamFlags.js";
 import { allowedRolesAnnotation } from "./permitted.js";
 import { asPrefix } from "./roleArn.js";
-import type { Settings } from "./settings.js";
+import type { Settings } from "./settings/schema.js";
 
 /** How kube2iam restricts the roles of a namespace (its --namespace-restrictions). */
 export interface Restrictions {

@@ -24,7 +24,7 @@ import { auditWorkers } from "./audit/workers.js";
 import { auditWorkersOverSsh } from "./audit/workersOverSsh.js";
 import type { ClusterFacts } from "./clusterFacts.js";
 import { compareText } from "./compareText.js";
-import type { Settings } from "./settings.js";
+import type { Settings } from "./settings/schema.js";
 import { shownLine } from "./shown.js";
 
 /**

@@ -14,7 +14,7 @@ import type { IamFacts } from "./iamFacts.js";
 import type { Kube2iamLogFacts } from "./kube2iamLog.js";
 import type { WorkerLook } from "./workerLook.js";
 import type { RuleState } from "./ruleState.js";
-import type { Toleration } from "./settings.js";
+import type { Toleration } from "./settings/schema.js";
 
 export interface ClusterFacts {
   nodes: NodeFacts[];

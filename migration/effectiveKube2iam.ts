@@ -5,7 +5,7 @@ import { flagValue, kube2iamDefaults } from "./kube2iamFlags.js";
 import { baseRoleArnSchema } from "./clusterValues.js";
 import { hostInterfaceSchema, portSchema } from "./natRule.js";
 import { asPrefix } from "./roleArn.js";
-import type { Settings } from "./settings.js";
+import type { Settings } from "./settings/schema.js";
 
 /** Flags of kube2iam that make its rule, and that name its roles. */
 export type NeededFlag = "app-port" | "host-interface" | "base-role-arn";

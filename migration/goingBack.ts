@@ -1,6 +1,6 @@
 import type { ClusterFacts } from "./clusterFacts.js";
 import { isCutOver, isStuckOnKiam, parseCutoverRecord } from "./cutoverRecord.js";
-import type { Settings } from "./settings.js";
+import type { Settings } from "./settings/schema.js";
 import { reaches } from "./stages.js";
 import { catalogueEntry } from "./audit/catalogue.js";
 import type { Finding } from "./audit/finding.js";

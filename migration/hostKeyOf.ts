@@ -1,7 +1,7 @@
 import type { NodeFacts } from "./clusterFacts.js";
 import { compareText } from "./compareText.js";
 import { matchesGlob } from "./goGlob.js";
-import type { Settings } from "./settings.js";
+import type { Settings } from "./settings/schema.js";
 
 /**
  * The public host key that the settings have for a worker: the one by its name, else the one by the

@@ -7,7 +7,7 @@ import {
 import { parseCutoverRecord } from "./cutoverRecord.js";
 import { mayMove, untolerated } from "./nodeSelection.js";
 import { own } from "./own.js";
-import type { Settings } from "./settings.js";
+import type { Settings } from "./settings/schema.js";
 
 /** Whether a node has the kiam-only label or taint, and that does keep kube2iam's pods off it. */
 export function isKeptOff(

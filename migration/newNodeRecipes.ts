@@ -1,7 +1,7 @@
 import { stringify } from "yaml";
 
 import { agentNotReadyTaint, kiamOnlyKey, kiamOnlyTaint } from "./clusterFacts.js";
-import type { Settings } from "./settings.js";
+import type { Settings } from "./settings/schema.js";
 import { reaches } from "./stages.js";
 
 /*

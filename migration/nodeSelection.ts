@@ -1,6 +1,6 @@
 import type { NodeFacts } from "./clusterFacts.js";
 import { compareText } from "./compareText.js";
-import type { Settings, Toleration } from "./settings.js";
+import type { Settings, Toleration } from "./settings/schema.js";
 
 /** Labels by which kops and kubeadm, old and new, mark masters. */
 export const masterLabels = [

@@ -23,7 +23,7 @@ import { mayMove, serverNodes, sshAddress, workerNodes } from "./nodeSelection.j
 import { digest } from "./digest.js";
 import { resolveRoleArn } from "./permitted.js";
 import { preStopToken } from "./preStopToken.js";
-import type { Settings } from "./settings.js";
+import type { Settings } from "./settings/schema.js";
 import { own } from "./own.js";
 import { reaches, type Stage } from "./stages.js";
 import { isAcceptedAsBroken, waitsBecause } from "./waiting.js";

@@ -5,7 +5,7 @@ import { defaultRole } from "./kube2iamFlags.js";
 import { isPermitted, resolveRoleArn, type PermittedMode } from "./permitted.js";
 import { permittedInForce, permittedMode } from "./permittedInForce.js";
 import { asksForRole, livesOnDefaultRole } from "./rolesInUse.js";
-import type { Settings } from "./settings.js";
+import type { Settings } from "./settings/schema.js";
 
 /**
  * What becomes of a pod's credentials under kiam.

@@ -17,7 +17,7 @@ import {
 } from "./permitted.js";
 import { permittedInForce, permittedMode } from "./permittedInForce.js";
 import { arnsInUse, matchedNames, rolesInUse, type RoleUse } from "./rolesInUse.js";
-import type { Settings } from "./settings.js";
+import type { Settings } from "./settings/schema.js";
 
 /** The tightest `iam.amazonaws.com/permitted` for a namespace. */
 export interface PermittedProposal {

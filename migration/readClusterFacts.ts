@@ -39,7 +39,7 @@ import { avoidsKiamOnly } from "./kiamOnlyAffinity.js";
 import { apiMessage, collect, isNotFound, named } from "./kubernetesApi.js";
 import { allowedRolesAnnotation, permittedAnnotation, roleAnnotation } from "./permitted.js";
 import { readIdlePods } from "./readIdlePods.js";
-import type { Settings, Toleration } from "./settings.js";
+import type { Settings, Toleration } from "./settings/schema.js";
 
 /**
  * Reads what the plan and the audit need, but for the workers' rules, which take more than the

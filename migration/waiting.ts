@@ -4,7 +4,7 @@ import { asksHostKey, hostKeyOf } from "./hostKeyOf.js";
 import { isReachedOverSsh } from "./kiamOnly.js";
 import { sshAddress } from "./nodeSelection.js";
 import { brokenBecause, notReadyBecause } from "./nodeStandings.js";
-import type { Settings } from "./settings.js";
+import type { Settings } from "./settings/schema.js";
 import { reaches } from "./stages.js";
 
 /**

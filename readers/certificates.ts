@@ -5,7 +5,7 @@ import type { CoreV1Api, KubeConfig } from "@kubernetes/client-node";
 import type { CertificateFacts } from "../migration/clusterFacts.js";
 import { kiamNames } from "../migration/kiamNames.js";
 import { apiMessage, isForbidden, isNotFound } from "../migration/kubernetesApi.js";
-import type { Settings } from "../migration/settings.js";
+import type { Settings } from "../migration/settings/schema.js";
 
 /**
  * What the secrets of kiam's server and agent hold. A secret that is not there (yet) is left out;

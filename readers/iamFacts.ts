@@ -11,7 +11,7 @@ import { iamChain, type IamChain } from "../migration/iamChain.js";
 import type { ApplicationRoleFacts, IamFacts, RoleFacts } from "../migration/iamFacts.js";
 import { messageOf } from "../migration/messageOf.js";
 import { accountOf, roleArnBeside, roleName } from "../migration/roleArn.js";
-import type { Settings } from "../migration/settings.js";
+import type { Settings } from "../migration/settings/schema.js";
 import { callerAccount } from "./callerAccount.js";
 import { tryAssumeRoles, type Tries } from "./tryAssumeRole.js";
 

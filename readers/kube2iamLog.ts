@@ -5,7 +5,7 @@ import type { ClusterFacts } from "../migration/clusterFacts.js";
 import type { Kube2iamLogFacts } from "../migration/kube2iamLog.js";
 import { readKube2iamLogPart } from "../migration/kube2iamRequests.js";
 import { apiMessage, collect } from "../migration/kubernetesApi.js";
-import type { Settings } from "../migration/settings.js";
+import type { Settings } from "../migration/settings/schema.js";
 import { Kube2iamLogSummary } from "../migration/summarizeKube2iamLog.js";
 
 export interface Kube2iamLogOptions {

@@ -4,7 +4,7 @@ import { lookCommand, lookScript, parseLookAnswer } from "../components/node/loo
 import { ruleCommand, ruleScript, type RuleArguments } from "../components/node/ruleScript.js";
 import { backendRules } from "../migration/backendRules.js";
 import { inForceOf, parseNodeReport, type NodeReport } from "../migration/nodeReport.js";
-import type { Settings } from "../migration/settings.js";
+import type { Settings } from "../migration/settings/schema.js";
 import type { LookFailure, WorkerLook } from "../migration/workerLook.js";
 import type { Bastion } from "./ssh/bastion.js";
 import { logIn } from "./ssh/logIn.js";

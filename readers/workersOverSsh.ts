@@ -9,7 +9,7 @@ import { effectiveKube2iam } from "../migration/effectiveKube2iam.js";
 import { asksHostKey, hostKeyOf } from "../migration/hostKeyOf.js";
 import { isReachedOverSsh } from "../migration/kiamOnly.js";
 import { serverNodes, sshAddress, workerNodes } from "../migration/nodeSelection.js";
-import type { Settings } from "../migration/settings.js";
+import type { Settings } from "../migration/settings/schema.js";
 import { lacksHostKey } from "../migration/waiting.js";
 import type { WorkerLook } from "../migration/workerLook.js";
 import { lookAtWorker, lookFailure, type Sights, type WorkerAddress } from "./lookAtWorker.js";

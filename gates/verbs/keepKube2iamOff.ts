@@ -3,7 +3,7 @@ import type { V1DaemonSet } from "@kubernetes/client-node";
 import { kiamOnlyKey, kiamOnlyTaint } from "../../migration/clusterFacts.js";
 import { avoidKiamOnly } from "../../migration/kiamOnlyAffinity.js";
 import { untolerated } from "../../migration/nodeSelection.js";
-import type { Toleration } from "../../migration/settings.js";
+import type { Toleration } from "../../migration/settings/schema.js";
 import { Cluster, nameOf } from "../cluster.js";
 import type { CheckedInput, GateOutput, Target, Worker } from "../inputs.js";
 import { changeAffinity } from "../kube2iamAffinity.js";

@@ -1,5 +1,5 @@
 import type { ClusterFacts } from "../clusterFacts.js";
-import type { Settings } from "../settings.js";
+import type { Settings } from "../settings/schema.js";
 import { catalogueEntry } from "./catalogue.js";
 import type { Source } from "./catalogue/entry.js";
 import type { Finding } from "./finding.js";

@@ -1,7 +1,7 @@
 import type { ClusterFacts } from "../clusterFacts.js";
 import { serverNodes } from "../nodeSelection.js";
 import { osFamily } from "../osImages.js";
-import type { Settings } from "../settings.js";
+import type { Settings } from "../settings/schema.js";
 import type { Finding } from "./finding.js";
 import { blocksFrom } from "./severityFrom.js";
 

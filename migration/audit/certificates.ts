@@ -1,6 +1,6 @@
 import type { CertificateFacts, ClusterFacts } from "../clusterFacts.js";
 import { count } from "../count.js";
-import type { Settings } from "../settings.js";
+import type { Settings } from "../settings/schema.js";
 import type { Finding } from "./finding.js";
 import { kiamSupplies } from "../goingBack.js";
 import { blocksFrom } from "./severityFrom.js";

@@ -1,7 +1,7 @@
 import type { ClusterFacts, PodFacts } from "../clusterFacts.js";
 import { sessionMinutes } from "../kube2iamFlags.js";
 import { usesRole } from "../rolesInUse.js";
-import { durationSeconds, type Settings } from "../settings.js";
+import { durationSeconds, type Settings } from "../settings/schema.js";
 import { count } from "../count.js";
 import type { Finding } from "./finding.js";
 import { perNamespace } from "./perNamespace.js";

@@ -1,7 +1,7 @@
 import type { ClusterFacts, PodFacts } from "../clusterFacts.js";
 import { defaultRole, sessionMinutes } from "../kube2iamFlags.js";
 import { livesOnDefaultRole } from "../rolesInUse.js";
-import type { Settings } from "../settings.js";
+import type { Settings } from "../settings/schema.js";
 import { count } from "../count.js";
 import type { Finding } from "./finding.js";
 import { workersToMove } from "../workersToMove.js";

@@ -1,7 +1,7 @@
 import type { ClusterFacts } from "../clusterFacts.js";
 import { isCutOver } from "../cutoverRecord.js";
 import { mayMove, nodeGroups, workerNodes } from "../nodeSelection.js";
-import type { Settings } from "../settings.js";
+import type { Settings } from "../settings/schema.js";
 import { reaches } from "../stages.js";
 import type { Finding } from "./finding.js";
 

@@ -4,7 +4,7 @@ import { effectiveKube2iam } from "../effectiveKube2iam.js";
 import { coversInterface, fitsInterface } from "../hostInterface.js";
 import { workerNodes } from "../nodeSelection.js";
 import { agentInterface } from "../plan.js";
-import type { Settings } from "../settings.js";
+import type { Settings } from "../settings/schema.js";
 import type { Finding } from "./finding.js";
 import { own } from "../own.js";
 import { blocksFrom } from "./severityFrom.js";

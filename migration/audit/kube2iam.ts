@@ -1,7 +1,7 @@
 import type { ClusterFacts } from "../clusterFacts.js";
 import { effectiveKube2iam, effectiveRoleBaseArn } from "../effectiveKube2iam.js";
 import { disarmByHand, whyNotDisarmed } from "../kube2iamPreStop.js";
-import type { Settings } from "../settings.js";
+import type { Settings } from "../settings/schema.js";
 import { reaches } from "../stages.js";
 import type { Finding } from "./finding.js";
 import { auditKube2iamCoverage } from "./kube2iamCoverage.js";

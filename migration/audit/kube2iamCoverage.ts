@@ -1,7 +1,7 @@
 import type { ClusterFacts, Kube2iamFacts } from "../clusterFacts.js";
 import { isKiamOnly } from "../kiamOnly.js";
 import { untolerated, workerNodes } from "../nodeSelection.js";
-import type { Settings } from "../settings.js";
+import type { Settings } from "../settings/schema.js";
 import { reaches } from "../stages.js";
 import { count } from "../count.js";
 import type { Finding } from "./finding.js";

@@ -2,7 +2,7 @@ import type { ClusterFacts, Kube2iamFacts } from "../clusterFacts.js";
 import { flagValue, insertsItsRule, isOn } from "../kube2iamFlags.js";
 import { allowedRolesAnnotation, roleAnnotation } from "../permitted.js";
 import { permittedInForce } from "../permittedInForce.js";
-import type { Settings } from "../settings.js";
+import type { Settings } from "../settings/schema.js";
 import { count } from "../count.js";
 import type { Finding } from "./finding.js";
 import { kube2iamObject } from "./kube2iamObject.js";

@@ -1,6 +1,6 @@
 import type { ClusterFacts, Kube2iamFacts } from "../clusterFacts.js";
 import { flagValue, insertsItsRule, kube2iamDefaults } from "../kube2iamFlags.js";
-import type { Settings } from "../settings.js";
+import type { Settings } from "../settings/schema.js";
 import type { Finding } from "./finding.js";
 import { kube2iamObject } from "./kube2iamObject.js";
 

@@ -1,7 +1,7 @@
 import type { ClusterFacts } from "../clusterFacts.js";
 import { flagValue } from "../kube2iamFlags.js";
 import { usesRole } from "../rolesInUse.js";
-import type { Settings } from "../settings.js";
+import type { Settings } from "../settings/schema.js";
 import { workersToMove } from "../workersToMove.js";
 import { count } from "../count.js";
 import type { Finding } from "./finding.js";

@@ -3,7 +3,7 @@ import type { ClusterFacts } from "../clusterFacts.js";
 import { flagValue } from "../kube2iamFlags.js";
 import type { AskedPath } from "../kube2iamLog.js";
 import { messageOf } from "../messageOf.js";
-import type { Settings } from "../settings.js";
+import type { Settings } from "../settings/schema.js";
 import { count } from "../count.js";
 import type { Finding } from "./finding.js";
 import { perNamespace } from "./perNamespace.js";

@@ -2,7 +2,7 @@ import type { ClusterFacts } from "../clusterFacts.js";
 import { effectiveRoleBaseArn } from "../effectiveKube2iam.js";
 import { isPermitted, resolveRoleArn } from "../permitted.js";
 import { permittedInForce, permittedMode } from "../permittedInForce.js";
-import type { Settings } from "../settings.js";
+import type { Settings } from "../settings/schema.js";
 import type { Finding } from "./finding.js";
 
 /** Namespaces: that they exist, who manages their permission, and kiam's own. */

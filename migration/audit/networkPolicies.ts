@@ -6,7 +6,7 @@ import type { ClusterFacts, NodeFacts } from "../clusterFacts.js";
 import { serverLabels } from "../kiamNames.js";
 import { selects } from "../labelSelector.js";
 import { workerNodes } from "../nodeSelection.js";
-import type { Settings } from "../settings.js";
+import type { Settings } from "../settings/schema.js";
 import type { Finding } from "./finding.js";
 import { blocksFrom } from "./severityFrom.js";
 import { someOf } from "../someOf.js";

@@ -6,7 +6,7 @@ import {
   type Taint,
 } from "../clusterFacts.js";
 import { untolerated } from "../nodeSelection.js";
-import type { Settings } from "../settings.js";
+import type { Settings } from "../settings/schema.js";
 import { reaches } from "../stages.js";
 import type { Finding } from "./finding.js";
 import { kube2iamObject } from "./kube2iamObject.js";

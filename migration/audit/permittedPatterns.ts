@@ -5,7 +5,7 @@ import { isPermitted, matchedName, resolveRoleArn, whyInvalid } from "../permitt
 import { permittedInForce, permittedMode } from "../permittedInForce.js";
 import { isReserved, roleName } from "../roleArn.js";
 import { arnsInUse, matchedNames, rolesInUse, type RolesInUse } from "../rolesInUse.js";
-import type { Settings } from "../settings.js";
+import type { Settings } from "../settings/schema.js";
 import { count } from "../count.js";
 import type { Finding } from "./finding.js";
 import { someOf } from "../someOf.js";

@@ -1,7 +1,7 @@
 import type { ClusterFacts, PodFacts } from "../clusterFacts.js";
 import { kiamNames } from "../kiamNames.js";
 import { serverNodes, workerNodes } from "../nodeSelection.js";
-import type { Settings } from "../settings.js";
+import type { Settings } from "../settings/schema.js";
 import type { Finding } from "./finding.js";
 import { blocksFrom } from "./severityFrom.js";
 import { own } from "../own.js";

@@ -5,7 +5,7 @@ import { matchesIamPattern } from "../iamPattern.js";
 import { isPermitted, whyInvalid } from "../permitted.js";
 import { permittedInForce, permittedMode } from "../permittedInForce.js";
 import { matchedNames, rolesInUse, usersByRole, type RolesInUse } from "../rolesInUse.js";
-import type { Settings } from "../settings.js";
+import type { Settings } from "../settings/schema.js";
 import { someOf } from "../someOf.js";
 import type { Finding } from "./finding.js";
 

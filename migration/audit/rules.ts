@@ -2,7 +2,7 @@ import type { ClusterFacts } from "../clusterFacts.js";
 import { isCutOver } from "../cutoverRecord.js";
 import { workerNodes } from "../nodeSelection.js";
 import { deviation, type RuleState } from "../ruleState.js";
-import type { Settings } from "../settings.js";
+import type { Settings } from "../settings/schema.js";
 import { reaches } from "../stages.js";
 import { own } from "../own.js";
 import type { Finding } from "./finding.js";

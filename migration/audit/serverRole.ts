@@ -1,6 +1,6 @@
 import type { ClusterFacts } from "../clusterFacts.js";
 import type { IamFacts } from "../iamFacts.js";
-import type { Settings } from "../settings.js";
+import type { Settings } from "../settings/schema.js";
 import { reaches } from "../stages.js";
 import type { Finding } from "./finding.js";
 import { blocksFrom } from "./severityFrom.js";

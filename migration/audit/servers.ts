@@ -1,6 +1,6 @@
 import type { ClusterFacts } from "../clusterFacts.js";
 import { serverNodes, untolerated, workerNodes } from "../nodeSelection.js";
-import type { Settings } from "../settings.js";
+import type { Settings } from "../settings/schema.js";
 import { reaches } from "../stages.js";
 import { own } from "../own.js";
 import type { Finding } from "./finding.js";

@@ -1,4 +1,4 @@
-import type { Settings } from "../settings.js";
+import type { Settings } from "../settings/schema.js";
 import { reaches, type Stage } from "../stages.js";
 import type { Severity } from "./catalogue/entry.js";
 

@@ -6,7 +6,7 @@ import { matchesIamPattern } from "../iamPattern.js";
 import { listOf } from "../oneOrMore.js";
 import { accountOf } from "../roleArn.js";
 import { rolesInUse, usersByRole } from "../rolesInUse.js";
-import type { Settings } from "../settings.js";
+import type { Settings } from "../settings/schema.js";
 import { reaches } from "../stages.js";
 import { gonePrincipals } from "../trust.js";
 import type { Finding } from "./finding.js";

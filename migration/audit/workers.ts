@@ -4,7 +4,7 @@ import { isReachedOverSsh } from "../kiamOnly.js";
 import { cannotRunAgent, isMaster, workerNodes } from "../nodeSelection.js";
 import { own } from "../own.js";
 import { notReadyBecause } from "../nodeStandings.js";
-import type { Settings } from "../settings.js";
+import type { Settings } from "../settings/schema.js";
 import { reaches } from "../stages.js";
 import { lacksAddress, lacksHostKey } from "../waiting.js";
 import type { Finding } from "./finding.js";

@@ -1,6 +1,6 @@
 import type { ClusterFacts } from "../clusterFacts.js";
 import { serverNodes, workerNodes } from "../nodeSelection.js";
-import type { Settings } from "../settings.js";
+import type { Settings } from "../settings/schema.js";
 import type { LookFailure } from "../workerLook.js";
 import type { FindingCode } from "./catalogue.js";
 import type { Finding } from "./finding.js";

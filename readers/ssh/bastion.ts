@@ -2,7 +2,7 @@ import type { Duplex } from "node:stream";
 
 import type { Client } from "ssh2";
 
-import type { Settings } from "../../migration/settings.js";
+import type { Settings } from "../../migration/settings/schema.js";
 import { forward } from "./dial.js";
 import { logIn } from "./logIn.js";
 import { LookError } from "./lookError.js";

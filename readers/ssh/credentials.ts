@@ -1,6 +1,6 @@
 import { utils } from "ssh2";
 
-import type { Settings } from "../../migration/settings.js";
+import type { Settings } from "../../migration/settings/schema.js";
 
 /** @throws Error where the settings have nothing to log in with, or a private key that cannot be used */
 export function requireCredentials(ssh: Settings["ssh"]): void {

@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import pRetry from "p-retry";
 import type { Client, ConnectConfig, ServerHostKeyAlgorithm } from "ssh2";
 
-import type { Settings } from "../../migration/settings.js";
+import type { Settings } from "../../migration/settings/schema.js";
 import { dial } from "./dial.js";
 import { fingerprint, isSameKey, parseHostKey } from "./hostKey.js";
 import { LookError } from "./lookError.js";

@@ -29,7 +29,7 @@ import { addTrust } from "../../lab/workload/trust.js";
 import { kubeConfig } from "../../migration/kubernetesApi.js";
 import type { PlanPreview } from "../../migration/planPreview.js";
 import type { PodVerdict } from "../../migration/podVerdicts.js";
-import type { SettingsInput } from "../../migration/settings.js";
+import type { SettingsInput } from "../../migration/settings/schema.js";
 import type { Stage } from "../../migration/stages.js";
 
 export type Programs = Pick<Parts, "engine" | "plugins">;

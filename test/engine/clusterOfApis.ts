@@ -9,7 +9,7 @@ import { PulumiCommand, type Stack } from "@pulumi/pulumi/automation";
 import { openStack } from "../../automation/openStack.js";
 import { kube2iamObjects } from "../../lab/workload/kube2iam.js";
 import { nodeRoles, seedRoles } from "../../lab/workload/roles.js";
-import type { SettingsInput } from "../../migration/settings.js";
+import type { SettingsInput } from "../../migration/settings/schema.js";
 import { labPython, startAws } from "../lab/awsServer.js";
 import { skipBecause } from "../support/requirements.js";
 import { requireApiServer, startApiServer, type ApiServer } from "./apiserver.js";

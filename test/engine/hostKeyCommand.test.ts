@@ -21,7 +21,7 @@ import * as command from "@pulumi/command";
 import { gateTarget } from "../../components/gateTarget.js";
 import { WorkerCutover } from "../../components/workerCutover.js";
 import { makePlan, type PlannedWorker } from "../../migration/plan.js";
-import { parseSettings } from "../../migration/parseSettings.js";
+import { parseSettings } from "../../migration/settings/parse.js";
 import { exampleFacts, exampleSettings } from "../support/exampleCluster.js";
 import { skipBecause } from "../support/requirements.js";
 import { createStack, requireEngine, type TestStack } from "./engine.js";

@@ -6,7 +6,7 @@ import { moveTo } from "../../automation/moveTo.js";
 import { silentProgress } from "../../automation/progress.js";
 import { takeOver } from "../../automation/takeOver.js";
 import { UpdateLockedError } from "../../automation/updateLock.js";
-import { parseSettings } from "../../migration/parseSettings.js";
+import { parseSettings } from "../../migration/settings/parse.js";
 import type { Stage } from "../../migration/stages.js";
 import { fault } from "./fault.js";
 import { upUntilKilled } from "./killEngine.js";

@@ -26,8 +26,8 @@ import { applicationRoles, roleArn, seedRoles } from "../../lab/workload/roles.j
 import { summarise, type Tally } from "../../lab/workload/summary.js";
 import { addTrust } from "../../lab/workload/trust.js";
 import { kubeConfig } from "../../migration/kubernetesApi.js";
-import { parseSettings } from "../../migration/parseSettings.js";
-import type { SettingsInput } from "../../migration/settings.js";
+import { parseSettings } from "../../migration/settings/parse.js";
+import type { SettingsInput } from "../../migration/settings/schema.js";
 import type { Stage } from "../../migration/stages.js";
 
 /** Workers of the cluster at the start: the first is the canary. */

@@ -30,7 +30,7 @@ import { verifyAgent } from "../../gates/verbs/verifyAgent.js";
 import { kube2iamObjects } from "../../lab/workload/kube2iam.js";
 import { digest } from "../../migration/digest.js";
 import { workerLabel } from "../../migration/clusterFacts.js";
-import { parseSettings } from "../../migration/parseSettings.js";
+import { parseSettings } from "../../migration/settings/parse.js";
 import { roleAnnotation } from "../../migration/permitted.js";
 import type { NodeReport } from "../../migration/nodeReport.js";
 import { preStopToken } from "../../migration/preStopToken.js";

@@ -6,7 +6,7 @@ import { join } from "node:path";
 
 import { ClusterMigration } from "../../components/clusterMigration.js";
 import { makePlan } from "../../migration/plan.js";
-import { parseSettings } from "../../migration/parseSettings.js";
+import { parseSettings } from "../../migration/settings/parse.js";
 import { exampleFacts, exampleSettings } from "../support/exampleCluster.js";
 import { migrationOutputs } from "../support/migrationOutputs.js";
 import { MockEngine } from "../support/mockEngine.js";

@@ -12,7 +12,7 @@ import { AuditError } from "../../migration/audit/finding.js";
 import type { ClusterFacts } from "../../migration/clusterFacts.js";
 import { previewAsMarkdown, previewAsText } from "../../migration/describePreview.js";
 import { agentLabels } from "../../migration/kiamNames.js";
-import { parseSettings } from "../../migration/parseSettings.js";
+import { parseSettings } from "../../migration/settings/parse.js";
 import { makePlan } from "../../migration/plan.js";
 import { previewPlan } from "../../migration/planPreview.js";
 import { podVerdicts } from "../../migration/podVerdicts.js";

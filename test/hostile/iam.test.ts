@@ -15,7 +15,7 @@ import { explainDenial } from "../../gates/deniedRole.js";
 import { IamReader } from "../../gates/iam.js";
 import { audit } from "../../migration/audit.js";
 import { matchesIamPattern } from "../../migration/iamPattern.js";
-import { parseSettings } from "../../migration/parseSettings.js";
+import { parseSettings } from "../../migration/settings/parse.js";
 import { shown, shownJson } from "../../migration/shown.js";
 import { trustChanges, trustRemovals } from "../../migration/trustChanges.js";
 import { readIamFacts } from "../../readers/iamFacts.js";

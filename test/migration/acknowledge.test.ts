@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { acknowledge, type Looks } from "../../migration/audit/acknowledge.js";
 import type { FindingCode } from "../../migration/audit/catalogue.js";
 import { isBlocking, type Finding } from "../../migration/audit/finding.js";
-import { parseSettings, SettingsError } from "../../migration/parseSettings.js";
-import type { Settings } from "../../migration/settings.js";
+import { parseSettings, SettingsError } from "../../migration/settings/parse.js";
+import type { Settings } from "../../migration/settings/schema.js";
 import type { Stage } from "../../migration/stages.js";
 import { exampleIam, exampleRole, exampleSettings } from "../support/exampleCluster.js";
 

@@ -11,7 +11,7 @@ import {
 import { composePermitted } from "../../migration/composePermitted.js";
 import { matchesGlob } from "../../migration/goGlob.js";
 import { isPermitted, permittedProblem } from "../../migration/permitted.js";
-import { parseSettings } from "../../migration/parseSettings.js";
+import { parseSettings } from "../../migration/settings/parse.js";
 import { exampleFacts, exampleSettings, roleBaseArn } from "../support/exampleCluster.js";
 
 /*

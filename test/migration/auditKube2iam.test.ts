@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 
 import type { ClusterFacts, Kube2iamFacts } from "../../migration/clusterFacts.js";
-import { parseSettings } from "../../migration/parseSettings.js";
+import { parseSettings } from "../../migration/settings/parse.js";
 import { makePlan } from "../../migration/plan.js";
-import type { SettingsInput } from "../../migration/settings.js";
+import type { SettingsInput } from "../../migration/settings/schema.js";
 import {
   exampleFacts,
   exampleNamespace,

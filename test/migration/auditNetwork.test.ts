@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { ClusterFacts, NetworkPolicyFacts, PodFacts } from "../../migration/clusterFacts.js";
 import { coversInterface } from "../../migration/hostInterface.js";
 import { isMaster } from "../../migration/nodeSelection.js";
-import type { SettingsInput } from "../../migration/settings.js";
+import type { SettingsInput } from "../../migration/settings/schema.js";
 import { exampleFacts, exampleNode, examplePod } from "../support/exampleCluster.js";
 import { codes, findings } from "../support/findings.js";
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { ClusterFacts, PodFacts } from "../../migration/clusterFacts.js";
 import type { AskedPath, Kube2iamLogFacts } from "../../migration/kube2iamLog.js";
 import { isMaster } from "../../migration/nodeSelection.js";
-import type { SettingsInput } from "../../migration/settings.js";
+import type { SettingsInput } from "../../migration/settings/schema.js";
 import { exampleFacts, examplePod, exampleSettings } from "../support/exampleCluster.js";
 import { codes, findings } from "../support/findings.js";
 

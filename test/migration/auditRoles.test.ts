@@ -4,8 +4,8 @@ import { auditPermittedPatterns } from "../../migration/audit/permittedPatterns.
 import { auditRoles } from "../../migration/audit/roles.js";
 import type { Finding } from "../../migration/audit/finding.js";
 import type { ClusterFacts, NamespaceFacts } from "../../migration/clusterFacts.js";
-import { parseSettings } from "../../migration/parseSettings.js";
-import type { SettingsInput } from "../../migration/settings.js";
+import { parseSettings } from "../../migration/settings/parse.js";
+import type { SettingsInput } from "../../migration/settings/schema.js";
 import {
   exampleFacts,
   exampleIam,

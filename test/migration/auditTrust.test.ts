@@ -6,8 +6,8 @@ import { describeFindings } from "../../migration/audit/describeFindings.js";
 import type { Finding } from "../../migration/audit/finding.js";
 import type { ClusterFacts } from "../../migration/clusterFacts.js";
 import type { ApplicationRoleFacts, IamFacts } from "../../migration/iamFacts.js";
-import { parseSettings } from "../../migration/parseSettings.js";
-import type { SettingsInput } from "../../migration/settings.js";
+import { parseSettings } from "../../migration/settings/parse.js";
+import type { SettingsInput } from "../../migration/settings/schema.js";
 import type { TrustDocument } from "../../migration/trust.js";
 import {
   exampleFacts,

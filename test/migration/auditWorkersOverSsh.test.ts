@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import type { SettingsInput } from "../../migration/settings.js";
+import type { SettingsInput } from "../../migration/settings/schema.js";
 import type { Stage } from "../../migration/stages.js";
 import type { LookFailure, WorkerLook } from "../../migration/workerLook.js";
 import { exampleFacts, examplePod, exampleSettings } from "../support/exampleCluster.js";

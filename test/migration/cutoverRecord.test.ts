@@ -8,7 +8,7 @@ import {
   writeCutoverRecord,
 } from "../../migration/cutoverRecord.js";
 import { makePlan, plannedWorkers } from "../../migration/plan.js";
-import { parseSettings } from "../../migration/parseSettings.js";
+import { parseSettings } from "../../migration/settings/parse.js";
 import { exampleFacts, exampleSettings } from "../support/exampleCluster.js";
 
 /* Pure: what a node's annotation may say, and what becomes of one that this program did not write. */

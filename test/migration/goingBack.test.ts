@@ -5,7 +5,7 @@ import { stages, type Stage } from "../../migration/stages.js";
 import { exampleFacts, exampleMaster, exampleNode } from "../support/exampleCluster.js";
 import { codes, findings } from "../support/findings.js";
 import { makePlan, plannedWorkers, type Plan } from "../../migration/plan.js";
-import { parseSettings } from "../../migration/parseSettings.js";
+import { parseSettings } from "../../migration/settings/parse.js";
 import { exampleSettings } from "../support/exampleCluster.js";
 
 /* Pure: what is wrong with kiam never stands in the way of leaving it. */

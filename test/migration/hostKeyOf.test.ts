@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { hostKeyOf } from "../../migration/hostKeyOf.js";
 import { makePlan, plannedWorkers } from "../../migration/plan.js";
 import { nodeFacts } from "../../migration/readClusterFacts.js";
-import { parseSettings } from "../../migration/parseSettings.js";
-import type { SettingsInput } from "../../migration/settings.js";
+import { parseSettings } from "../../migration/settings/parse.js";
+import type { SettingsInput } from "../../migration/settings/schema.js";
 import { exampleFacts, exampleSettings } from "../support/exampleCluster.js";
 import { codes, findings } from "../support/findings.js";
 

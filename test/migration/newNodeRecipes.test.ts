@@ -7,8 +7,8 @@ import {
   newNodeRecipes,
   newNodesNotice,
 } from "../../migration/newNodeRecipes.js";
-import { parseSettings } from "../../migration/parseSettings.js";
-import type { SettingsInput } from "../../migration/settings.js";
+import { parseSettings } from "../../migration/settings/parse.js";
+import type { SettingsInput } from "../../migration/settings/schema.js";
 import { exampleSettings } from "../support/exampleCluster.js";
 
 /*

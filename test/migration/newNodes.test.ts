@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 
 import { isBlocking } from "../../migration/audit/finding.js";
 import { kiamOnlyKey } from "../../migration/clusterFacts.js";
-import { parseSettings } from "../../migration/parseSettings.js";
-import type { SettingsInput, Toleration } from "../../migration/settings.js";
+import { parseSettings } from "../../migration/settings/parse.js";
+import type { SettingsInput, Toleration } from "../../migration/settings/schema.js";
 import type { Stage } from "../../migration/stages.js";
 import { exampleFacts, exampleSettings } from "../support/exampleCluster.js";
 import { codes, findings } from "../support/findings.js";

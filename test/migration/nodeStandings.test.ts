@@ -5,8 +5,8 @@ import { digest } from "../../migration/digest.js";
 import { describePlan } from "../../migration/describePlan.js";
 import { concernedNodesOf } from "../../migration/nodeStandings.js";
 import { makePlan, plannedWorkers, type Plan } from "../../migration/plan.js";
-import { parseSettings } from "../../migration/parseSettings.js";
-import type { SettingsInput } from "../../migration/settings.js";
+import { parseSettings } from "../../migration/settings/parse.js";
+import type { SettingsInput } from "../../migration/settings/schema.js";
 import {
   exampleFacts,
   examplePod,

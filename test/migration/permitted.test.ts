@@ -8,7 +8,7 @@ import {
   whyInvalid,
 } from "../../migration/permitted.js";
 import { permittedInForce, permittedMode } from "../../migration/permittedInForce.js";
-import { parseSettings } from "../../migration/parseSettings.js";
+import { parseSettings } from "../../migration/settings/parse.js";
 import { exampleFacts, exampleNamespace, exampleSettings } from "../support/exampleCluster.js";
 
 /* Pure. RE2 semantics come from re2js; that kiam agrees is proven on the embedded cluster. */

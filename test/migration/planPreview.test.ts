@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { BackendRules } from "../../migration/backendRules.js";
 import { previewAsMarkdown, previewAsText } from "../../migration/describePreview.js";
 import { credentialRuleSpec } from "../../migration/natRule.js";
-import { parseSettings } from "../../migration/parseSettings.js";
+import { parseSettings } from "../../migration/settings/parse.js";
 import { makePlan } from "../../migration/plan.js";
 import { plannedRules } from "../../migration/plannedRules.js";
 import { previewPlan, type KnownRules } from "../../migration/planPreview.js";

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 
 import type { ClusterFacts } from "../../migration/clusterFacts.js";
 import type { ApplicationRoleFacts, IamFacts } from "../../migration/iamFacts.js";
-import { parseSettings } from "../../migration/parseSettings.js";
+import { parseSettings } from "../../migration/settings/parse.js";
 import { podVerdicts } from "../../migration/podVerdicts.js";
-import type { SettingsInput } from "../../migration/settings.js";
+import type { SettingsInput } from "../../migration/settings/schema.js";
 import {
   exampleFacts,
   exampleIam,

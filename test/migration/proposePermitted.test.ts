@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 
 import type { ClusterFacts, NamespaceFacts } from "../../migration/clusterFacts.js";
-import { parseSettings } from "../../migration/parseSettings.js";
+import { parseSettings } from "../../migration/settings/parse.js";
 import { proposePermitted, verifyProposal } from "../../migration/proposePermitted.js";
-import type { SettingsInput } from "../../migration/settings.js";
+import type { SettingsInput } from "../../migration/settings/schema.js";
 import {
   exampleFacts,
   exampleIam,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import type { Finding } from "../../migration/audit/finding.js";
-import type { SettingsInput } from "../../migration/settings.js";
+import type { SettingsInput } from "../../migration/settings/schema.js";
 import { exampleFacts, examplePod } from "../support/exampleCluster.js";
 import { findings } from "../support/findings.js";
 import {

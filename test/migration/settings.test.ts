@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
-import { parseSettings, SettingsError } from "../../migration/parseSettings.js";
-import { durationSeconds } from "../../migration/settings.js";
+import { parseSettings, SettingsError } from "../../migration/settings/parse.js";
+import { durationSeconds } from "../../migration/settings/schema.js";
 import { exampleSettings } from "../support/exampleCluster.js";
 
 /* Pure: what is a valid setting. Does not prove that a value fits a cluster; the audit does. */

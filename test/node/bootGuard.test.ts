@@ -55,7 +55,7 @@ class BootingNode {
     for (const tables of ["iptables-nft", "iptables-legacy"]) {
       await this.run(tables, "-t", "nat", "-F", "PREROUTING");
     }
-    const instrument = join(__dirname, "instruments", "metadata.mjs");
+    const instrument = join(__dirname, "instruments/metadata.mjs");
     const child = spawn("ip", [
       ...["netns", "exec", this.name, process.execPath, instrument, told, metadata],
     ]);

@@ -10,9 +10,9 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import type { SettingsInput } from "../../migration/settings.js";
+import type { SettingsInput } from "../../migration/settings/schema.js";
 import type { WorkerLook } from "../../migration/workerLook.js";
-import { parseSettings } from "../../migration/parseSettings.js";
+import { parseSettings } from "../../migration/settings/parse.js";
 import { lookOverSsh } from "../../readers/workersOverSsh.js";
 import {
   exampleFacts,

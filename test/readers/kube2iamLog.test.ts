@@ -6,7 +6,7 @@ import { KubeConfig } from "@kubernetes/client-node";
 
 import type { ClusterFacts } from "../../migration/clusterFacts.js";
 import { readKube2iamLog } from "../../readers/kube2iamLog.js";
-import { parseSettings } from "../../migration/parseSettings.js";
+import { parseSettings } from "../../migration/settings/parse.js";
 import { exampleFacts, examplePod, exampleSettings } from "../support/exampleCluster.js";
 
 /*

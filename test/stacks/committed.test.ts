@@ -7,7 +7,7 @@ import { join, resolve } from "node:path";
 import { execa } from "execa";
 import { parse } from "yaml";
 
-import { secretSettings } from "../../migration/settings.js";
+import { secretSettings } from "../../migration/settings/schema.js";
 import { requireEngine } from "../engine/engine.js";
 
 /*

@@ -5,7 +5,7 @@ import type {
   PodFacts,
 } from "../../migration/clusterFacts.js";
 import type { ApplicationRoleFacts, IamFacts } from "../../migration/iamFacts.js";
-import type { SettingsInput } from "../../migration/settings.js";
+import type { SettingsInput } from "../../migration/settings/schema.js";
 
 /*
  * A small cluster as kops makes it, and settings that fit it. Tests change what they are about.

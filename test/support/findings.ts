@@ -4,8 +4,8 @@ import { audit } from "../../migration/audit.js";
 import { catalogueEntry } from "../../migration/audit/catalogue.js";
 import type { Finding } from "../../migration/audit/finding.js";
 import type { ClusterFacts } from "../../migration/clusterFacts.js";
-import { parseSettings } from "../../migration/parseSettings.js";
-import type { SettingsInput } from "../../migration/settings.js";
+import { parseSettings } from "../../migration/settings/parse.js";
+import type { SettingsInput } from "../../migration/settings/schema.js";
 import { exampleFacts, exampleSettings } from "./exampleCluster.js";
 
 /** What holds in every cluster with kiam's default image; test/migration/audit.test.ts has it. */

@@ -1,7 +1,7 @@
 import type { Kube2iamFacts } from "../../migration/clusterFacts.js";
 import { kube2iamCommandLine } from "../../migration/kube2iamFlags.js";
 import { dangerousHooks } from "../../migration/kube2iamPreStop.js";
-import type { SettingsInput } from "../../migration/settings.js";
+import type { SettingsInput } from "../../migration/settings/schema.js";
 
 /*
  * What kube2iam's and kiam's own repositories and charts tell people to deploy: the values alone,

@@ -5,7 +5,7 @@
 import { createInterface } from "node:readline";
 
 import type { ClusterFacts } from "../../../migration/clusterFacts.js";
-import { parseSettings } from "../../../migration/parseSettings.js";
+import { parseSettings } from "../../../migration/settings/parse.js";
 import { lookOverSsh } from "../../../readers/workersOverSsh.js";
 
 async function main(): Promise<void> {

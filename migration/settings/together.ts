@@ -1,5 +1,5 @@
-import { durationSeconds, type Settings } from "./settings.js";
-import { reaches } from "./stages.js";
+import { durationSeconds, type Settings } from "./schema.js";
+import { reaches } from "../stages.js";
 
 /*
  * What settings have to mean together. A rule is left out where one of the sections it is about

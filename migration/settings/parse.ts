@@ -1,8 +1,8 @@
 import type { z } from "zod";
 
-import { count } from "./count.js";
-import { secretSettings, settingsSchema, type Settings } from "./settings.js";
-import { problemsTogether, type SettingsProblem } from "./settingsTogether.js";
+import { count } from "../count.js";
+import { secretSettings, settingsSchema, type Settings } from "./schema.js";
+import { problemsTogether, type SettingsProblem } from "./together.js";
 
 /** Every problem in the settings, in one error. */
 export class SettingsError extends Error {

@@ -1,12 +1,12 @@
 import { z } from "zod";
 
-import { findingCodes } from "./audit/catalogue.js";
-import { hostAddressSchema as hostAddress } from "./clusterValues.js";
-import { hostKeyCommandSchema, hostKeySchema } from "./hostKeyCommand.js";
-import { hostInterfaceSchema } from "./natRule.js";
-import { permittedProblem } from "./permitted.js";
-import { roleArnPattern } from "./roleArn.js";
-import { stages } from "./stages.js";
+import { findingCodes } from "../audit/catalogue.js";
+import { hostAddressSchema as hostAddress } from "../clusterValues.js";
+import { hostKeyCommandSchema, hostKeySchema } from "../hostKeyCommand.js";
+import { hostInterfaceSchema } from "../natRule.js";
+import { permittedProblem } from "../permitted.js";
+import { roleArnPattern } from "../roleArn.js";
+import { stages } from "../stages.js";
 
 /*
  * The settings of one stack, as they stand in stacks/Pulumi.<stack>.yaml. Every value that
