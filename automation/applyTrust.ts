@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { IAMClient } from "@aws-sdk/client-iam";
 import pMap from "p-map";
 
-import { messageOf } from "../migration/messageOf.js";
+import { messageOf } from "../migration/text/messageOf.js";
 import { parsePolicy } from "../migration/policyDocument.js";
 import { roleName } from "../migration/roleArn.js";
 import type { TrustDocument } from "../migration/trust.js";

@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { ConcurrentUpdateError, type Stack } from "@pulumi/pulumi/automation";
 
 import { Deadline, waitFor } from "../gates/wait.js";
-import { messageOf } from "../migration/messageOf.js";
+import { messageOf } from "../migration/text/messageOf.js";
 import { cutAttributes } from "./cutAttributes.js";
 import { fileBackend } from "./fileBackend.js";
 import { findLeftoverGates, type LeftoverGate } from "./leftoverGates.js";

@@ -2,7 +2,7 @@ import type { Deployment } from "@pulumi/pulumi/automation";
 
 import { backendRules, type BackendRules } from "../migration/backendRules.js";
 import { parseNodeReport } from "../migration/nodeReport.js";
-import { own } from "../migration/own.js";
+import { own } from "../migration/text/own.js";
 import { openWorkspace } from "./openWorkspace.js";
 
 interface StateResource {

@@ -1,8 +1,8 @@
 import { styleText } from "node:util";
 import { createLogUpdate } from "log-update";
 
-import { messageOf } from "../migration/messageOf.js";
-import { shown, shownLine } from "../migration/shown.js";
+import { messageOf } from "../migration/text/messageOf.js";
+import { shown, shownLine } from "../migration/text/shown.js";
 
 /** How often a terminal's live lines are drawn anew, in milliseconds. */
 const FRAME_MS = 100;

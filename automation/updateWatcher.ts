@@ -1,6 +1,6 @@
 import type { EngineEvent, OpMap, OpType, StepEventMetadata } from "@pulumi/pulumi/automation";
 
-import { messageOf } from "../migration/messageOf.js";
+import { messageOf } from "../migration/text/messageOf.js";
 
 /** One resource that an update has dealt with. */
 export interface CompletedStep {

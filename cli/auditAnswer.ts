@@ -2,9 +2,9 @@ import Table from "cli-table3";
 
 import { describeFindings } from "../migration/audit/describeFindings.js";
 import { isBlocking, type Finding } from "../migration/audit/finding.js";
-import { count } from "../migration/count.js";
+import { count } from "../migration/text/count.js";
 import type { PodVerdict } from "../migration/podVerdicts.js";
-import { shownLine } from "../migration/shown.js";
+import { shownLine } from "../migration/text/shown.js";
 import type { Stage } from "../migration/stages.js";
 
 /** What `kiam-migrate audit --json` prints. */

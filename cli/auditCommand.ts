@@ -6,7 +6,7 @@ import { auditAsText, type AuditAnswer } from "./auditAnswer.js";
 import type { CommonOptions, Subcommand } from "./command.js";
 import { exitCodes } from "./exitCodes.js";
 import { hasLogin, look } from "./look.js";
-import { shownJson } from "../migration/shown.js";
+import { shownJson } from "../migration/text/shown.js";
 import { settingsOfStack, stageOption } from "./settings.js";
 
 interface AuditOptions extends CommonOptions {

@@ -1,14 +1,14 @@
 import { Command, CommanderError, Option } from "commander";
 
 import { createProgress } from "../automation/progress.js";
-import { messageOf } from "../migration/messageOf.js";
+import { messageOf } from "../migration/text/messageOf.js";
 import { SettingsError } from "../migration/settings/parse.js";
 import { auditCommand } from "./auditCommand.js";
 import type { CommonOptions, Subcommand, Terminal } from "./command.js";
 import { exitCodes, exitCodesHelp, type ExitCode } from "./exitCodes.js";
 import { permittedCommand } from "./permittedCommand.js";
 import { planCommand } from "./planCommand.js";
-import { shown } from "../migration/shown.js";
+import { shown } from "../migration/text/shown.js";
 import { trustCommand } from "./trustCommand.js";
 
 /**

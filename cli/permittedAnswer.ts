@@ -1,9 +1,9 @@
 import { stringify } from "yaml";
 
-import { count } from "../migration/count.js";
+import { count } from "../migration/text/count.js";
 import type { Disagreement, PermittedProposal } from "../migration/proposePermitted.js";
-import { shownJson, shownLine } from "../migration/shown.js";
-import { someOf } from "../migration/someOf.js";
+import { shownJson, shownLine } from "../migration/text/shown.js";
+import { someOf } from "../migration/text/someOf.js";
 
 /** What `kiam-migrate permitted --json` prints. */
 export interface PermittedAnswer {

@@ -4,7 +4,7 @@ import type { CommonOptions, Subcommand } from "./command.js";
 import { exitCodes } from "./exitCodes.js";
 import { look } from "./look.js";
 import { permittedAsText, type PermittedAnswer } from "./permittedAnswer.js";
-import { shownJson } from "../migration/shown.js";
+import { shownJson } from "../migration/text/shown.js";
 import { settingsOfStack } from "./settings.js";
 
 interface PermittedOptions extends CommonOptions {

@@ -12,8 +12,8 @@ import type { Stage } from "../migration/stages.js";
 import type { CommonOptions, Subcommand, Terminal } from "./command.js";
 import { exitCodes } from "./exitCodes.js";
 import { look } from "./look.js";
-import { own } from "../migration/own.js";
-import { shownJson } from "../migration/shown.js";
+import { own } from "../migration/text/own.js";
+import { shownJson } from "../migration/text/shown.js";
 import { settingsOfStack, stageOption } from "./settings.js";
 
 interface PlanOptions extends CommonOptions {

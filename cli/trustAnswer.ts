@@ -1,6 +1,6 @@
 import type { AppliedTrust } from "../automation/applyTrust.js";
-import { count } from "../migration/count.js";
-import { shownJson, shownLine } from "../migration/shown.js";
+import { count } from "../migration/text/count.js";
+import { shownJson, shownLine } from "../migration/text/shown.js";
 import type { TrustDocument, TrustStatement } from "../migration/trust.js";
 
 /** What `kiam-migrate trust --json` prints. */

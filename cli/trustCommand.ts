@@ -8,7 +8,7 @@ import type { CommonOptions, Subcommand, Terminal } from "./command.js";
 import { exitCodes, type ExitCode } from "./exitCodes.js";
 import { look } from "./look.js";
 import { settingsOfStack } from "./settings.js";
-import { shownJson } from "../migration/shown.js";
+import { shownJson } from "../migration/text/shown.js";
 import { trustAsText, type TrustAnswer } from "./trustAnswer.js";
 
 interface TrustOptions extends CommonOptions {

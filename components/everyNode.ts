@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import { digest } from "../migration/digest.js";
+import { digest } from "../migration/text/digest.js";
 import type { PlannedWorker, WaitingWorker } from "../migration/plan.js";
 import { gate, whileHeld, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";

@@ -11,8 +11,8 @@ import type { Settings } from "../migration/settings/schema.js";
 import { ClusterMigration } from "./clusterMigration.js";
 import type { ToolLocation } from "./gate.js";
 import { bootGuardUserData } from "./newNodes/bootGuard.js";
-import { messageOf } from "../migration/messageOf.js";
-import { shown } from "../migration/shown.js";
+import { messageOf } from "../migration/text/messageOf.js";
+import { shown } from "../migration/text/shown.js";
 import { observe } from "./observe.js";
 
 /** Outputs of the stack. */

@@ -14,10 +14,10 @@ import pRetry from "p-retry";
 
 import { ownedLabel, ownedValue } from "../migration/clusterFacts.js";
 import { apiMessage, isNotFound, kubeConfig, listAll } from "../migration/kubernetesApi.js";
-import { messageOf } from "../migration/messageOf.js";
+import { messageOf } from "../migration/text/messageOf.js";
 import { exec, type ExecOptions, type ExecResult } from "./exec.js";
 import { PodChanges } from "./podChanges.js";
-import { GateError } from "./problem.js";
+import { GateError } from "../migration/text/problem.js";
 
 /** The namespace and name of an object. */
 export interface ObjectName {

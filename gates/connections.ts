@@ -2,7 +2,7 @@ import type { Cluster } from "./cluster.js";
 import { describePod } from "./cluster.js";
 import type { Target, Worker } from "./inputs.js";
 import { NodeRules } from "./nodeRules.js";
-import { GateError } from "./problem.js";
+import { GateError } from "../migration/text/problem.js";
 import { progress } from "./progress.js";
 import { unlessGone } from "./standings.js";
 import { Deadline, waitFor } from "./wait.js";

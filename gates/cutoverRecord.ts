@@ -6,7 +6,7 @@ import {
   type CutoverRecord,
   type UnreadableRecord,
 } from "../migration/cutoverRecord.js";
-import { plainId } from "../migration/digest.js";
+import { plainId } from "../migration/text/digest.js";
 import type { Cluster } from "./cluster.js";
 import type { Target, Worker } from "./inputs.js";
 import { NodeRules } from "./nodeRules.js";

@@ -1,7 +1,7 @@
 import type { AssumeRoleAnswer } from "../migration/assumeRole.js";
 import { roleName } from "../migration/roleArn.js";
 import type { IamReader } from "./iam.js";
-import type { Problem } from "./problem.js";
+import type { Problem } from "../migration/text/problem.js";
 
 /** The chain of roles: masters → kiam-server → application. */
 export interface RoleChain {

@@ -9,10 +9,10 @@ import {
   whyNotDisarmed,
   type PreStopHook,
 } from "../migration/kube2iamPreStop.js";
-import { messageOf } from "../migration/messageOf.js";
+import { messageOf } from "../migration/text/messageOf.js";
 import { describePod, nameOf, type Cluster } from "./cluster.js";
 import { keptToolsDirectory } from "./nodeRules.js";
-import { GateError, type Problem } from "./problem.js";
+import { GateError, type Problem } from "../migration/text/problem.js";
 
 /** Seconds for the script in one container. */
 const scriptSeconds = 60;

@@ -2,7 +2,7 @@ import { execFile, type ExecFileException } from "node:child_process";
 import { promisify } from "node:util";
 
 import { hostKeyEnvironment, hostKeyIn, type AskedNode } from "../migration/hostKeyCommand.js";
-import { GateError } from "./problem.js";
+import { GateError } from "../migration/text/problem.js";
 
 /** KiB of the program's output, and of what it says on stderr, that are read at most. */
 const mostKibibytes = 64;

@@ -5,7 +5,7 @@ import {
   type AssumeRoleAnswer,
   type PolicyDocument,
 } from "../migration/assumeRole.js";
-import { messageOf } from "../migration/messageOf.js";
+import { messageOf } from "../migration/text/messageOf.js";
 import { parsePolicy } from "../migration/policyDocument.js";
 import { roleName } from "../migration/roleArn.js";
 import type { TrustDocument } from "../migration/trust.js";

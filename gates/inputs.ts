@@ -8,7 +8,7 @@
 import { z } from "zod";
 
 import { hostAddressSchema, objectNameSchema } from "../migration/clusterValues.js";
-import { digestSchema } from "../migration/digest.js";
+import { digestSchema } from "../migration/text/digest.js";
 import { hostKeyCommandSchema, providerIdSchema } from "../migration/hostKeyCommand.js";
 import {
   capturedRuleSchema,

@@ -2,7 +2,7 @@ import type { Cluster } from "./cluster.js";
 import type { Target, Worker } from "./inputs.js";
 import { notInForce } from "./live.js";
 import { NodeRules, reportProblemsOf } from "./nodeRules.js";
-import { GateError } from "./problem.js";
+import { GateError } from "../migration/text/problem.js";
 
 /**
  * Sees after a pod of kube2iam's went that it did not take kiam's rule along. Where it did, the

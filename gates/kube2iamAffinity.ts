@@ -1,7 +1,7 @@
 import type { V1Affinity, V1DaemonSet } from "@kubernetes/client-node";
 
 import { ClusterError, type Cluster, type JsonPatch, type ObjectName } from "./cluster.js";
-import { GateError } from "./problem.js";
+import { GateError } from "../migration/text/problem.js";
 import { waitFor, type Deadline } from "./wait.js";
 
 /**

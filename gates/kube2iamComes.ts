@@ -10,7 +10,7 @@ import { restartKube2iam } from "./kube2iamPod.js";
 import { lookForNewRule, waitForKube2iamRule } from "./kube2iamRule.js";
 import { NodeRules, reportProblemsOf } from "./nodeRules.js";
 import { notMeantFor } from "./placement.js";
-import { GateError } from "./problem.js";
+import { GateError } from "../migration/text/problem.js";
 import { progress } from "./progress.js";
 import { Deadline, waitFor } from "./wait.js";
 

@@ -11,7 +11,7 @@ import type {
 import { ClusterError, nameOf, type Cluster } from "./cluster.js";
 import type { Manifest } from "./inputs.js";
 import { applicableManifest } from "./kube2iamManifest.js";
-import { GateError } from "./problem.js";
+import { GateError } from "../migration/text/problem.js";
 
 /*
  * What kube2iam's DaemonSet needs beside itself, and what a `helm uninstall` takes along: its

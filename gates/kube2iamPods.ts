@@ -2,7 +2,7 @@ import type { V1DaemonSet, V1DaemonSetSpec, V1Pod } from "@kubernetes/client-nod
 
 import { describePod, nameOf, selectorText, type Cluster } from "./cluster.js";
 import { disarmPod } from "./disarm.js";
-import { GateError } from "./problem.js";
+import { GateError } from "../migration/text/problem.js";
 import { Deadline, waitFor } from "./wait.js";
 import { onEachWorker } from "./workers.js";
 

@@ -6,7 +6,7 @@ import type { Cluster } from "./cluster.js";
 import type { Target, Worker } from "./inputs.js";
 import { notInForce } from "./live.js";
 import { NodeRules, reportProblemsOf } from "./nodeRules.js";
-import { GateError } from "./problem.js";
+import { GateError } from "../migration/text/problem.js";
 import { Deadline, waitFor } from "./wait.js";
 
 /** Seconds in which a pod of kube2iam's that is ready has certainly inserted its rule, if it does. */

@@ -1,12 +1,12 @@
 import type { Cluster } from "./cluster.js";
 import type { Probe, ProbeResult, Target, Worker } from "./inputs.js";
 import type { System } from "../migration/natRule.js";
-import { messageOf } from "../migration/messageOf.js";
+import { messageOf } from "../migration/text/messageOf.js";
 import { whyUnclear, type NodeReport } from "../migration/nodeReport.js";
 import { NodeRules } from "./nodeRules.js";
 import { askWho, OtherSystemError, runProbe } from "./probe.js";
 import { metadataService } from "./probeVerdict.js";
-import { GateError, type Problem } from "./problem.js";
+import { GateError, type Problem } from "../migration/text/problem.js";
 import { progress } from "./progress.js";
 
 /**

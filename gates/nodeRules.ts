@@ -6,7 +6,7 @@ import { parseNodeReport, whyUnclear, type NodeReport } from "../migration/nodeR
 import { describePod, isReady, type Cluster } from "./cluster.js";
 import { ExecRefusedError } from "./exec.js";
 import type { Target, Worker } from "./inputs.js";
-import { GateError, type Problem } from "./problem.js";
+import { GateError, type Problem } from "../migration/text/problem.js";
 import { Deadline, waitFor } from "./wait.js";
 
 /**

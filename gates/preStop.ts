@@ -9,7 +9,7 @@ import { requireKiamRule } from "./kiamRule.js";
 import { restartKube2iam } from "./kube2iamPod.js";
 import { removeNewRule } from "./kube2iamRule.js";
 import { NodeRules } from "./nodeRules.js";
-import { GateError } from "./problem.js";
+import { GateError } from "../migration/text/problem.js";
 import { progress } from "./progress.js";
 
 /**

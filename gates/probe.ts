@@ -5,7 +5,7 @@ import { describePod, nameOf, type Cluster } from "./cluster.js";
 import type { System } from "../migration/natRule.js";
 import type { Probe, ProbeResult } from "./inputs.js";
 import { explainPod } from "./podState.js";
-import { GateError, type Problem } from "./problem.js";
+import { GateError, type Problem } from "../migration/text/problem.js";
 import { probeLabels, probePod, startSeconds } from "./probePod.js";
 import {
   explainIdentity,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import type { System } from "../migration/natRule.js";
-import type { Problem } from "./problem.js";
+import type { Problem } from "../migration/text/problem.js";
 
 /** Text of at most so many characters. Anybody may have answered it: printable ASCII, or no verdict. */
 const text = (characters: number) =>

@@ -5,7 +5,7 @@ import { nodeFacts } from "../migration/readClusterFacts.js";
 import { isReady, type Cluster, type ObjectName } from "./cluster.js";
 import { notMeantFor } from "./placement.js";
 import { explainPod } from "./podState.js";
-import { GateError, type Problem } from "./problem.js";
+import { GateError, type Problem } from "../migration/text/problem.js";
 import { waitFor, type Deadline, type Look } from "./wait.js";
 
 export interface Rollout {

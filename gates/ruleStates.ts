@@ -1,14 +1,14 @@
 import pMap from "p-map";
 
 import type { ClusterFacts } from "../migration/clusterFacts.js";
-import { messageOf } from "../migration/messageOf.js";
+import { messageOf } from "../migration/text/messageOf.js";
 import { inForceOf } from "../migration/nodeReport.js";
 import { brokenBecause } from "../migration/nodeStandings.js";
 import type { RuleState } from "../migration/ruleState.js";
 import { Cluster } from "./cluster.js";
 import type { Target } from "./inputs.js";
 import { NodeRules } from "./nodeRules.js";
-import { GateError } from "./problem.js";
+import { GateError } from "../migration/text/problem.js";
 import { workerOf } from "./standings.js";
 
 /** Workers looked at at the same time. */

@@ -5,11 +5,11 @@
 import { text } from "node:stream/consumers";
 import { z } from "zod";
 
-import { messageOf } from "../migration/messageOf.js";
-import { shownJson } from "../migration/shown.js";
+import { messageOf } from "../migration/text/messageOf.js";
+import { shownJson } from "../migration/text/shown.js";
 import { cleanUpOnSignals } from "./cleanup.js";
 import { gateSchemas, type CheckedInput, type GateOutput, type GateVerb } from "./inputs.js";
-import { GateError } from "./problem.js";
+import { GateError } from "../migration/text/problem.js";
 import { progress } from "./progress.js";
 import { awaitDeletion } from "./verbs/awaitDeletion.js";
 import { accountForNodes } from "./verbs/accountForNodes.js";

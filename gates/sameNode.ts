@@ -1,7 +1,7 @@
 import type { Cluster } from "./cluster.js";
 import type { Worker } from "./inputs.js";
 import { nodeFacts } from "../migration/readClusterFacts.js";
-import { GateError } from "./problem.js";
+import { GateError } from "../migration/text/problem.js";
 
 /**
  * The node is still the one that the plan was made for. One that left, was replaced under its name

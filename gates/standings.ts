@@ -7,7 +7,7 @@ import { agentOn, nodeFacts, podFacts } from "../migration/readClusterFacts.js";
 import { selectorText, type Cluster } from "./cluster.js";
 import type { Target, Worker } from "./inputs.js";
 import { kube2iamPods } from "./kube2iamPods.js";
-import { GateError } from "./problem.js";
+import { GateError } from "../migration/text/problem.js";
 import { progress } from "./progress.js";
 
 /** What tells kube2iam's pods: its DaemonSet, or that as it was captured. */

@@ -5,7 +5,7 @@ import { readRecord, writeRecord } from "./cutoverRecord.js";
 import type { Probe, Target, Worker } from "./inputs.js";
 import { proveLive } from "./live.js";
 import { NodeRules, reportProblemsOf } from "./nodeRules.js";
-import { GateError, problemsOf, type Problem } from "./problem.js";
+import { GateError, problemsOf, type Problem } from "../migration/text/problem.js";
 import { progress } from "./progress.js";
 
 export interface Cutover {

@@ -1,7 +1,12 @@
 import pMap from "p-map";
 
 import type { Worker } from "./inputs.js";
-import { distinctProblems, GateError, problemsOf, type Problem } from "./problem.js";
+import {
+  distinctProblems,
+  GateError,
+  problemsOf,
+  type Problem,
+} from "../migration/text/problem.js";
 
 /** Workers looked after at the same time. */
 const concurrency = 10;

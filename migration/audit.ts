@@ -23,9 +23,9 @@ import { auditTrust } from "./audit/trust.js";
 import { auditWorkers } from "./audit/workers.js";
 import { auditWorkersOverSsh } from "./audit/workersOverSsh.js";
 import type { ClusterFacts } from "./clusterFacts.js";
-import { compareText } from "./compareText.js";
+import { compareText } from "./text/compareText.js";
 import type { Settings } from "./settings/schema.js";
-import { shownLine } from "./shown.js";
+import { shownLine } from "./text/shown.js";
 
 /**
  * Judges the cluster against the settings. Pure; sorted by severity, code and object, with what

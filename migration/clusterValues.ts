@@ -2,8 +2,8 @@ import { isIP, isIPv4 } from "node:net";
 
 import { z } from "zod";
 
-import { digestSchema } from "./digest.js";
-import { shownJson } from "./shown.js";
+import { digestSchema } from "./text/digest.js";
+import { shownJson } from "./text/shown.js";
 import { hostInterfaceSchema, portSchema } from "./natRule.js";
 
 /*

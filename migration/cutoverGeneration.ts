@@ -1,6 +1,6 @@
 import type { NodeFacts } from "./clusterFacts.js";
 import { isProven, parseCutoverRecord } from "./cutoverRecord.js";
-import { digest } from "./digest.js";
+import { digest } from "./text/digest.js";
 import { deviation, type RuleState } from "./ruleState.js";
 
 /*

@@ -1,12 +1,12 @@
-import { compareText } from "./compareText.js";
-import { count } from "./count.js";
+import { compareText } from "./text/compareText.js";
+import { count } from "./text/count.js";
 import { sameTogether } from "./audit/describeFindings.js";
 import type { Finding } from "./audit/finding.js";
 import { describePlan } from "./describePlan.js";
 import type { PlanPreview, WorkerPreview } from "./planPreview.js";
 import { ruleChanges, type RuleChange } from "./ruleDiff.js";
-import { someOf } from "./someOf.js";
-import { codeBlock, codeInMarkdown, inMarkdown, shownLine } from "./shown.js";
+import { someOf } from "./text/someOf.js";
+import { codeBlock, codeInMarkdown, inMarkdown, shownLine } from "./text/shown.js";
 import { stageSummary } from "./stages.js";
 
 /** The preview for a terminal. */

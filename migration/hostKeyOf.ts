@@ -1,5 +1,5 @@
 import type { NodeFacts } from "./clusterFacts.js";
-import { compareText } from "./compareText.js";
+import { compareText } from "./text/compareText.js";
 import { matchesGlob } from "./goGlob.js";
 import type { Settings } from "./settings/schema.js";
 

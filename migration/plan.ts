@@ -13,18 +13,18 @@ import {
   effectiveRoleBaseArn,
   type EffectiveKube2iam,
 } from "./effectiveKube2iam.js";
-import { compareText } from "./compareText.js";
+import { compareText } from "./text/compareText.js";
 import { goesBack } from "./goingBack.js";
 import { asksHostKey, hostKeyOf } from "./hostKeyOf.js";
 import { assumableRoles } from "./iamChain.js";
 import { isKiamOnly } from "./kiamOnly.js";
 import { brokenBecause } from "./nodeStandings.js";
 import { mayMove, serverNodes, sshAddress, workerNodes } from "./nodeSelection.js";
-import { digest } from "./digest.js";
+import { digest } from "./text/digest.js";
 import { resolveRoleArn } from "./permitted.js";
 import { preStopToken } from "./preStopToken.js";
 import type { Settings } from "./settings/schema.js";
-import { own } from "./own.js";
+import { own } from "./text/own.js";
 import { reaches, type Stage } from "./stages.js";
 import { isAcceptedAsBroken, waitsBecause } from "./waiting.js";
 import { withoutAskingKiam } from "./wayBack.js";

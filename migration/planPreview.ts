@@ -1,11 +1,11 @@
 import type { Finding } from "./audit/finding.js";
 import type { ClusterFacts } from "./clusterFacts.js";
 import type { BackendRules } from "./backendRules.js";
-import { compareText } from "./compareText.js";
+import { compareText } from "./text/compareText.js";
 import { resolveRoleArn } from "./permitted.js";
 import { plannedWorkers, type Plan, type PlannedWorker } from "./plan.js";
 import { usesRole } from "./rolesInUse.js";
-import { own } from "./own.js";
+import { own } from "./text/own.js";
 import { plannedRules } from "./plannedRules.js";
 
 /*

@@ -1,5 +1,5 @@
 import type { ClusterFacts, PodFacts } from "./clusterFacts.js";
-import { compareText } from "./compareText.js";
+import { compareText } from "./text/compareText.js";
 import { effectiveRoleBaseArn } from "./effectiveKube2iam.js";
 import { defaultRole } from "./kube2iamFlags.js";
 import { isPermitted, resolveRoleArn, type PermittedMode } from "./permitted.js";

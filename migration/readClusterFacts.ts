@@ -29,7 +29,7 @@ import {
   objectName,
   recordedKube2iamSchema,
 } from "./clusterValues.js";
-import { plainId } from "./digest.js";
+import { plainId } from "./text/digest.js";
 import { gateNotesName } from "./gateNotes.js";
 import { ec2ProviderId } from "./hostKeyCommand.js";
 import { flagValue, kube2iamCommandLine } from "./kube2iamFlags.js";

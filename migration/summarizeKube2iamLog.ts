@@ -1,5 +1,5 @@
 import type { PodFacts } from "./clusterFacts.js";
-import { compareText } from "./compareText.js";
+import { compareText } from "./text/compareText.js";
 import type { AskedPath, ChurningPod, Kube2iamLogFacts } from "./kube2iamLog.js";
 import {
   givesCredentials,

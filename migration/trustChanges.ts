@@ -1,4 +1,4 @@
-import { compareText } from "./compareText.js";
+import { compareText } from "./text/compareText.js";
 import type { ApplicationRoleFacts, IamFacts } from "./iamFacts.js";
 import type { TrustDocument } from "./trust.js";
 import { trustChange, type TrustChange } from "./trustChange.js";

@@ -9,7 +9,7 @@ import {
 import type { ClusterFacts } from "../migration/clusterFacts.js";
 import { iamChain, type IamChain } from "../migration/iamChain.js";
 import type { ApplicationRoleFacts, IamFacts, RoleFacts } from "../migration/iamFacts.js";
-import { messageOf } from "../migration/messageOf.js";
+import { messageOf } from "../migration/text/messageOf.js";
 import { accountOf, roleArnBeside, roleName } from "../migration/roleArn.js";
 import type { Settings } from "../migration/settings/schema.js";
 import { callerAccount } from "./callerAccount.js";

@@ -2,7 +2,7 @@ import type { STSClient } from "@aws-sdk/client-sts";
 import pMap from "p-map";
 
 import { awsRegion } from "../gates/awsRegion.js";
-import { messageOf } from "../migration/messageOf.js";
+import { messageOf } from "../migration/text/messageOf.js";
 
 /** What came of real AssumeRoles. */
 export interface Tries {

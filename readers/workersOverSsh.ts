@@ -3,7 +3,7 @@ import { isIPv4 } from "node:net";
 import pMap from "p-map";
 
 import { askHostKey } from "../gates/hostKeyCommand.js";
-import { problemsOf } from "../gates/problem.js";
+import { problemsOf } from "../migration/text/problem.js";
 import type { ClusterFacts } from "../migration/clusterFacts.js";
 import { effectiveKube2iam } from "../migration/effectiveKube2iam.js";
 import { asksHostKey, hostKeyOf } from "../migration/hostKeyOf.js";

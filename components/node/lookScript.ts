@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { isIPv4 } from "node:net";
 import { join } from "node:path";
 
-import { shownJson } from "../../migration/shown.js";
+import { shownJson } from "../../migration/text/shown.js";
 import { quote } from "./shellWords.js";
 
 /** What the script saw. */

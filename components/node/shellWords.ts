@@ -1,5 +1,5 @@
-import { shownJson } from "../../migration/shown.js";
-import { digestSchema } from "../../migration/digest.js";
+import { shownJson } from "../../migration/text/shown.js";
+import { digestSchema } from "../../migration/text/digest.js";
 
 /*
  * The one place where command lines for a worker's shell are put together. What goes in was
@@ -21,7 +21,7 @@ export function quote(word: string): string {
  * A command line with a comment behind it: to the shell nothing, to Pulumi another command, which
  * runs again.
  *
- * @param token see migration/digest.ts; nothing else can stand in a comment
+ * @param token see migration/text/digest.ts; nothing else can stand in a comment
  */
 export function commented(command: string, what: "attempt" | "generation", token: string): string {
   if (!digestSchema.safeParse(token).success) {

@@ -1,12 +1,12 @@
 import pMap from "p-map";
 
-import { compareText } from "../../migration/compareText.js";
-import { count } from "../../migration/count.js";
+import { compareText } from "../../migration/text/compareText.js";
+import { count } from "../../migration/text/count.js";
 import { isProvenNow, type NodeStanding } from "../../migration/nodeStandings.js";
-import { someOf } from "../../migration/someOf.js";
+import { someOf } from "../../migration/text/someOf.js";
 import { Cluster } from "../cluster.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
-import { GateError, type Problem } from "../problem.js";
+import { GateError, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../progress.js";
 import { readStandings } from "../standings.js";
 

@@ -1,6 +1,6 @@
 import { Cluster, type ObjectName } from "../cluster.js";
 import type { CheckedInput, GateOutput, Target } from "../inputs.js";
-import { GateError } from "../problem.js";
+import { GateError } from "../../migration/text/problem.js";
 import { Deadline, waitFor } from "../wait.js";
 
 /**

@@ -2,7 +2,7 @@ import { Cluster } from "../cluster.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
 import { captureCompanions, otherReferences } from "../kube2iamCompanions.js";
 import { applicableManifest } from "../kube2iamManifest.js";
-import { GateError } from "../problem.js";
+import { GateError } from "../../migration/text/problem.js";
 import { progress } from "../progress.js";
 
 /** kube2iam as it could be applied again, for the way back from its retirement. */

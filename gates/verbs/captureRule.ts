@@ -2,7 +2,7 @@ import { Cluster } from "../cluster.js";
 import { readRecord } from "../cutoverRecord.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
 import { NodeRules, unreadTables } from "../nodeRules.js";
-import { GateError } from "../problem.js";
+import { GateError } from "../../migration/text/problem.js";
 import { requireSameNode } from "../sameNode.js";
 
 /**

@@ -1,7 +1,7 @@
 import { Cluster } from "../cluster.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
 import { NodeRules, reportProblemsOf } from "../nodeRules.js";
-import { GateError } from "../problem.js";
+import { GateError } from "../../migration/text/problem.js";
 import { progress } from "../progress.js";
 import { requireSameNode } from "../sameNode.js";
 

@@ -3,7 +3,7 @@ import { Cluster } from "../cluster.js";
 import type { CheckedInput, GateOutput, Worker } from "../inputs.js";
 import { NodeRules, unreadTables } from "../nodeRules.js";
 import { kiamOnlyNodes } from "../placement.js";
-import { GateError } from "../problem.js";
+import { GateError } from "../../migration/text/problem.js";
 import { progress } from "../progress.js";
 import { waitForRollout } from "../rollout.js";
 import { agentsIn, readStandings, unlessLost, workerOf } from "../standings.js";

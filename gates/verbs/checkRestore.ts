@@ -1,6 +1,6 @@
 import { nameOf } from "../cluster.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
-import { GateError } from "../problem.js";
+import { GateError } from "../../migration/text/problem.js";
 
 /**
  * Sees before kube2iam goes that what was captured of it is what would be brought back. Its undo

@@ -10,7 +10,7 @@ import type { CheckedInput, GateOutput, Target, Worker } from "../inputs.js";
 import { bringKube2iam, bringRuleBack } from "../kube2iamComes.js";
 import { requireKiamNotInForce } from "../live.js";
 import { maybeHidden, NodeRules, reportProblemsOf } from "../nodeRules.js";
-import { GateError, problemsOf, type Problem } from "../problem.js";
+import { GateError, problemsOf, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../progress.js";
 import { unlessGone, unlessLost, workerOf } from "../standings.js";
 import { onEachWorker } from "../workers.js";

@@ -1,6 +1,6 @@
 import type { V1DaemonSet } from "@kubernetes/client-node";
 
-import { count } from "../../migration/count.js";
+import { count } from "../../migration/text/count.js";
 import { brokenBecause, type NodeStanding } from "../../migration/nodeStandings.js";
 import { Cluster } from "../cluster.js";
 import { releaseWorker } from "../cutoverRecord.js";
@@ -9,7 +9,7 @@ import { bringKube2iam, bringRuleBack } from "../kube2iamComes.js";
 import { proveLive, requireKiamNotInForce } from "../live.js";
 import { maybeHidden, NodeRules, reportProblemsOf } from "../nodeRules.js";
 import { runProbe } from "../probe.js";
-import { distinctProblems, GateError, type Problem } from "../problem.js";
+import { distinctProblems, GateError, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../progress.js";
 import { readStandings, unlessLost, workerOf } from "../standings.js";
 import { tryEachWorker } from "../workers.js";

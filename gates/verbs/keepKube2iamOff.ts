@@ -9,7 +9,7 @@ import type { CheckedInput, GateOutput, Target, Worker } from "../inputs.js";
 import { changeAffinity } from "../kube2iamAffinity.js";
 import { notInForce } from "../live.js";
 import { NodeRules } from "../nodeRules.js";
-import { GateError } from "../problem.js";
+import { GateError } from "../../migration/text/problem.js";
 import { progress } from "../progress.js";
 import { Deadline } from "../wait.js";
 import { onEachWorker } from "../workers.js";

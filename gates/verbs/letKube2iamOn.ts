@@ -5,7 +5,7 @@ import type { CheckedInput, GateOutput } from "../inputs.js";
 import { changeAffinity } from "../kube2iamAffinity.js";
 import { takeKiamOnlyOff } from "../kube2iamComes.js";
 import { kiamOnlyNodes, nodesWithout } from "../placement.js";
-import { GateError } from "../problem.js";
+import { GateError } from "../../migration/text/problem.js";
 import { progress } from "../progress.js";
 import { explainRollout, lookAtRollout } from "../rollout.js";
 import { Deadline, waitFor } from "../wait.js";

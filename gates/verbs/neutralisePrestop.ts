@@ -1,6 +1,6 @@
 import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 
-import { digest } from "../../migration/digest.js";
+import { digest } from "../../migration/text/digest.js";
 import { dangerousHooks } from "../../migration/kube2iamPreStop.js";
 import { notReadyBecause } from "../../migration/nodeStandings.js";
 import { nodeFacts } from "../../migration/readClusterFacts.js";
@@ -10,7 +10,7 @@ import { noteForNextPlan } from "../gateNotes.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
 import { deletePods, isUnplaced, kube2iamPods } from "../kube2iamPods.js";
 import { preStopPatch } from "../preStopPatch.js";
-import { GateError, type Problem } from "../problem.js";
+import { GateError, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../progress.js";
 import { unlessLost } from "../standings.js";
 import { Deadline, waitFor } from "../wait.js";

@@ -1,4 +1,4 @@
-import { plainId } from "../../migration/digest.js";
+import { plainId } from "../../migration/text/digest.js";
 import { Cluster } from "../cluster.js";
 import { asFound, recordCutover } from "../cutoverRecord.js";
 import type { CheckedInput, GateOutput, ProbeResult } from "../inputs.js";

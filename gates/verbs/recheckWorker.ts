@@ -5,7 +5,7 @@ import { removeRule } from "../kube2iamRule.js";
 import { NodeRules, reportProblemsOf } from "../nodeRules.js";
 import { runProbe } from "../probe.js";
 import type { NodeReport } from "../../migration/nodeReport.js";
-import { GateError, type Problem } from "../problem.js";
+import { GateError, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../progress.js";
 import { requireSameNode } from "../sameNode.js";
 import { Deadline, waitFor } from "../wait.js";

@@ -3,7 +3,7 @@ import { readRecord, writeRecord } from "../cutoverRecord.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
 import { proveLive } from "../live.js";
 import { NodeRules, reportProblemsOf } from "../nodeRules.js";
-import { GateError, problemsOf } from "../problem.js";
+import { GateError, problemsOf } from "../../migration/text/problem.js";
 import { progress } from "../progress.js";
 
 type Input = CheckedInput<"rehearse-undo">;

@@ -1,7 +1,7 @@
 import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 
-import { digest, plainId } from "../../migration/digest.js";
-import { messageOf } from "../../migration/messageOf.js";
+import { digest, plainId } from "../../migration/text/digest.js";
+import { messageOf } from "../../migration/text/messageOf.js";
 import { Cluster, nameOf } from "../cluster.js";
 import { readRecord, writeRecord } from "../cutoverRecord.js";
 import type { CheckedInput, GateOutput, Worker } from "../inputs.js";

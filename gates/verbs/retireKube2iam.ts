@@ -1,6 +1,6 @@
 import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 
-import { count } from "../../migration/count.js";
+import { count } from "../../migration/text/count.js";
 import { isProven } from "../../migration/cutoverRecord.js";
 import {
   brokenBecause,
@@ -8,7 +8,7 @@ import {
   notReadyBecause,
   type NodeStanding,
 } from "../../migration/nodeStandings.js";
-import { someOf } from "../../migration/someOf.js";
+import { someOf } from "../../migration/text/someOf.js";
 import { dangerousHooks } from "../../migration/kube2iamPreStop.js";
 import { Cluster, ClusterError, describePod, nameOf, selectorText } from "../cluster.js";
 import { describeClient, waitForConnections, type LingeringClient } from "../connections.js";
@@ -19,7 +19,7 @@ import { removeRule } from "../kube2iamRule.js";
 import { deletePods, isUnplaced, kube2iamPods } from "../kube2iamPods.js";
 import { notInForce, proveLive } from "../live.js";
 import { NodeRules } from "../nodeRules.js";
-import { GateError, problemsOf, type Problem } from "../problem.js";
+import { GateError, problemsOf, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../progress.js";
 import { readStandings, unlessGone, workerOf } from "../standings.js";
 import { Deadline, waitFor } from "../wait.js";

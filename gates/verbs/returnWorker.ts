@@ -9,7 +9,7 @@ import { notMeantFor } from "../placement.js";
 import type { CheckedInput, GateOutput, Worker } from "../inputs.js";
 import { proveLive } from "../live.js";
 import { NodeRules, reportProblemsOf } from "../nodeRules.js";
-import { GateError, problemsOf } from "../problem.js";
+import { GateError, problemsOf } from "../../migration/text/problem.js";
 import { progress } from "../progress.js";
 import { unlessLost, workerOf } from "../standings.js";
 

@@ -1,7 +1,7 @@
 import type { V1Pod } from "@kubernetes/client-node";
 import pMap from "p-map";
 
-import { compareText } from "../../migration/compareText.js";
+import { compareText } from "../../migration/text/compareText.js";
 import { mayBeCutOver } from "../../migration/cutoverRecord.js";
 import { whyUnclear } from "../../migration/nodeReport.js";
 import { nodeFacts } from "../../migration/readClusterFacts.js";
@@ -10,7 +10,12 @@ import type { CheckedInput, GateOutput, Target, Worker } from "../inputs.js";
 import { agentLogProblems } from "../agentLog.js";
 import { notInForce } from "../live.js";
 import { NodeRules } from "../nodeRules.js";
-import { distinctProblems, GateError, problemsOf, type Problem } from "../problem.js";
+import {
+  distinctProblems,
+  GateError,
+  problemsOf,
+  type Problem,
+} from "../../migration/text/problem.js";
 import { progress } from "../progress.js";
 import {
   explainRollout,

@@ -7,7 +7,7 @@ import { explainCause, fetchCause } from "../fetchFailure.js";
 import { IamReader } from "../iam.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
 import { neededRoles } from "../neededRoles.js";
-import { distinctProblems, GateError, type Problem } from "../problem.js";
+import { distinctProblems, GateError, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../progress.js";
 import { explainRollout, lookAtRollout, unplaced, type UnfinishedRollout } from "../rollout.js";
 import { askToFetch } from "../refetch.js";

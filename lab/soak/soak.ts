@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { moveTo } from "../../automation/moveTo.js";
 import { createProgress } from "../../automation/progress.js";
 import { kubeConfig } from "../../migration/kubernetesApi.js";
-import { messageOf } from "../../migration/messageOf.js";
+import { messageOf } from "../../migration/text/messageOf.js";
 import { agentNotReadyTaint } from "../../migration/clusterFacts.js";
 import type { Stage } from "../../migration/stages.js";
 import { adminIam } from "../aws/admin.js";

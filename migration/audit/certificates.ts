@@ -1,5 +1,5 @@
 import type { CertificateFacts, ClusterFacts } from "../clusterFacts.js";
-import { count } from "../count.js";
+import { count } from "../text/count.js";
 import type { Settings } from "../settings/schema.js";
 import type { Finding } from "./finding.js";
 import { kiamSupplies } from "../goingBack.js";

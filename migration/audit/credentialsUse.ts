@@ -2,10 +2,10 @@ import type { ClusterFacts, PodFacts } from "../clusterFacts.js";
 import { sessionMinutes } from "../kube2iamFlags.js";
 import { usesRole } from "../rolesInUse.js";
 import { durationSeconds, type Settings } from "../settings/schema.js";
-import { count } from "../count.js";
+import { count } from "../text/count.js";
 import type { Finding } from "./finding.js";
 import { perNamespace } from "./perNamespace.js";
-import { someOf } from "../someOf.js";
+import { someOf } from "../text/someOf.js";
 
 /** Sessions from which on the AWS SDK for Java keeps credentials for a while [kiam#41]. */
 const longEnoughMinutes = 30;

@@ -2,13 +2,13 @@ import type { ClusterFacts, PodFacts } from "../clusterFacts.js";
 import { defaultRole, sessionMinutes } from "../kube2iamFlags.js";
 import { livesOnDefaultRole } from "../rolesInUse.js";
 import type { Settings } from "../settings/schema.js";
-import { count } from "../count.js";
+import { count } from "../text/count.js";
 import type { Finding } from "./finding.js";
 import { workersToMove } from "../workersToMove.js";
 import { perNamespace } from "./perNamespace.js";
 import { blocksFrom } from "./severityFrom.js";
-import { own } from "../own.js";
-import { someOf } from "../someOf.js";
+import { own } from "../text/own.js";
+import { someOf } from "../text/someOf.js";
 
 /**
  * Pods that live on kube2iam's default role, and will have none under kiam. Only those of workers

@@ -1,4 +1,4 @@
-import { someOf } from "../someOf.js";
+import { someOf } from "../text/someOf.js";
 import type { FindingCode } from "./catalogue.js";
 import type { Finding } from "./finding.js";
 

@@ -1,4 +1,4 @@
-import { count } from "../count.js";
+import { count } from "../text/count.js";
 import type { FindingCode } from "./catalogue.js";
 import { describeFindings } from "./describeFindings.js";
 import type { Severity } from "./catalogue/entry.js";

@@ -1,9 +1,9 @@
 import type { ClusterFacts } from "../clusterFacts.js";
-import { count } from "../count.js";
+import { count } from "../text/count.js";
 import { asksForRole } from "../rolesInUse.js";
 import type { Finding } from "./finding.js";
 import { perNamespace } from "./perNamespace.js";
-import { someOf } from "../someOf.js";
+import { someOf } from "../text/someOf.js";
 
 /** Pods whose role annotation nobody heeds: they share their node's network. */
 export function auditHostNetwork(facts: Pick<ClusterFacts, "pods">): Finding[] {

@@ -3,11 +3,11 @@ import { isKiamOnly } from "../kiamOnly.js";
 import { untolerated, workerNodes } from "../nodeSelection.js";
 import type { Settings } from "../settings/schema.js";
 import { reaches } from "../stages.js";
-import { count } from "../count.js";
+import { count } from "../text/count.js";
 import type { Finding } from "./finding.js";
 import { kube2iamObject } from "./kube2iamObject.js";
-import { own } from "../own.js";
-import { someOf } from "../someOf.js";
+import { own } from "../text/own.js";
+import { someOf } from "../text/someOf.js";
 
 /** Workers on which kube2iam does not serve, as long as it is what serves, or is the way back. */
 export function auditKube2iamCoverage(

@@ -3,10 +3,10 @@ import { flagValue, insertsItsRule, isOn } from "../kube2iamFlags.js";
 import { allowedRolesAnnotation, roleAnnotation } from "../permitted.js";
 import { permittedInForce } from "../permittedInForce.js";
 import type { Settings } from "../settings/schema.js";
-import { count } from "../count.js";
+import { count } from "../text/count.js";
 import type { Finding } from "./finding.js";
 import { kube2iamObject } from "./kube2iamObject.js";
-import { someOf } from "../someOf.js";
+import { someOf } from "../text/someOf.js";
 
 /** How kube2iam's DaemonSet is set up, where kiam does otherwise or the way back depends on it. */
 export function auditKube2iamDaemonSet(

@@ -3,10 +3,10 @@ import { flagValue } from "../kube2iamFlags.js";
 import { usesRole } from "../rolesInUse.js";
 import type { Settings } from "../settings/schema.js";
 import { workersToMove } from "../workersToMove.js";
-import { count } from "../count.js";
+import { count } from "../text/count.js";
 import type { Finding } from "./finding.js";
 import { kube2iamObject } from "./kube2iamObject.js";
-import { someOf } from "../someOf.js";
+import { someOf } from "../text/someOf.js";
 
 /** What kube2iam's log could not tell. */
 export function auditKube2iamLog(settings: Settings, facts: ClusterFacts): Finding[] {

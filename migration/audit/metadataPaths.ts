@@ -2,13 +2,13 @@ import { allowRouteFlag, alsoAllowing, routeMatcher } from "../allowRouteRegexp.
 import type { ClusterFacts } from "../clusterFacts.js";
 import { flagValue } from "../kube2iamFlags.js";
 import type { AskedPath } from "../kube2iamLog.js";
-import { messageOf } from "../messageOf.js";
+import { messageOf } from "../text/messageOf.js";
 import type { Settings } from "../settings/schema.js";
-import { count } from "../count.js";
+import { count } from "../text/count.js";
 import type { Finding } from "./finding.js";
 import { perNamespace } from "./perNamespace.js";
 import { blocksFrom } from "./severityFrom.js";
-import { someOf } from "../someOf.js";
+import { someOf } from "../text/someOf.js";
 
 /** Paths of the metadata service that pods ask kube2iam for, and that kiam's agent will refuse. */
 export function auditMetadataPaths(settings: Settings, facts: ClusterFacts): Finding[] {

@@ -1,9 +1,9 @@
 import type { ClusterFacts } from "../clusterFacts.js";
-import { count } from "../count.js";
+import { count } from "../text/count.js";
 import { concernedNodesOf } from "../nodeStandings.js";
 import { workerNodes } from "../nodeSelection.js";
 import type { Settings } from "../settings/schema.js";
-import { someOf } from "../someOf.js";
+import { someOf } from "../text/someOf.js";
 import { reaches } from "../stages.js";
 import type { Finding } from "./finding.js";
 

@@ -1,4 +1,4 @@
-import { compareText } from "../compareText.js";
+import { compareText } from "../text/compareText.js";
 
 /** Things by their namespace, namespaces sorted by name. */
 export function perNamespace<Item extends { namespace: string }>(

@@ -6,9 +6,9 @@ import { permittedInForce, permittedMode } from "../permittedInForce.js";
 import { isReserved, roleName } from "../roleArn.js";
 import { arnsInUse, matchedNames, rolesInUse, type RolesInUse } from "../rolesInUse.js";
 import type { Settings } from "../settings/schema.js";
-import { count } from "../count.js";
+import { count } from "../text/count.js";
 import type { Finding } from "./finding.js";
-import { someOf } from "../someOf.js";
+import { someOf } from "../text/someOf.js";
 
 /** The expressions themselves: valid, not by accident, and no wider than their namespaces need. */
 export function auditPermittedPatterns(settings: Settings, facts: ClusterFacts): Finding[] {

@@ -4,8 +4,8 @@ import { serverNodes, workerNodes } from "../nodeSelection.js";
 import type { Settings } from "../settings/schema.js";
 import type { Finding } from "./finding.js";
 import { blocksFrom } from "./severityFrom.js";
-import { own } from "../own.js";
-import { someOf } from "../someOf.js";
+import { own } from "../text/own.js";
+import { someOf } from "../text/someOf.js";
 
 /**
  * Whether the ports of agent and server are free on the nodes whose network they use, and the

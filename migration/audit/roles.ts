@@ -6,7 +6,7 @@ import { isPermitted, whyInvalid } from "../permitted.js";
 import { permittedInForce, permittedMode } from "../permittedInForce.js";
 import { matchedNames, rolesInUse, usersByRole, type RolesInUse } from "../rolesInUse.js";
 import type { Settings } from "../settings/schema.js";
-import { someOf } from "../someOf.js";
+import { someOf } from "../text/someOf.js";
 import type { Finding } from "./finding.js";
 
 /** Roles that pods use: permitted by their namespace, and within what the kiam-server role may assume. */

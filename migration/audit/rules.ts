@@ -4,7 +4,7 @@ import { workerNodes } from "../nodeSelection.js";
 import { deviation, type RuleState } from "../ruleState.js";
 import type { Settings } from "../settings/schema.js";
 import { reaches } from "../stages.js";
-import { own } from "../own.js";
+import { own } from "../text/own.js";
 import type { Finding } from "./finding.js";
 
 /** Workers whose nat rules are not as the last update left them. */

@@ -2,7 +2,7 @@ import type { ClusterFacts } from "../clusterFacts.js";
 import { serverNodes, untolerated, workerNodes } from "../nodeSelection.js";
 import type { Settings } from "../settings/schema.js";
 import { reaches } from "../stages.js";
-import { own } from "../own.js";
+import { own } from "../text/own.js";
 import type { Finding } from "./finding.js";
 
 /** The nodes that are to run kiam's server. */

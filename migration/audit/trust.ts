@@ -3,7 +3,7 @@ import { effectiveRoleBaseArn } from "../effectiveKube2iam.js";
 import { assumableRoles, ownRoleArns } from "../iamChain.js";
 import type { ApplicationRoleFacts, IamFacts } from "../iamFacts.js";
 import { matchesIamPattern } from "../iamPattern.js";
-import { listOf } from "../oneOrMore.js";
+import { listOf } from "../text/oneOrMore.js";
 import { accountOf } from "../roleArn.js";
 import { rolesInUse, usersByRole } from "../rolesInUse.js";
 import type { Settings } from "../settings/schema.js";

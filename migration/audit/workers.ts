@@ -2,7 +2,7 @@ import { cutoverAnnotation, type ClusterFacts, type NodeFacts } from "../cluster
 import { mayBeCutOver, parseCutoverRecord } from "../cutoverRecord.js";
 import { isReachedOverSsh } from "../kiamOnly.js";
 import { cannotRunAgent, isMaster, workerNodes } from "../nodeSelection.js";
-import { own } from "../own.js";
+import { own } from "../text/own.js";
 import { notReadyBecause } from "../nodeStandings.js";
 import type { Settings } from "../settings/schema.js";
 import { reaches } from "../stages.js";

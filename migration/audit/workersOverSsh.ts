@@ -5,8 +5,8 @@ import type { LookFailure } from "../workerLook.js";
 import type { FindingCode } from "./catalogue.js";
 import type { Finding } from "./finding.js";
 import { blocksFrom } from "./severityFrom.js";
-import { own } from "../own.js";
-import { someOf } from "../someOf.js";
+import { own } from "../text/own.js";
+import { someOf } from "../text/someOf.js";
 
 /** What a look at the workers over SSH says of the cutover, which uses the same login. */
 export function auditWorkersOverSsh(settings: Settings, facts: ClusterFacts): Finding[] {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Resource } from "@pulumi/pulumi";
 
 import { ClusterMigration } from "../../components/clusterMigration.js";
-import { digest } from "../../migration/digest.js";
+import { digest } from "../../migration/text/digest.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { makePlan } from "../../migration/plan.js";
 import { stages, type Stage } from "../../migration/stages.js";

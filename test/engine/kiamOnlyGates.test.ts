@@ -20,7 +20,7 @@ import {
 
 import type { Target } from "../../gates/inputs.js";
 import { notMeantFor } from "../../gates/placement.js";
-import { GateError } from "../../gates/problem.js";
+import { GateError } from "../../migration/text/problem.js";
 import { keepKube2iamOff } from "../../gates/verbs/keepKube2iamOff.js";
 import { letKube2iamOn } from "../../gates/verbs/letKube2iamOn.js";
 import { kiamOnlyKey, kiamOnlyTaint } from "../../migration/clusterFacts.js";

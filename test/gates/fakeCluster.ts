@@ -7,7 +7,7 @@ import pWaitFor from "p-wait-for";
 
 import { Cluster, isReady } from "../../gates/cluster.js";
 import type { Probe, Target } from "../../gates/inputs.js";
-import type { GateError } from "../../gates/problem.js";
+import type { GateError } from "../../migration/text/problem.js";
 import { kube2iamName, kube2iamObjects } from "../../lab/workload/kube2iam.js";
 import { agentLabels } from "../../migration/kiamNames.js";
 import type { System } from "../../migration/natRule.js";

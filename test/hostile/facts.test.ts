@@ -6,7 +6,7 @@ import { KubeConfig } from "@kubernetes/client-node";
 import fc from "fast-check";
 
 import { auditAsText } from "../../cli/auditAnswer.js";
-import { GateError } from "../../gates/problem.js";
+import { GateError } from "../../migration/text/problem.js";
 import { audit } from "../../migration/audit.js";
 import { AuditError } from "../../migration/audit/finding.js";
 import type { ClusterFacts } from "../../migration/clusterFacts.js";
@@ -17,7 +17,7 @@ import { makePlan } from "../../migration/plan.js";
 import { previewPlan } from "../../migration/planPreview.js";
 import { podVerdicts } from "../../migration/podVerdicts.js";
 import { readClusterFacts } from "../../migration/readClusterFacts.js";
-import { shown, shownJson } from "../../migration/shown.js";
+import { shown, shownJson } from "../../migration/text/shown.js";
 import { stages } from "../../migration/stages.js";
 import {
   exampleIam,

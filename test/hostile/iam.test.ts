@@ -10,13 +10,13 @@ import { auditAsText } from "../../cli/auditAnswer.js";
 import { permittedAsText } from "../../cli/permittedAnswer.js";
 import { trustAsText } from "../../cli/trustAnswer.js";
 import { iamClient } from "../../gates/iam.js";
-import { GateError } from "../../gates/problem.js";
+import { GateError } from "../../migration/text/problem.js";
 import { explainDenial } from "../../gates/deniedRole.js";
 import { IamReader } from "../../gates/iam.js";
 import { audit } from "../../migration/audit.js";
 import { matchesIamPattern } from "../../migration/iamPattern.js";
 import { parseSettings } from "../../migration/settings/parse.js";
-import { shown, shownJson } from "../../migration/shown.js";
+import { shown, shownJson } from "../../migration/text/shown.js";
 import { trustChanges, trustRemovals } from "../../migration/trustChanges.js";
 import { readIamFacts } from "../../readers/iamFacts.js";
 import {

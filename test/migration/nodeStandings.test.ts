@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import type { ClusterFacts, NodeFacts } from "../../migration/clusterFacts.js";
-import { digest } from "../../migration/digest.js";
+import { digest } from "../../migration/text/digest.js";
 import { describePlan } from "../../migration/describePlan.js";
 import { concernedNodesOf } from "../../migration/nodeStandings.js";
 import { makePlan, plannedWorkers, type Plan } from "../../migration/plan.js";

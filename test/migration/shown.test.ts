@@ -9,7 +9,7 @@ import {
   shown,
   shownJson,
   shownLine,
-} from "../../migration/shown.js";
+} from "../../migration/text/shown.js";
 import { hostileText, unshowableIn } from "../support/hostile.js";
 
 /* Pure: whatever a text holds, nothing of it is acted on where it is shown. */
