@@ -1,9 +1,9 @@
-import type { ClusterFacts, NodeFacts, PodFacts } from "../migration/clusterFacts.js";
-import type { ApplicationRoleFacts, IamFacts } from "../migration/iamFacts.js";
+import type { ClusterFacts, NodeFacts, PodFacts } from "../migration/facts/clusterFacts.js";
+import type { ApplicationRoleFacts, IamFacts } from "../migration/facts/iamFacts.js";
 import type { Kube2iamLogFacts } from "../migration/kube2iamLog.js";
 import { parseSettings } from "../migration/settings/parse.js";
 import type { Settings } from "../migration/settings/schema.js";
-import type { WorkerLook } from "../migration/workerLook.js";
+import type { WorkerLook } from "../migration/facts/workerLook.js";
 
 /*
  * A cluster of any size, the same for the same size: every 10th thing has something wrong, so that

@@ -1,5 +1,5 @@
 import { observe } from "../components/observe.js";
-import type { ClusterFacts } from "../migration/clusterFacts.js";
+import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
 import { kubeConfig } from "../migration/kubernetesApi.js";
 import type { Settings } from "../migration/settings/schema.js";
 import { readIamFacts } from "../readers/iamFacts.js";

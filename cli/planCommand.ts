@@ -3,7 +3,7 @@ import { InvalidArgumentError } from "commander";
 import { readLastRules } from "../automation/lastRules.js";
 import { audit } from "../migration/audit.js";
 import { AuditError, isBlocking, type Finding } from "../migration/audit/finding.js";
-import type { ClusterFacts } from "../migration/clusterFacts.js";
+import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
 import { previewAsMarkdown, previewAsText } from "../migration/describePreview.js";
 import { makePlan, plannedWorkers, type Plan } from "../migration/plan.js";
 import { previewPlan, type KnownRules } from "../migration/planPreview.js";

@@ -1,7 +1,7 @@
 import { applyTrust, type AppliedTrust } from "../automation/applyTrust.js";
 import { iamClient } from "../gates/iam.js";
-import type { ClusterFacts } from "../migration/clusterFacts.js";
-import type { IamFacts } from "../migration/iamFacts.js";
+import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
+import type { IamFacts } from "../migration/facts/iamFacts.js";
 import type { Settings } from "../migration/settings/schema.js";
 import { trustChanges, trustRemovals } from "../migration/trustChanges.js";
 import type { CommonOptions, Subcommand, Terminal } from "./command.js";

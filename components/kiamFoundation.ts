@@ -7,14 +7,14 @@ import {
   recordKey,
   recordName,
   type RecordedKube2iam,
-} from "../migration/clusterFacts.js";
+} from "../migration/facts/clusterFacts.js";
 import { exactly, permittedAnnotation } from "../migration/permitted.js";
 import type { Settings } from "../migration/settings/schema.js";
 import { agentLabels, kiamNames, serverLabels } from "../migration/kiamNames.js";
 
 export interface KiamFoundationArgs {
   kiam: Settings["kiam"];
-  /** What is to outlive kube2iam's DaemonSet; see migration/clusterFacts.ts. */
+  /** What is to outlive kube2iam's DaemonSet; see migration/facts/clusterFacts.ts. */
   record: RecordedKube2iam;
   /** ARN of the role that probe pods in kiam's namespace use; unset where they run elsewhere. */
   probeRoleArn: string | undefined;

@@ -1,5 +1,5 @@
 import { readRuleStates } from "../gates/ruleStates.js";
-import type { ClusterFacts } from "../migration/clusterFacts.js";
+import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
 import { effectiveKube2iam } from "../migration/effectiveKube2iam.js";
 import { kubeConfig } from "../migration/kubernetesApi.js";
 import { readClusterFacts } from "../migration/readClusterFacts.js";

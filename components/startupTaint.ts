@@ -5,7 +5,7 @@ import { join } from "node:path";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import { agentNotReadyTaint } from "../migration/clusterFacts.js";
+import { agentNotReadyTaint } from "../migration/facts/clusterFacts.js";
 import type { Settings } from "../migration/settings/schema.js";
 import { agentLabels, kiamNames, startupTaintLabels } from "../migration/kiamNames.js";
 import { serverPlacement } from "./kiamServer.js";

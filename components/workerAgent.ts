@@ -1,7 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import { workerLabel } from "../migration/clusterFacts.js";
+import { workerLabel } from "../migration/facts/clusterFacts.js";
 import type { PlannedProbe, PlannedWorker } from "../migration/plan.js";
 import { gate, whileHeld, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";

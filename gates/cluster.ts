@@ -12,7 +12,7 @@ import type {
 } from "@kubernetes/client-node";
 import pRetry from "p-retry";
 
-import { ownedLabel, ownedValue } from "../migration/clusterFacts.js";
+import { ownedLabel, ownedValue } from "../migration/facts/clusterFacts.js";
 import { apiMessage, isNotFound, kubeConfig, listAll } from "../migration/kubernetesApi.js";
 import { messageOf } from "../migration/text/messageOf.js";
 import { exec, type ExecOptions, type ExecResult } from "./exec.js";

@@ -1,4 +1,4 @@
-import { cutoverAnnotation, workerLabel } from "../migration/clusterFacts.js";
+import { cutoverAnnotation, workerLabel } from "../migration/facts/clusterFacts.js";
 import {
   parseCutoverRecord,
   rehearsalOf,

@@ -1,7 +1,11 @@
 import { execFile, type ExecFileException } from "node:child_process";
 import { promisify } from "node:util";
 
-import { hostKeyEnvironment, hostKeyIn, type AskedNode } from "../migration/hostKeyCommand.js";
+import {
+  hostKeyEnvironment,
+  hostKeyIn,
+  type AskedNode,
+} from "../migration/facts/hostKeyCommand.js";
 import { GateError } from "../migration/text/problem.js";
 
 /** KiB of the program's output, and of what it says on stderr, that are read at most. */

@@ -7,9 +7,9 @@
  */
 import { z } from "zod";
 
-import { hostAddressSchema, objectNameSchema } from "../migration/clusterValues.js";
+import { hostAddressSchema, objectNameSchema } from "../migration/facts/clusterValues.js";
 import { digestSchema } from "../migration/text/digest.js";
-import { hostKeyCommandSchema, providerIdSchema } from "../migration/hostKeyCommand.js";
+import { hostKeyCommandSchema, providerIdSchema } from "../migration/facts/hostKeyCommand.js";
 import {
   capturedRuleSchema,
   hostInterfaceSchema,

@@ -1,9 +1,9 @@
 import type { V1Node, V1NodeSelectorTerm, V1PodSpec } from "@kubernetes/client-node";
 
-import type { Taint } from "../migration/clusterFacts.js";
+import type { Taint } from "../migration/facts/clusterFacts.js";
 import { isKeptOff } from "../migration/kiamOnly.js";
 import { avoidsKiamOnly } from "../migration/kiamOnlyAffinity.js";
-import { holds } from "../migration/labelSelector.js";
+import { holds } from "../migration/facts/labelSelector.js";
 import { untolerated } from "../migration/nodeSelection.js";
 import type { Toleration } from "../migration/settings/schema.js";
 import type { Cluster, ObjectName } from "./cluster.js";

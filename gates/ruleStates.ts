@@ -1,6 +1,6 @@
 import pMap from "p-map";
 
-import type { ClusterFacts } from "../migration/clusterFacts.js";
+import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
 import { messageOf } from "../migration/text/messageOf.js";
 import { inForceOf } from "../migration/nodeReport.js";
 import { brokenBecause } from "../migration/nodeStandings.js";

@@ -1,6 +1,6 @@
 import { RE2JS } from "re2js";
 
-import type { ClusterFacts } from "./clusterFacts.js";
+import type { ClusterFacts } from "./facts/clusterFacts.js";
 import { effectiveKube2iam, effectiveRoleBaseArn } from "./effectiveKube2iam.js";
 import { matchesGlob } from "./goGlob.js";
 import { defaultRole, flagValue, isOn } from "./kube2iamFlags.js";

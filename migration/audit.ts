@@ -22,7 +22,7 @@ import { auditServers } from "./audit/servers.js";
 import { auditTrust } from "./audit/trust.js";
 import { auditWorkers } from "./audit/workers.js";
 import { auditWorkersOverSsh } from "./audit/workersOverSsh.js";
-import type { ClusterFacts } from "./clusterFacts.js";
+import type { ClusterFacts } from "./facts/clusterFacts.js";
 import { compareText } from "./text/compareText.js";
 import type { Settings } from "./settings/schema.js";
 import { shownLine } from "./text/shown.js";

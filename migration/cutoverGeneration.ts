@@ -1,4 +1,4 @@
-import type { NodeFacts } from "./clusterFacts.js";
+import type { NodeFacts } from "./facts/clusterFacts.js";
 import { isProven, parseCutoverRecord } from "./cutoverRecord.js";
 import { digest } from "./text/digest.js";
 import { deviation, type RuleState } from "./ruleState.js";

@@ -1,8 +1,8 @@
 import { z } from "zod";
 
-import type { ClusterFacts } from "./clusterFacts.js";
+import type { ClusterFacts } from "./facts/clusterFacts.js";
 import { flagValue, kube2iamDefaults } from "./kube2iamFlags.js";
-import { baseRoleArnSchema } from "./clusterValues.js";
+import { baseRoleArnSchema } from "./facts/clusterValues.js";
 import { hostInterfaceSchema, portSchema } from "./natRule.js";
 import { asPrefix } from "./roleArn.js";
 import type { Settings } from "./settings/schema.js";

@@ -1,4 +1,4 @@
-import type { ClusterFacts } from "./clusterFacts.js";
+import type { ClusterFacts } from "./facts/clusterFacts.js";
 import { isCutOver, isStuckOnKiam, parseCutoverRecord } from "./cutoverRecord.js";
 import type { Settings } from "./settings/schema.js";
 import { reaches } from "./stages.js";

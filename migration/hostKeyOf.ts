@@ -1,4 +1,4 @@
-import type { NodeFacts } from "./clusterFacts.js";
+import type { NodeFacts } from "./facts/clusterFacts.js";
 import { compareText } from "./text/compareText.js";
 import { matchesGlob } from "./goGlob.js";
 import type { Settings } from "./settings/schema.js";

@@ -3,7 +3,7 @@ import {
   type ClusterFacts,
   type Kube2iamFacts,
   type NodeFacts,
-} from "./clusterFacts.js";
+} from "./facts/clusterFacts.js";
 import { parseCutoverRecord } from "./cutoverRecord.js";
 import { mayMove, untolerated } from "./nodeSelection.js";
 import { own } from "./text/own.js";

@@ -1,6 +1,6 @@
 import { stringify } from "yaml";
 
-import { agentNotReadyTaint, kiamOnlyKey, kiamOnlyTaint } from "./clusterFacts.js";
+import { agentNotReadyTaint, kiamOnlyKey, kiamOnlyTaint } from "./facts/clusterFacts.js";
 import type { Settings } from "./settings/schema.js";
 import { reaches } from "./stages.js";
 

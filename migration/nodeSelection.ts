@@ -1,4 +1,4 @@
-import type { NodeFacts } from "./clusterFacts.js";
+import type { NodeFacts } from "./facts/clusterFacts.js";
 import { compareText } from "./text/compareText.js";
 import type { Settings, Toleration } from "./settings/schema.js";
 

@@ -1,4 +1,4 @@
-import type { ClusterFacts, NodeFacts, PodFacts } from "./clusterFacts.js";
+import type { ClusterFacts, NodeFacts, PodFacts } from "./facts/clusterFacts.js";
 import { isProven, parseCutoverRecord } from "./cutoverRecord.js";
 import { compareText } from "./text/compareText.js";
 import { usesRole } from "./rolesInUse.js";

@@ -1,4 +1,4 @@
-import type { ClusterFacts } from "./clusterFacts.js";
+import type { ClusterFacts } from "./facts/clusterFacts.js";
 import type { PermittedMode } from "./permitted.js";
 import { own } from "./text/own.js";
 import type { Settings } from "./settings/schema.js";

@@ -1,4 +1,4 @@
-import type { ClusterFacts, NodeFacts, RecordedKube2iam } from "./clusterFacts.js";
+import type { ClusterFacts, NodeFacts, RecordedKube2iam } from "./facts/clusterFacts.js";
 import { cutoverGeneration } from "./cutoverGeneration.js";
 import {
   hasFailed,

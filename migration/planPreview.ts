@@ -1,5 +1,5 @@
 import type { Finding } from "./audit/finding.js";
-import type { ClusterFacts } from "./clusterFacts.js";
+import type { ClusterFacts } from "./facts/clusterFacts.js";
 import type { BackendRules } from "./backendRules.js";
 import { compareText } from "./text/compareText.js";
 import { resolveRoleArn } from "./permitted.js";

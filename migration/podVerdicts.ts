@@ -1,4 +1,4 @@
-import type { ClusterFacts, PodFacts } from "./clusterFacts.js";
+import type { ClusterFacts, PodFacts } from "./facts/clusterFacts.js";
 import { compareText } from "./text/compareText.js";
 import { effectiveRoleBaseArn } from "./effectiveKube2iam.js";
 import { defaultRole } from "./kube2iamFlags.js";

@@ -1,4 +1,4 @@
-import type { ClusterFacts } from "./clusterFacts.js";
+import type { ClusterFacts } from "./facts/clusterFacts.js";
 import { digest } from "./text/digest.js";
 
 /**

@@ -5,7 +5,7 @@ import {
   parseAllowedRoles,
   type Restrictions,
 } from "./allowedRoles.js";
-import type { ClusterFacts } from "./clusterFacts.js";
+import type { ClusterFacts } from "./facts/clusterFacts.js";
 import { composePermitted } from "./composePermitted.js";
 import { effectiveRoleBaseArn } from "./effectiveKube2iam.js";
 import {

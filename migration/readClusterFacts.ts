@@ -21,17 +21,17 @@ import {
   type NetworkPolicyFacts,
   type NodeFacts,
   type PodFacts,
-} from "./clusterFacts.js";
+} from "./facts/clusterFacts.js";
 import {
   firstHost,
   firstIPv4,
   gateNotesSchema,
   objectName,
   recordedKube2iamSchema,
-} from "./clusterValues.js";
+} from "./facts/clusterValues.js";
 import { plainId } from "./text/digest.js";
 import { gateNotesName } from "./gateNotes.js";
-import { ec2ProviderId } from "./hostKeyCommand.js";
+import { ec2ProviderId } from "./facts/hostKeyCommand.js";
 import { flagValue, kube2iamCommandLine } from "./kube2iamFlags.js";
 import { agentLabels } from "./kiamNames.js";
 import { dangerousHooks } from "./kube2iamPreStop.js";

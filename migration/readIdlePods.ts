@@ -6,8 +6,8 @@ import type {
   V1StatefulSet,
 } from "@kubernetes/client-node";
 
-import type { PodFacts } from "./clusterFacts.js";
-import { objectName } from "./clusterValues.js";
+import type { PodFacts } from "./facts/clusterFacts.js";
+import { objectName } from "./facts/clusterValues.js";
 import { collect, named } from "./kubernetesApi.js";
 import { roleAnnotation } from "./permitted.js";
 

@@ -1,4 +1,4 @@
-import type { ClusterFacts, PodFacts } from "./clusterFacts.js";
+import type { ClusterFacts, PodFacts } from "./facts/clusterFacts.js";
 import { resolveRoleArn, type PermittedMode } from "./permitted.js";
 
 /** A role as the pods of one namespace use it. */

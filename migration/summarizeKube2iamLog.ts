@@ -1,4 +1,4 @@
-import type { PodFacts } from "./clusterFacts.js";
+import type { PodFacts } from "./facts/clusterFacts.js";
 import { compareText } from "./text/compareText.js";
 import type { AskedPath, ChurningPod, Kube2iamLogFacts } from "./kube2iamLog.js";
 import {

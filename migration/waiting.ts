@@ -1,4 +1,4 @@
-import type { ClusterFacts, NodeFacts } from "./clusterFacts.js";
+import type { ClusterFacts, NodeFacts } from "./facts/clusterFacts.js";
 import { mayBeCutOver } from "./cutoverRecord.js";
 import { asksHostKey, hostKeyOf } from "./hostKeyOf.js";
 import { isReachedOverSsh } from "./kiamOnly.js";

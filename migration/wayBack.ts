@@ -1,4 +1,4 @@
-import type { NodeFacts } from "./clusterFacts.js";
+import type { NodeFacts } from "./facts/clusterFacts.js";
 import { isProven, parseCutoverRecord } from "./cutoverRecord.js";
 import type { Plan, PlannedWorker } from "./plan.js";
 import { reaches } from "./stages.js";

@@ -6,9 +6,9 @@ import {
   type AssumeRoleQuestion,
   type PolicyDocument,
 } from "../migration/assumeRole.js";
-import type { ClusterFacts } from "../migration/clusterFacts.js";
+import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
 import { iamChain, type IamChain } from "../migration/iamChain.js";
-import type { ApplicationRoleFacts, IamFacts, RoleFacts } from "../migration/iamFacts.js";
+import type { ApplicationRoleFacts, IamFacts, RoleFacts } from "../migration/facts/iamFacts.js";
 import { messageOf } from "../migration/text/messageOf.js";
 import { accountOf, roleArnBeside, roleName } from "../migration/roleArn.js";
 import type { Settings } from "../migration/settings/schema.js";

@@ -1,7 +1,7 @@
 import type { CoreV1Api, KubeConfig, ObservableMiddleware, V1Pod } from "@kubernetes/client-node";
 import pMap from "p-map";
 
-import type { ClusterFacts } from "../migration/clusterFacts.js";
+import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
 import type { Kube2iamLogFacts } from "../migration/kube2iamLog.js";
 import { readKube2iamLogPart } from "../migration/kube2iamRequests.js";
 import { apiMessage, collect } from "../migration/kubernetesApi.js";

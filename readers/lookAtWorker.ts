@@ -5,7 +5,7 @@ import { ruleCommand, ruleScript, type RuleArguments } from "../components/node/
 import { backendRules } from "../migration/backendRules.js";
 import { inForceOf, parseNodeReport, type NodeReport } from "../migration/nodeReport.js";
 import type { Settings } from "../migration/settings/schema.js";
-import type { LookFailure, WorkerLook } from "../migration/workerLook.js";
+import type { LookFailure, WorkerLook } from "../migration/facts/workerLook.js";
 import type { Bastion } from "./ssh/bastion.js";
 import { logIn } from "./ssh/logIn.js";
 import { LookError } from "./ssh/lookError.js";

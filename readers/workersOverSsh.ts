@@ -4,14 +4,14 @@ import pMap from "p-map";
 
 import { askHostKey } from "../gates/hostKeyCommand.js";
 import { problemsOf } from "../migration/text/problem.js";
-import type { ClusterFacts } from "../migration/clusterFacts.js";
+import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
 import { effectiveKube2iam } from "../migration/effectiveKube2iam.js";
 import { asksHostKey, hostKeyOf } from "../migration/hostKeyOf.js";
 import { isReachedOverSsh } from "../migration/kiamOnly.js";
 import { serverNodes, sshAddress, workerNodes } from "../migration/nodeSelection.js";
 import type { Settings } from "../migration/settings/schema.js";
 import { lacksHostKey } from "../migration/waiting.js";
-import type { WorkerLook } from "../migration/workerLook.js";
+import type { WorkerLook } from "../migration/facts/workerLook.js";
 import { lookAtWorker, lookFailure, type Sights, type WorkerAddress } from "./lookAtWorker.js";
 import { Bastion } from "./ssh/bastion.js";
 import { requireCredentials } from "./ssh/credentials.js";

@@ -1,6 +1,6 @@
 import type { V1DaemonSet } from "@kubernetes/client-node";
 
-import type { NodeFacts } from "../../migration/clusterFacts.js";
+import type { NodeFacts } from "../../migration/facts/clusterFacts.js";
 import { agentLabels } from "../../migration/kiamNames.js";
 import { workerNodes } from "../../migration/nodeSelection.js";
 import { brokenBecause } from "../../migration/nodeStandings.js";

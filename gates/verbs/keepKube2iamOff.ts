@@ -1,6 +1,6 @@
 import type { V1DaemonSet } from "@kubernetes/client-node";
 
-import { kiamOnlyKey, kiamOnlyTaint } from "../../migration/clusterFacts.js";
+import { kiamOnlyKey, kiamOnlyTaint } from "../../migration/facts/clusterFacts.js";
 import { avoidKiamOnly } from "../../migration/kiamOnlyAffinity.js";
 import { untolerated } from "../../migration/nodeSelection.js";
 import type { Toleration } from "../../migration/settings/schema.js";

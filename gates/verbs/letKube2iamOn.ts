@@ -1,4 +1,4 @@
-import { kiamOnlyKey } from "../../migration/clusterFacts.js";
+import { kiamOnlyKey } from "../../migration/facts/clusterFacts.js";
 import { allowKiamOnly } from "../../migration/kiamOnlyAffinity.js";
 import { Cluster, nameOf, type ObjectName } from "../cluster.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";

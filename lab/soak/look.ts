@@ -1,7 +1,7 @@
 /* Looks at every node: what accounts.ts judges. */
 import type { V1Node } from "@kubernetes/client-node";
 
-import { agentNotReadyTaint } from "../../migration/clusterFacts.js";
+import { agentNotReadyTaint } from "../../migration/facts/clusterFacts.js";
 import { sh } from "../disturb.js";
 import type { NodeAccount } from "./accounts.js";
 import type { Scene } from "./scene.js";

@@ -5,7 +5,7 @@ import { moveTo } from "../../automation/moveTo.js";
 import { createProgress } from "../../automation/progress.js";
 import { kubeConfig } from "../../migration/kubernetesApi.js";
 import { messageOf } from "../../migration/text/messageOf.js";
-import { agentNotReadyTaint } from "../../migration/clusterFacts.js";
+import { agentNotReadyTaint } from "../../migration/facts/clusterFacts.js";
 import type { Stage } from "../../migration/stages.js";
 import { adminIam } from "../aws/admin.js";
 import { openCluster } from "../cluster/start.js";

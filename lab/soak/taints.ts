@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { agentNotReadyTaint } from "../../migration/clusterFacts.js";
+import { agentNotReadyTaint } from "../../migration/facts/clusterFacts.js";
 import { kiamNames } from "../../migration/kiamNames.js";
 import { messageOf } from "../../migration/text/messageOf.js";
 import { agents, kube2iam } from "../disturb.js";

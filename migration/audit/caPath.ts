@@ -1,6 +1,6 @@
-import type { ClusterFacts } from "../clusterFacts.js";
+import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { serverNodes } from "../nodeSelection.js";
-import { osFamily } from "../osImages.js";
+import { osFamily } from "../facts/osImages.js";
 import type { Settings } from "../settings/schema.js";
 import type { Finding } from "./finding.js";
 import { blocksFrom } from "./severityFrom.js";

@@ -1,4 +1,4 @@
-import type { CertificateFacts, ClusterFacts } from "../clusterFacts.js";
+import type { CertificateFacts, ClusterFacts } from "../facts/clusterFacts.js";
 import { count } from "../text/count.js";
 import type { Settings } from "../settings/schema.js";
 import type { Finding } from "./finding.js";

@@ -1,4 +1,4 @@
-import type { ClusterFacts, PodFacts } from "../clusterFacts.js";
+import type { ClusterFacts, PodFacts } from "../facts/clusterFacts.js";
 import { sessionMinutes } from "../kube2iamFlags.js";
 import { usesRole } from "../rolesInUse.js";
 import { durationSeconds, type Settings } from "../settings/schema.js";

@@ -1,4 +1,4 @@
-import type { ClusterFacts, PodFacts } from "../clusterFacts.js";
+import type { ClusterFacts, PodFacts } from "../facts/clusterFacts.js";
 import { defaultRole, sessionMinutes } from "../kube2iamFlags.js";
 import { livesOnDefaultRole } from "../rolesInUse.js";
 import type { Settings } from "../settings/schema.js";

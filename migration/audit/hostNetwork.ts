@@ -1,4 +1,4 @@
-import type { ClusterFacts } from "../clusterFacts.js";
+import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { count } from "../text/count.js";
 import { asksForRole } from "../rolesInUse.js";
 import type { Finding } from "./finding.js";

@@ -1,5 +1,5 @@
-import type { ClusterFacts } from "../clusterFacts.js";
-import { findCni } from "../cni.js";
+import type { ClusterFacts } from "../facts/clusterFacts.js";
+import { findCni } from "../facts/cni.js";
 import { effectiveKube2iam } from "../effectiveKube2iam.js";
 import { coversInterface, fitsInterface } from "../hostInterface.js";
 import { workerNodes } from "../nodeSelection.js";

@@ -1,4 +1,4 @@
-import type { ClusterFacts } from "../clusterFacts.js";
+import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { effectiveKube2iam, effectiveRoleBaseArn } from "../effectiveKube2iam.js";
 import { disarmByHand, whyNotDisarmed } from "../kube2iamPreStop.js";
 import type { Settings } from "../settings/schema.js";

@@ -1,4 +1,4 @@
-import type { ClusterFacts, Kube2iamFacts } from "../clusterFacts.js";
+import type { ClusterFacts, Kube2iamFacts } from "../facts/clusterFacts.js";
 import { isKiamOnly } from "../kiamOnly.js";
 import { untolerated, workerNodes } from "../nodeSelection.js";
 import type { Settings } from "../settings/schema.js";

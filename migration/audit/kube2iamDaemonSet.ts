@@ -1,4 +1,4 @@
-import type { ClusterFacts, Kube2iamFacts } from "../clusterFacts.js";
+import type { ClusterFacts, Kube2iamFacts } from "../facts/clusterFacts.js";
 import { flagValue, insertsItsRule, isOn } from "../kube2iamFlags.js";
 import { allowedRolesAnnotation, roleAnnotation } from "../permitted.js";
 import { permittedInForce } from "../permittedInForce.js";

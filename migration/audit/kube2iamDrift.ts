@@ -1,4 +1,4 @@
-import type { ClusterFacts, Kube2iamFacts } from "../clusterFacts.js";
+import type { ClusterFacts, Kube2iamFacts } from "../facts/clusterFacts.js";
 import { flagValue, insertsItsRule, kube2iamDefaults } from "../kube2iamFlags.js";
 import type { Settings } from "../settings/schema.js";
 import type { Finding } from "./finding.js";

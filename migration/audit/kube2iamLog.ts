@@ -1,4 +1,4 @@
-import type { ClusterFacts } from "../clusterFacts.js";
+import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { flagValue } from "../kube2iamFlags.js";
 import { usesRole } from "../rolesInUse.js";
 import type { Settings } from "../settings/schema.js";

@@ -1,4 +1,4 @@
-import type { Kube2iamFacts } from "../clusterFacts.js";
+import type { Kube2iamFacts } from "../facts/clusterFacts.js";
 
 /** kube2iam's DaemonSet as the object of a finding. */
 export function kube2iamObject({

@@ -1,5 +1,5 @@
 import { allowRouteFlag, alsoAllowing, routeMatcher } from "../allowRouteRegexp.js";
-import type { ClusterFacts } from "../clusterFacts.js";
+import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { flagValue } from "../kube2iamFlags.js";
 import type { AskedPath } from "../kube2iamLog.js";
 import { messageOf } from "../text/messageOf.js";

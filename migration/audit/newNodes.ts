@@ -4,7 +4,7 @@ import {
   type ClusterFacts,
   type Kube2iamFacts,
   type Taint,
-} from "../clusterFacts.js";
+} from "../facts/clusterFacts.js";
 import { untolerated } from "../nodeSelection.js";
 import type { Settings } from "../settings/schema.js";
 import { reaches } from "../stages.js";

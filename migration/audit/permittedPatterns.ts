@@ -1,5 +1,5 @@
 import { isAllowed, kube2iamRestrictions, parseAllowedRoles } from "../allowedRoles.js";
-import type { ClusterFacts } from "../clusterFacts.js";
+import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { effectiveRoleBaseArn } from "../effectiveKube2iam.js";
 import { isPermitted, matchedName, resolveRoleArn, whyInvalid } from "../permitted.js";
 import { permittedInForce, permittedMode } from "../permittedInForce.js";

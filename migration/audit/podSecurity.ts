@@ -1,4 +1,4 @@
-import type { ClusterFacts } from "../clusterFacts.js";
+import type { ClusterFacts } from "../facts/clusterFacts.js";
 import type { Settings } from "../settings/schema.js";
 import type { Finding } from "./finding.js";
 import { blocksFrom } from "./severityFrom.js";

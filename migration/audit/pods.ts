@@ -1,4 +1,4 @@
-import type { ClusterFacts } from "../clusterFacts.js";
+import type { ClusterFacts } from "../facts/clusterFacts.js";
 import type { Settings } from "../settings/schema.js";
 import { auditCredentialsUse } from "./credentialsUse.js";
 import { auditDefaultRole } from "./defaultRole.js";

@@ -1,4 +1,4 @@
-import type { ClusterFacts, PodFacts } from "../clusterFacts.js";
+import type { ClusterFacts, PodFacts } from "../facts/clusterFacts.js";
 import { kiamNames } from "../kiamNames.js";
 import { serverNodes, workerNodes } from "../nodeSelection.js";
 import type { Settings } from "../settings/schema.js";

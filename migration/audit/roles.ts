@@ -1,4 +1,4 @@
-import type { ClusterFacts } from "../clusterFacts.js";
+import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { effectiveRoleBaseArn } from "../effectiveKube2iam.js";
 import { assumableRoles } from "../iamChain.js";
 import { matchesIamPattern } from "../iamPattern.js";

@@ -1,4 +1,4 @@
-import type { ClusterFacts } from "../clusterFacts.js";
+import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { isCutOver } from "../cutoverRecord.js";
 import { workerNodes } from "../nodeSelection.js";
 import { deviation, type RuleState } from "../ruleState.js";

@@ -1,5 +1,5 @@
-import type { ClusterFacts } from "../clusterFacts.js";
-import type { IamFacts } from "../iamFacts.js";
+import type { ClusterFacts } from "../facts/clusterFacts.js";
+import type { IamFacts } from "../facts/iamFacts.js";
 import type { Settings } from "../settings/schema.js";
 import { reaches } from "../stages.js";
 import type { Finding } from "./finding.js";

@@ -1,7 +1,7 @@
-import type { ClusterFacts } from "../clusterFacts.js";
+import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { effectiveRoleBaseArn } from "../effectiveKube2iam.js";
 import { assumableRoles, ownRoleArns } from "../iamChain.js";
-import type { ApplicationRoleFacts, IamFacts } from "../iamFacts.js";
+import type { ApplicationRoleFacts, IamFacts } from "../facts/iamFacts.js";
 import { matchesIamPattern } from "../iamPattern.js";
 import { listOf } from "../text/oneOrMore.js";
 import { accountOf } from "../roleArn.js";

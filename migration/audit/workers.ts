@@ -1,4 +1,4 @@
-import { cutoverAnnotation, type ClusterFacts, type NodeFacts } from "../clusterFacts.js";
+import { cutoverAnnotation, type ClusterFacts, type NodeFacts } from "../facts/clusterFacts.js";
 import { mayBeCutOver, parseCutoverRecord } from "../cutoverRecord.js";
 import { isReachedOverSsh } from "../kiamOnly.js";
 import { cannotRunAgent, isMaster, workerNodes } from "../nodeSelection.js";

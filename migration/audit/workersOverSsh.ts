@@ -1,7 +1,7 @@
-import type { ClusterFacts } from "../clusterFacts.js";
+import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { serverNodes, workerNodes } from "../nodeSelection.js";
 import type { Settings } from "../settings/schema.js";
-import type { LookFailure } from "../workerLook.js";
+import type { LookFailure } from "../facts/workerLook.js";
 import type { FindingCode } from "./catalogue.js";
 import type { Finding } from "./finding.js";
 import { blocksFrom } from "./severityFrom.js";

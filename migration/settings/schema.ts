@@ -1,8 +1,8 @@
 import { z } from "zod";
 
 import { findingCodes } from "../audit/catalogue.js";
-import { hostAddressSchema as hostAddress } from "../clusterValues.js";
-import { hostKeyCommandSchema, hostKeySchema } from "../hostKeyCommand.js";
+import { hostAddressSchema as hostAddress } from "../facts/clusterValues.js";
+import { hostKeyCommandSchema, hostKeySchema } from "../facts/hostKeyCommand.js";
 import { hostInterfaceSchema } from "../natRule.js";
 import { permittedProblem } from "../permitted.js";
 import { roleArnPattern } from "../roleArn.js";

@@ -1,4 +1,4 @@
-import type { LookFailure } from "../../migration/workerLook.js";
+import type { LookFailure } from "../../migration/facts/workerLook.js";
 
 /** Why a worker could not be looked at. */
 export class LookError extends Error {

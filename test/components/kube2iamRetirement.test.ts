@@ -7,7 +7,7 @@ import { Kube2iamRetirement } from "../../components/kube2iamRetirement.js";
 import { makePlan, plannedWorkers } from "../../migration/plan.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";
-import type { ClusterFacts } from "../../migration/clusterFacts.js";
+import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
 import { exampleFacts, exampleSettings } from "../support/exampleCluster.js";
 import { MockEngine } from "../support/mockEngine.js";
 

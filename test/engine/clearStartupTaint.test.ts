@@ -18,7 +18,7 @@ import pWaitFor from "p-wait-for";
 
 import { agentLabels, kiamNames } from "../../migration/kiamNames.js";
 import { StartupTaint } from "../../components/startupTaint.js";
-import { agentNotReadyTaint, kiamOnlyTaint } from "../../migration/clusterFacts.js";
+import { agentNotReadyTaint, kiamOnlyTaint } from "../../migration/facts/clusterFacts.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { exampleSettings } from "../support/exampleCluster.js";
 import { MockEngine } from "../support/mockEngine.js";

@@ -23,7 +23,7 @@ import { notMeantFor } from "../../gates/placement.js";
 import { GateError } from "../../migration/text/problem.js";
 import { keepKube2iamOff } from "../../gates/verbs/keepKube2iamOff.js";
 import { letKube2iamOn } from "../../gates/verbs/letKube2iamOn.js";
-import { kiamOnlyKey, kiamOnlyTaint } from "../../migration/clusterFacts.js";
+import { kiamOnlyKey, kiamOnlyTaint } from "../../migration/facts/clusterFacts.js";
 import { requireApiServer, startApiServer, type ApiServer } from "./apiserver.js";
 
 const merge = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);

@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 
 import { SSH_USER } from "../../lab/cluster/topology.js";
 import { restartPods, servers, sh } from "../../lab/disturb.js";
-import { agentNotReadyTaint } from "../../migration/clusterFacts.js";
+import { agentNotReadyTaint } from "../../migration/facts/clusterFacts.js";
 import { fault } from "./fault.js";
 import { keepDead, kubectl, unreachable } from "./onWorker.js";
 import { once, type Session } from "./session.js";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { bootGuardScript } from "../../components/newNodes/bootGuard.js";
 import { installBootScript } from "../../lab/cluster/machine.js";
 import { sh } from "../../lab/disturb.js";
-import { agentNotReadyTaint, kiamOnlyKey } from "../../migration/clusterFacts.js";
+import { agentNotReadyTaint, kiamOnlyKey } from "../../migration/facts/clusterFacts.js";
 import { fault } from "./fault.js";
 import { kubectl } from "./onWorker.js";
 import { once, type Session } from "./session.js";

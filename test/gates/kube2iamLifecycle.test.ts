@@ -29,7 +29,7 @@ import { isProvenNow } from "../../migration/nodeStandings.js";
 import { verifyAgent } from "../../gates/verbs/verifyAgent.js";
 import { kube2iamObjects } from "../../lab/workload/kube2iam.js";
 import { digest } from "../../migration/text/digest.js";
-import { workerLabel } from "../../migration/clusterFacts.js";
+import { workerLabel } from "../../migration/facts/clusterFacts.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { roleAnnotation } from "../../migration/permitted.js";
 import type { NodeReport } from "../../migration/nodeReport.js";

@@ -11,7 +11,11 @@ import { clearAgent } from "../../gates/verbs/clearAgent.js";
 import { fallback } from "../../gates/verbs/fallback.js";
 import { letKube2iamOn } from "../../gates/verbs/letKube2iamOn.js";
 import { restoreKube2iam } from "../../gates/verbs/restoreKube2iam.js";
-import { agentNotReadyTaint, kiamOnlyTaint, workerLabel } from "../../migration/clusterFacts.js";
+import {
+  agentNotReadyTaint,
+  kiamOnlyTaint,
+  workerLabel,
+} from "../../migration/facts/clusterFacts.js";
 import { digest } from "../../migration/text/digest.js";
 import { agentLabels } from "../../migration/kiamNames.js";
 import type { System } from "../../migration/natRule.js";

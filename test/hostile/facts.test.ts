@@ -9,7 +9,7 @@ import { auditAsText } from "../../cli/auditAnswer.js";
 import { GateError } from "../../migration/text/problem.js";
 import { audit } from "../../migration/audit.js";
 import { AuditError } from "../../migration/audit/finding.js";
-import type { ClusterFacts } from "../../migration/clusterFacts.js";
+import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
 import { previewAsMarkdown, previewAsText } from "../../migration/describePreview.js";
 import { agentLabels } from "../../migration/kiamNames.js";
 import { parseSettings } from "../../migration/settings/parse.js";

@@ -17,7 +17,7 @@ import { AssumeRoleCommand } from "@aws-sdk/client-sts";
 
 import { applyTrust, readTrust } from "../../automation/applyTrust.js";
 import { nodeRoles, roleArn, seedRoles } from "../../lab/workload/roles.js";
-import type { IamFacts } from "../../migration/iamFacts.js";
+import type { IamFacts } from "../../migration/facts/iamFacts.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { trustChanges, trustRemovals } from "../../migration/trustChanges.js";
 import { readIamFacts, type IamFactsOptions } from "../../readers/iamFacts.js";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import type { ClusterFacts, Kube2iamFacts } from "../../migration/clusterFacts.js";
+import type { ClusterFacts, Kube2iamFacts } from "../../migration/facts/clusterFacts.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { makePlan } from "../../migration/plan.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 
-import type { ClusterFacts, NetworkPolicyFacts, PodFacts } from "../../migration/clusterFacts.js";
+import type {
+  ClusterFacts,
+  NetworkPolicyFacts,
+  PodFacts,
+} from "../../migration/facts/clusterFacts.js";
 import { coversInterface } from "../../migration/hostInterface.js";
 import { isMaster } from "../../migration/nodeSelection.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import type { ClusterFacts, PodFacts } from "../../migration/clusterFacts.js";
+import type { ClusterFacts, PodFacts } from "../../migration/facts/clusterFacts.js";
 import type { AskedPath, Kube2iamLogFacts } from "../../migration/kube2iamLog.js";
 import { isMaster } from "../../migration/nodeSelection.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { auditPermittedPatterns } from "../../migration/audit/permittedPatterns.js";
 import { auditRoles } from "../../migration/audit/roles.js";
 import type { Finding } from "../../migration/audit/finding.js";
-import type { ClusterFacts, NamespaceFacts } from "../../migration/clusterFacts.js";
+import type { ClusterFacts, NamespaceFacts } from "../../migration/facts/clusterFacts.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";
 import {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import type { CertificateFacts } from "../../migration/clusterFacts.js";
+import type { CertificateFacts } from "../../migration/facts/clusterFacts.js";
 import { exampleFacts, exampleNamespace, examplePod } from "../support/exampleCluster.js";
 import { codes, findings } from "../support/findings.js";
 

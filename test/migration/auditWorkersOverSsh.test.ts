@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import type { SettingsInput } from "../../migration/settings/schema.js";
 import type { Stage } from "../../migration/stages.js";
-import type { LookFailure, WorkerLook } from "../../migration/workerLook.js";
+import type { LookFailure, WorkerLook } from "../../migration/facts/workerLook.js";
 import { exampleFacts, examplePod, exampleSettings } from "../support/exampleCluster.js";
 import { codes, findings } from "../support/findings.js";
 

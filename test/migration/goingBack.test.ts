@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import type { ClusterFacts } from "../../migration/clusterFacts.js";
+import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
 import { stages, type Stage } from "../../migration/stages.js";
 import { exampleFacts, exampleMaster, exampleNode } from "../support/exampleCluster.js";
 import { codes, findings } from "../support/findings.js";

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 
-import { agentNotReadyTaint, kiamOnlyKey, kiamOnlyTaint } from "../../migration/clusterFacts.js";
+import {
+  agentNotReadyTaint,
+  kiamOnlyKey,
+  kiamOnlyTaint,
+} from "../../migration/facts/clusterFacts.js";
 import { isKeptOff, isKiamOnly } from "../../migration/kiamOnly.js";
 import { exampleFacts, exampleNode } from "../support/exampleCluster.js";
 

@@ -4,7 +4,7 @@ import type { V1Affinity, V1Node, V1NodeSelectorTerm } from "@kubernetes/client-
 import fc from "fast-check";
 
 import { notMeantFor } from "../../gates/placement.js";
-import { kiamOnlyKey } from "../../migration/clusterFacts.js";
+import { kiamOnlyKey } from "../../migration/facts/clusterFacts.js";
 import { allowKiamOnly, avoidKiamOnly, avoidsKiamOnly } from "../../migration/kiamOnlyAffinity.js";
 
 /* Pure. What the scheduler makes of an affinity is taken from gates/placement.ts, not from it. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import { isBlocking } from "../../migration/audit/finding.js";
-import { kiamOnlyKey } from "../../migration/clusterFacts.js";
+import { kiamOnlyKey } from "../../migration/facts/clusterFacts.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import type { SettingsInput, Toleration } from "../../migration/settings/schema.js";
 import type { Stage } from "../../migration/stages.js";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import type { ClusterFacts, NodeFacts } from "../../migration/clusterFacts.js";
+import type { ClusterFacts, NodeFacts } from "../../migration/facts/clusterFacts.js";
 import { digest } from "../../migration/text/digest.js";
 import { describePlan } from "../../migration/describePlan.js";
 import { concernedNodesOf } from "../../migration/nodeStandings.js";

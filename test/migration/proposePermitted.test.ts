@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import fc from "fast-check";
 
-import type { ClusterFacts, NamespaceFacts } from "../../migration/clusterFacts.js";
+import type { ClusterFacts, NamespaceFacts } from "../../migration/facts/clusterFacts.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { proposePermitted, verifyProposal } from "../../migration/proposePermitted.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";

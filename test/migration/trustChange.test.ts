@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import type { ApplicationRoleFacts, IamFacts } from "../../migration/iamFacts.js";
+import type { ApplicationRoleFacts, IamFacts } from "../../migration/facts/iamFacts.js";
 import { trustSid, type TrustDocument, type TrustStatement } from "../../migration/trust.js";
 import { trustChange } from "../../migration/trustChange.js";
 import { trustChanges, trustRemovals } from "../../migration/trustChanges.js";

@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { SettingsInput } from "../../migration/settings/schema.js";
-import type { WorkerLook } from "../../migration/workerLook.js";
+import type { WorkerLook } from "../../migration/facts/workerLook.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { lookOverSsh } from "../../readers/workersOverSsh.js";
 import {

@@ -3,8 +3,8 @@ import type {
   NamespaceFacts,
   NodeFacts,
   PodFacts,
-} from "../../migration/clusterFacts.js";
-import type { ApplicationRoleFacts, IamFacts } from "../../migration/iamFacts.js";
+} from "../../migration/facts/clusterFacts.js";
+import type { ApplicationRoleFacts, IamFacts } from "../../migration/facts/iamFacts.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";
 
 /*

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { audit } from "../../migration/audit.js";
 import { catalogueEntry } from "../../migration/audit/catalogue.js";
 import type { Finding } from "../../migration/audit/finding.js";
-import type { ClusterFacts } from "../../migration/clusterFacts.js";
+import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";
 import { exampleFacts, exampleSettings } from "./exampleCluster.js";

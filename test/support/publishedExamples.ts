@@ -1,4 +1,4 @@
-import type { Kube2iamFacts } from "../../migration/clusterFacts.js";
+import type { Kube2iamFacts } from "../../migration/facts/clusterFacts.js";
 import { kube2iamCommandLine } from "../../migration/kube2iamFlags.js";
 import { dangerousHooks } from "../../migration/kube2iamPreStop.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";

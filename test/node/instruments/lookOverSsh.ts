@@ -4,7 +4,7 @@
  */
 import { createInterface } from "node:readline";
 
-import type { ClusterFacts } from "../../../migration/clusterFacts.js";
+import type { ClusterFacts } from "../../../migration/facts/clusterFacts.js";
 import { parseSettings } from "../../../migration/settings/parse.js";
 import { lookOverSsh } from "../../../readers/workersOverSsh.js";
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { shownLine } from "./text/shown.js";
+import { shownLine } from "../text/shown.js";
 
 /*
  * Host keys of workers, and the operator's program that tells them (ssh.hostKeyCommand): what it

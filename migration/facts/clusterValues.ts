@@ -2,9 +2,9 @@ import { isIP, isIPv4 } from "node:net";
 
 import { z } from "zod";
 
-import { digestSchema } from "./text/digest.js";
-import { shownJson } from "./text/shown.js";
-import { hostInterfaceSchema, portSchema } from "./natRule.js";
+import { digestSchema } from "../text/digest.js";
+import { shownJson } from "../text/shown.js";
+import { hostInterfaceSchema, portSchema } from "../natRule.js";
 
 /*
  * Narrow types for what is read from the cluster and gets into a command line, a manifest, a

@@ -3,18 +3,18 @@
  * readClusterFacts.ts, the decisions in plan.ts and audit.ts.
  */
 
-import type { GateNotes } from "./gateNotes.js";
-import type { PreStopHook } from "./kube2iamPreStop.js";
+import type { GateNotes } from "../gateNotes.js";
+import type { PreStopHook } from "../kube2iamPreStop.js";
 import type {
   V1LabelSelector as LabelSelector,
   V1NetworkPolicyIngressRule,
 } from "@kubernetes/client-node";
 
 import type { IamFacts } from "./iamFacts.js";
-import type { Kube2iamLogFacts } from "./kube2iamLog.js";
+import type { Kube2iamLogFacts } from "../kube2iamLog.js";
 import type { WorkerLook } from "./workerLook.js";
-import type { RuleState } from "./ruleState.js";
-import type { Toleration } from "./settings/schema.js";
+import type { RuleState } from "../ruleState.js";
+import type { Toleration } from "../settings/schema.js";
 
 export interface ClusterFacts {
   nodes: NodeFacts[];
