@@ -4,9 +4,9 @@ import type { IAMClient } from "@aws-sdk/client-iam";
 import pMap from "p-map";
 
 import { messageOf } from "../migration/text/messageOf.js";
-import { parsePolicy } from "../migration/policyDocument.js";
-import { roleName } from "../migration/roleArn.js";
-import type { TrustDocument } from "../migration/trust.js";
+import { parsePolicy } from "../migration/iam/policyDocument.js";
+import { roleName } from "../migration/iam/roleArn.js";
+import type { TrustDocument } from "../migration/iam/trust.js";
 
 /** A trust policy as it was shown to somebody, and what it is to become. */
 export interface ShownTrust {

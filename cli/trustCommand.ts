@@ -3,7 +3,7 @@ import { iamClient } from "../gates/iam.js";
 import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
 import type { IamFacts } from "../migration/facts/iamFacts.js";
 import type { Settings } from "../migration/settings/schema.js";
-import { trustChanges, trustRemovals } from "../migration/trustChanges.js";
+import { trustChanges, trustRemovals } from "../migration/iam/trustChanges.js";
 import type { CommonOptions, Subcommand, Terminal } from "./command.js";
 import { exitCodes, type ExitCode } from "./exitCodes.js";
 import { look } from "./look.js";

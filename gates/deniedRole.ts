@@ -1,5 +1,5 @@
-import type { AssumeRoleAnswer } from "../migration/assumeRole.js";
-import { roleName } from "../migration/roleArn.js";
+import type { AssumeRoleAnswer } from "../migration/iam/assumeRole.js";
+import { roleName } from "../migration/iam/roleArn.js";
 import type { IamReader } from "./iam.js";
 import type { Problem } from "../migration/text/problem.js";
 

@@ -4,11 +4,11 @@ import {
   evaluateAssumeRole,
   type AssumeRoleAnswer,
   type PolicyDocument,
-} from "../migration/assumeRole.js";
+} from "../migration/iam/assumeRole.js";
 import { messageOf } from "../migration/text/messageOf.js";
-import { parsePolicy } from "../migration/policyDocument.js";
-import { roleName } from "../migration/roleArn.js";
-import type { TrustDocument } from "../migration/trust.js";
+import { parsePolicy } from "../migration/iam/policyDocument.js";
+import { roleName } from "../migration/iam/roleArn.js";
+import type { TrustDocument } from "../migration/iam/trust.js";
 import { awsRegion } from "./awsRegion.js";
 
 export interface RoleDocuments {

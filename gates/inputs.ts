@@ -16,7 +16,7 @@ import {
   hostIpSchema,
   portSchema,
 } from "../migration/natRule.js";
-import { roleArnPattern } from "../migration/roleArn.js";
+import { roleArnPattern } from "../migration/iam/roleArn.js";
 
 const name = objectNameSchema;
 

@@ -4,7 +4,7 @@ import type { ClusterFacts } from "./facts/clusterFacts.js";
 import { flagValue, kube2iamDefaults } from "./kube2iamFlags.js";
 import { baseRoleArnSchema } from "./facts/clusterValues.js";
 import { hostInterfaceSchema, portSchema } from "./natRule.js";
-import { asPrefix } from "./roleArn.js";
+import { asPrefix } from "./iam/roleArn.js";
 import type { Settings } from "./settings/schema.js";
 
 /** Flags of kube2iam that make its rule, and that name its roles. */

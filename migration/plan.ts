@@ -16,7 +16,7 @@ import {
 import { compareText } from "./text/compareText.js";
 import { goesBack } from "./goingBack.js";
 import { asksHostKey, hostKeyOf } from "./hostKeyOf.js";
-import { assumableRoles } from "./iamChain.js";
+import { assumableRoles } from "./iam/chain.js";
 import { isKiamOnly } from "./kiamOnly.js";
 import { brokenBecause } from "./nodeStandings.js";
 import { mayMove, serverNodes, sshAddress, workerNodes } from "./nodeSelection.js";

@@ -4,7 +4,7 @@ import {
   kube2iamRestrictions,
   parseAllowedRoles,
   type Restrictions,
-} from "./allowedRoles.js";
+} from "./iam/allowedRoles.js";
 import type { ClusterFacts } from "./facts/clusterFacts.js";
 import { composePermitted } from "./composePermitted.js";
 import { effectiveRoleBaseArn } from "./effectiveKube2iam.js";

@@ -1,7 +1,7 @@
 /** The operator's step between the stages prepare and server: application roles trust kiam. */
 import type { IAMClient } from "@aws-sdk/client-iam";
 import { applyTrust, readTrust, type ShownTrust } from "../../automation/applyTrust.js";
-import { trustChange } from "../../migration/trustChange.js";
+import { trustChange } from "../../migration/iam/trustChange.js";
 
 /** What happened to one role. */
 export interface TrustOutcome {

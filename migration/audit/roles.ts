@@ -1,7 +1,7 @@
 import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { effectiveRoleBaseArn } from "../effectiveKube2iam.js";
-import { assumableRoles } from "../iamChain.js";
-import { matchesIamPattern } from "../iamPattern.js";
+import { assumableRoles } from "../iam/chain.js";
+import { matchesIamPattern } from "../iam/pattern.js";
 import { isPermitted, whyInvalid } from "../permitted.js";
 import { permittedInForce, permittedMode } from "../permittedInForce.js";
 import { matchedNames, rolesInUse, usersByRole, type RolesInUse } from "../rolesInUse.js";

@@ -1,14 +1,14 @@
 import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { effectiveRoleBaseArn } from "../effectiveKube2iam.js";
-import { assumableRoles, ownRoleArns } from "../iamChain.js";
+import { assumableRoles, ownRoleArns } from "../iam/chain.js";
 import type { ApplicationRoleFacts, IamFacts } from "../facts/iamFacts.js";
-import { matchesIamPattern } from "../iamPattern.js";
+import { matchesIamPattern } from "../iam/pattern.js";
 import { listOf } from "../text/oneOrMore.js";
-import { accountOf } from "../roleArn.js";
+import { accountOf } from "../iam/roleArn.js";
 import { rolesInUse, usersByRole } from "../rolesInUse.js";
 import type { Settings } from "../settings/schema.js";
 import { reaches } from "../stages.js";
-import { gonePrincipals } from "../trust.js";
+import { gonePrincipals } from "../iam/trust.js";
 import type { Finding } from "./finding.js";
 import { trustUnclear } from "./trustUnclear.js";
 

@@ -1,5 +1,5 @@
-import type { Verdict } from "../assumeRole.js";
-import type { TrustDocument } from "../trust.js";
+import type { Verdict } from "../iam/assumeRole.js";
+import type { TrustDocument } from "../iam/trust.js";
 
 /** What IAM says of the roles that the migration is about. */
 export interface IamFacts {

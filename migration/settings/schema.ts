@@ -5,7 +5,7 @@ import { hostAddressSchema as hostAddress } from "../facts/clusterValues.js";
 import { hostKeyCommandSchema, hostKeySchema } from "../facts/hostKeyCommand.js";
 import { hostInterfaceSchema } from "../natRule.js";
 import { permittedProblem } from "../permitted.js";
-import { roleArnPattern } from "../roleArn.js";
+import { roleArnPattern } from "../iam/roleArn.js";
 import { stages } from "../stages.js";
 
 /*

@@ -14,10 +14,10 @@ import { GateError } from "../../migration/text/problem.js";
 import { explainDenial } from "../../gates/deniedRole.js";
 import { IamReader } from "../../gates/iam.js";
 import { audit } from "../../migration/audit.js";
-import { matchesIamPattern } from "../../migration/iamPattern.js";
+import { matchesIamPattern } from "../../migration/iam/pattern.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { shown, shownJson } from "../../migration/text/shown.js";
-import { trustChanges, trustRemovals } from "../../migration/trustChanges.js";
+import { trustChanges, trustRemovals } from "../../migration/iam/trustChanges.js";
 import { readIamFacts } from "../../readers/iamFacts.js";
 import {
   account,

@@ -19,7 +19,7 @@ import { applyTrust, readTrust } from "../../automation/applyTrust.js";
 import { nodeRoles, roleArn, seedRoles } from "../../lab/workload/roles.js";
 import type { IamFacts } from "../../migration/facts/iamFacts.js";
 import { parseSettings } from "../../migration/settings/parse.js";
-import { trustChanges, trustRemovals } from "../../migration/trustChanges.js";
+import { trustChanges, trustRemovals } from "../../migration/iam/trustChanges.js";
 import { readIamFacts, type IamFactsOptions } from "../../readers/iamFacts.js";
 import { exampleFacts, examplePod, exampleSettings } from "../support/exampleCluster.js";
 import { skipBecause } from "../support/requirements.js";

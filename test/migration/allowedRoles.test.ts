@@ -7,7 +7,7 @@ import {
   isAllowed,
   kube2iamRestrictions,
   parseAllowedRoles,
-} from "../../migration/allowedRoles.js";
+} from "../../migration/iam/allowedRoles.js";
 import { composePermitted } from "../../migration/composePermitted.js";
 import { matchesGlob } from "../../migration/goGlob.js";
 import { isPermitted, permittedProblem } from "../../migration/permitted.js";

@@ -5,7 +5,7 @@ import {
   evaluateAssumeRole,
   type PolicyStatement,
   type Verdict,
-} from "../../migration/assumeRole.js";
+} from "../../migration/iam/assumeRole.js";
 
 const caller = "arn:aws:iam::123456789012:role/kiam-server";
 const target = "arn:aws:iam::123456789012:role/teams/app";

@@ -8,7 +8,7 @@ import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
 import type { ApplicationRoleFacts, IamFacts } from "../../migration/facts/iamFacts.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";
-import type { TrustDocument } from "../../migration/trust.js";
+import type { TrustDocument } from "../../migration/iam/trust.js";
 import {
   exampleFacts,
   exampleIam,

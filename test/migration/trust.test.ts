@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { gonePrincipals, trustSid, withTrust, type TrustDocument } from "../../migration/trust.js";
+import {
+  gonePrincipals,
+  trustSid,
+  withTrust,
+  type TrustDocument,
+} from "../../migration/iam/trust.js";
 
 const worker = "arn:aws:iam::123456789012:role/nodes.lab.k8s.local";
 const kiam = "arn:aws:iam::123456789012:role/kiam-server";

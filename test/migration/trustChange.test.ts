@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 
 import type { ApplicationRoleFacts, IamFacts } from "../../migration/facts/iamFacts.js";
-import { trustSid, type TrustDocument, type TrustStatement } from "../../migration/trust.js";
-import { trustChange } from "../../migration/trustChange.js";
-import { trustChanges, trustRemovals } from "../../migration/trustChanges.js";
-import { withoutTrust } from "../../migration/trustRemoval.js";
+import { trustSid, type TrustDocument, type TrustStatement } from "../../migration/iam/trust.js";
+import { trustChange } from "../../migration/iam/trustChange.js";
+import { trustChanges, trustRemovals } from "../../migration/iam/trustChanges.js";
+import { withoutTrust } from "../../migration/iam/trustRemoval.js";
 import { exampleIam, exampleRole } from "../support/exampleCluster.js";
 
 /* Pure. What IAM accepts and refuses: test/lab/trust.test.ts. */

@@ -1,9 +1,9 @@
-import type { ClusterFacts } from "./facts/clusterFacts.js";
-import { effectiveRoleBaseArn } from "./effectiveKube2iam.js";
-import { resolveRoleArn } from "./permitted.js";
+import type { ClusterFacts } from "../facts/clusterFacts.js";
+import { effectiveRoleBaseArn } from "../effectiveKube2iam.js";
+import { resolveRoleArn } from "../permitted.js";
 import { roleArnBeside } from "./roleArn.js";
-import { arnsInUse, rolesInUse } from "./rolesInUse.js";
-import type { Settings } from "./settings/schema.js";
+import { arnsInUse, rolesInUse } from "../rolesInUse.js";
+import type { Settings } from "../settings/schema.js";
 
 /** The roles that have to trust one another: masters → kiam-server → application. */
 export interface IamChain {

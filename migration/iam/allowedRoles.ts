@@ -1,12 +1,12 @@
 import { RE2JS } from "re2js";
 
-import type { ClusterFacts } from "./facts/clusterFacts.js";
-import { effectiveKube2iam, effectiveRoleBaseArn } from "./effectiveKube2iam.js";
-import { matchesGlob } from "./goGlob.js";
-import { defaultRole, flagValue, isOn } from "./kube2iamFlags.js";
-import { allowedRolesAnnotation } from "./permitted.js";
+import type { ClusterFacts } from "../facts/clusterFacts.js";
+import { effectiveKube2iam, effectiveRoleBaseArn } from "../effectiveKube2iam.js";
+import { matchesGlob } from "../goGlob.js";
+import { defaultRole, flagValue, isOn } from "../kube2iamFlags.js";
+import { allowedRolesAnnotation } from "../permitted.js";
 import { asPrefix } from "./roleArn.js";
-import type { Settings } from "./settings/schema.js";
+import type { Settings } from "../settings/schema.js";
 
 /** How kube2iam restricts the roles of a namespace (its --namespace-restrictions). */
 export interface Restrictions {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import type { PolicyDocument } from "./assumeRole.js";
-import { shownJson } from "./text/shown.js";
+import { shownJson } from "../text/shown.js";
 
 /*
  * Policies of roles as IAM has them. Whoever may change a role chooses what they say, so they are read

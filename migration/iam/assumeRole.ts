@@ -1,5 +1,5 @@
-import { matchesIamPattern } from "./iamPattern.js";
-import { listOf, type OneOrMore } from "./text/oneOrMore.js";
+import { matchesIamPattern } from "./pattern.js";
+import { listOf, type OneOrMore } from "../text/oneOrMore.js";
 import { awsPrincipals, isUniqueId, type Principals } from "./principals.js";
 
 /**

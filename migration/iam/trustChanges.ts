@@ -1,5 +1,5 @@
-import { compareText } from "./text/compareText.js";
-import type { ApplicationRoleFacts, IamFacts } from "./facts/iamFacts.js";
+import { compareText } from "../text/compareText.js";
+import type { ApplicationRoleFacts, IamFacts } from "../facts/iamFacts.js";
 import type { TrustDocument } from "./trust.js";
 import { trustChange, type TrustChange } from "./trustChange.js";
 import { withoutTrust, type TrustRemoval } from "./trustRemoval.js";
