@@ -1,7 +1,7 @@
 import { stringify } from "yaml";
 
 import { count } from "../migration/text/count.js";
-import type { Disagreement, PermittedProposal } from "../migration/proposePermitted.js";
+import type { Disagreement, PermittedProposal } from "../migration/kiam/proposePermitted.js";
 import { shownJson, shownLine } from "../migration/text/shown.js";
 import { someOf } from "../migration/text/someOf.js";
 

@@ -1,5 +1,5 @@
 import { writePermitted } from "../automation/stackFile.js";
-import { proposePermitted, verifyProposal } from "../migration/proposePermitted.js";
+import { proposePermitted, verifyProposal } from "../migration/kiam/proposePermitted.js";
 import type { CommonOptions, Subcommand } from "./command.js";
 import { exitCodes } from "./exitCodes.js";
 import { look } from "./look.js";

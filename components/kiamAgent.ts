@@ -15,7 +15,7 @@ import {
   tlsVolumeMount,
   toListenOn,
 } from "./kiamContainer.js";
-import { agentLabels, kiamNames } from "../migration/kiamNames.js";
+import { agentLabels, kiamNames } from "../migration/kiam/names.js";
 
 export interface KiamAgentArgs extends ToolLocation {
   kiam: Settings["kiam"];

@@ -8,9 +8,9 @@ import {
   recordName,
   type RecordedKube2iam,
 } from "../migration/facts/clusterFacts.js";
-import { exactly, permittedAnnotation } from "../migration/permitted.js";
+import { exactly, permittedAnnotation } from "../migration/kiam/permitted.js";
 import type { Settings } from "../migration/settings/schema.js";
-import { agentLabels, kiamNames, serverLabels } from "../migration/kiamNames.js";
+import { agentLabels, kiamNames, serverLabels } from "../migration/kiam/names.js";
 
 export interface KiamFoundationArgs {
   kiam: Settings["kiam"];

@@ -14,7 +14,7 @@ import {
   tlsVolumeMount,
   toListenOn,
 } from "./kiamContainer.js";
-import { kiamNames, serverLabels } from "../migration/kiamNames.js";
+import { kiamNames, serverLabels } from "../migration/kiam/names.js";
 
 export interface KiamServerArgs extends ToolLocation {
   kiam: Settings["kiam"];

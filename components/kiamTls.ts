@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { Settings } from "../migration/settings/schema.js";
 import { gate, type ToolLocation } from "./gate.js";
-import { kiamNames } from "../migration/kiamNames.js";
+import { kiamNames } from "../migration/kiam/names.js";
 
 export interface KiamTlsArgs extends ToolLocation {
   kiam: Settings["kiam"];

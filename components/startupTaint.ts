@@ -7,7 +7,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { agentNotReadyTaint } from "../migration/facts/clusterFacts.js";
 import type { Settings } from "../migration/settings/schema.js";
-import { agentLabels, kiamNames, startupTaintLabels } from "../migration/kiamNames.js";
+import { agentLabels, kiamNames, startupTaintLabels } from "../migration/kiam/names.js";
 import { serverPlacement } from "./kiamServer.js";
 
 export interface StartupTaintArgs {

@@ -1,4 +1,4 @@
-import { resolveRoleArn, roleAnnotation } from "../migration/permitted.js";
+import { resolveRoleArn, roleAnnotation } from "../migration/kiam/permitted.js";
 import type { Cluster } from "./cluster.js";
 
 /**

@@ -1,8 +1,8 @@
 import type { V1Node, V1NodeSelectorTerm, V1PodSpec } from "@kubernetes/client-node";
 
 import type { Taint } from "../migration/facts/clusterFacts.js";
-import { isKeptOff } from "../migration/kiamOnly.js";
-import { avoidsKiamOnly } from "../migration/kiamOnlyAffinity.js";
+import { isKeptOff } from "../migration/kiam/kiamOnly.js";
+import { avoidsKiamOnly } from "../migration/kiam/kiamOnlyAffinity.js";
 import { holds } from "../migration/facts/labelSelector.js";
 import { untolerated } from "../migration/nodeSelection.js";
 import type { Toleration } from "../migration/settings/schema.js";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import type { V1Pod } from "@kubernetes/client-node";
 
-import { roleAnnotation } from "../migration/permitted.js";
+import { roleAnnotation } from "../migration/kiam/permitted.js";
 import type { Probe } from "./inputs.js";
 import { roleForms } from "./roleForms.js";
 

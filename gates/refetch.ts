@@ -1,7 +1,7 @@
 import type { V1Pod } from "@kubernetes/client-node";
 import pMap from "p-map";
 
-import { roleAnnotation } from "../migration/permitted.js";
+import { roleAnnotation } from "../migration/kiam/permitted.js";
 import { withCleanup } from "./cleanup.js";
 import { nameOf, type Cluster } from "./cluster.js";
 import { managedBy } from "./probePod.js";

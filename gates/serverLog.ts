@@ -1,4 +1,4 @@
-import { resolveRoleArn } from "../migration/permitted.js";
+import { resolveRoleArn } from "../migration/kiam/permitted.js";
 import { foreignLines, isError, kiamLogLines, textOf, type KiamLogLine } from "./kiamLog.js";
 
 /** What the log of one kiam server says so far. */

@@ -2,7 +2,7 @@
 import type { CoreV1Api } from "@kubernetes/client-node";
 import pWaitFor from "p-wait-for";
 
-import { agentLabels, serverLabels } from "../migration/kiamNames.js";
+import { agentLabels, serverLabels } from "../migration/kiam/names.js";
 import { AWS_CONTROL } from "./aws/command.js";
 import { runIn } from "./cluster/namespaces.js";
 

@@ -2,7 +2,7 @@ import type { Finding } from "./audit/finding.js";
 import type { ClusterFacts } from "./facts/clusterFacts.js";
 import type { BackendRules } from "./backendRules.js";
 import { compareText } from "./text/compareText.js";
-import { resolveRoleArn } from "./permitted.js";
+import { resolveRoleArn } from "./kiam/permitted.js";
 import { plannedWorkers, type Plan, type PlannedWorker } from "./plan.js";
 import { usesRole } from "./rolesInUse.js";
 import { own } from "./text/own.js";

@@ -2,8 +2,8 @@ import type { ClusterFacts, PodFacts } from "./facts/clusterFacts.js";
 import { compareText } from "./text/compareText.js";
 import { effectiveRoleBaseArn } from "./effectiveKube2iam.js";
 import { defaultRole } from "./kube2iamFlags.js";
-import { isPermitted, resolveRoleArn, type PermittedMode } from "./permitted.js";
-import { permittedInForce, permittedMode } from "./permittedInForce.js";
+import { isPermitted, resolveRoleArn, type PermittedMode } from "./kiam/permitted.js";
+import { permittedInForce, permittedMode } from "./kiam/permittedInForce.js";
 import { asksForRole, livesOnDefaultRole } from "./rolesInUse.js";
 import type { Settings } from "./settings/schema.js";
 

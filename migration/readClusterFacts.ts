@@ -33,11 +33,11 @@ import { plainId } from "./text/digest.js";
 import { gateNotesName } from "./gateNotes.js";
 import { ec2ProviderId } from "./facts/hostKeyCommand.js";
 import { flagValue, kube2iamCommandLine } from "./kube2iamFlags.js";
-import { agentLabels } from "./kiamNames.js";
+import { agentLabels } from "./kiam/names.js";
 import { dangerousHooks } from "./kube2iamPreStop.js";
-import { avoidsKiamOnly } from "./kiamOnlyAffinity.js";
+import { avoidsKiamOnly } from "./kiam/kiamOnlyAffinity.js";
 import { apiMessage, collect, isNotFound, named } from "./kubernetesApi.js";
-import { allowedRolesAnnotation, permittedAnnotation, roleAnnotation } from "./permitted.js";
+import { allowedRolesAnnotation, permittedAnnotation, roleAnnotation } from "./kiam/permitted.js";
 import { readIdlePods } from "./readIdlePods.js";
 import type { Settings, Toleration } from "./settings/schema.js";
 

@@ -9,7 +9,7 @@ import type {
 import type { PodFacts } from "./facts/clusterFacts.js";
 import { objectName } from "./facts/clusterValues.js";
 import { collect, named } from "./kubernetesApi.js";
-import { roleAnnotation } from "./permitted.js";
+import { roleAnnotation } from "./kiam/permitted.js";
 
 /** Phase of a pod that is not there, and will be once its workload wants one. */
 export const idlePhase = "Idle";

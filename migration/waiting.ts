@@ -1,7 +1,7 @@
 import type { ClusterFacts, NodeFacts } from "./facts/clusterFacts.js";
 import { mayBeCutOver } from "./cutoverRecord.js";
 import { asksHostKey, hostKeyOf } from "./hostKeyOf.js";
-import { isReachedOverSsh } from "./kiamOnly.js";
+import { isReachedOverSsh } from "./kiam/kiamOnly.js";
 import { sshAddress } from "./nodeSelection.js";
 import { brokenBecause, notReadyBecause } from "./nodeStandings.js";
 import type { Settings } from "./settings/schema.js";

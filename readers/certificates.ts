@@ -3,7 +3,7 @@ import { X509Certificate } from "node:crypto";
 import type { CoreV1Api, KubeConfig } from "@kubernetes/client-node";
 
 import type { CertificateFacts } from "../migration/facts/clusterFacts.js";
-import { kiamNames } from "../migration/kiamNames.js";
+import { kiamNames } from "../migration/kiam/names.js";
 import { apiMessage, isForbidden, isNotFound } from "../migration/kubernetesApi.js";
 import type { Settings } from "../migration/settings/schema.js";
 

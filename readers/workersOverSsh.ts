@@ -7,7 +7,7 @@ import { problemsOf } from "../migration/text/problem.js";
 import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
 import { effectiveKube2iam } from "../migration/effectiveKube2iam.js";
 import { asksHostKey, hostKeyOf } from "../migration/hostKeyOf.js";
-import { isReachedOverSsh } from "../migration/kiamOnly.js";
+import { isReachedOverSsh } from "../migration/kiam/kiamOnly.js";
 import { serverNodes, sshAddress, workerNodes } from "../migration/nodeSelection.js";
 import type { Settings } from "../migration/settings/schema.js";
 import { lacksHostKey } from "../migration/waiting.js";

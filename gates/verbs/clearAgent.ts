@@ -1,7 +1,7 @@
 import type { V1DaemonSet } from "@kubernetes/client-node";
 
 import type { NodeFacts } from "../../migration/facts/clusterFacts.js";
-import { agentLabels } from "../../migration/kiamNames.js";
+import { agentLabels } from "../../migration/kiam/names.js";
 import { workerNodes } from "../../migration/nodeSelection.js";
 import { brokenBecause } from "../../migration/nodeStandings.js";
 import { nodeFacts } from "../../migration/readClusterFacts.js";

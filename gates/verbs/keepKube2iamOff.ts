@@ -1,7 +1,7 @@
 import type { V1DaemonSet } from "@kubernetes/client-node";
 
 import { kiamOnlyKey, kiamOnlyTaint } from "../../migration/facts/clusterFacts.js";
-import { avoidKiamOnly } from "../../migration/kiamOnlyAffinity.js";
+import { avoidKiamOnly } from "../../migration/kiam/kiamOnlyAffinity.js";
 import { untolerated } from "../../migration/nodeSelection.js";
 import type { Toleration } from "../../migration/settings/schema.js";
 import { Cluster, nameOf } from "../cluster.js";

@@ -1,5 +1,5 @@
 import { kiamOnlyKey } from "../../migration/facts/clusterFacts.js";
-import { allowKiamOnly } from "../../migration/kiamOnlyAffinity.js";
+import { allowKiamOnly } from "../../migration/kiam/kiamOnlyAffinity.js";
 import { Cluster, nameOf, type ObjectName } from "../cluster.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
 import { changeAffinity } from "../kube2iamAffinity.js";

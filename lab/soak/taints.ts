@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { agentNotReadyTaint } from "../../migration/facts/clusterFacts.js";
-import { kiamNames } from "../../migration/kiamNames.js";
+import { kiamNames } from "../../migration/kiam/names.js";
 import { messageOf } from "../../migration/text/messageOf.js";
 import { agents, kube2iam } from "../disturb.js";
 import { isTainted } from "./look.js";

@@ -1,5 +1,5 @@
 import type { ClusterFacts, Kube2iamFacts } from "../facts/clusterFacts.js";
-import { isKiamOnly } from "../kiamOnly.js";
+import { isKiamOnly } from "../kiam/kiamOnly.js";
 import { untolerated, workerNodes } from "../nodeSelection.js";
 import type { Settings } from "../settings/schema.js";
 import { reaches } from "../stages.js";

@@ -1,7 +1,7 @@
 import type { ClusterFacts, Kube2iamFacts } from "../facts/clusterFacts.js";
 import { flagValue, insertsItsRule, isOn } from "../kube2iamFlags.js";
-import { allowedRolesAnnotation, roleAnnotation } from "../permitted.js";
-import { permittedInForce } from "../permittedInForce.js";
+import { allowedRolesAnnotation, roleAnnotation } from "../kiam/permitted.js";
+import { permittedInForce } from "../kiam/permittedInForce.js";
 import type { Settings } from "../settings/schema.js";
 import { count } from "../text/count.js";
 import type { Finding } from "./finding.js";

@@ -1,4 +1,4 @@
-import { allowRouteFlag, alsoAllowing, routeMatcher } from "../allowRouteRegexp.js";
+import { allowRouteFlag, alsoAllowing, routeMatcher } from "../kiam/allowRouteRegexp.js";
 import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { flagValue } from "../kube2iamFlags.js";
 import type { AskedPath } from "../kube2iamLog.js";

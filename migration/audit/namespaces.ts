@@ -1,7 +1,7 @@
 import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { effectiveRoleBaseArn } from "../effectiveKube2iam.js";
-import { isPermitted, resolveRoleArn } from "../permitted.js";
-import { permittedInForce, permittedMode } from "../permittedInForce.js";
+import { isPermitted, resolveRoleArn } from "../kiam/permitted.js";
+import { permittedInForce, permittedMode } from "../kiam/permittedInForce.js";
 import type { Settings } from "../settings/schema.js";
 import type { Finding } from "./finding.js";
 

@@ -3,7 +3,7 @@ import { BlockList, isIPv6 } from "node:net";
 import type { V1NetworkPolicyIngressRule as IngressRule } from "@kubernetes/client-node";
 
 import type { ClusterFacts, NodeFacts } from "../facts/clusterFacts.js";
-import { serverLabels } from "../kiamNames.js";
+import { serverLabels } from "../kiam/names.js";
 import { selects } from "../facts/labelSelector.js";
 import { workerNodes } from "../nodeSelection.js";
 import type { Settings } from "../settings/schema.js";

@@ -1,8 +1,8 @@
 import { isAllowed, kube2iamRestrictions, parseAllowedRoles } from "../iam/allowedRoles.js";
 import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { effectiveRoleBaseArn } from "../effectiveKube2iam.js";
-import { isPermitted, matchedName, resolveRoleArn, whyInvalid } from "../permitted.js";
-import { permittedInForce, permittedMode } from "../permittedInForce.js";
+import { isPermitted, matchedName, resolveRoleArn, whyInvalid } from "../kiam/permitted.js";
+import { permittedInForce, permittedMode } from "../kiam/permittedInForce.js";
 import { isReserved, roleName } from "../iam/roleArn.js";
 import { arnsInUse, matchedNames, rolesInUse, type RolesInUse } from "../rolesInUse.js";
 import type { Settings } from "../settings/schema.js";

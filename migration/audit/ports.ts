@@ -1,5 +1,5 @@
 import type { ClusterFacts, PodFacts } from "../facts/clusterFacts.js";
-import { kiamNames } from "../kiamNames.js";
+import { kiamNames } from "../kiam/names.js";
 import { serverNodes, workerNodes } from "../nodeSelection.js";
 import type { Settings } from "../settings/schema.js";
 import type { Finding } from "./finding.js";

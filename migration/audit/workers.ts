@@ -1,6 +1,6 @@
 import { cutoverAnnotation, type ClusterFacts, type NodeFacts } from "../facts/clusterFacts.js";
 import { mayBeCutOver, parseCutoverRecord } from "../cutoverRecord.js";
-import { isReachedOverSsh } from "../kiamOnly.js";
+import { isReachedOverSsh } from "../kiam/kiamOnly.js";
 import { cannotRunAgent, isMaster, workerNodes } from "../nodeSelection.js";
 import { own } from "../text/own.js";
 import { notReadyBecause } from "../nodeStandings.js";

@@ -4,7 +4,7 @@ import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { effectiveKube2iam, effectiveRoleBaseArn } from "../effectiveKube2iam.js";
 import { matchesGlob } from "../goGlob.js";
 import { defaultRole, flagValue, isOn } from "../kube2iamFlags.js";
-import { allowedRolesAnnotation } from "../permitted.js";
+import { allowedRolesAnnotation } from "../kiam/permitted.js";
 import { asPrefix } from "./roleArn.js";
 import type { Settings } from "../settings/schema.js";
 

@@ -1,6 +1,6 @@
 import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { effectiveRoleBaseArn } from "../effectiveKube2iam.js";
-import { resolveRoleArn } from "../permitted.js";
+import { resolveRoleArn } from "../kiam/permitted.js";
 import { roleArnBeside } from "./roleArn.js";
 import { arnsInUse, rolesInUse } from "../rolesInUse.js";
 import type { Settings } from "../settings/schema.js";

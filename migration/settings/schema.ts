@@ -4,7 +4,7 @@ import { findingCodes } from "../audit/catalogue.js";
 import { hostAddressSchema as hostAddress } from "../facts/clusterValues.js";
 import { hostKeyCommandSchema, hostKeySchema } from "../facts/hostKeyCommand.js";
 import { hostInterfaceSchema } from "../natRule.js";
-import { permittedProblem } from "../permitted.js";
+import { permittedProblem } from "../kiam/permitted.js";
 import { roleArnPattern } from "../iam/roleArn.js";
 import { stages } from "../stages.js";
 

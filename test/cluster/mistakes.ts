@@ -16,7 +16,7 @@ import type { Cluster } from "../../lab/cluster/cluster.js";
 import { applyObjects } from "../../lab/workload/apply.js";
 import { nodeRoles, roleArn } from "../../lab/workload/roles.js";
 import { kubeConfig } from "../../migration/kubernetesApi.js";
-import { permittedAnnotation, roleAnnotation } from "../../migration/permitted.js";
+import { permittedAnnotation, roleAnnotation } from "../../migration/kiam/permitted.js";
 import { namespaceObject, openLab, pod, waitReady } from "./objects.js";
 import type { Change } from "./operate.js";
 

@@ -7,7 +7,7 @@ import type { Cluster } from "../../lab/cluster/cluster.js";
 import { openCluster } from "../../lab/cluster/start.js";
 import { IMAGE_TAGS } from "../../lab/images/tags.js";
 import { operatorEnvironment } from "../../lab/operator.js";
-import { permittedAnnotation } from "../../migration/permitted.js";
+import { permittedAnnotation } from "../../migration/kiam/permitted.js";
 
 /** The lab, with the environment of its operator set for this process. */
 export async function openLab(): Promise<{ cluster: Cluster; iam: IAMClient }> {

@@ -16,7 +16,7 @@ import { CoreV1Api, KubeConfig, PatchStrategy, setHeaderOptions } from "@kuberne
 import { execa } from "execa";
 import pWaitFor from "p-wait-for";
 
-import { agentLabels, kiamNames } from "../../migration/kiamNames.js";
+import { agentLabels, kiamNames } from "../../migration/kiam/names.js";
 import { StartupTaint } from "../../components/startupTaint.js";
 import { agentNotReadyTaint, kiamOnlyTaint } from "../../migration/facts/clusterFacts.js";
 import { parseSettings } from "../../migration/settings/parse.js";

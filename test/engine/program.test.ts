@@ -8,7 +8,7 @@ import type { V1Namespace } from "@kubernetes/client-node";
 import { destroyAll, moveTo, pendingChanges } from "../../automation/moveTo.js";
 import { silentProgress } from "../../automation/progress.js";
 import { nodeRoles } from "../../lab/workload/roles.js";
-import { permittedAnnotation } from "../../migration/permitted.js";
+import { permittedAnnotation } from "../../migration/kiam/permitted.js";
 import { startClusterOfApis, type ClusterOfApis } from "./clusterOfApis.js";
 
 /*

@@ -9,7 +9,7 @@ import { Cluster, isReady } from "../../gates/cluster.js";
 import type { Probe, Target } from "../../gates/inputs.js";
 import type { GateError } from "../../migration/text/problem.js";
 import { kube2iamName, kube2iamObjects } from "../../lab/workload/kube2iam.js";
-import { agentLabels } from "../../migration/kiamNames.js";
+import { agentLabels } from "../../migration/kiam/names.js";
 import type { System } from "../../migration/natRule.js";
 import { requireApiServer, startApiServer, type ApiServer } from "../engine/apiserver.js";
 import { FakeNodes } from "./fakeNodes.js";

@@ -31,7 +31,7 @@ import { kube2iamObjects } from "../../lab/workload/kube2iam.js";
 import { digest } from "../../migration/text/digest.js";
 import { workerLabel } from "../../migration/facts/clusterFacts.js";
 import { parseSettings } from "../../migration/settings/parse.js";
-import { roleAnnotation } from "../../migration/permitted.js";
+import { roleAnnotation } from "../../migration/kiam/permitted.js";
 import type { NodeReport } from "../../migration/nodeReport.js";
 import { preStopToken } from "../../migration/preStopToken.js";
 import { readClusterFacts } from "../../migration/readClusterFacts.js";

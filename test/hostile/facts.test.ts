@@ -11,7 +11,7 @@ import { audit } from "../../migration/audit.js";
 import { AuditError } from "../../migration/audit/finding.js";
 import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
 import { previewAsMarkdown, previewAsText } from "../../migration/describePreview.js";
-import { agentLabels } from "../../migration/kiamNames.js";
+import { agentLabels } from "../../migration/kiam/names.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { makePlan } from "../../migration/plan.js";
 import { previewPlan } from "../../migration/planPreview.js";

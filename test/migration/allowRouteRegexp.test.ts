@@ -7,7 +7,7 @@ import {
   allowRouteRegexp,
   alsoAllowing,
   routeMatcher,
-} from "../../migration/allowRouteRegexp.js";
+} from "../../migration/kiam/allowRouteRegexp.js";
 
 /* Pure: expressions as kiam's agent compiles them (RE2). */
 

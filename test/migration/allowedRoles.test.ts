@@ -8,9 +8,9 @@ import {
   kube2iamRestrictions,
   parseAllowedRoles,
 } from "../../migration/iam/allowedRoles.js";
-import { composePermitted } from "../../migration/composePermitted.js";
+import { composePermitted } from "../../migration/kiam/composePermitted.js";
 import { matchesGlob } from "../../migration/goGlob.js";
-import { isPermitted, permittedProblem } from "../../migration/permitted.js";
+import { isPermitted, permittedProblem } from "../../migration/kiam/permitted.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { exampleFacts, exampleSettings, roleBaseArn } from "../support/exampleCluster.js";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { isKiamOnly } from "../../migration/kiamOnly.js";
+import { isKiamOnly } from "../../migration/kiam/kiamOnly.js";
 import {
   hasFailed,
   isCutOver,

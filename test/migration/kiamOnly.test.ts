@@ -5,7 +5,7 @@ import {
   kiamOnlyKey,
   kiamOnlyTaint,
 } from "../../migration/facts/clusterFacts.js";
-import { isKeptOff, isKiamOnly } from "../../migration/kiamOnly.js";
+import { isKeptOff, isKiamOnly } from "../../migration/kiam/kiamOnly.js";
 import { exampleFacts, exampleNode } from "../support/exampleCluster.js";
 
 /* Pure: who counts as born without kube2iam. */

@@ -5,7 +5,11 @@ import fc from "fast-check";
 
 import { notMeantFor } from "../../gates/placement.js";
 import { kiamOnlyKey } from "../../migration/facts/clusterFacts.js";
-import { allowKiamOnly, avoidKiamOnly, avoidsKiamOnly } from "../../migration/kiamOnlyAffinity.js";
+import {
+  allowKiamOnly,
+  avoidKiamOnly,
+  avoidsKiamOnly,
+} from "../../migration/kiam/kiamOnlyAffinity.js";
 
 /* Pure. What the scheduler makes of an affinity is taken from gates/placement.ts, not from it. */
 

@@ -6,8 +6,8 @@ import {
   permittedProblem,
   resolveRoleArn,
   whyInvalid,
-} from "../../migration/permitted.js";
-import { permittedInForce, permittedMode } from "../../migration/permittedInForce.js";
+} from "../../migration/kiam/permitted.js";
+import { permittedInForce, permittedMode } from "../../migration/kiam/permittedInForce.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { exampleFacts, exampleNamespace, exampleSettings } from "../support/exampleCluster.js";
 

@@ -4,7 +4,7 @@ import fc from "fast-check";
 
 import type { ClusterFacts, NamespaceFacts } from "../../migration/facts/clusterFacts.js";
 import { parseSettings } from "../../migration/settings/parse.js";
-import { proposePermitted, verifyProposal } from "../../migration/proposePermitted.js";
+import { proposePermitted, verifyProposal } from "../../migration/kiam/proposePermitted.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";
 import {
   exampleFacts,

@@ -1,7 +1,7 @@
-import type { ClusterFacts } from "./facts/clusterFacts.js";
+import type { ClusterFacts } from "../facts/clusterFacts.js";
 import type { PermittedMode } from "./permitted.js";
-import { own } from "./text/own.js";
-import type { Settings } from "./settings/schema.js";
+import { own } from "../text/own.js";
+import type { Settings } from "../settings/schema.js";
 
 /**
  * How the kiam that the settings deploy matches permissions, by its image's tag and its flags.

@@ -3,11 +3,11 @@ import {
   type ClusterFacts,
   type Kube2iamFacts,
   type NodeFacts,
-} from "./facts/clusterFacts.js";
-import { parseCutoverRecord } from "./cutoverRecord.js";
-import { mayMove, untolerated } from "./nodeSelection.js";
-import { own } from "./text/own.js";
-import type { Settings } from "./settings/schema.js";
+} from "../facts/clusterFacts.js";
+import { parseCutoverRecord } from "../cutoverRecord.js";
+import { mayMove, untolerated } from "../nodeSelection.js";
+import { own } from "../text/own.js";
+import type { Settings } from "../settings/schema.js";
 
 /** Whether a node has the kiam-only label or taint, and that does keep kube2iam's pods off it. */
 export function isKeptOff(

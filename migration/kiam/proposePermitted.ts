@@ -4,10 +4,10 @@ import {
   kube2iamRestrictions,
   parseAllowedRoles,
   type Restrictions,
-} from "./iam/allowedRoles.js";
-import type { ClusterFacts } from "./facts/clusterFacts.js";
+} from "../iam/allowedRoles.js";
+import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { composePermitted } from "./composePermitted.js";
-import { effectiveRoleBaseArn } from "./effectiveKube2iam.js";
+import { effectiveRoleBaseArn } from "../effectiveKube2iam.js";
 import {
   exactly,
   isPermitted,
@@ -16,8 +16,8 @@ import {
   type PermittedMode,
 } from "./permitted.js";
 import { permittedInForce, permittedMode } from "./permittedInForce.js";
-import { arnsInUse, matchedNames, rolesInUse, type RoleUse } from "./rolesInUse.js";
-import type { Settings } from "./settings/schema.js";
+import { arnsInUse, matchedNames, rolesInUse, type RoleUse } from "../rolesInUse.js";
+import type { Settings } from "../settings/schema.js";
 
 /** The tightest `iam.amazonaws.com/permitted` for a namespace. */
 export interface PermittedProposal {

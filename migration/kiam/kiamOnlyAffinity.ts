@@ -1,6 +1,6 @@
 import type { V1Affinity, V1NodeSelectorTerm } from "@kubernetes/client-node";
 
-import { kiamOnlyKey } from "./facts/clusterFacts.js";
+import { kiamOnlyKey } from "../facts/clusterFacts.js";
 
 /*
  * The one expression that keeps kube2iam's DaemonSet off nodes with the kiam-only label: put into
