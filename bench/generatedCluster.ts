@@ -1,6 +1,6 @@
 import type { ClusterFacts, NodeFacts, PodFacts } from "../migration/facts/clusterFacts.js";
 import type { ApplicationRoleFacts, IamFacts } from "../migration/facts/iamFacts.js";
-import type { Kube2iamLogFacts } from "../migration/kube2iamLog.js";
+import type { Kube2iamLogFacts } from "../migration/kube2iam/log.js";
 import { parseSettings } from "../migration/settings/parse.js";
 import type { Settings } from "../migration/settings/schema.js";
 import type { WorkerLook } from "../migration/facts/workerLook.js";

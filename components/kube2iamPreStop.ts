@@ -5,7 +5,7 @@ import type { GateTarget } from "./gateTarget.js";
 
 export interface Kube2iamPreStopArgs extends ToolLocation {
   target: GateTarget;
-  /** See migration/preStopToken.ts. */
+  /** See migration/kube2iam/preStopToken.ts. */
   token: string;
   /** Whether the update goes back, which a hook that cannot be disarmed does not hold up. */
   held: boolean;

@@ -1,6 +1,6 @@
 import { readRuleStates } from "../gates/ruleStates.js";
 import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
-import { effectiveKube2iam } from "../migration/effectiveKube2iam.js";
+import { effectiveKube2iam } from "../migration/kube2iam/effective.js";
 import { kubeConfig } from "../migration/kubernetesApi.js";
 import { readClusterFacts } from "../migration/readClusterFacts.js";
 import type { Settings } from "../migration/settings/schema.js";

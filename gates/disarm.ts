@@ -8,7 +8,7 @@ import {
   disarmByHand,
   whyNotDisarmed,
   type PreStopHook,
-} from "../migration/kube2iamPreStop.js";
+} from "../migration/kube2iam/preStop.js";
 import { messageOf } from "../migration/text/messageOf.js";
 import { describePod, nameOf, type Cluster } from "./cluster.js";
 import { keptToolsDirectory } from "./nodeRules.js";

@@ -305,7 +305,7 @@ export const gateSchemas = {
     description: "take kube2iam's preStop hook off, and disarm it in the pods that still have it",
     input: z.object({
       target,
-      /** Noted in kiam's namespace; see migration/preStopToken.ts. */
+      /** Noted in kiam's namespace; see migration/kube2iam/preStopToken.ts. */
       token: z.union([digestSchema, z.literal("none")]),
     }),
     output: z.object({

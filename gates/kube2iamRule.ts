@@ -1,6 +1,6 @@
 import type { V1DaemonSet } from "@kubernetes/client-node";
 
-import { insertsItsRule, kube2iamCommandLine } from "../migration/kube2iamFlags.js";
+import { insertsItsRule, kube2iamCommandLine } from "../migration/kube2iam/flags.js";
 import type { NodeReport } from "../migration/nodeReport.js";
 import type { Cluster } from "./cluster.js";
 import type { Target, Worker } from "./inputs.js";

@@ -1,6 +1,6 @@
 import type { V1Pod } from "@kubernetes/client-node";
 
-import { dangerousHooks } from "../migration/kube2iamPreStop.js";
+import { dangerousHooks } from "../migration/kube2iam/preStop.js";
 import type { Cluster } from "./cluster.js";
 import { waitForConnections } from "./connections.js";
 import { disarmPod } from "./disarm.js";

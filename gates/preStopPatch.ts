@@ -1,6 +1,6 @@
 import type { V1DaemonSet } from "@kubernetes/client-node";
 
-import { dangerousHooks } from "../migration/kube2iamPreStop.js";
+import { dangerousHooks } from "../migration/kube2iam/preStop.js";
 import type { JsonPatch } from "./cluster.js";
 
 /**

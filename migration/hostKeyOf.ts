@@ -1,6 +1,6 @@
 import type { NodeFacts } from "./facts/clusterFacts.js";
 import { compareText } from "./text/compareText.js";
-import { matchesGlob } from "./goGlob.js";
+import { matchesGlob } from "./kube2iam/goGlob.js";
 import type { Settings } from "./settings/schema.js";
 
 /**

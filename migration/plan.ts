@@ -12,7 +12,7 @@ import {
   effectiveKube2iam,
   effectiveRoleBaseArn,
   type EffectiveKube2iam,
-} from "./effectiveKube2iam.js";
+} from "./kube2iam/effective.js";
 import { compareText } from "./text/compareText.js";
 import { goesBack } from "./goingBack.js";
 import { asksHostKey, hostKeyOf } from "./hostKeyOf.js";
@@ -22,7 +22,7 @@ import { brokenBecause } from "./nodeStandings.js";
 import { mayMove, serverNodes, sshAddress, workerNodes } from "./nodeSelection.js";
 import { digest } from "./text/digest.js";
 import { resolveRoleArn } from "./kiam/permitted.js";
-import { preStopToken } from "./preStopToken.js";
+import { preStopToken } from "./kube2iam/preStopToken.js";
 import type { Settings } from "./settings/schema.js";
 import { own } from "./text/own.js";
 import { reaches, type Stage } from "./stages.js";

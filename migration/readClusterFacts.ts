@@ -32,9 +32,9 @@ import {
 import { plainId } from "./text/digest.js";
 import { gateNotesName } from "./gateNotes.js";
 import { ec2ProviderId } from "./facts/hostKeyCommand.js";
-import { flagValue, kube2iamCommandLine } from "./kube2iamFlags.js";
+import { flagValue, kube2iamCommandLine } from "./kube2iam/flags.js";
 import { agentLabels } from "./kiam/names.js";
-import { dangerousHooks } from "./kube2iamPreStop.js";
+import { dangerousHooks } from "./kube2iam/preStop.js";
 import { avoidsKiamOnly } from "./kiam/kiamOnlyAffinity.js";
 import { apiMessage, collect, isNotFound, named } from "./kubernetesApi.js";
 import { allowedRolesAnnotation, permittedAnnotation, roleAnnotation } from "./kiam/permitted.js";

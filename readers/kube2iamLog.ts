@@ -2,11 +2,11 @@ import type { CoreV1Api, KubeConfig, ObservableMiddleware, V1Pod } from "@kubern
 import pMap from "p-map";
 
 import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
-import type { Kube2iamLogFacts } from "../migration/kube2iamLog.js";
-import { readKube2iamLogPart } from "../migration/kube2iamRequests.js";
+import type { Kube2iamLogFacts } from "../migration/kube2iam/log.js";
+import { readKube2iamLogPart } from "../migration/kube2iam/requests.js";
 import { apiMessage, collect } from "../migration/kubernetesApi.js";
 import type { Settings } from "../migration/settings/schema.js";
-import { Kube2iamLogSummary } from "../migration/summarizeKube2iamLog.js";
+import { Kube2iamLogSummary } from "../migration/kube2iam/summarizeLog.js";
 
 export interface Kube2iamLogOptions {
   /** How many pods are read at a time; default 8. */

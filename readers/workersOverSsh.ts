@@ -5,7 +5,7 @@ import pMap from "p-map";
 import { askHostKey } from "../gates/hostKeyCommand.js";
 import { problemsOf } from "../migration/text/problem.js";
 import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
-import { effectiveKube2iam } from "../migration/effectiveKube2iam.js";
+import { effectiveKube2iam } from "../migration/kube2iam/effective.js";
 import { asksHostKey, hostKeyOf } from "../migration/hostKeyOf.js";
 import { isReachedOverSsh } from "../migration/kiam/kiamOnly.js";
 import { serverNodes, sshAddress, workerNodes } from "../migration/nodeSelection.js";

@@ -9,7 +9,7 @@ import {
   type NodeStanding,
 } from "../../migration/nodeStandings.js";
 import { someOf } from "../../migration/text/someOf.js";
-import { dangerousHooks } from "../../migration/kube2iamPreStop.js";
+import { dangerousHooks } from "../../migration/kube2iam/preStop.js";
 import { Cluster, ClusterError, describePod, nameOf, selectorText } from "../cluster.js";
 import { describeClient, waitForConnections, type LingeringClient } from "../connections.js";
 import { noteForNextPlan } from "../gateNotes.js";

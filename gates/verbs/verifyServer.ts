@@ -1,6 +1,6 @@
 import type { V1DaemonSet } from "@kubernetes/client-node";
 
-import { flagValue } from "../../migration/kube2iamFlags.js";
+import { flagValue } from "../../migration/kube2iam/flags.js";
 import { Cluster, describePod, nameOf } from "../cluster.js";
 import { explainDenial, type ExplainedDenial } from "../deniedRole.js";
 import { explainCause, fetchCause } from "../fetchFailure.js";

@@ -1,5 +1,5 @@
 import type { ClusterFacts, PodFacts } from "../facts/clusterFacts.js";
-import { sessionMinutes } from "../kube2iamFlags.js";
+import { sessionMinutes } from "../kube2iam/flags.js";
 import { usesRole } from "../rolesInUse.js";
 import { durationSeconds, type Settings } from "../settings/schema.js";
 import { count } from "../text/count.js";

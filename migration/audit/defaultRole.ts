@@ -1,5 +1,5 @@
 import type { ClusterFacts, PodFacts } from "../facts/clusterFacts.js";
-import { defaultRole, sessionMinutes } from "../kube2iamFlags.js";
+import { defaultRole, sessionMinutes } from "../kube2iam/flags.js";
 import { livesOnDefaultRole } from "../rolesInUse.js";
 import type { Settings } from "../settings/schema.js";
 import { count } from "../text/count.js";

@@ -1,6 +1,6 @@
 import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { findCni } from "../facts/cni.js";
-import { effectiveKube2iam } from "../effectiveKube2iam.js";
+import { effectiveKube2iam } from "../kube2iam/effective.js";
 import { coversInterface, fitsInterface } from "../hostInterface.js";
 import { workerNodes } from "../nodeSelection.js";
 import { agentInterface } from "../plan.js";

@@ -1,6 +1,6 @@
 import type { ClusterFacts } from "../facts/clusterFacts.js";
-import { effectiveKube2iam, effectiveRoleBaseArn } from "../effectiveKube2iam.js";
-import { disarmByHand, whyNotDisarmed } from "../kube2iamPreStop.js";
+import { effectiveKube2iam, effectiveRoleBaseArn } from "../kube2iam/effective.js";
+import { disarmByHand, whyNotDisarmed } from "../kube2iam/preStop.js";
 import type { Settings } from "../settings/schema.js";
 import { reaches } from "../stages.js";
 import type { Finding } from "./finding.js";

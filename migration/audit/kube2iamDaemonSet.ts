@@ -1,5 +1,5 @@
 import type { ClusterFacts, Kube2iamFacts } from "../facts/clusterFacts.js";
-import { flagValue, insertsItsRule, isOn } from "../kube2iamFlags.js";
+import { flagValue, insertsItsRule, isOn } from "../kube2iam/flags.js";
 import { allowedRolesAnnotation, roleAnnotation } from "../kiam/permitted.js";
 import { permittedInForce } from "../kiam/permittedInForce.js";
 import type { Settings } from "../settings/schema.js";

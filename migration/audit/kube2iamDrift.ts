@@ -1,5 +1,5 @@
 import type { ClusterFacts, Kube2iamFacts } from "../facts/clusterFacts.js";
-import { flagValue, insertsItsRule, kube2iamDefaults } from "../kube2iamFlags.js";
+import { flagValue, insertsItsRule, kube2iamDefaults } from "../kube2iam/flags.js";
 import type { Settings } from "../settings/schema.js";
 import type { Finding } from "./finding.js";
 import { kube2iamObject } from "./kube2iamObject.js";

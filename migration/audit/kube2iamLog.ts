@@ -1,5 +1,5 @@
 import type { ClusterFacts } from "../facts/clusterFacts.js";
-import { flagValue } from "../kube2iamFlags.js";
+import { flagValue } from "../kube2iam/flags.js";
 import { usesRole } from "../rolesInUse.js";
 import type { Settings } from "../settings/schema.js";
 import { workersToMove } from "../workersToMove.js";

@@ -1,7 +1,7 @@
 import { allowRouteFlag, alsoAllowing, routeMatcher } from "../kiam/allowRouteRegexp.js";
 import type { ClusterFacts } from "../facts/clusterFacts.js";
-import { flagValue } from "../kube2iamFlags.js";
-import type { AskedPath } from "../kube2iamLog.js";
+import { flagValue } from "../kube2iam/flags.js";
+import type { AskedPath } from "../kube2iam/log.js";
 import { messageOf } from "../text/messageOf.js";
 import type { Settings } from "../settings/schema.js";
 import { count } from "../text/count.js";

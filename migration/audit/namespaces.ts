@@ -1,5 +1,5 @@
 import type { ClusterFacts } from "../facts/clusterFacts.js";
-import { effectiveRoleBaseArn } from "../effectiveKube2iam.js";
+import { effectiveRoleBaseArn } from "../kube2iam/effective.js";
 import { isPermitted, resolveRoleArn } from "../kiam/permitted.js";
 import { permittedInForce, permittedMode } from "../kiam/permittedInForce.js";
 import type { Settings } from "../settings/schema.js";

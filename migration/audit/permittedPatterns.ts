@@ -1,6 +1,6 @@
 import { isAllowed, kube2iamRestrictions, parseAllowedRoles } from "../iam/allowedRoles.js";
 import type { ClusterFacts } from "../facts/clusterFacts.js";
-import { effectiveRoleBaseArn } from "../effectiveKube2iam.js";
+import { effectiveRoleBaseArn } from "../kube2iam/effective.js";
 import { isPermitted, matchedName, resolveRoleArn, whyInvalid } from "../kiam/permitted.js";
 import { permittedInForce, permittedMode } from "../kiam/permittedInForce.js";
 import { isReserved, roleName } from "../iam/roleArn.js";

@@ -1,5 +1,5 @@
 import type { ClusterFacts } from "../facts/clusterFacts.js";
-import { effectiveRoleBaseArn } from "../effectiveKube2iam.js";
+import { effectiveRoleBaseArn } from "../kube2iam/effective.js";
 import { assumableRoles } from "../iam/chain.js";
 import { matchesIamPattern } from "../iam/pattern.js";
 import { isPermitted, whyInvalid } from "../kiam/permitted.js";

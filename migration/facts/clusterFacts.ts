@@ -4,14 +4,14 @@
  */
 
 import type { GateNotes } from "../gateNotes.js";
-import type { PreStopHook } from "../kube2iamPreStop.js";
+import type { PreStopHook } from "../kube2iam/preStop.js";
 import type {
   V1LabelSelector as LabelSelector,
   V1NetworkPolicyIngressRule,
 } from "@kubernetes/client-node";
 
 import type { IamFacts } from "./iamFacts.js";
-import type { Kube2iamLogFacts } from "../kube2iamLog.js";
+import type { Kube2iamLogFacts } from "../kube2iam/log.js";
 import type { WorkerLook } from "./workerLook.js";
 import type { RuleState } from "../ruleState.js";
 import type { Toleration } from "../settings/schema.js";

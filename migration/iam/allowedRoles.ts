@@ -1,9 +1,9 @@
 import { RE2JS } from "re2js";
 
 import type { ClusterFacts } from "../facts/clusterFacts.js";
-import { effectiveKube2iam, effectiveRoleBaseArn } from "../effectiveKube2iam.js";
-import { matchesGlob } from "../goGlob.js";
-import { defaultRole, flagValue, isOn } from "../kube2iamFlags.js";
+import { effectiveKube2iam, effectiveRoleBaseArn } from "../kube2iam/effective.js";
+import { matchesGlob } from "../kube2iam/goGlob.js";
+import { defaultRole, flagValue, isOn } from "../kube2iam/flags.js";
 import { allowedRolesAnnotation } from "../kiam/permitted.js";
 import { asPrefix } from "./roleArn.js";
 import type { Settings } from "../settings/schema.js";

@@ -1,5 +1,5 @@
 import type { ClusterFacts } from "../facts/clusterFacts.js";
-import { effectiveRoleBaseArn } from "../effectiveKube2iam.js";
+import { effectiveRoleBaseArn } from "../kube2iam/effective.js";
 import { resolveRoleArn } from "../kiam/permitted.js";
 import { roleArnBeside } from "./roleArn.js";
 import { arnsInUse, rolesInUse } from "../rolesInUse.js";

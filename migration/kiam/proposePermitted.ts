@@ -7,7 +7,7 @@ import {
 } from "../iam/allowedRoles.js";
 import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { composePermitted } from "./composePermitted.js";
-import { effectiveRoleBaseArn } from "../effectiveKube2iam.js";
+import { effectiveRoleBaseArn } from "../kube2iam/effective.js";
 import {
   exactly,
   isPermitted,

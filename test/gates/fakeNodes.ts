@@ -15,8 +15,8 @@ import {
 } from "@kubernetes/client-node";
 
 import type { ExecResult } from "../../gates/exec.js";
-import { dangerousHooks } from "../../migration/kube2iamPreStop.js";
-import { insertsItsRule, kube2iamCommandLine } from "../../migration/kube2iamFlags.js";
+import { dangerousHooks } from "../../migration/kube2iam/preStop.js";
+import { insertsItsRule, kube2iamCommandLine } from "../../migration/kube2iam/flags.js";
 import { credentialRuleSpec, type System } from "../../migration/natRule.js";
 import type { NodeReport } from "../../migration/nodeReport.js";
 

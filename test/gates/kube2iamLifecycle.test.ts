@@ -33,7 +33,7 @@ import { workerLabel } from "../../migration/facts/clusterFacts.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { roleAnnotation } from "../../migration/kiam/permitted.js";
 import type { NodeReport } from "../../migration/nodeReport.js";
-import { preStopToken } from "../../migration/preStopToken.js";
+import { preStopToken } from "../../migration/kube2iam/preStopToken.js";
 import { readClusterFacts } from "../../migration/readClusterFacts.js";
 import { requireApiServer, startApiServer, type ApiServer } from "../engine/apiserver.js";
 import { exampleSettings } from "../support/exampleCluster.js";

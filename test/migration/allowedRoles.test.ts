@@ -9,7 +9,7 @@ import {
   parseAllowedRoles,
 } from "../../migration/iam/allowedRoles.js";
 import { composePermitted } from "../../migration/kiam/composePermitted.js";
-import { matchesGlob } from "../../migration/goGlob.js";
+import { matchesGlob } from "../../migration/kube2iam/goGlob.js";
 import { isPermitted, permittedProblem } from "../../migration/kiam/permitted.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { exampleFacts, exampleSettings, roleBaseArn } from "../support/exampleCluster.js";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import type { ClusterFacts, PodFacts } from "../../migration/facts/clusterFacts.js";
-import type { AskedPath, Kube2iamLogFacts } from "../../migration/kube2iamLog.js";
+import type { AskedPath, Kube2iamLogFacts } from "../../migration/kube2iam/log.js";
 import { isMaster } from "../../migration/nodeSelection.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";
 import { exampleFacts, examplePod, exampleSettings } from "../support/exampleCluster.js";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { insertsItsRule, kube2iamCommandLine } from "../../migration/kube2iamFlags.js";
+import { insertsItsRule, kube2iamCommandLine } from "../../migration/kube2iam/flags.js";
 
 /* Pure: kube2iam's flags as pflag takes them. */
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 
-import { logrusFields } from "../../migration/logrus.js";
-import { readKube2iamLogPart, type Kube2iamRequest } from "../../migration/kube2iamRequests.js";
-import { Kube2iamLogSummary } from "../../migration/summarizeKube2iamLog.js";
+import { logrusFields } from "../../migration/kube2iam/logrus.js";
+import { readKube2iamLogPart, type Kube2iamRequest } from "../../migration/kube2iam/requests.js";
+import { Kube2iamLogSummary } from "../../migration/kube2iam/summarizeLog.js";
 import { examplePod } from "../support/exampleCluster.js";
 
 /* Pure: kube2iam's log, as logrus writes it, and what is made of it. */

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 
 import type { V1Container, V1LifecycleHandler } from "@kubernetes/client-node";
 
-import { dangerousHooks, whyNotDisarmed } from "../../migration/kube2iamPreStop.js";
-import { preStopToken } from "../../migration/preStopToken.js";
+import { dangerousHooks, whyNotDisarmed } from "../../migration/kube2iam/preStop.js";
+import { preStopToken } from "../../migration/kube2iam/preStopToken.js";
 import { exampleFacts } from "../support/exampleCluster.js";
 
 /* Pure. That the hooks judged dangerous are disarmed is test/gates/disarm.test.ts. */

@@ -1,6 +1,6 @@
 import type { Kube2iamFacts } from "../../migration/facts/clusterFacts.js";
-import { kube2iamCommandLine } from "../../migration/kube2iamFlags.js";
-import { dangerousHooks } from "../../migration/kube2iamPreStop.js";
+import { kube2iamCommandLine } from "../../migration/kube2iam/flags.js";
+import { dangerousHooks } from "../../migration/kube2iam/preStop.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";
 
 /*

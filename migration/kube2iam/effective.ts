@@ -1,11 +1,11 @@
 import { z } from "zod";
 
-import type { ClusterFacts } from "./facts/clusterFacts.js";
-import { flagValue, kube2iamDefaults } from "./kube2iamFlags.js";
-import { baseRoleArnSchema } from "./facts/clusterValues.js";
-import { hostInterfaceSchema, portSchema } from "./natRule.js";
-import { asPrefix } from "./iam/roleArn.js";
-import type { Settings } from "./settings/schema.js";
+import type { ClusterFacts } from "../facts/clusterFacts.js";
+import { flagValue, kube2iamDefaults } from "./flags.js";
+import { baseRoleArnSchema } from "../facts/clusterValues.js";
+import { hostInterfaceSchema, portSchema } from "../natRule.js";
+import { asPrefix } from "../iam/roleArn.js";
+import type { Settings } from "../settings/schema.js";
 
 /** Flags of kube2iam that make its rule, and that name its roles. */
 export type NeededFlag = "app-port" | "host-interface" | "base-role-arn";

@@ -1,13 +1,13 @@
-import type { PodFacts } from "./facts/clusterFacts.js";
-import { compareText } from "./text/compareText.js";
-import type { AskedPath, ChurningPod, Kube2iamLogFacts } from "./kube2iamLog.js";
+import type { PodFacts } from "../facts/clusterFacts.js";
+import { compareText } from "../text/compareText.js";
+import type { AskedPath, ChurningPod, Kube2iamLogFacts } from "./log.js";
 import {
   givesCredentials,
   isCredentialsPath,
   isKube2iamsOwnPath,
   isTokenPath,
   type Kube2iamLogPart,
-} from "./kube2iamRequests.js";
+} from "./requests.js";
 
 /**
  * Requests a minute, and for how many minutes, from which on a pod is said to churn. SDKs keep

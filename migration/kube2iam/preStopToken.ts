@@ -1,5 +1,5 @@
-import type { ClusterFacts } from "./facts/clusterFacts.js";
-import { digest } from "./text/digest.js";
+import type { ClusterFacts } from "../facts/clusterFacts.js";
+import { digest } from "../text/digest.js";
 
 /**
  * Has kube2iam's preStop hook to be neutralised (again)? The token is an input of the gate that
