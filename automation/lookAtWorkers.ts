@@ -1,5 +1,5 @@
 import { observe } from "../components/observe.js";
-import type { RuleState } from "../migration/ruleState.js";
+import type { RuleState } from "../migration/rules/state.js";
 import type { Settings } from "../migration/settings/schema.js";
 import { own } from "../migration/text/own.js";
 import type { LookAtWorkers } from "./interruptedUpdate.js";

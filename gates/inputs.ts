@@ -15,7 +15,7 @@ import {
   hostInterfaceSchema,
   hostIpSchema,
   portSchema,
-} from "../migration/natRule.js";
+} from "../migration/rules/natRule.js";
 import { roleArnPattern } from "../migration/iam/roleArn.js";
 
 const name = objectNameSchema;

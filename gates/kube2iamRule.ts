@@ -1,7 +1,7 @@
 import type { V1DaemonSet } from "@kubernetes/client-node";
 
 import { insertsItsRule, kube2iamCommandLine } from "../migration/kube2iam/flags.js";
-import type { NodeReport } from "../migration/nodeReport.js";
+import type { NodeReport } from "../migration/rules/nodeReport.js";
 import type { Cluster } from "./cluster.js";
 import type { Target, Worker } from "./inputs.js";
 import { notInForce } from "./live.js";

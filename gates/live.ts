@@ -1,8 +1,8 @@
 import type { Cluster } from "./cluster.js";
 import type { Probe, ProbeResult, Target, Worker } from "./inputs.js";
-import type { System } from "../migration/natRule.js";
+import type { System } from "../migration/rules/natRule.js";
 import { messageOf } from "../migration/text/messageOf.js";
-import { whyUnclear, type NodeReport } from "../migration/nodeReport.js";
+import { whyUnclear, type NodeReport } from "../migration/rules/nodeReport.js";
 import { NodeRules } from "./nodeRules.js";
 import { askWho, OtherSystemError, runProbe } from "./probe.js";
 import { metadataService } from "./probeVerdict.js";

@@ -1,8 +1,8 @@
 import type { V1Pod } from "@kubernetes/client-node";
 
 import { ruleArguments, ruleScript, type RuleArguments } from "../components/node/ruleScript.js";
-import type { CapturedRule, System } from "../migration/natRule.js";
-import { parseNodeReport, whyUnclear, type NodeReport } from "../migration/nodeReport.js";
+import type { CapturedRule, System } from "../migration/rules/natRule.js";
+import { parseNodeReport, whyUnclear, type NodeReport } from "../migration/rules/nodeReport.js";
 import { describePod, isReady, type Cluster } from "./cluster.js";
 import { ExecRefusedError } from "./exec.js";
 import type { Target, Worker } from "./inputs.js";

@@ -2,7 +2,7 @@ import type { V1Pod } from "@kubernetes/client-node";
 
 import { withCleanup } from "./cleanup.js";
 import { describePod, nameOf, type Cluster } from "./cluster.js";
-import type { System } from "../migration/natRule.js";
+import type { System } from "../migration/rules/natRule.js";
 import type { Probe, ProbeResult } from "./inputs.js";
 import { explainPod } from "./podState.js";
 import { GateError, type Problem } from "../migration/text/problem.js";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import type { System } from "../migration/natRule.js";
+import type { System } from "../migration/rules/natRule.js";
 import type { Problem } from "../migration/text/problem.js";
 
 /** Text of at most so many characters. Anybody may have answered it: printable ASCII, or no verdict. */

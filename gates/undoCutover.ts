@@ -1,4 +1,4 @@
-import type { CapturedRule } from "../migration/natRule.js";
+import type { CapturedRule } from "../migration/rules/natRule.js";
 import type { Cluster } from "./cluster.js";
 import { rehearsalOf } from "../migration/cutoverRecord.js";
 import { readRecord, writeRecord } from "./cutoverRecord.js";

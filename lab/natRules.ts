@@ -1,4 +1,4 @@
-import { systemOfRule } from "../migration/natRule.js";
+import { systemOfRule } from "../migration/rules/natRule.js";
 import type { Cluster } from "./cluster/cluster.js";
 import { runIn } from "./cluster/namespaces.js";
 import type { ClusterNode } from "./cluster/topology.js";

@@ -4,7 +4,7 @@ import { sameTogether } from "./audit/describeFindings.js";
 import type { Finding } from "./audit/finding.js";
 import { describePlan } from "./describePlan.js";
 import type { PlanPreview, WorkerPreview } from "./planPreview.js";
-import { ruleChanges, type RuleChange } from "./ruleDiff.js";
+import { ruleChanges, type RuleChange } from "./rules/diff.js";
 import { someOf } from "./text/someOf.js";
 import { codeBlock, codeInMarkdown, inMarkdown, shownLine } from "./text/shown.js";
 import { stageSummary } from "./stages.js";

@@ -1,11 +1,11 @@
-import type { BackendRules } from "./backendRules.js";
+import type { BackendRules } from "./rules/backendRules.js";
 import {
   credentialRuleSpec,
   systemOfRule,
   type Backend,
   type RuleTargets,
   type System,
-} from "./natRule.js";
+} from "./rules/natRule.js";
 import type { Plan, PlannedWorker } from "./plan.js";
 import { reaches } from "./stages.js";
 

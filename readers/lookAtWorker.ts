@@ -2,8 +2,8 @@ import type { Client } from "ssh2";
 
 import { lookCommand, lookScript, parseLookAnswer } from "../components/node/lookScript.js";
 import { ruleCommand, ruleScript, type RuleArguments } from "../components/node/ruleScript.js";
-import { backendRules } from "../migration/backendRules.js";
-import { inForceOf, parseNodeReport, type NodeReport } from "../migration/nodeReport.js";
+import { backendRules } from "../migration/rules/backendRules.js";
+import { inForceOf, parseNodeReport, type NodeReport } from "../migration/rules/nodeReport.js";
 import type { Settings } from "../migration/settings/schema.js";
 import type { LookFailure, WorkerLook } from "../migration/facts/workerLook.js";
 import type { Bastion } from "./ssh/bastion.js";

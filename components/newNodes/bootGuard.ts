@@ -1,7 +1,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { credentialRuleSpec, hostInterfaceSchema, portSchema } from "../../migration/natRule.js";
+import {
+  credentialRuleSpec,
+  hostInterfaceSchema,
+  portSchema,
+} from "../../migration/rules/natRule.js";
 import { quote } from "../node/shellWords.js";
 
 /**

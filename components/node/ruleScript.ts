@@ -3,7 +3,7 @@
  *
  * Transport is the caller's: over SSH `sudo -n ${ruleCommand(…)}` with `ruleScript()` on stdin;
  * through the Kubernetes API an exec of `ruleArguments(…)` with the same stdin. Either way the
- * answer on stdout is a migration/nodeReport.ts document, whatever the exit status:
+ * answer on stdout is a migration/rules/nodeReport.ts document, whatever the exit status:
  *
  *   0 as asked for, 1 refused and nothing touched, 2 arguments refused (no document),
  *   3 changed but put back, 4 changed and could not be put back.
@@ -18,7 +18,7 @@ import {
   hostIpSchema,
   portSchema,
   systemSchema,
-} from "../../migration/natRule.js";
+} from "../../migration/rules/natRule.js";
 import { quote } from "./shellWords.js";
 
 const workerSchema = z.object({

@@ -1,4 +1,4 @@
-import type { System } from "../../migration/natRule.js";
+import type { System } from "../../migration/rules/natRule.js";
 import { Cluster } from "../cluster.js";
 import type { CheckedInput, GateOutput, Worker } from "../inputs.js";
 import { NodeRules, unreadTables } from "../nodeRules.js";

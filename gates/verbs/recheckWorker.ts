@@ -4,7 +4,7 @@ import type { CheckedInput, GateOutput } from "../inputs.js";
 import { removeRule } from "../kube2iamRule.js";
 import { NodeRules, reportProblemsOf } from "../nodeRules.js";
 import { runProbe } from "../probe.js";
-import type { NodeReport } from "../../migration/nodeReport.js";
+import type { NodeReport } from "../../migration/rules/nodeReport.js";
 import { GateError, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../progress.js";
 import { requireSameNode } from "../sameNode.js";

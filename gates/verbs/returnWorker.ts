@@ -1,5 +1,5 @@
 import { rehearsalOf } from "../../migration/cutoverRecord.js";
-import { parseCredentialRule, type CapturedRule } from "../../migration/natRule.js";
+import { parseCredentialRule, type CapturedRule } from "../../migration/rules/natRule.js";
 import { brokenBecause } from "../../migration/nodeStandings.js";
 import { nodeFacts } from "../../migration/readClusterFacts.js";
 import { Cluster } from "../cluster.js";

@@ -3,7 +3,7 @@ import pMap from "p-map";
 
 import { compareText } from "../../migration/text/compareText.js";
 import { mayBeCutOver } from "../../migration/cutoverRecord.js";
-import { whyUnclear } from "../../migration/nodeReport.js";
+import { whyUnclear } from "../../migration/rules/nodeReport.js";
 import { nodeFacts } from "../../migration/readClusterFacts.js";
 import { Cluster, describePod } from "../cluster.js";
 import type { CheckedInput, GateOutput, Target, Worker } from "../inputs.js";

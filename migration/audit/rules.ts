@@ -1,7 +1,7 @@
 import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { isCutOver } from "../cutoverRecord.js";
 import { workerNodes } from "../nodeSelection.js";
-import { deviation, type RuleState } from "../ruleState.js";
+import { deviation, type RuleState } from "../rules/state.js";
 import type { Settings } from "../settings/schema.js";
 import { reaches } from "../stages.js";
 import { own } from "../text/own.js";

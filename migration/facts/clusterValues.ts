@@ -4,7 +4,7 @@ import { z } from "zod";
 
 import { digestSchema } from "../text/digest.js";
 import { shownJson } from "../text/shown.js";
-import { hostInterfaceSchema, portSchema } from "../natRule.js";
+import { hostInterfaceSchema, portSchema } from "../rules/natRule.js";
 
 /*
  * Narrow types for what is read from the cluster and gets into a command line, a manifest, a

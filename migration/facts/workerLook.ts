@@ -1,5 +1,5 @@
-import type { BackendRules } from "../backendRules.js";
-import type { NatState, NodeReport } from "../nodeReport.js";
+import type { BackendRules } from "../rules/backendRules.js";
+import type { NatState, NodeReport } from "../rules/nodeReport.js";
 
 /** What a worker shows over SSH, looked at with the login that the cutover will use. */
 export type WorkerLook =

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { flagValue, kube2iamDefaults } from "./flags.js";
 import { baseRoleArnSchema } from "../facts/clusterValues.js";
-import { hostInterfaceSchema, portSchema } from "../natRule.js";
+import { hostInterfaceSchema, portSchema } from "../rules/natRule.js";
 import { asPrefix } from "../iam/roleArn.js";
 import type { Settings } from "../settings/schema.js";
 

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { findingCodes } from "../audit/catalogue.js";
 import { hostAddressSchema as hostAddress } from "../facts/clusterValues.js";
 import { hostKeyCommandSchema, hostKeySchema } from "../facts/hostKeyCommand.js";
-import { hostInterfaceSchema } from "../natRule.js";
+import { hostInterfaceSchema } from "../rules/natRule.js";
 import { permittedProblem } from "../kiam/permitted.js";
 import { roleArnPattern } from "../iam/roleArn.js";
 import { stages } from "../stages.js";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import { lastRules } from "../../automation/lastRules.js";
-import type { NodeReport } from "../../migration/nodeReport.js";
+import type { NodeReport } from "../../migration/rules/nodeReport.js";
 import { exampleReport } from "../support/exampleReport.js";
 
 /* Pure: what a stack's state tells of workers' rules. */

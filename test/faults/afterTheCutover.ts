@@ -13,7 +13,7 @@ import {
 } from "../../lab/disturb.js";
 import { IMAGE_TAGS } from "../../lab/images/tags.js";
 import { RECORDS_ON_NODE } from "../../lab/workload/records.js";
-import { parseNodeReport } from "../../migration/nodeReport.js";
+import { parseNodeReport } from "../../migration/rules/nodeReport.js";
 import { fault } from "./fault.js";
 import { hostIp, keepDead, kill, kubectl, orders, rule } from "./onWorker.js";
 import type { Session, Update } from "./session.js";

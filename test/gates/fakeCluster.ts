@@ -10,7 +10,7 @@ import type { Probe, Target } from "../../gates/inputs.js";
 import type { GateError } from "../../migration/text/problem.js";
 import { kube2iamName, kube2iamObjects } from "../../lab/workload/kube2iam.js";
 import { agentLabels } from "../../migration/kiam/names.js";
-import type { System } from "../../migration/natRule.js";
+import type { System } from "../../migration/rules/natRule.js";
 import { requireApiServer, startApiServer, type ApiServer } from "../engine/apiserver.js";
 import { FakeNodes } from "./fakeNodes.js";
 

@@ -17,8 +17,8 @@ import {
 import type { ExecResult } from "../../gates/exec.js";
 import { dangerousHooks } from "../../migration/kube2iam/preStop.js";
 import { insertsItsRule, kube2iamCommandLine } from "../../migration/kube2iam/flags.js";
-import { credentialRuleSpec, type System } from "../../migration/natRule.js";
-import type { NodeReport } from "../../migration/nodeReport.js";
+import { credentialRuleSpec, type System } from "../../migration/rules/natRule.js";
+import type { NodeReport } from "../../migration/rules/nodeReport.js";
 
 const ports = { kube2iam: 8181, kiam: 8881 } as const;
 

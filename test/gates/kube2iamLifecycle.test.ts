@@ -32,7 +32,7 @@ import { digest } from "../../migration/text/digest.js";
 import { workerLabel } from "../../migration/facts/clusterFacts.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { roleAnnotation } from "../../migration/kiam/permitted.js";
-import type { NodeReport } from "../../migration/nodeReport.js";
+import type { NodeReport } from "../../migration/rules/nodeReport.js";
 import { preStopToken } from "../../migration/kube2iam/preStopToken.js";
 import { readClusterFacts } from "../../migration/readClusterFacts.js";
 import { requireApiServer, startApiServer, type ApiServer } from "../engine/apiserver.js";

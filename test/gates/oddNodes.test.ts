@@ -18,7 +18,7 @@ import {
 } from "../../migration/facts/clusterFacts.js";
 import { digest } from "../../migration/text/digest.js";
 import { agentLabels } from "../../migration/kiam/names.js";
-import type { System } from "../../migration/natRule.js";
+import type { System } from "../../migration/rules/natRule.js";
 import { requireApiServer, startApiServer, type ApiServer } from "../engine/apiserver.js";
 import { bootIdOf, FakeNodes } from "./fakeNodes.js";
 

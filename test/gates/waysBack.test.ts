@@ -8,7 +8,11 @@ import { fallback } from "../../gates/verbs/fallback.js";
 import { returnWorker } from "../../gates/verbs/returnWorker.js";
 import { kube2iamName } from "../../lab/workload/kube2iam.js";
 import { digest } from "../../migration/text/digest.js";
-import { credentialRuleSpec, type CapturedRule, type System } from "../../migration/natRule.js";
+import {
+  credentialRuleSpec,
+  type CapturedRule,
+  type System,
+} from "../../migration/rules/natRule.js";
 import { agentless, failureOf, FakeCluster, probe, target } from "./fakeCluster.js";
 import { bootIdOf } from "./fakeNodes.js";
 

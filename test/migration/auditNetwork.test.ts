@@ -5,7 +5,7 @@ import type {
   NetworkPolicyFacts,
   PodFacts,
 } from "../../migration/facts/clusterFacts.js";
-import { coversInterface } from "../../migration/hostInterface.js";
+import { coversInterface } from "../../migration/rules/hostInterface.js";
 import { isMaster } from "../../migration/nodeSelection.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";
 import { exampleFacts, exampleNode, examplePod } from "../support/exampleCluster.js";

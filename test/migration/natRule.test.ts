@@ -10,7 +10,7 @@ import {
   interfaceCovers,
   parseCredentialRule,
   systemOfRule,
-} from "../../migration/natRule.js";
+} from "../../migration/rules/natRule.js";
 
 const targets = { hostIp: "10.0.0.1", kube2iamPort: 8181, kiamPort: 8881 };
 const spec = credentialRuleSpec({ interface: "cni0", address: "10.0.0.1", port: 8181 });

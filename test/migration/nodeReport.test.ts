@@ -1,6 +1,6 @@
 /** Pure: reading the node script's document. That the script prints such ones: test/node. */
 import assert from "node:assert/strict";
-import { parseNodeReport, reportProblems } from "../../migration/nodeReport.js";
+import { parseNodeReport, reportProblems } from "../../migration/rules/nodeReport.js";
 import { exampleReport } from "../support/exampleReport.js";
 
 const report = exampleReport({

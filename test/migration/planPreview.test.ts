@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 
-import type { BackendRules } from "../../migration/backendRules.js";
+import type { BackendRules } from "../../migration/rules/backendRules.js";
 import { previewAsMarkdown, previewAsText } from "../../migration/describePreview.js";
-import { credentialRuleSpec } from "../../migration/natRule.js";
+import { credentialRuleSpec } from "../../migration/rules/natRule.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { makePlan } from "../../migration/plan.js";
 import { plannedRules } from "../../migration/plannedRules.js";
 import { previewPlan, type KnownRules } from "../../migration/planPreview.js";
-import { ruleChanges } from "../../migration/ruleDiff.js";
+import { ruleChanges } from "../../migration/rules/diff.js";
 import type { Stage } from "../../migration/stages.js";
 import { exampleFacts, exampleSettings } from "../support/exampleCluster.js";
 

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execaSync } from "execa";
 import { ruleArguments, ruleCommand, ruleScript } from "../../components/node/ruleScript.js";
-import { credentialRuleSpec } from "../../migration/natRule.js";
+import { credentialRuleSpec } from "../../migration/rules/natRule.js";
 import { findCommand, needsCommands } from "../support/requirements.js";
 
 const worker = { hostIp: "10.0.0.1", kube2iamPort: 8181, kiamPort: 8881 };

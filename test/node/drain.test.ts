@@ -11,7 +11,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type RuleArguments, ruleArguments, ruleScript } from "../../components/node/ruleScript.js";
-import type { Finding, NodeReport } from "../../migration/nodeReport.js";
+import type { Finding, NodeReport } from "../../migration/rules/nodeReport.js";
 import { findCommand, needsCommands } from "../support/requirements.js";
 import { withFunctions } from "./scriptFunctions.js";
 import {

@@ -8,8 +8,8 @@
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import type { Backend } from "../../migration/natRule.js";
-import type { Finding } from "../../migration/nodeReport.js";
+import type { Backend } from "../../migration/rules/natRule.js";
+import type { Finding } from "../../migration/rules/nodeReport.js";
 import { findCommand } from "../support/requirements.js";
 import {
   assertRefused,

@@ -6,8 +6,8 @@
  */
 import assert from "node:assert/strict";
 import { ruleScript } from "../../components/node/ruleScript.js";
-import type { Backend } from "../../migration/natRule.js";
-import type { Finding } from "../../migration/nodeReport.js";
+import type { Backend } from "../../migration/rules/natRule.js";
+import type { Finding } from "../../migration/rules/nodeReport.js";
 import { findCommand } from "../support/requirements.js";
 import {
   assertRefused,

@@ -1,5 +1,5 @@
 /**
- * The node script and migration/natRule.ts must agree on what a rule is and on what an interface
+ * The node script and migration/rules/natRule.ts must agree on what a rule is and on what an interface
  * covers: the plan is made with the one and carried out with the other. Runs the script's own
  * functions, by every shell that is here; needs no root.
  *
@@ -7,7 +7,11 @@
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { interfaceCovers, parseCredentialRule, systemOfRule } from "../../migration/natRule.js";
+import {
+  interfaceCovers,
+  parseCredentialRule,
+  systemOfRule,
+} from "../../migration/rules/natRule.js";
 import { needsCommands } from "../support/requirements.js";
 import { withFunctions } from "./scriptFunctions.js";
 import { shells } from "./worker.js";

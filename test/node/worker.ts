@@ -21,8 +21,12 @@ import {
 } from "../../components/node/ruleScript.js";
 import { probeScript } from "../../gates/probePod.js";
 import { metadataService, parseVerdict, type ProbeVerdict } from "../../gates/probeVerdict.js";
-import { type Backend, credentialRuleSpec } from "../../migration/natRule.js";
-import { type Finding, type NodeReport, parseNodeReport } from "../../migration/nodeReport.js";
+import { type Backend, credentialRuleSpec } from "../../migration/rules/natRule.js";
+import {
+  type Finding,
+  type NodeReport,
+  parseNodeReport,
+} from "../../migration/rules/nodeReport.js";
 import { findCommand, needsCommands, needsRoot } from "../support/requirements.js";
 
 /** Everything the tests' worker is: address and ports as kube2iam and kiam would have them. */

@@ -1,4 +1,4 @@
-import type { NodeReport } from "../../migration/nodeReport.js";
+import type { NodeReport } from "../../migration/rules/nodeReport.js";
 
 const state: NodeReport["before"] = {
   nft: [],

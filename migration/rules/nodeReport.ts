@@ -1,6 +1,6 @@
 /** The JSON document that components/node/rules.sh prints: what it found on a worker and did there. */
 import { z } from "zod";
-import { shownJson } from "./text/shown.js";
+import { shownJson } from "../text/shown.js";
 import { backendSchema, systemSchema } from "./natRule.js";
 
 /** What went wrong or deserves a look, by kind; the message of a finding tells the rest. */
