@@ -1,6 +1,6 @@
 import { audit } from "../migration/audit.js";
 import { isBlocking } from "../migration/audit/finding.js";
-import { podVerdicts } from "../migration/podVerdicts.js";
+import { podVerdicts } from "../migration/situation/podVerdicts.js";
 import type { Stage } from "../migration/stages.js";
 import { auditAsText, type AuditAnswer } from "./auditAnswer.js";
 import type { CommonOptions, Subcommand } from "./command.js";

@@ -1,7 +1,11 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import { agentlessLabels, masterLabels, type WorkerSelection } from "../migration/nodeSelection.js";
+import {
+  agentlessLabels,
+  masterLabels,
+  type WorkerSelection,
+} from "../migration/situation/nodeSelection.js";
 import type { PlannedProbe } from "../migration/plan.js";
 import type { Settings } from "../migration/settings/schema.js";
 import { gate, whileHeld, type ToolLocation } from "./gate.js";
@@ -147,7 +151,7 @@ function agentPodSpec(args: KiamAgentArgs): k8s.types.input.core.v1.PodSpec {
   };
 }
 
-/** The same nodes that migration/nodeSelection.ts calls workers. */
+/** The same nodes that migration/situation/nodeSelection.ts calls workers. */
 function agentPlacement(
   workers: Settings["workers"],
   serverNodeSelector: Record<string, string> | undefined,

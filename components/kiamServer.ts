@@ -1,7 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import { masterLabels } from "../migration/nodeSelection.js";
+import { masterLabels } from "../migration/situation/nodeSelection.js";
 import type { Settings } from "../migration/settings/schema.js";
 import { gate, whileHeld, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
@@ -142,7 +142,7 @@ function serverPodSpec(args: KiamServerArgs): k8s.types.input.core.v1.PodSpec {
   };
 }
 
-/** The nodes that migration/nodeSelection.ts calls servers. */
+/** The nodes that migration/situation/nodeSelection.ts calls servers. */
 export function serverPlacement(kiam: Settings["kiam"]): Partial<k8s.types.input.core.v1.PodSpec> {
   if (kiam.serverNodeSelector !== undefined) return { nodeSelector: kiam.serverNodeSelector };
   return {

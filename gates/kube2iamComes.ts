@@ -2,7 +2,7 @@ import type { V1DaemonSet, V1PodSpec } from "@kubernetes/client-node";
 
 import { agentNotReadyTaint, kiamOnlyKey } from "../migration/facts/clusterFacts.js";
 import { insertsItsRule, kube2iamCommandLine } from "../migration/kube2iam/flags.js";
-import { untolerated } from "../migration/nodeSelection.js";
+import { untolerated } from "../migration/situation/nodeSelection.js";
 import type { Toleration } from "../migration/settings/schema.js";
 import { ClusterError, isReady, type Cluster } from "./cluster.js";
 import type { Target, Worker } from "./inputs.js";

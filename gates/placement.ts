@@ -4,7 +4,7 @@ import type { Taint } from "../migration/facts/clusterFacts.js";
 import { isKeptOff } from "../migration/kiam/kiamOnly.js";
 import { avoidsKiamOnly } from "../migration/kiam/kiamOnlyAffinity.js";
 import { holds } from "../migration/facts/labelSelector.js";
-import { untolerated } from "../migration/nodeSelection.js";
+import { untolerated } from "../migration/situation/nodeSelection.js";
 import type { Toleration } from "../migration/settings/schema.js";
 import type { Cluster, ObjectName } from "./cluster.js";
 

@@ -1,6 +1,6 @@
 import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 
-import { brokenBecause } from "../migration/nodeStandings.js";
+import { brokenBecause } from "../migration/situation/nodeStandings.js";
 import { nodeFacts } from "../migration/readClusterFacts.js";
 import { isReady, type Cluster, type ObjectName } from "./cluster.js";
 import { notMeantFor } from "./placement.js";

@@ -3,7 +3,7 @@ import pMap from "p-map";
 import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
 import { messageOf } from "../migration/text/messageOf.js";
 import { inForceOf } from "../migration/rules/nodeReport.js";
-import { brokenBecause } from "../migration/nodeStandings.js";
+import { brokenBecause } from "../migration/situation/nodeStandings.js";
 import type { RuleState } from "../migration/rules/state.js";
 import { Cluster } from "./cluster.js";
 import type { Target } from "./inputs.js";

@@ -2,7 +2,11 @@ import type { V1DaemonSet, V1DaemonSetSpec } from "@kubernetes/client-node";
 
 import { agentLabels } from "../migration/kiam/names.js";
 import { hostIpSchema } from "../migration/rules/natRule.js";
-import { brokenBecause, concernedNodes, type NodeStanding } from "../migration/nodeStandings.js";
+import {
+  brokenBecause,
+  concernedNodes,
+  type NodeStanding,
+} from "../migration/situation/nodeStandings.js";
 import { agentOn, nodeFacts, podFacts } from "../migration/readClusterFacts.js";
 import { selectorText, type Cluster } from "./cluster.js";
 import type { Target, Worker } from "./inputs.js";

@@ -9,7 +9,7 @@ import { auditPermittedPatterns } from "./audit/permittedPatterns.js";
 import { auditPods } from "./audit/pods.js";
 import { auditCaPath } from "./audit/caPath.js";
 import { auditCertificates } from "./audit/certificates.js";
-import { lettingBack } from "./goingBack.js";
+import { lettingBack } from "./situation/goingBack.js";
 import { auditInterfaces } from "./audit/interfaces.js";
 import { auditOutsideNodes } from "./audit/outsideNodes.js";
 import { auditNetworkPolicies } from "./audit/networkPolicies.js";

@@ -14,12 +14,12 @@ import {
   type EffectiveKube2iam,
 } from "./kube2iam/effective.js";
 import { compareText } from "./text/compareText.js";
-import { goesBack } from "./goingBack.js";
-import { asksHostKey, hostKeyOf } from "./hostKeyOf.js";
+import { goesBack } from "./situation/goingBack.js";
+import { asksHostKey, hostKeyOf } from "./situation/hostKeyOf.js";
 import { assumableRoles } from "./iam/chain.js";
 import { isKiamOnly } from "./kiam/kiamOnly.js";
-import { brokenBecause } from "./nodeStandings.js";
-import { mayMove, serverNodes, sshAddress, workerNodes } from "./nodeSelection.js";
+import { brokenBecause } from "./situation/nodeStandings.js";
+import { mayMove, serverNodes, sshAddress, workerNodes } from "./situation/nodeSelection.js";
 import { digest } from "./text/digest.js";
 import { resolveRoleArn } from "./kiam/permitted.js";
 import { preStopToken } from "./kube2iam/preStopToken.js";
@@ -27,7 +27,7 @@ import type { Settings } from "./settings/schema.js";
 import { own } from "./text/own.js";
 import { reaches, type Stage } from "./stages.js";
 import { isAcceptedAsBroken, waitsBecause } from "./waiting.js";
-import { withoutAskingKiam } from "./wayBack.js";
+import { withoutAskingKiam } from "./situation/wayBack.js";
 
 /*
  * The plan is data: what will be declared, for which workers, in which order. Components declare

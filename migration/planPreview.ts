@@ -4,7 +4,7 @@ import type { BackendRules } from "./rules/backendRules.js";
 import { compareText } from "./text/compareText.js";
 import { resolveRoleArn } from "./kiam/permitted.js";
 import { plannedWorkers, type Plan, type PlannedWorker } from "./plan.js";
-import { usesRole } from "./rolesInUse.js";
+import { usesRole } from "./situation/rolesInUse.js";
 import { own } from "./text/own.js";
 import { plannedRules } from "./plannedRules.js";
 

@@ -1,9 +1,9 @@
 import type { ClusterFacts, NodeFacts } from "./facts/clusterFacts.js";
 import { mayBeCutOver } from "./cutoverRecord.js";
-import { asksHostKey, hostKeyOf } from "./hostKeyOf.js";
+import { asksHostKey, hostKeyOf } from "./situation/hostKeyOf.js";
 import { isReachedOverSsh } from "./kiam/kiamOnly.js";
-import { sshAddress } from "./nodeSelection.js";
-import { brokenBecause, notReadyBecause } from "./nodeStandings.js";
+import { sshAddress } from "./situation/nodeSelection.js";
+import { brokenBecause, notReadyBecause } from "./situation/nodeStandings.js";
 import type { Settings } from "./settings/schema.js";
 import { reaches } from "./stages.js";
 

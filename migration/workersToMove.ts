@@ -1,6 +1,6 @@
 import type { ClusterFacts } from "./facts/clusterFacts.js";
 import { isCutOver } from "./cutoverRecord.js";
-import { mayMove, workerNodes } from "./nodeSelection.js";
+import { mayMove, workerNodes } from "./situation/nodeSelection.js";
 import type { Settings } from "./settings/schema.js";
 
 /** Names of the workers that the settings move and that kube2iam still serves. */

@@ -2,7 +2,7 @@ import pMap from "p-map";
 
 import { compareText } from "../../migration/text/compareText.js";
 import { count } from "../../migration/text/count.js";
-import { isProvenNow, type NodeStanding } from "../../migration/nodeStandings.js";
+import { isProvenNow, type NodeStanding } from "../../migration/situation/nodeStandings.js";
 import { someOf } from "../../migration/text/someOf.js";
 import { Cluster } from "../cluster.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";

@@ -2,8 +2,8 @@ import type { V1DaemonSet } from "@kubernetes/client-node";
 
 import type { NodeFacts } from "../../migration/facts/clusterFacts.js";
 import { agentLabels } from "../../migration/kiam/names.js";
-import { workerNodes } from "../../migration/nodeSelection.js";
-import { brokenBecause } from "../../migration/nodeStandings.js";
+import { workerNodes } from "../../migration/situation/nodeSelection.js";
+import { brokenBecause } from "../../migration/situation/nodeStandings.js";
 import { nodeFacts } from "../../migration/readClusterFacts.js";
 import { Cluster, selectorText } from "../cluster.js";
 import type { CheckedInput, GateOutput, Target, Worker } from "../inputs.js";

@@ -1,7 +1,7 @@
 import type { V1DaemonSet } from "@kubernetes/client-node";
 
 import { count } from "../../migration/text/count.js";
-import { brokenBecause, type NodeStanding } from "../../migration/nodeStandings.js";
+import { brokenBecause, type NodeStanding } from "../../migration/situation/nodeStandings.js";
 import { Cluster } from "../cluster.js";
 import { releaseWorker } from "../cutoverRecord.js";
 import type { CheckedInput, GateOutput, Probe, Target, Worker } from "../inputs.js";

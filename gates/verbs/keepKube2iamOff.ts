@@ -2,7 +2,7 @@ import type { V1DaemonSet } from "@kubernetes/client-node";
 
 import { kiamOnlyKey, kiamOnlyTaint } from "../../migration/facts/clusterFacts.js";
 import { avoidKiamOnly } from "../../migration/kiam/kiamOnlyAffinity.js";
-import { untolerated } from "../../migration/nodeSelection.js";
+import { untolerated } from "../../migration/situation/nodeSelection.js";
 import type { Toleration } from "../../migration/settings/schema.js";
 import { Cluster, nameOf } from "../cluster.js";
 import type { CheckedInput, GateOutput, Target, Worker } from "../inputs.js";

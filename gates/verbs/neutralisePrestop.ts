@@ -2,7 +2,7 @@ import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 
 import { digest } from "../../migration/text/digest.js";
 import { dangerousHooks } from "../../migration/kube2iam/preStop.js";
-import { notReadyBecause } from "../../migration/nodeStandings.js";
+import { notReadyBecause } from "../../migration/situation/nodeStandings.js";
 import { nodeFacts } from "../../migration/readClusterFacts.js";
 import { Cluster, ClusterError, describePod, nameOf } from "../cluster.js";
 import { disarmPod } from "../disarm.js";

@@ -7,7 +7,7 @@ import {
   isProvenNow,
   notReadyBecause,
   type NodeStanding,
-} from "../../migration/nodeStandings.js";
+} from "../../migration/situation/nodeStandings.js";
 import { someOf } from "../../migration/text/someOf.js";
 import { dangerousHooks } from "../../migration/kube2iam/preStop.js";
 import { Cluster, ClusterError, describePod, nameOf, selectorText } from "../cluster.js";

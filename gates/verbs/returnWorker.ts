@@ -1,6 +1,6 @@
 import { rehearsalOf } from "../../migration/cutoverRecord.js";
 import { parseCredentialRule, type CapturedRule } from "../../migration/rules/natRule.js";
-import { brokenBecause } from "../../migration/nodeStandings.js";
+import { brokenBecause } from "../../migration/situation/nodeStandings.js";
 import { nodeFacts } from "../../migration/readClusterFacts.js";
 import { Cluster } from "../cluster.js";
 import { readRecord, removeRecord, writeRecord } from "../cutoverRecord.js";

@@ -1,5 +1,5 @@
 import type { ClusterFacts } from "../facts/clusterFacts.js";
-import { serverNodes } from "../nodeSelection.js";
+import { serverNodes } from "../situation/nodeSelection.js";
 import { osFamily } from "../facts/osImages.js";
 import type { Settings } from "../settings/schema.js";
 import type { Finding } from "./finding.js";

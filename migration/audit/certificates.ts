@@ -2,7 +2,7 @@ import type { CertificateFacts, ClusterFacts } from "../facts/clusterFacts.js";
 import { count } from "../text/count.js";
 import type { Settings } from "../settings/schema.js";
 import type { Finding } from "./finding.js";
-import { kiamSupplies } from "../goingBack.js";
+import { kiamSupplies } from "../situation/goingBack.js";
 import { blocksFrom } from "./severityFrom.js";
 
 const day = 86_400_000;

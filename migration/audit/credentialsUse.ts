@@ -1,6 +1,6 @@
 import type { ClusterFacts, PodFacts } from "../facts/clusterFacts.js";
 import { sessionMinutes } from "../kube2iam/flags.js";
-import { usesRole } from "../rolesInUse.js";
+import { usesRole } from "../situation/rolesInUse.js";
 import { durationSeconds, type Settings } from "../settings/schema.js";
 import { count } from "../text/count.js";
 import type { Finding } from "./finding.js";

@@ -1,6 +1,6 @@
 import type { ClusterFacts, PodFacts } from "../facts/clusterFacts.js";
 import { defaultRole, sessionMinutes } from "../kube2iam/flags.js";
-import { livesOnDefaultRole } from "../rolesInUse.js";
+import { livesOnDefaultRole } from "../situation/rolesInUse.js";
 import type { Settings } from "../settings/schema.js";
 import { count } from "../text/count.js";
 import type { Finding } from "./finding.js";

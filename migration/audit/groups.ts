@@ -1,6 +1,6 @@
 import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { isCutOver } from "../cutoverRecord.js";
-import { mayMove, nodeGroups, workerNodes } from "../nodeSelection.js";
+import { mayMove, nodeGroups, workerNodes } from "../situation/nodeSelection.js";
 import type { Settings } from "../settings/schema.js";
 import { reaches } from "../stages.js";
 import type { Finding } from "./finding.js";

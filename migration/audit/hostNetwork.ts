@@ -1,6 +1,6 @@
 import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { count } from "../text/count.js";
-import { asksForRole } from "../rolesInUse.js";
+import { asksForRole } from "../situation/rolesInUse.js";
 import type { Finding } from "./finding.js";
 import { perNamespace } from "./perNamespace.js";
 import { someOf } from "../text/someOf.js";

@@ -2,7 +2,7 @@ import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { findCni } from "../facts/cni.js";
 import { effectiveKube2iam } from "../kube2iam/effective.js";
 import { coversInterface, fitsInterface } from "../rules/hostInterface.js";
-import { workerNodes } from "../nodeSelection.js";
+import { workerNodes } from "../situation/nodeSelection.js";
 import { agentInterface } from "../plan.js";
 import type { Settings } from "../settings/schema.js";
 import type { Finding } from "./finding.js";

@@ -1,6 +1,6 @@
 import type { ClusterFacts, Kube2iamFacts } from "../facts/clusterFacts.js";
 import { isKiamOnly } from "../kiam/kiamOnly.js";
-import { untolerated, workerNodes } from "../nodeSelection.js";
+import { untolerated, workerNodes } from "../situation/nodeSelection.js";
 import type { Settings } from "../settings/schema.js";
 import { reaches } from "../stages.js";
 import { count } from "../text/count.js";

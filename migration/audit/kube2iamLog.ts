@@ -1,6 +1,6 @@
 import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { flagValue } from "../kube2iam/flags.js";
-import { usesRole } from "../rolesInUse.js";
+import { usesRole } from "../situation/rolesInUse.js";
 import type { Settings } from "../settings/schema.js";
 import { workersToMove } from "../workersToMove.js";
 import { count } from "../text/count.js";

@@ -5,7 +5,7 @@ import type { V1NetworkPolicyIngressRule as IngressRule } from "@kubernetes/clie
 import type { ClusterFacts, NodeFacts } from "../facts/clusterFacts.js";
 import { serverLabels } from "../kiam/names.js";
 import { selects } from "../facts/labelSelector.js";
-import { workerNodes } from "../nodeSelection.js";
+import { workerNodes } from "../situation/nodeSelection.js";
 import type { Settings } from "../settings/schema.js";
 import type { Finding } from "./finding.js";
 import { blocksFrom } from "./severityFrom.js";

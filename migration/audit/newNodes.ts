@@ -5,7 +5,7 @@ import {
   type Kube2iamFacts,
   type Taint,
 } from "../facts/clusterFacts.js";
-import { untolerated } from "../nodeSelection.js";
+import { untolerated } from "../situation/nodeSelection.js";
 import type { Settings } from "../settings/schema.js";
 import { reaches } from "../stages.js";
 import type { Finding } from "./finding.js";

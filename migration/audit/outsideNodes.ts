@@ -1,7 +1,7 @@
 import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { count } from "../text/count.js";
-import { concernedNodesOf } from "../nodeStandings.js";
-import { workerNodes } from "../nodeSelection.js";
+import { concernedNodesOf } from "../situation/nodeStandings.js";
+import { workerNodes } from "../situation/nodeSelection.js";
 import type { Settings } from "../settings/schema.js";
 import { someOf } from "../text/someOf.js";
 import { reaches } from "../stages.js";

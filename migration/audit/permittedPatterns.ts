@@ -4,7 +4,7 @@ import { effectiveRoleBaseArn } from "../kube2iam/effective.js";
 import { isPermitted, matchedName, resolveRoleArn, whyInvalid } from "../kiam/permitted.js";
 import { permittedInForce, permittedMode } from "../kiam/permittedInForce.js";
 import { isReserved, roleName } from "../iam/roleArn.js";
-import { arnsInUse, matchedNames, rolesInUse, type RolesInUse } from "../rolesInUse.js";
+import { arnsInUse, matchedNames, rolesInUse, type RolesInUse } from "../situation/rolesInUse.js";
 import type { Settings } from "../settings/schema.js";
 import { count } from "../text/count.js";
 import type { Finding } from "./finding.js";

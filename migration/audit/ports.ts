@@ -1,6 +1,6 @@
 import type { ClusterFacts, PodFacts } from "../facts/clusterFacts.js";
 import { kiamNames } from "../kiam/names.js";
-import { serverNodes, workerNodes } from "../nodeSelection.js";
+import { serverNodes, workerNodes } from "../situation/nodeSelection.js";
 import type { Settings } from "../settings/schema.js";
 import type { Finding } from "./finding.js";
 import { blocksFrom } from "./severityFrom.js";

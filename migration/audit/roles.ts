@@ -4,7 +4,7 @@ import { assumableRoles } from "../iam/chain.js";
 import { matchesIamPattern } from "../iam/pattern.js";
 import { isPermitted, whyInvalid } from "../kiam/permitted.js";
 import { permittedInForce, permittedMode } from "../kiam/permittedInForce.js";
-import { matchedNames, rolesInUse, usersByRole, type RolesInUse } from "../rolesInUse.js";
+import { matchedNames, rolesInUse, usersByRole, type RolesInUse } from "../situation/rolesInUse.js";
 import type { Settings } from "../settings/schema.js";
 import { someOf } from "../text/someOf.js";
 import type { Finding } from "./finding.js";

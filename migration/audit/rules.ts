@@ -1,6 +1,6 @@
 import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { isCutOver } from "../cutoverRecord.js";
-import { workerNodes } from "../nodeSelection.js";
+import { workerNodes } from "../situation/nodeSelection.js";
 import { deviation, type RuleState } from "../rules/state.js";
 import type { Settings } from "../settings/schema.js";
 import { reaches } from "../stages.js";

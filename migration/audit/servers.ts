@@ -1,5 +1,5 @@
 import type { ClusterFacts } from "../facts/clusterFacts.js";
-import { serverNodes, untolerated, workerNodes } from "../nodeSelection.js";
+import { serverNodes, untolerated, workerNodes } from "../situation/nodeSelection.js";
 import type { Settings } from "../settings/schema.js";
 import { reaches } from "../stages.js";
 import { own } from "../text/own.js";

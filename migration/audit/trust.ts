@@ -5,7 +5,7 @@ import type { ApplicationRoleFacts, IamFacts } from "../facts/iamFacts.js";
 import { matchesIamPattern } from "../iam/pattern.js";
 import { listOf } from "../text/oneOrMore.js";
 import { accountOf } from "../iam/roleArn.js";
-import { rolesInUse, usersByRole } from "../rolesInUse.js";
+import { rolesInUse, usersByRole } from "../situation/rolesInUse.js";
 import type { Settings } from "../settings/schema.js";
 import { reaches } from "../stages.js";
 import { gonePrincipals } from "../iam/trust.js";

@@ -1,9 +1,9 @@
 import { cutoverAnnotation, type ClusterFacts, type NodeFacts } from "../facts/clusterFacts.js";
 import { mayBeCutOver, parseCutoverRecord } from "../cutoverRecord.js";
 import { isReachedOverSsh } from "../kiam/kiamOnly.js";
-import { cannotRunAgent, isMaster, workerNodes } from "../nodeSelection.js";
+import { cannotRunAgent, isMaster, workerNodes } from "../situation/nodeSelection.js";
 import { own } from "../text/own.js";
-import { notReadyBecause } from "../nodeStandings.js";
+import { notReadyBecause } from "../situation/nodeStandings.js";
 import type { Settings } from "../settings/schema.js";
 import { reaches } from "../stages.js";
 import { lacksAddress, lacksHostKey } from "../waiting.js";

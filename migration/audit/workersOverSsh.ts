@@ -1,5 +1,5 @@
 import type { ClusterFacts } from "../facts/clusterFacts.js";
-import { serverNodes, workerNodes } from "../nodeSelection.js";
+import { serverNodes, workerNodes } from "../situation/nodeSelection.js";
 import type { Settings } from "../settings/schema.js";
 import type { LookFailure } from "../facts/workerLook.js";
 import type { FindingCode } from "./catalogue.js";

@@ -2,7 +2,7 @@ import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { effectiveRoleBaseArn } from "../kube2iam/effective.js";
 import { resolveRoleArn } from "../kiam/permitted.js";
 import { roleArnBeside } from "./roleArn.js";
-import { arnsInUse, rolesInUse } from "../rolesInUse.js";
+import { arnsInUse, rolesInUse } from "../situation/rolesInUse.js";
 import type { Settings } from "../settings/schema.js";
 
 /** The roles that have to trust one another: masters → kiam-server → application. */

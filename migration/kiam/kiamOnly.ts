@@ -5,7 +5,7 @@ import {
   type NodeFacts,
 } from "../facts/clusterFacts.js";
 import { parseCutoverRecord } from "../cutoverRecord.js";
-import { mayMove, untolerated } from "../nodeSelection.js";
+import { mayMove, untolerated } from "../situation/nodeSelection.js";
 import { own } from "../text/own.js";
 import type { Settings } from "../settings/schema.js";
 

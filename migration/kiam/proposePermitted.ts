@@ -16,7 +16,7 @@ import {
   type PermittedMode,
 } from "./permitted.js";
 import { permittedInForce, permittedMode } from "./permittedInForce.js";
-import { arnsInUse, matchedNames, rolesInUse, type RoleUse } from "../rolesInUse.js";
+import { arnsInUse, matchedNames, rolesInUse, type RoleUse } from "../situation/rolesInUse.js";
 import type { Settings } from "../settings/schema.js";
 
 /** The tightest `iam.amazonaws.com/permitted` for a namespace. */

@@ -580,7 +580,7 @@ describe("ClusterMigration", () => {
       JSON.stringify(pod.affinity),
       /node-role\.kubernetes\.io\/master.*DoesNotExist.*control-plane.*DoesNotExist/,
     );
-    // As migration/nodeSelection.ts counts the workers, or an update waits for agents in vain.
+    // As migration/situation/nodeSelection.ts counts the workers, or an update waits for agents in vain.
     assert.match(JSON.stringify(pod.affinity), /compute-type.*NotIn.*fargate.*os.*NotIn.*windows/);
   });
 

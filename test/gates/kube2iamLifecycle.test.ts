@@ -25,7 +25,7 @@ import { restoreKube2iam } from "../../gates/verbs/restoreKube2iam.js";
 import { retireKube2iam } from "../../gates/verbs/retireKube2iam.js";
 import { probeLive } from "../../gates/verbs/probeLive.js";
 import { readStandings } from "../../gates/standings.js";
-import { isProvenNow } from "../../migration/nodeStandings.js";
+import { isProvenNow } from "../../migration/situation/nodeStandings.js";
 import { verifyAgent } from "../../gates/verbs/verifyAgent.js";
 import { kube2iamObjects } from "../../lab/workload/kube2iam.js";
 import { digest } from "../../migration/text/digest.js";

@@ -15,7 +15,7 @@ import { agentLabels } from "../../migration/kiam/names.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { makePlan } from "../../migration/plan.js";
 import { previewPlan } from "../../migration/planPreview.js";
-import { podVerdicts } from "../../migration/podVerdicts.js";
+import { podVerdicts } from "../../migration/situation/podVerdicts.js";
 import { readClusterFacts } from "../../migration/readClusterFacts.js";
 import { shown, shownJson } from "../../migration/text/shown.js";
 import { stages } from "../../migration/stages.js";

@@ -6,7 +6,7 @@ import type {
   PodFacts,
 } from "../../migration/facts/clusterFacts.js";
 import { coversInterface } from "../../migration/rules/hostInterface.js";
-import { isMaster } from "../../migration/nodeSelection.js";
+import { isMaster } from "../../migration/situation/nodeSelection.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";
 import { exampleFacts, exampleNode, examplePod } from "../support/exampleCluster.js";
 import { codes, findings } from "../support/findings.js";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import type { ClusterFacts, PodFacts } from "../../migration/facts/clusterFacts.js";
 import type { AskedPath, Kube2iamLogFacts } from "../../migration/kube2iam/log.js";
-import { isMaster } from "../../migration/nodeSelection.js";
+import { isMaster } from "../../migration/situation/nodeSelection.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";
 import { exampleFacts, examplePod, exampleSettings } from "../support/exampleCluster.js";
 import { codes, findings } from "../support/findings.js";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { hostKeyOf } from "../../migration/hostKeyOf.js";
+import { hostKeyOf } from "../../migration/situation/hostKeyOf.js";
 import { makePlan, plannedWorkers } from "../../migration/plan.js";
 import { nodeFacts } from "../../migration/readClusterFacts.js";
 import { parseSettings } from "../../migration/settings/parse.js";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { ClusterFacts, NodeFacts } from "../../migration/facts/clusterFacts.js";
 import { digest } from "../../migration/text/digest.js";
 import { describePlan } from "../../migration/describePlan.js";
-import { concernedNodesOf } from "../../migration/nodeStandings.js";
+import { concernedNodesOf } from "../../migration/situation/nodeStandings.js";
 import { makePlan, plannedWorkers, type Plan } from "../../migration/plan.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
 import type { ApplicationRoleFacts, IamFacts } from "../../migration/facts/iamFacts.js";
 import { parseSettings } from "../../migration/settings/parse.js";
-import { podVerdicts } from "../../migration/podVerdicts.js";
+import { podVerdicts } from "../../migration/situation/podVerdicts.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";
 import {
   exampleFacts,

@@ -1,6 +1,6 @@
-import type { NodeFacts } from "./facts/clusterFacts.js";
-import { compareText } from "./text/compareText.js";
-import type { Settings, Toleration } from "./settings/schema.js";
+import type { NodeFacts } from "../facts/clusterFacts.js";
+import { compareText } from "../text/compareText.js";
+import type { Settings, Toleration } from "../settings/schema.js";
 
 /** Labels by which kops and kubeadm, old and new, mark masters. */
 export const masterLabels = [

@@ -1,7 +1,7 @@
-import type { NodeFacts } from "./facts/clusterFacts.js";
-import { compareText } from "./text/compareText.js";
-import { matchesGlob } from "./kube2iam/goGlob.js";
-import type { Settings } from "./settings/schema.js";
+import type { NodeFacts } from "../facts/clusterFacts.js";
+import { compareText } from "../text/compareText.js";
+import { matchesGlob } from "../kube2iam/goGlob.js";
+import type { Settings } from "../settings/schema.js";
 
 /**
  * The public host key that the settings have for a worker: the one by its name, else the one by the

@@ -1,11 +1,11 @@
-import type { ClusterFacts, PodFacts } from "./facts/clusterFacts.js";
-import { compareText } from "./text/compareText.js";
-import { effectiveRoleBaseArn } from "./kube2iam/effective.js";
-import { defaultRole } from "./kube2iam/flags.js";
-import { isPermitted, resolveRoleArn, type PermittedMode } from "./kiam/permitted.js";
-import { permittedInForce, permittedMode } from "./kiam/permittedInForce.js";
+import type { ClusterFacts, PodFacts } from "../facts/clusterFacts.js";
+import { compareText } from "../text/compareText.js";
+import { effectiveRoleBaseArn } from "../kube2iam/effective.js";
+import { defaultRole } from "../kube2iam/flags.js";
+import { isPermitted, resolveRoleArn, type PermittedMode } from "../kiam/permitted.js";
+import { permittedInForce, permittedMode } from "../kiam/permittedInForce.js";
 import { asksForRole, livesOnDefaultRole } from "./rolesInUse.js";
-import type { Settings } from "./settings/schema.js";
+import type { Settings } from "../settings/schema.js";
 
 /**
  * What becomes of a pod's credentials under kiam.

@@ -1,6 +1,6 @@
-import type { ClusterFacts, NodeFacts, PodFacts } from "./facts/clusterFacts.js";
-import { isProven, parseCutoverRecord } from "./cutoverRecord.js";
-import { compareText } from "./text/compareText.js";
+import type { ClusterFacts, NodeFacts, PodFacts } from "../facts/clusterFacts.js";
+import { isProven, parseCutoverRecord } from "../cutoverRecord.js";
+import { compareText } from "../text/compareText.js";
 import { usesRole } from "./rolesInUse.js";
 
 /** Where a node stands between kube2iam and kiam, as far as the API tells. */

@@ -1,7 +1,7 @@
-import type { NodeFacts } from "./facts/clusterFacts.js";
-import { isProven, parseCutoverRecord } from "./cutoverRecord.js";
-import type { Plan, PlannedWorker } from "./plan.js";
-import { reaches } from "./stages.js";
+import type { NodeFacts } from "../facts/clusterFacts.js";
+import { isProven, parseCutoverRecord } from "../cutoverRecord.js";
+import type { Plan, PlannedWorker } from "../plan.js";
+import { reaches } from "../stages.js";
 
 /**
  * A plan that goes back, without anything that asks kiam: that kiam supplies nothing may be why one

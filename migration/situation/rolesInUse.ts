@@ -1,5 +1,5 @@
-import type { ClusterFacts, PodFacts } from "./facts/clusterFacts.js";
-import { resolveRoleArn, type PermittedMode } from "./kiam/permitted.js";
+import type { ClusterFacts, PodFacts } from "../facts/clusterFacts.js";
+import { resolveRoleArn, type PermittedMode } from "../kiam/permitted.js";
 
 /** A role as the pods of one namespace use it. */
 export interface RoleUse {

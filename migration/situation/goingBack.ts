@@ -1,9 +1,9 @@
-import type { ClusterFacts } from "./facts/clusterFacts.js";
-import { isCutOver, isStuckOnKiam, parseCutoverRecord } from "./cutoverRecord.js";
-import type { Settings } from "./settings/schema.js";
-import { reaches } from "./stages.js";
-import { catalogueEntry } from "./audit/catalogue.js";
-import type { Finding } from "./audit/finding.js";
+import type { ClusterFacts } from "../facts/clusterFacts.js";
+import { isCutOver, isStuckOnKiam, parseCutoverRecord } from "../cutoverRecord.js";
+import type { Settings } from "../settings/schema.js";
+import { reaches } from "../stages.js";
+import { catalogueEntry } from "../audit/catalogue.js";
+import type { Finding } from "../audit/finding.js";
 
 /** What blocks only the way forward warns where the settings ask for an earlier stage than is reached. */
 export function lettingBack(
