@@ -5,7 +5,7 @@ import { audit } from "../migration/audit.js";
 import { AuditError, isBlocking, type Finding } from "../migration/audit/finding.js";
 import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
 import { previewAsMarkdown, previewAsText } from "../migration/describePreview.js";
-import { makePlan, plannedWorkers, type Plan } from "../migration/plan.js";
+import { makePlan, plannedWorkers, type Plan } from "../migration/plan/plan.js";
 import { previewPlan, type KnownRules } from "../migration/planPreview.js";
 import type { Settings } from "../migration/settings/schema.js";
 import type { Stage } from "../migration/stages.js";

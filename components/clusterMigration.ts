@@ -7,7 +7,7 @@ import {
   type Plan,
   type PlannedProbe,
   type PlannedWorker,
-} from "../migration/plan.js";
+} from "../migration/plan/plan.js";
 import type { Settings } from "../migration/settings/schema.js";
 import { reaches } from "../migration/stages.js";
 import { EveryNode } from "./everyNode.js";

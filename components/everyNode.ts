@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import { digest } from "../migration/text/digest.js";
-import type { PlannedWorker, WaitingWorker } from "../migration/plan.js";
+import type { PlannedWorker, WaitingWorker } from "../migration/plan/plan.js";
 import { gate, whileHeld, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
 

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import type { PlannedProbe } from "../migration/plan.js";
+import type { PlannedProbe } from "../migration/plan/plan.js";
 import { gate, whileHeld, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
 

@@ -1,4 +1,4 @@
-import { agentInterface, type Plan } from "../migration/plan.js";
+import { agentInterface, type Plan } from "../migration/plan/plan.js";
 import type { Settings } from "../migration/settings/schema.js";
 import { kiamNames } from "../migration/kiam/names.js";
 

@@ -6,7 +6,7 @@ import {
   masterLabels,
   type WorkerSelection,
 } from "../migration/situation/nodeSelection.js";
-import type { PlannedProbe } from "../migration/plan.js";
+import type { PlannedProbe } from "../migration/plan/plan.js";
 import type { Settings } from "../migration/settings/schema.js";
 import { gate, whileHeld, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";

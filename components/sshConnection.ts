@@ -1,7 +1,7 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { PlannedWorker } from "../migration/plan.js";
+import type { PlannedWorker } from "../migration/plan/plan.js";
 import type { Settings } from "../migration/settings/schema.js";
 
 /**

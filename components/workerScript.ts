@@ -1,6 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 
-import type { Plan, PlannedWorker } from "../migration/plan.js";
+import type { Plan, PlannedWorker } from "../migration/plan/plan.js";
 import type { Settings } from "../migration/settings/schema.js";
 import { ruleCommand, ruleScript, type RuleArguments, type RuleVerb } from "./node/ruleScript.js";
 import { sshConnection } from "./sshConnection.js";

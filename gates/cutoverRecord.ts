@@ -5,7 +5,7 @@ import {
   writeCutoverRecord,
   type CutoverRecord,
   type UnreadableRecord,
-} from "../migration/cutoverRecord.js";
+} from "../migration/plan/cutoverRecord.js";
 import { plainId } from "../migration/text/digest.js";
 import type { Cluster } from "./cluster.js";
 import type { Target, Worker } from "./inputs.js";

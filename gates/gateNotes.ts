@@ -1,4 +1,4 @@
-import { gateNotesName, type GateNotes } from "../migration/gateNotes.js";
+import { gateNotesName, type GateNotes } from "../migration/plan/gateNotes.js";
 import type { Cluster } from "./cluster.js";
 import type { Target } from "./inputs.js";
 

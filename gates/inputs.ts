@@ -99,7 +99,7 @@ const cutover = z.object({
 /** Whether the worker was born without kube2iam: then there are no rules and no way back. */
 const kiamOnly = z.boolean().default(false);
 
-/** Recorded on the node; see migration/cutoverGeneration.ts. */
+/** Recorded on the node; see migration/plan/cutoverGeneration.ts. */
 const generation = digestSchema;
 
 /** An object of the Kubernetes API as it could be applied. */

@@ -1,6 +1,6 @@
 import type { CapturedRule } from "../migration/rules/natRule.js";
 import type { Cluster } from "./cluster.js";
-import { rehearsalOf } from "../migration/cutoverRecord.js";
+import { rehearsalOf } from "../migration/plan/cutoverRecord.js";
 import { readRecord, writeRecord } from "./cutoverRecord.js";
 import type { Probe, Target, Worker } from "./inputs.js";
 import { proveLive } from "./live.js";

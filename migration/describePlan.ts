@@ -1,4 +1,4 @@
-import type { Plan, PlannedWorker } from "./plan.js";
+import type { Plan, PlannedWorker } from "./plan/plan.js";
 import { stages, stageSummary } from "./stages.js";
 
 /** The plan for people: what every stage does to this cluster, and in which order workers move. */

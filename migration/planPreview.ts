@@ -3,10 +3,10 @@ import type { ClusterFacts } from "./facts/clusterFacts.js";
 import type { BackendRules } from "./rules/backendRules.js";
 import { compareText } from "./text/compareText.js";
 import { resolveRoleArn } from "./kiam/permitted.js";
-import { plannedWorkers, type Plan, type PlannedWorker } from "./plan.js";
+import { plannedWorkers, type Plan, type PlannedWorker } from "./plan/plan.js";
 import { usesRole } from "./situation/rolesInUse.js";
 import { own } from "./text/own.js";
-import { plannedRules } from "./plannedRules.js";
+import { plannedRules } from "./plan/plannedRules.js";
 
 /*
  * The plan with what it means for each worker: who lives there, and which rules it has now and

@@ -30,7 +30,7 @@ import {
   recordedKube2iamSchema,
 } from "./facts/clusterValues.js";
 import { plainId } from "./text/digest.js";
-import { gateNotesName } from "./gateNotes.js";
+import { gateNotesName } from "./plan/gateNotes.js";
 import { ec2ProviderId } from "./facts/hostKeyCommand.js";
 import { flagValue, kube2iamCommandLine } from "./kube2iam/flags.js";
 import { agentLabels } from "./kiam/names.js";

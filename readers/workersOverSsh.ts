@@ -10,7 +10,7 @@ import { asksHostKey, hostKeyOf } from "../migration/situation/hostKeyOf.js";
 import { isReachedOverSsh } from "../migration/kiam/kiamOnly.js";
 import { serverNodes, sshAddress, workerNodes } from "../migration/situation/nodeSelection.js";
 import type { Settings } from "../migration/settings/schema.js";
-import { lacksHostKey } from "../migration/waiting.js";
+import { lacksHostKey } from "../migration/plan/waiting.js";
 import type { WorkerLook } from "../migration/facts/workerLook.js";
 import { lookAtWorker, lookFailure, type Sights, type WorkerAddress } from "./lookAtWorker.js";
 import { Bastion } from "./ssh/bastion.js";

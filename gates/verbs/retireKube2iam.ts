@@ -1,7 +1,7 @@
 import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 
 import { count } from "../../migration/text/count.js";
-import { isProven } from "../../migration/cutoverRecord.js";
+import { isProven } from "../../migration/plan/cutoverRecord.js";
 import {
   brokenBecause,
   isProvenNow,

@@ -1,4 +1,4 @@
-import { rehearsalOf } from "../../migration/cutoverRecord.js";
+import { rehearsalOf } from "../../migration/plan/cutoverRecord.js";
 import { parseCredentialRule, type CapturedRule } from "../../migration/rules/natRule.js";
 import { brokenBecause } from "../../migration/situation/nodeStandings.js";
 import { nodeFacts } from "../../migration/readClusterFacts.js";

@@ -2,7 +2,7 @@ import type { V1Pod } from "@kubernetes/client-node";
 import pMap from "p-map";
 
 import { compareText } from "../../migration/text/compareText.js";
-import { mayBeCutOver } from "../../migration/cutoverRecord.js";
+import { mayBeCutOver } from "../../migration/plan/cutoverRecord.js";
 import { whyUnclear } from "../../migration/rules/nodeReport.js";
 import { nodeFacts } from "../../migration/readClusterFacts.js";
 import { Cluster, describePod } from "../cluster.js";

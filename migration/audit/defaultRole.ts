@@ -4,7 +4,7 @@ import { livesOnDefaultRole } from "../situation/rolesInUse.js";
 import type { Settings } from "../settings/schema.js";
 import { count } from "../text/count.js";
 import type { Finding } from "./finding.js";
-import { workersToMove } from "../workersToMove.js";
+import { workersToMove } from "../plan/workersToMove.js";
 import { perNamespace } from "./perNamespace.js";
 import { blocksFrom } from "./severityFrom.js";
 import { own } from "../text/own.js";

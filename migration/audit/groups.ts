@@ -1,5 +1,5 @@
 import type { ClusterFacts } from "../facts/clusterFacts.js";
-import { isCutOver } from "../cutoverRecord.js";
+import { isCutOver } from "../plan/cutoverRecord.js";
 import { mayMove, nodeGroups, workerNodes } from "../situation/nodeSelection.js";
 import type { Settings } from "../settings/schema.js";
 import { reaches } from "../stages.js";

@@ -2,7 +2,7 @@ import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { flagValue } from "../kube2iam/flags.js";
 import { usesRole } from "../situation/rolesInUse.js";
 import type { Settings } from "../settings/schema.js";
-import { workersToMove } from "../workersToMove.js";
+import { workersToMove } from "../plan/workersToMove.js";
 import { count } from "../text/count.js";
 import type { Finding } from "./finding.js";
 import { kube2iamObject } from "./kube2iamObject.js";

@@ -1,5 +1,5 @@
 import type { ClusterFacts } from "../facts/clusterFacts.js";
-import { isCutOver } from "../cutoverRecord.js";
+import { isCutOver } from "../plan/cutoverRecord.js";
 import { workerNodes } from "../situation/nodeSelection.js";
 import { deviation, type RuleState } from "../rules/state.js";
 import type { Settings } from "../settings/schema.js";

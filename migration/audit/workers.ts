@@ -1,12 +1,12 @@
 import { cutoverAnnotation, type ClusterFacts, type NodeFacts } from "../facts/clusterFacts.js";
-import { mayBeCutOver, parseCutoverRecord } from "../cutoverRecord.js";
+import { mayBeCutOver, parseCutoverRecord } from "../plan/cutoverRecord.js";
 import { isReachedOverSsh } from "../kiam/kiamOnly.js";
 import { cannotRunAgent, isMaster, workerNodes } from "../situation/nodeSelection.js";
 import { own } from "../text/own.js";
 import { notReadyBecause } from "../situation/nodeStandings.js";
 import type { Settings } from "../settings/schema.js";
 import { reaches } from "../stages.js";
-import { lacksAddress, lacksHostKey } from "../waiting.js";
+import { lacksAddress, lacksHostKey } from "../plan/waiting.js";
 import type { Finding } from "./finding.js";
 import { blocksFrom } from "./severityFrom.js";
 

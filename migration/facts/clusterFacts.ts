@@ -3,7 +3,7 @@
  * readClusterFacts.ts, the decisions in plan.ts and audit.ts.
  */
 
-import type { GateNotes } from "../gateNotes.js";
+import type { GateNotes } from "../plan/gateNotes.js";
 import type { PreStopHook } from "../kube2iam/preStop.js";
 import type {
   V1LabelSelector as LabelSelector,

@@ -4,7 +4,7 @@ import {
   type Kube2iamFacts,
   type NodeFacts,
 } from "../facts/clusterFacts.js";
-import { parseCutoverRecord } from "../cutoverRecord.js";
+import { parseCutoverRecord } from "../plan/cutoverRecord.js";
 import { mayMove, untolerated } from "../situation/nodeSelection.js";
 import { own } from "../text/own.js";
 import type { Settings } from "../settings/schema.js";

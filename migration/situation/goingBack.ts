@@ -1,5 +1,5 @@
 import type { ClusterFacts } from "../facts/clusterFacts.js";
-import { isCutOver, isStuckOnKiam, parseCutoverRecord } from "../cutoverRecord.js";
+import { isCutOver, isStuckOnKiam, parseCutoverRecord } from "../plan/cutoverRecord.js";
 import type { Settings } from "../settings/schema.js";
 import { reaches } from "../stages.js";
 import { catalogueEntry } from "../audit/catalogue.js";

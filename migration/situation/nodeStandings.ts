@@ -1,5 +1,5 @@
 import type { ClusterFacts, NodeFacts, PodFacts } from "../facts/clusterFacts.js";
-import { isProven, parseCutoverRecord } from "../cutoverRecord.js";
+import { isProven, parseCutoverRecord } from "../plan/cutoverRecord.js";
 import { compareText } from "../text/compareText.js";
 import { usesRole } from "./rolesInUse.js";
 

@@ -1,6 +1,6 @@
 import type { NodeFacts } from "../facts/clusterFacts.js";
-import { isProven, parseCutoverRecord } from "../cutoverRecord.js";
-import type { Plan, PlannedWorker } from "../plan.js";
+import { isProven, parseCutoverRecord } from "../plan/cutoverRecord.js";
+import type { Plan, PlannedWorker } from "../plan/plan.js";
 import { reaches } from "../stages.js";
 
 /**

@@ -4,7 +4,7 @@ import { ClusterMigration } from "../../components/clusterMigration.js";
 import { sshConnection } from "../../components/sshConnection.js";
 import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
 import { digest } from "../../migration/text/digest.js";
-import { makePlan, plannedWorkers } from "../../migration/plan.js";
+import { makePlan, plannedWorkers } from "../../migration/plan/plan.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";
 import { stages, type Stage } from "../../migration/stages.js";

@@ -4,7 +4,7 @@ import * as k8s from "@pulumi/kubernetes";
 
 import { gateTarget } from "../../components/gateTarget.js";
 import { Kube2iamRetirement } from "../../components/kube2iamRetirement.js";
-import { makePlan, plannedWorkers } from "../../migration/plan.js";
+import { makePlan, plannedWorkers } from "../../migration/plan/plan.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";
 import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";

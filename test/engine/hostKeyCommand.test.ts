@@ -20,7 +20,7 @@ import * as command from "@pulumi/command";
 
 import { gateTarget } from "../../components/gateTarget.js";
 import { WorkerCutover } from "../../components/workerCutover.js";
-import { makePlan, type PlannedWorker } from "../../migration/plan.js";
+import { makePlan, type PlannedWorker } from "../../migration/plan/plan.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { exampleFacts, exampleSettings } from "../support/exampleCluster.js";
 import { skipBecause } from "../support/requirements.js";

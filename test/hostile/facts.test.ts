@@ -13,7 +13,7 @@ import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
 import { previewAsMarkdown, previewAsText } from "../../migration/describePreview.js";
 import { agentLabels } from "../../migration/kiam/names.js";
 import { parseSettings } from "../../migration/settings/parse.js";
-import { makePlan } from "../../migration/plan.js";
+import { makePlan } from "../../migration/plan/plan.js";
 import { previewPlan } from "../../migration/planPreview.js";
 import { podVerdicts } from "../../migration/situation/podVerdicts.js";
 import { readClusterFacts } from "../../migration/readClusterFacts.js";

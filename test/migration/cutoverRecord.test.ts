@@ -6,8 +6,8 @@ import {
   isCutOver,
   parseCutoverRecord,
   writeCutoverRecord,
-} from "../../migration/cutoverRecord.js";
-import { makePlan, plannedWorkers } from "../../migration/plan.js";
+} from "../../migration/plan/cutoverRecord.js";
+import { makePlan, plannedWorkers } from "../../migration/plan/plan.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { exampleFacts, exampleSettings } from "../support/exampleCluster.js";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import { hostKeyOf } from "../../migration/situation/hostKeyOf.js";
-import { makePlan, plannedWorkers } from "../../migration/plan.js";
+import { makePlan, plannedWorkers } from "../../migration/plan/plan.js";
 import { nodeFacts } from "../../migration/readClusterFacts.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";

@@ -6,7 +6,7 @@ import {
   describeNewNodes,
   newNodeRecipes,
   newNodesNotice,
-} from "../../migration/newNodeRecipes.js";
+} from "../../migration/plan/newNodeRecipes.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";
 import { exampleSettings } from "../support/exampleCluster.js";

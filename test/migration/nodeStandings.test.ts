@@ -4,7 +4,7 @@ import type { ClusterFacts, NodeFacts } from "../../migration/facts/clusterFacts
 import { digest } from "../../migration/text/digest.js";
 import { describePlan } from "../../migration/describePlan.js";
 import { concernedNodesOf } from "../../migration/situation/nodeStandings.js";
-import { makePlan, plannedWorkers, type Plan } from "../../migration/plan.js";
+import { makePlan, plannedWorkers, type Plan } from "../../migration/plan/plan.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";
 import {

@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
 
-import { cutoverGeneration } from "../../migration/cutoverGeneration.js";
+import { cutoverGeneration } from "../../migration/plan/cutoverGeneration.js";
 import { describePlan } from "../../migration/describePlan.js";
-import { makePlan, makeWaves, plannedWorkers, type PlannedWorker } from "../../migration/plan.js";
+import {
+  makePlan,
+  makeWaves,
+  plannedWorkers,
+  type PlannedWorker,
+} from "../../migration/plan/plan.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { stagesBetween } from "../../migration/stages.js";
 import {

@@ -1,4 +1,4 @@
-import type { ClusterFacts, NodeFacts, RecordedKube2iam } from "./facts/clusterFacts.js";
+import type { ClusterFacts, NodeFacts, RecordedKube2iam } from "../facts/clusterFacts.js";
 import { cutoverGeneration } from "./cutoverGeneration.js";
 import {
   hasFailed,
@@ -12,22 +12,22 @@ import {
   effectiveKube2iam,
   effectiveRoleBaseArn,
   type EffectiveKube2iam,
-} from "./kube2iam/effective.js";
-import { compareText } from "./text/compareText.js";
-import { goesBack } from "./situation/goingBack.js";
-import { asksHostKey, hostKeyOf } from "./situation/hostKeyOf.js";
-import { assumableRoles } from "./iam/chain.js";
-import { isKiamOnly } from "./kiam/kiamOnly.js";
-import { brokenBecause } from "./situation/nodeStandings.js";
-import { mayMove, serverNodes, sshAddress, workerNodes } from "./situation/nodeSelection.js";
-import { digest } from "./text/digest.js";
-import { resolveRoleArn } from "./kiam/permitted.js";
-import { preStopToken } from "./kube2iam/preStopToken.js";
-import type { Settings } from "./settings/schema.js";
-import { own } from "./text/own.js";
-import { reaches, type Stage } from "./stages.js";
+} from "../kube2iam/effective.js";
+import { compareText } from "../text/compareText.js";
+import { goesBack } from "../situation/goingBack.js";
+import { asksHostKey, hostKeyOf } from "../situation/hostKeyOf.js";
+import { assumableRoles } from "../iam/chain.js";
+import { isKiamOnly } from "../kiam/kiamOnly.js";
+import { brokenBecause } from "../situation/nodeStandings.js";
+import { mayMove, serverNodes, sshAddress, workerNodes } from "../situation/nodeSelection.js";
+import { digest } from "../text/digest.js";
+import { resolveRoleArn } from "../kiam/permitted.js";
+import { preStopToken } from "../kube2iam/preStopToken.js";
+import type { Settings } from "../settings/schema.js";
+import { own } from "../text/own.js";
+import { reaches, type Stage } from "../stages.js";
 import { isAcceptedAsBroken, waitsBecause } from "./waiting.js";
-import { withoutAskingKiam } from "./situation/wayBack.js";
+import { withoutAskingKiam } from "../situation/wayBack.js";
 
 /*
  * The plan is data: what will be declared, for which workers, in which order. Components declare

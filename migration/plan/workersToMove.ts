@@ -1,7 +1,7 @@
-import type { ClusterFacts } from "./facts/clusterFacts.js";
+import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { isCutOver } from "./cutoverRecord.js";
-import { mayMove, workerNodes } from "./situation/nodeSelection.js";
-import type { Settings } from "./settings/schema.js";
+import { mayMove, workerNodes } from "../situation/nodeSelection.js";
+import type { Settings } from "../settings/schema.js";
 
 /** Names of the workers that the settings move and that kube2iam still serves. */
 export function workersToMove(

@@ -1,8 +1,8 @@
 import { stringify } from "yaml";
 
-import { agentNotReadyTaint, kiamOnlyKey, kiamOnlyTaint } from "./facts/clusterFacts.js";
-import type { Settings } from "./settings/schema.js";
-import { reaches } from "./stages.js";
+import { agentNotReadyTaint, kiamOnlyKey, kiamOnlyTaint } from "../facts/clusterFacts.js";
+import type { Settings } from "../settings/schema.js";
+import { reaches } from "../stages.js";
 
 /*
  * What goes into the descriptions of node groups, so that nodes born during and after the

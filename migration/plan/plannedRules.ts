@@ -1,13 +1,13 @@
-import type { BackendRules } from "./rules/backendRules.js";
+import type { BackendRules } from "../rules/backendRules.js";
 import {
   credentialRuleSpec,
   systemOfRule,
   type Backend,
   type RuleTargets,
   type System,
-} from "./rules/natRule.js";
+} from "../rules/natRule.js";
 import type { Plan, PlannedWorker } from "./plan.js";
-import { reaches } from "./stages.js";
+import { reaches } from "../stages.js";
 
 /**
  * What a worker's rules will be once its plan is carried out; those of one that is held stay. Rules of others stay where they are;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { digestSchema, plainIdSchema } from "./text/digest.js";
+import { digestSchema, plainIdSchema } from "../text/digest.js";
 
 /*
  * What a worker's node says about its cutover, in an annotation: the stack's state does not tell

@@ -1,11 +1,11 @@
-import type { ClusterFacts, NodeFacts } from "./facts/clusterFacts.js";
+import type { ClusterFacts, NodeFacts } from "../facts/clusterFacts.js";
 import { mayBeCutOver } from "./cutoverRecord.js";
-import { asksHostKey, hostKeyOf } from "./situation/hostKeyOf.js";
-import { isReachedOverSsh } from "./kiam/kiamOnly.js";
-import { sshAddress } from "./situation/nodeSelection.js";
-import { brokenBecause, notReadyBecause } from "./situation/nodeStandings.js";
-import type { Settings } from "./settings/schema.js";
-import { reaches } from "./stages.js";
+import { asksHostKey, hostKeyOf } from "../situation/hostKeyOf.js";
+import { isReachedOverSsh } from "../kiam/kiamOnly.js";
+import { sshAddress } from "../situation/nodeSelection.js";
+import { brokenBecause, notReadyBecause } from "../situation/nodeStandings.js";
+import type { Settings } from "../settings/schema.js";
+import { reaches } from "../stages.js";
 
 /**
  * Why a worker's own move has to wait, while all others go on; undefined where it need not. It
