@@ -1,6 +1,6 @@
 import Table from "cli-table3";
 
-import { describeFindings } from "../migration/audit/describeFindings.js";
+import { describeFindings } from "../migration/preview/describeFindings.js";
 import { isBlocking, type Finding } from "../migration/audit/finding.js";
 import { count } from "../migration/text/count.js";
 import type { PodVerdict } from "../migration/situation/podVerdicts.js";

@@ -5,7 +5,7 @@
 import { createProgress } from "../automation/progress.js";
 import { observe } from "../components/observe.js";
 import { audit } from "../migration/audit.js";
-import { describePlan } from "../migration/describePlan.js";
+import { describePlan } from "../migration/preview/describePlan.js";
 import { makePlan } from "../migration/plan/plan.js";
 import { kubeConfig } from "../migration/kubernetesApi.js";
 import { parseSettings } from "../migration/settings/parse.js";

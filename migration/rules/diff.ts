@@ -1,6 +1,6 @@
 import { diffArrays } from "diff";
 
-import type { WorkerPreview } from "../planPreview.js";
+import type { WorkerPreview } from "../preview/planPreview.js";
 import type { BackendRules } from "./backendRules.js";
 
 /** Workers whose rules change in the same way, but for their own address. */

@@ -10,7 +10,7 @@ import { silentProgress } from "../../automation/progress.js";
 import type { AuditAnswer } from "../../cli/auditAnswer.js";
 import type { TrustAnswer } from "../../cli/trustAnswer.js";
 import { readTrust } from "../../automation/applyTrust.js";
-import type { PlanPreview } from "../../migration/planPreview.js";
+import type { PlanPreview } from "../../migration/preview/planPreview.js";
 import { startClusterOfApis, type ClusterOfApis } from "./clusterOfApis.js";
 
 /*

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import { auditServerRole } from "../../migration/audit/serverRole.js";
 import { auditTrust } from "../../migration/audit/trust.js";
-import { describeFindings } from "../../migration/audit/describeFindings.js";
+import { describeFindings } from "../../migration/preview/describeFindings.js";
 import type { Finding } from "../../migration/audit/finding.js";
 import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
 import type { ApplicationRoleFacts, IamFacts } from "../../migration/facts/iamFacts.js";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { format, resolveConfig } from "prettier";
 
 import { findingCodes } from "../../migration/audit/catalogue.js";
-import { findingsPage } from "../../migration/audit/findingsPage.js";
+import { findingsPage } from "../../migration/preview/findingsPage.js";
 
 /* Pure: what is written about findings is complete. That it is true is for the other tests. */
 

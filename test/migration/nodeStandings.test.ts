@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import type { ClusterFacts, NodeFacts } from "../../migration/facts/clusterFacts.js";
 import { digest } from "../../migration/text/digest.js";
-import { describePlan } from "../../migration/describePlan.js";
+import { describePlan } from "../../migration/preview/describePlan.js";
 import { concernedNodesOf } from "../../migration/situation/nodeStandings.js";
 import { makePlan, plannedWorkers, type Plan } from "../../migration/plan/plan.js";
 import { parseSettings } from "../../migration/settings/parse.js";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import { cutoverGeneration } from "../../migration/plan/cutoverGeneration.js";
-import { describePlan } from "../../migration/describePlan.js";
+import { describePlan } from "../../migration/preview/describePlan.js";
 import {
   makePlan,
   makeWaves,

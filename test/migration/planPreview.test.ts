@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 
 import type { BackendRules } from "../../migration/rules/backendRules.js";
-import { previewAsMarkdown, previewAsText } from "../../migration/describePreview.js";
+import { previewAsMarkdown, previewAsText } from "../../migration/preview/describePreview.js";
 import { credentialRuleSpec } from "../../migration/rules/natRule.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { makePlan } from "../../migration/plan/plan.js";
 import { plannedRules } from "../../migration/plan/plannedRules.js";
-import { previewPlan, type KnownRules } from "../../migration/planPreview.js";
+import { previewPlan, type KnownRules } from "../../migration/preview/planPreview.js";
 import { ruleChanges } from "../../migration/rules/diff.js";
 import type { Stage } from "../../migration/stages.js";
 import { exampleFacts, exampleSettings } from "../support/exampleCluster.js";

@@ -1,12 +1,12 @@
-import type { Finding } from "./audit/finding.js";
-import type { ClusterFacts } from "./facts/clusterFacts.js";
-import type { BackendRules } from "./rules/backendRules.js";
-import { compareText } from "./text/compareText.js";
-import { resolveRoleArn } from "./kiam/permitted.js";
-import { plannedWorkers, type Plan, type PlannedWorker } from "./plan/plan.js";
-import { usesRole } from "./situation/rolesInUse.js";
-import { own } from "./text/own.js";
-import { plannedRules } from "./plan/plannedRules.js";
+import type { Finding } from "../audit/finding.js";
+import type { ClusterFacts } from "../facts/clusterFacts.js";
+import type { BackendRules } from "../rules/backendRules.js";
+import { compareText } from "../text/compareText.js";
+import { resolveRoleArn } from "../kiam/permitted.js";
+import { plannedWorkers, type Plan, type PlannedWorker } from "../plan/plan.js";
+import { usesRole } from "../situation/rolesInUse.js";
+import { own } from "../text/own.js";
+import { plannedRules } from "../plan/plannedRules.js";
 
 /*
  * The plan with what it means for each worker: who lives there, and which rules it has now and

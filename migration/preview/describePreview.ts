@@ -1,13 +1,13 @@
-import { compareText } from "./text/compareText.js";
-import { count } from "./text/count.js";
-import { sameTogether } from "./audit/describeFindings.js";
-import type { Finding } from "./audit/finding.js";
+import { compareText } from "../text/compareText.js";
+import { count } from "../text/count.js";
+import { sameTogether } from "./describeFindings.js";
+import type { Finding } from "../audit/finding.js";
 import { describePlan } from "./describePlan.js";
 import type { PlanPreview, WorkerPreview } from "./planPreview.js";
-import { ruleChanges, type RuleChange } from "./rules/diff.js";
-import { someOf } from "./text/someOf.js";
-import { codeBlock, codeInMarkdown, inMarkdown, shownLine } from "./text/shown.js";
-import { stageSummary } from "./stages.js";
+import { ruleChanges, type RuleChange } from "../rules/diff.js";
+import { someOf } from "../text/someOf.js";
+import { codeBlock, codeInMarkdown, inMarkdown, shownLine } from "../text/shown.js";
+import { stageSummary } from "../stages.js";
 
 /** The preview for a terminal. */
 export function previewAsText(preview: PlanPreview): string {

@@ -1,6 +1,6 @@
 import { someOf } from "../text/someOf.js";
-import type { FindingCode } from "./catalogue.js";
-import type { Finding } from "./finding.js";
+import type { FindingCode } from "../audit/catalogue.js";
+import type { Finding } from "../audit/finding.js";
 
 /** Where a finding is explained, from the project's root. */
 export function findingPage(code: FindingCode): string {

@@ -1,5 +1,5 @@
-import type { Plan, PlannedWorker } from "./plan/plan.js";
-import { stages, stageSummary } from "./stages.js";
+import type { Plan, PlannedWorker } from "../plan/plan.js";
+import { stages, stageSummary } from "../stages.js";
 
 /** The plan for people: what every stage does to this cluster, and in which order workers move. */
 export function describePlan(plan: Plan): string {
