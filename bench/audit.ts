@@ -1,4 +1,4 @@
-import { audit } from "../migration/audit.js";
+import { audit } from "../migration/audit/audit.js";
 import { makePlan } from "../migration/plan/plan.js";
 import { generatedCluster } from "./generatedCluster.js";
 import { peakMiB, printGrowth, timed, type Figures } from "./growth.js";

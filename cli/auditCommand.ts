@@ -1,4 +1,4 @@
-import { audit } from "../migration/audit.js";
+import { audit } from "../migration/audit/audit.js";
 import { isBlocking } from "../migration/audit/finding.js";
 import { podVerdicts } from "../migration/situation/podVerdicts.js";
 import type { Stage } from "../migration/stages.js";

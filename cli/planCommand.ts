@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from "commander";
 
 import { readLastRules } from "../automation/lastRules.js";
-import { audit } from "../migration/audit.js";
+import { audit } from "../migration/audit/audit.js";
 import { AuditError, isBlocking, type Finding } from "../migration/audit/finding.js";
 import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
 import { previewAsMarkdown, previewAsText } from "../migration/preview/describePreview.js";

@@ -1,7 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import { audit } from "../migration/audit.js";
+import { audit } from "../migration/audit/audit.js";
 import { describeFindings } from "../migration/preview/describeFindings.js";
 import { AuditError, refuseBlocking, type Finding } from "../migration/audit/finding.js";
 import { describeNewNodes, newNodesNotice } from "../migration/plan/newNodeRecipes.js";

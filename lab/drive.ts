@@ -4,7 +4,7 @@
  */
 import { createProgress } from "../automation/progress.js";
 import { observe } from "../components/observe.js";
-import { audit } from "../migration/audit.js";
+import { audit } from "../migration/audit/audit.js";
 import { describePlan } from "../migration/preview/describePlan.js";
 import { makePlan } from "../migration/plan/plan.js";
 import { kubeConfig } from "../migration/kubernetesApi.js";

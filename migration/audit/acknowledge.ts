@@ -1,7 +1,7 @@
 import type { ClusterFacts } from "../facts/clusterFacts.js";
 import type { Settings } from "../settings/schema.js";
 import { catalogueEntry } from "./catalogue.js";
-import type { Source } from "./catalogue/entry.js";
+import type { Source } from "./entry.js";
 import type { Finding } from "./finding.js";
 
 type Acknowledgement = Settings["audit"]["acknowledged"][number];

@@ -1,13 +1,13 @@
-import type { CatalogueEntry } from "./catalogue/entry.js";
-import { kiamFindings } from "./catalogue/kiam.js";
-import { kube2iamFindings } from "./catalogue/kube2iam.js";
-import { podFindings } from "./catalogue/pods.js";
-import { networkFindings } from "./catalogue/network.js";
-import { overSshFindings } from "./catalogue/overSsh.js";
-import { roleFindings } from "./catalogue/roles.js";
-import { serverFindings } from "./catalogue/servers.js";
-import { settingsFindings } from "./catalogue/settings.js";
-import { workerFindings } from "./catalogue/workers.js";
+import type { CatalogueEntry } from "./entry.js";
+import { kiamFindings } from "./servers/kiamCatalogue.js";
+import { kube2iamFindings } from "./kube2iam/catalogue.js";
+import { podFindings } from "./pods/catalogue.js";
+import { networkFindings } from "./network/catalogue.js";
+import { overSshFindings } from "./workers/overSshCatalogue.js";
+import { roleFindings } from "./roles/catalogue.js";
+import { serverFindings } from "./servers/catalogue.js";
+import { settingsFindings } from "./settingsCatalogue.js";
+import { workerFindings } from "./workers/catalogue.js";
 
 /** Every finding that there is, by topic; docs/findings.md is made of it. */
 export const catalogueTopics = [

@@ -1,7 +1,7 @@
 import { count } from "../text/count.js";
 import type { FindingCode } from "./catalogue.js";
 import { describeFindings } from "../preview/describeFindings.js";
-import type { Severity } from "./catalogue/entry.js";
+import type { Severity } from "./entry.js";
 
 /** Something in the cluster that stands in the way of the stage that the settings ask for. */
 export interface Finding {

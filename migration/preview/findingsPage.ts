@@ -1,5 +1,5 @@
 import { catalogueEntry, catalogueTopics, type FindingCode } from "../audit/catalogue.js";
-import type { Source } from "../audit/catalogue/entry.js";
+import type { Source } from "../audit/entry.js";
 
 /** The documentation of every finding, as docs/findings.md has it. */
 export function findingsPage(): string {

@@ -7,7 +7,7 @@ import fc from "fast-check";
 
 import { auditAsText } from "../../cli/auditAnswer.js";
 import { GateError } from "../../migration/text/problem.js";
-import { audit } from "../../migration/audit.js";
+import { audit } from "../../migration/audit/audit.js";
 import { AuditError } from "../../migration/audit/finding.js";
 import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
 import { previewAsMarkdown, previewAsText } from "../../migration/preview/describePreview.js";

@@ -13,7 +13,7 @@ import { iamClient } from "../../gates/iam.js";
 import { GateError } from "../../migration/text/problem.js";
 import { explainDenial } from "../../gates/deniedRole.js";
 import { IamReader } from "../../gates/iam.js";
-import { audit } from "../../migration/audit.js";
+import { audit } from "../../migration/audit/audit.js";
 import { matchesIamPattern } from "../../migration/iam/pattern.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { shown, shownJson } from "../../migration/text/shown.js";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { audit } from "../../migration/audit.js";
+import { audit } from "../../migration/audit/audit.js";
 import { AuditError, refuseBlocking } from "../../migration/audit/finding.js";
 import type { RecordedKube2iam } from "../../migration/facts/clusterFacts.js";
 import { parseSettings } from "../../migration/settings/parse.js";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
-import { auditPermittedPatterns } from "../../migration/audit/permittedPatterns.js";
-import { auditRoles } from "../../migration/audit/roles.js";
+import { auditPermittedPatterns } from "../../migration/audit/pods/permittedPatterns.js";
+import { auditRoles } from "../../migration/audit/roles/roles.js";
 import type { Finding } from "../../migration/audit/finding.js";
 import type { ClusterFacts, NamespaceFacts } from "../../migration/facts/clusterFacts.js";
 import { parseSettings } from "../../migration/settings/parse.js";

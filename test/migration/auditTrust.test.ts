@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
-import { auditServerRole } from "../../migration/audit/serverRole.js";
-import { auditTrust } from "../../migration/audit/trust.js";
+import { auditServerRole } from "../../migration/audit/roles/serverRole.js";
+import { auditTrust } from "../../migration/audit/roles/trust.js";
 import { describeFindings } from "../../migration/preview/describeFindings.js";
 import type { Finding } from "../../migration/audit/finding.js";
 import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { audit } from "../../migration/audit.js";
+import { audit } from "../../migration/audit/audit.js";
 import { catalogueEntry } from "../../migration/audit/catalogue.js";
 import type { Finding } from "../../migration/audit/finding.js";
 import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";

@@ -1,0 +1,65 @@
+import type { ClusterFacts, PodFacts } from "../../facts/clusterFacts.js";
+import { sessionMinutes } from "../../kube2iam/flags.js";
+import { usesRole } from "../../situation/rolesInUse.js";
+import { durationSeconds, type Settings } from "../../settings/schema.js";
+import { count } from "../../text/count.js";
+import type { Finding } from "../finding.js";
+import { perNamespace } from "../perNamespace.js";
+import { someOf } from "../../text/someOf.js";
+
+/** Sessions from which on the AWS SDK for Java keeps credentials for a while [kiam#41]. */
+const longEnoughMinutes = 30;
+
+/** How pods use credentials: those that keep none, those that ask at once, sessions that are too short. */
+export function auditCredentialsUse(settings: Settings, facts: ClusterFacts): Finding[] {
+  return [
+    ...tooShortSessions(settings),
+    ...churningPods(settings, facts),
+    ...shortLivedPods(facts),
+  ];
+}
+
+function tooShortSessions({ kiam: { sessionDuration } }: Settings): Finding[] {
+  if (durationSeconds(sessionDuration) >= longEnoughMinutes * 60) return [];
+  return [
+    {
+      code: "session-too-short",
+      severity: "warns",
+      object: "kiam.sessionDuration",
+      seen: `it is ${sessionDuration}`,
+      why: "some SDKs, that for Java among them, refresh credentials that have less than 15 minutes left: with short sessions that is at nearly every call",
+      fix: "set it to 30m or more; STS allows chained roles at most 1h",
+    },
+  ];
+}
+
+function churningPods(settings: Settings, facts: ClusterFacts): Finding[] {
+  const commandLine = facts.kube2iam?.commandLine ?? [];
+  const today = sessionMinutes(commandLine);
+  const later = durationSeconds(settings.kiam.sessionDuration) / 60;
+  const cure =
+    today < longEnoughMinutes && later >= longEnoughMinutes
+      ? `kiam's longer sessions may cure it (${settings.kiam.sessionDuration} after kube2iam's ${today}m); if not, `
+      : "";
+  return perNamespace(facts.kube2iamLog?.churning ?? []).map(([namespace, pods]): Finding => ({
+    code: "credentials-churn",
+    severity: "warns",
+    object: `namespace/${namespace}`,
+    seen: `${count(pods.length, "pod")} there ask for credentials all the time: ${someOf(pods.map(({ name, requests, minutes }) => `${name} ${requests} times in ${minutes} minutes`))}`,
+    why: `each request goes through kiam's agent to its server, and each may fail${later < longEnoughMinutes ? `; sessions of ${settings.kiam.sessionDuration} make it worse` : ""}`,
+    fix: `${cure}let one process keep its SDK's client instead of making a new one for each call, or a new process`,
+  }));
+}
+
+function shortLivedPods(facts: ClusterFacts): Finding[] {
+  const ofJobs = (pod: PodFacts) => pod.controller === "Job" || pod.controller === "CronJob";
+  const pods = facts.pods.filter((pod) => ofJobs(pod) && usesRole(pod));
+  return perNamespace(pods).map(([namespace, members]): Finding => ({
+    code: "short-lived-pods",
+    severity: "informs",
+    object: `namespace/${namespace}`,
+    seen: `${count(members.length, "pod")} of Jobs there use a role (${someOf(members.map(({ name }) => name))})`,
+    why: "such pods ask for credentials within a second of their start, when kube2iam or kiam may not know them yet; SDKs try once, for a second, by default",
+    fix: "set AWS_METADATA_SERVICE_TIMEOUT=5 and AWS_METADATA_SERVICE_NUM_ATTEMPTS=20 in their containers (AWS CLI and boto3; other SDKs have settings of their own)",
+  }));
+}

@@ -1,0 +1,118 @@
+import type { ClusterFacts, Kube2iamFacts } from "../../facts/clusterFacts.js";
+import { flagValue, insertsItsRule, isOn } from "../../kube2iam/flags.js";
+import { allowedRolesAnnotation, roleAnnotation } from "../../kiam/permitted.js";
+import { permittedInForce } from "../../kiam/permittedInForce.js";
+import type { Settings } from "../../settings/schema.js";
+import { count } from "../../text/count.js";
+import type { Finding } from "../finding.js";
+import { kube2iamObject } from "./object.js";
+import { someOf } from "../../text/someOf.js";
+
+/** How kube2iam's DaemonSet is set up, where kiam does otherwise or the way back depends on it. */
+export function auditKube2iamDaemonSet(
+  settings: Settings,
+  facts: ClusterFacts,
+  live: Kube2iamFacts,
+): Finding[] {
+  const object = kube2iamObject(live);
+  return [
+    ...version(live, object),
+    ...annotations(live, object),
+    ...restrictions(settings, facts, live, object),
+    ...ruleOfOthers(settings, live, object),
+  ];
+}
+
+function version({ image }: Kube2iamFacts, object: string): Finding[] {
+  const name = image.slice(image.lastIndexOf("/") + 1);
+  if (name.includes("@")) return [];
+  const tag = name.split(":")[1] ?? "latest";
+  if (/^v?\d+(\.\d+)+/.test(tag)) return [];
+  return [
+    {
+      code: "kube2iam-version",
+      severity: "warns",
+      object,
+      seen: `its image is ${image}, which names no version`,
+      why: "a kube2iam pod that starts anew, as on the way back from stage retire, may be another version than the one that runs now",
+      fix: "set its image to the version that runs (kubectl logs shows it, or the image's digest in the pod's status), with updateStrategy OnDelete, so that no pod restarts",
+    },
+  ];
+}
+
+const annotationFlags = [
+  { flag: "iam-role-key", severity: "blocks", usual: roleAnnotation, of: "a pod's role" },
+  {
+    flag: "iam-external-id",
+    severity: "warns",
+    usual: "iam.amazonaws.com/external-id",
+    of: "the external id for a pod's role",
+  },
+  {
+    flag: "namespace-key",
+    severity: "warns",
+    usual: allowedRolesAnnotation,
+    of: "a namespace's allowed roles",
+  },
+] as const;
+
+function annotations({ commandLine }: Kube2iamFacts, object: string): Finding[] {
+  return annotationFlags.flatMap(({ flag, severity, usual, of }): Finding[] => {
+    const key = flagValue(commandLine, flag);
+    if (key === undefined || key === usual) return [];
+    return [
+      {
+        code: "kube2iam-annotation-differs",
+        severity,
+        object,
+        seen: `with --${flag}=${key} it reads ${of} from another annotation than ${usual}`,
+        why:
+          flag === "namespace-key"
+            ? "neither this audit nor kiam-migrate permitted sees these restrictions"
+            : `kiam reads ${usual} and no other, and so does this audit`,
+        fix: `give what carries ${key} the annotation ${usual} with the same value, too`,
+      },
+    ];
+  });
+}
+
+function restrictions(
+  settings: Settings,
+  facts: ClusterFacts,
+  { commandLine }: Kube2iamFacts,
+  object: string,
+): Finding[] {
+  const inForce = permittedInForce(settings, facts);
+  const restricted = facts.namespaces.filter(
+    ({ name, allowedRoles }) => allowedRoles !== undefined && inForce(name) === undefined,
+  );
+  if (restricted.length === 0) return [];
+  const enforced = isOn(commandLine, "namespace-restrictions");
+  const format = flagValue(commandLine, "namespace-restriction-format") ?? "glob";
+  return [
+    {
+      code: "kube2iam-restricts-namespaces",
+      severity: "informs",
+      object,
+      seen: `${count(restricted.length, "namespace")} (${someOf(restricted.map(({ name }) => name))}) restrict roles by ${allowedRolesAnnotation}, ${enforced ? `as ${format}` : "which kube2iam does not enforce, without --namespace-restrictions"}, and permit none to kiam yet`,
+      why: enforced
+        ? "kiam does not read that annotation; without iam.amazonaws.com/permitted it allows no role"
+        : "today any pod there may take any role; what these annotations say would hold for the first time if it were translated for kiam",
+      fix: `kiam-migrate permitted --stack <name> translates them${enforced ? "" : "; compare with the roles that pods use"}`,
+    },
+  ];
+}
+
+function ruleOfOthers(settings: Settings, live: Kube2iamFacts, object: string): Finding[] {
+  if (insertsItsRule(live.commandLine)) return [];
+  return [
+    {
+      code: "kube2iam-leaves-rule-to-others",
+      severity: "warns",
+      object,
+      seen: `it runs without --iptables: something else writes its rule, such as the nodes' user data${settings.kube2iam.interface === undefined ? ", and its --host-interface need not be that rule's" : ""}`,
+      why: "a node that reboots, or a new one, gets that rule again, after its cutover, too",
+      fix: `take the rule out of whatever writes it once its nodes are cut over${settings.kube2iam.interface === undefined ? "; set kube2iam.interface to the interface of that rule (iptables -t nat -S PREROUTING on a worker)" : ""}`,
+    },
+  ];
+}

@@ -1,0 +1,58 @@
+import type { ClusterFacts, PodFacts } from "../../facts/clusterFacts.js";
+import { defaultRole, sessionMinutes } from "../../kube2iam/flags.js";
+import { livesOnDefaultRole } from "../../situation/rolesInUse.js";
+import type { Settings } from "../../settings/schema.js";
+import { count } from "../../text/count.js";
+import type { Finding } from "../finding.js";
+import { workersToMove } from "../../plan/workersToMove.js";
+import { perNamespace } from "../perNamespace.js";
+import { blocksFrom } from "../severityFrom.js";
+import { own } from "../../text/own.js";
+import { someOf } from "../../text/someOf.js";
+
+/**
+ * Pods that live on kube2iam's default role, and will have none under kiam. Only those of workers
+ * that are still to move: where kiam supplies already, it is lost already.
+ */
+export function auditDefaultRole(settings: Settings, facts: ClusterFacts): Finding[] {
+  const commandLine = facts.kube2iam?.commandLine ?? [];
+  const role = defaultRole(commandLine);
+  if (role === undefined) return [];
+  const toMove = workersToMove(settings, facts);
+  const pods = facts.pods.filter(
+    (pod) => livesOnDefaultRole(pod, settings) && pod.node !== undefined && toMove.has(pod.node),
+  );
+  const shown = whatTheLogShows(facts, 2 * sessionMinutes(commandLine));
+  return perNamespace(pods).map(([namespace, members]): Finding => {
+    const asking = members.filter((pod) => shown(pod) === "asks");
+    const silent = members.every((pod) => shown(pod) === "never asks");
+    return {
+      code: "default-role-lost",
+      severity: silent ? "warns" : blocksFrom("cutover", settings),
+      object: `namespace/${namespace}`,
+      seen: `kube2iam gives ${count(members.length, "pod")} there without a role annotation (${someOf(members.map(({ name }) => name))}) ${typeof role === "object" ? `its default role ${role.name}` : "the node's own role (--auto-discover-default-role)"}; ${
+        asking.length > 0
+          ? `its log shows that ${someOf(asking.map(({ name }) => name))} asked for credentials`
+          : silent
+            ? "none of them asked for credentials of late, by its log"
+            : "nothing tells that they do not use it"
+      }`,
+      why: "kiam has no default role: these pods get no credentials after the cutover",
+      fix: `annotate those of them that use AWS with iam.amazonaws.com/role, permit the role (namespaces.${namespace}.permitted), and acknowledge default-role-lost for namespace/${namespace} once no other does`,
+    };
+  });
+}
+
+/** @param enough minutes of silence after which a pod that uses credentials must have asked anew */
+function whatTheLogShows(
+  { kube2iamLog: log }: ClusterFacts,
+  enough: number,
+): (pod: PodFacts) => "asks" | "never asks" | "unknown" {
+  return ({ namespace, name, node, ip }) => {
+    if (log === undefined) return "unknown";
+    if (`${namespace}/${name}` in log.credentials) return "asks";
+    const minutes = node === undefined ? undefined : own(log.minutes, node);
+    const known = ip !== undefined && log.requests > 0 && minutes !== undefined;
+    return known && minutes >= enough ? "never asks" : "unknown";
+  };
+}

@@ -1,0 +1,42 @@
+import type { ClusterFacts } from "../../facts/clusterFacts.js";
+import { flagValue } from "../../kube2iam/flags.js";
+import { usesRole } from "../../situation/rolesInUse.js";
+import type { Settings } from "../../settings/schema.js";
+import { workersToMove } from "../../plan/workersToMove.js";
+import { count } from "../../text/count.js";
+import type { Finding } from "../finding.js";
+import { kube2iamObject } from "./object.js";
+import { someOf } from "../../text/someOf.js";
+
+/** What kube2iam's log could not tell. */
+export function auditKube2iamLog(settings: Settings, facts: ClusterFacts): Finding[] {
+  const log = facts.kube2iamLog;
+  if (log === undefined) return [];
+  const object = kube2iamObject(settings.kube2iam);
+  if (log.unread.length > 0) {
+    return [
+      {
+        code: "kube2iam-log-unread",
+        severity: "warns",
+        object,
+        seen: `what kube2iam logged could not be read in ${count(log.unread.length, "place")}: ${someOf(log.unread)}`,
+        why: "which paths of the metadata service pods use there, and who lives on the default role, is not known",
+        fix: "allow list on pods and get on pods/log in kube2iam's namespace, and see that its nodes answer",
+      },
+    ];
+  }
+  const toMove = workersToMove(settings, facts);
+  const asking = facts.pods.some((pod) => usesRole(pod) && toMove.has(pod.node ?? ""));
+  if (log.requests > 0 || !asking || Object.keys(log.minutes).length === 0) return [];
+  const level = flagValue(facts.kube2iam?.commandLine ?? [], "log-level");
+  return [
+    {
+      code: "kube2iam-log-silent",
+      severity: "informs",
+      object,
+      seen: `its log shows no request at all, although pods on the workers that it serves have roles${level === undefined ? "" : ` (--log-level=${level})`}`,
+      why: "kube2iam logs requests at level info; without them nobody knows which paths of the metadata service pods use",
+      fix: "see that its --log-level is info or debug, or wait until pods have asked",
+    },
+  ];
+}

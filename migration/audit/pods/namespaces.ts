@@ -1,0 +1,84 @@
+import type { ClusterFacts } from "../../facts/clusterFacts.js";
+import { effectiveRoleBaseArn } from "../../kube2iam/effective.js";
+import { isPermitted, resolveRoleArn } from "../../kiam/permitted.js";
+import { permittedInForce, permittedMode } from "../../kiam/permittedInForce.js";
+import type { Settings } from "../../settings/schema.js";
+import type { Finding } from "../finding.js";
+
+/** Namespaces: that they exist, who manages their permission, and kiam's own. */
+export function auditNamespaces(settings: Settings, facts: ClusterFacts): Finding[] {
+  const own = facts.namespaces.find((namespace) => namespace.name === settings.kiam.namespace);
+  const taken: Finding[] =
+    own === undefined || own.owned
+      ? []
+      : [
+          {
+            code: "namespace-taken",
+            severity: "blocks",
+            object: `namespace/${own.name}`,
+            seen: "it is meant for kiam, and exists already",
+            why: "this program creates kiam's namespace and deletes it again with `pulumi destroy`, with everything in it",
+            fix: `set kiam.namespace to a name that is free`,
+          },
+        ];
+  return taken.concat(auditPermissions(settings, facts), auditProbe(settings, facts));
+}
+
+/** The probe's own namespace, where it is not kiam's, whose permission this program sets itself. */
+function auditProbe(settings: Settings, facts: ClusterFacts): Finding[] {
+  const { role, namespace } = settings.probe;
+  const base = effectiveRoleBaseArn(settings, facts);
+  if (role === undefined || base === undefined) return [];
+  if (namespace === undefined || namespace === settings.kiam.namespace) return [];
+  if (!facts.namespaces.some((each) => each.name === namespace)) {
+    return namespace in settings.namespaces ? [] : [missing(namespace, "probe.namespace")];
+  }
+  const permitted = permittedInForce(settings, facts)(namespace);
+  const mode = permittedMode(settings);
+  const arn = resolveRoleArn(role, base);
+  if (isPermitted(permitted, mode === "as-written" ? role : arn, mode)) return [];
+  return [
+    {
+      code: "role-not-permitted",
+      severity: "blocks",
+      object: `namespace/${namespace}`,
+      seen: `probe pods are to use ${arn} there, which ${JSON.stringify(permitted ?? "")} does not permit`,
+      why: "no worker could be proven",
+      fix: `set namespaces.${namespace}.permitted to an expression that matches ${arn}, or leave probe.namespace out`,
+    },
+  ];
+}
+
+function auditPermissions(settings: Settings, facts: ClusterFacts): Finding[] {
+  const namespaces = new Map(facts.namespaces.map((each) => [each.name, each]));
+  return Object.entries(settings.namespaces).flatMap(([name, { permitted, force }]): Finding[] => {
+    const namespace = namespaces.get(name);
+    const object = `namespace/${name}`;
+    if (namespace === undefined) return [missing(name, "namespaces")];
+    const others = namespace.permittedManagers.filter(
+      (manager) => !manager.startsWith("pulumi-kubernetes"),
+    );
+    if (others.length === 0 || namespace.permitted === permitted || force) return [];
+    return [
+      {
+        code: "annotation-managed-elsewhere",
+        severity: "blocks",
+        object,
+        seen: `iam.amazonaws.com/permitted is ${JSON.stringify(namespace.permitted)} and managed by ${others.join(", ")}; the settings want ${JSON.stringify(permitted)}`,
+        why: "two managers would overwrite each other's value",
+        fix: `change it there, or set namespaces.${name}.force to true to take it over`,
+      },
+    ];
+  });
+}
+
+function missing(namespace: string, setting: string): Finding {
+  return {
+    code: "namespace-missing",
+    severity: "blocks",
+    object: `namespace/${namespace}`,
+    seen: `there is no such namespace, and the setting ${setting} names it`,
+    why: "the update would stop half-way: what is to be in it cannot be created",
+    fix: `create it, or take it out of ${setting}`,
+  };
+}

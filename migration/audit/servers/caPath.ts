@@ -1,0 +1,28 @@
+import type { ClusterFacts } from "../../facts/clusterFacts.js";
+import { serverNodes } from "../../situation/nodeSelection.js";
+import { osFamily } from "../../facts/osImages.js";
+import type { Settings } from "../../settings/schema.js";
+import type { Finding } from "../finding.js";
+import { blocksFrom } from "../severityFrom.js";
+
+/**
+ * Whether the masters keep CA certificates where kiam.caHostPath says. An image that is not known,
+ * or a directory of somebody's own, is not judged: the gate behind the server is.
+ */
+export function auditCaPath(settings: Settings, facts: Pick<ClusterFacts, "nodes">): Finding[] {
+  const path = settings.kiam.caHostPath.replace(/(?<=.)\/+$/, "");
+  return serverNodes(settings, facts.nodes).flatMap(({ name, osImage }): Finding[] => {
+    const family = osFamily(osImage);
+    if (family === undefined || !family.useless.includes(path)) return [];
+    return [
+      {
+        code: "ca-path-wrong",
+        severity: blocksFrom("server", settings),
+        object: `node/${name}`,
+        seen: `it runs ${osImage}, which has no CA certificates in ${path} (kiam.caHostPath)`,
+        why: "the kiam server would not start there, or trust no answer of AWS",
+        fix: `set kiam.caHostPath to ${family.caPath}`,
+      },
+    ];
+  });
+}

@@ -1,0 +1,71 @@
+import type { ClusterFacts } from "../../facts/clusterFacts.js";
+import { serverNodes, untolerated, workerNodes } from "../../situation/nodeSelection.js";
+import type { Settings } from "../../settings/schema.js";
+import { reaches } from "../../stages.js";
+import { own } from "../../text/own.js";
+import type { Finding } from "../finding.js";
+
+/** The nodes that are to run kiam's server. */
+export function auditServers(settings: Settings, facts: ClusterFacts): Finding[] {
+  if (!reaches(settings.stage, "server")) return [];
+  const findings: Finding[] = [];
+  const servers = serverNodes(settings, facts.nodes);
+  if (servers.length === 0) {
+    findings.push({
+      code: "no-server-node",
+      severity: "blocks",
+      object: "cluster",
+      seen:
+        settings.kiam.serverNodeSelector === undefined
+          ? "no node has the label node-role.kubernetes.io/master or node-role.kubernetes.io/control-plane"
+          : `no node has the labels ${JSON.stringify(settings.kiam.serverNodeSelector)}`,
+      why: "the kiam server has to run on nodes of its own, away from the agents",
+      fix: "set kiam.serverNodeSelector to labels of the nodes that shall run it; managed masters (EKS) need a node group for it",
+    });
+  }
+  if (servers.length === 1) {
+    findings.push({
+      code: "single-server",
+      severity: "warns",
+      object: `node/${servers[0]?.name}`,
+      seen: "only this node will run the kiam server",
+      why: "while it reboots no worker gets credentials that are not cached yet",
+      fix: "let at least two nodes match",
+    });
+  }
+  const workers = new Set(workerNodes(settings, facts.nodes).map((node) => node.name));
+  for (const node of servers) {
+    const taints = untolerated(node, settings.kiam.serverTolerations);
+    if (taints.length > 0) {
+      findings.push({
+        code: "taint-not-tolerated",
+        severity: "blocks",
+        object: `node/${node.name}`,
+        seen: `it has ${taints.map((taint) => `${taint.key}:${taint.effect}`).join(", ")}, which kiam.serverTolerations does not tolerate`,
+        why: "the kiam server's DaemonSet would leave this master out",
+        fix: "add a toleration for it to kiam.serverTolerations",
+      });
+    }
+    if (workers.has(node.name)) {
+      findings.push({
+        code: "server-and-agent-on-one-node",
+        severity: "blocks",
+        object: `node/${node.name}`,
+        seen: "it matches both as a server node and as a worker",
+        why: "the agent's rule there would cut the server off from the node's credentials",
+        fix: "make kiam.serverNodeSelector and workers.selector exclude each other",
+      });
+    }
+    if (own(facts.kube2iam?.pods, node.name) !== undefined && !settings.kiam.serverHostNetwork) {
+      findings.push({
+        code: "kube2iam-on-server-node",
+        severity: "blocks",
+        object: `node/${node.name}`,
+        seen: "kube2iam runs on it too",
+        why: "its rule would intercept the kiam server's own request for the master's credentials",
+        fix: "keep kube2iam off the masters, or set kiam.serverHostNetwork to true (and kiam.serverPort to a free port)",
+      });
+    }
+  }
+  return findings;
+}
