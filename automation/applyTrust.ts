@@ -36,7 +36,7 @@ const concurrency = 4;
  * Needs iam:GetRole and iam:UpdateAssumeRolePolicy on the roles. Allow some seconds until STS
  * everywhere knows of it.
  *
- * @param iam of the account of the roles, such as `await iamClient(region)` of gates/iam.ts
+ * @param iam of the account of the roles, such as `await iamClient(region)` of cluster/aws/iam.ts
  */
 export async function applyTrust(
   iam: IAMClient,

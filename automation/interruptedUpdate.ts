@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 
 import { ConcurrentUpdateError, type Stack } from "@pulumi/pulumi/automation";
 
-import { Deadline, waitFor } from "../gates/wait.js";
+import { Deadline, waitFor } from "../cluster/wait.js";
 import { messageOf } from "../migration/text/messageOf.js";
 import { cutAttributes } from "./cutAttributes.js";
 import { fileBackend } from "./fileBackend.js";

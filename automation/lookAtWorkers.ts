@@ -1,4 +1,4 @@
-import { observe } from "../components/observe.js";
+import { observe } from "../cluster/facts/observe.js";
 import type { RuleState } from "../migration/rules/state.js";
 import type { Settings } from "../migration/settings/schema.js";
 import { own } from "../migration/text/own.js";

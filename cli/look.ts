@@ -1,10 +1,10 @@
-import { observe } from "../components/observe.js";
+import { observe } from "../cluster/facts/observe.js";
 import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
-import { kubeConfig } from "../migration/kubernetesApi.js";
+import { kubeConfig } from "../cluster/kubernetes/api.js";
 import type { Settings } from "../migration/settings/schema.js";
-import { readIamFacts } from "../readers/iamFacts.js";
-import { readKube2iamLog } from "../readers/kube2iamLog.js";
-import { lookOverSsh } from "../readers/workersOverSsh.js";
+import { readIamFacts } from "../cluster/facts/iamFacts.js";
+import { readKube2iamLog } from "../cluster/facts/kube2iamLog.js";
+import { lookOverSsh } from "../cluster/facts/workersOverSsh.js";
 import type { Terminal } from "./command.js";
 
 /** What a command looks at besides the Kubernetes API. */

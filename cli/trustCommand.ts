@@ -1,5 +1,5 @@
 import { applyTrust, type AppliedTrust } from "../automation/applyTrust.js";
-import { iamClient } from "../gates/iam.js";
+import { iamClient } from "../cluster/aws/iam.js";
 import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
 import type { IamFacts } from "../migration/facts/iamFacts.js";
 import type { Settings } from "../migration/settings/schema.js";

@@ -13,7 +13,7 @@ import type { ToolLocation } from "./gate.js";
 import { bootGuardUserData } from "./newNodes/bootGuard.js";
 import { messageOf } from "../migration/text/messageOf.js";
 import { shown } from "../migration/text/shown.js";
-import { observe } from "./observe.js";
+import { observe } from "../cluster/facts/observe.js";
 
 /** Outputs of the stack. */
 export interface ProgramOutputs {

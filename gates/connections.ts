@@ -1,11 +1,11 @@
-import type { Cluster } from "./cluster.js";
-import { describePod } from "./cluster.js";
+import type { Cluster } from "../cluster/kubernetes/cluster.js";
+import { describePod } from "../cluster/kubernetes/cluster.js";
 import type { Target, Worker } from "./inputs.js";
 import { NodeRules } from "./nodeRules.js";
 import { GateError } from "../migration/text/problem.js";
 import { progress } from "./progress.js";
 import { unlessGone } from "./standings.js";
-import { Deadline, waitFor } from "./wait.js";
+import { Deadline, waitFor } from "../cluster/wait.js";
 import { onEachWorker } from "./workers.js";
 
 /** Milliseconds between two looks at connections. */

@@ -7,7 +7,7 @@ import {
   type UnreadableRecord,
 } from "../migration/plan/cutoverRecord.js";
 import { plainId } from "../migration/text/digest.js";
-import type { Cluster } from "./cluster.js";
+import type { Cluster } from "../cluster/kubernetes/cluster.js";
 import type { Target, Worker } from "./inputs.js";
 import { NodeRules } from "./nodeRules.js";
 

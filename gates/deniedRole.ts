@@ -1,6 +1,6 @@
 import type { AssumeRoleAnswer } from "../migration/iam/assumeRole.js";
 import { roleName } from "../migration/iam/roleArn.js";
-import type { IamReader } from "./iam.js";
+import type { IamReader } from "../cluster/aws/iam.js";
 import type { Problem } from "../migration/text/problem.js";
 
 /** The chain of roles: masters → kiam-server → application. */

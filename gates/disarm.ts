@@ -10,7 +10,7 @@ import {
   type PreStopHook,
 } from "../migration/kube2iam/preStop.js";
 import { messageOf } from "../migration/text/messageOf.js";
-import { describePod, nameOf, type Cluster } from "./cluster.js";
+import { describePod, nameOf, type Cluster } from "../cluster/kubernetes/cluster.js";
 import { keptToolsDirectory } from "./nodeRules.js";
 import { GateError, type Problem } from "../migration/text/problem.js";
 

@@ -1,4 +1,4 @@
-import type { Cluster } from "./cluster.js";
+import type { Cluster } from "../cluster/kubernetes/cluster.js";
 import type { Target, Worker } from "./inputs.js";
 import { notInForce } from "./live.js";
 import { NodeRules, reportProblemsOf } from "./nodeRules.js";

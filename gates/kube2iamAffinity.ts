@@ -1,8 +1,13 @@
 import type { V1Affinity, V1DaemonSet } from "@kubernetes/client-node";
 
-import { ClusterError, type Cluster, type JsonPatch, type ObjectName } from "./cluster.js";
+import {
+  ClusterError,
+  type Cluster,
+  type JsonPatch,
+  type ObjectName,
+} from "../cluster/kubernetes/cluster.js";
 import { GateError } from "../migration/text/problem.js";
-import { waitFor, type Deadline } from "./wait.js";
+import { waitFor, type Deadline } from "../cluster/wait.js";
 
 /**
  * Changes the affinity in kube2iam's DaemonSet, and waits until the DaemonSet's controller knows.

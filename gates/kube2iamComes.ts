@@ -4,7 +4,7 @@ import { agentNotReadyTaint, kiamOnlyKey } from "../migration/facts/clusterFacts
 import { insertsItsRule, kube2iamCommandLine } from "../migration/kube2iam/flags.js";
 import { untolerated } from "../migration/situation/nodeSelection.js";
 import type { Toleration } from "../migration/settings/schema.js";
-import { ClusterError, isReady, type Cluster } from "./cluster.js";
+import { ClusterError, isReady, type Cluster } from "../cluster/kubernetes/cluster.js";
 import type { Target, Worker } from "./inputs.js";
 import { restartKube2iam } from "./kube2iamPod.js";
 import { lookForNewRule, waitForKube2iamRule } from "./kube2iamRule.js";
@@ -12,7 +12,7 @@ import { NodeRules, reportProblemsOf } from "./nodeRules.js";
 import { notMeantFor } from "./placement.js";
 import { GateError } from "../migration/text/problem.js";
 import { progress } from "./progress.js";
-import { Deadline, waitFor } from "./wait.js";
+import { Deadline, waitFor } from "../cluster/wait.js";
 
 /**
  * kube2iam runs on a node, or comes to it before this ends. The kiam-only taint is taken off:

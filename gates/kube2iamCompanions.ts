@@ -8,7 +8,7 @@ import type {
   V1ServiceAccount,
 } from "@kubernetes/client-node";
 
-import { ClusterError, nameOf, type Cluster } from "./cluster.js";
+import { ClusterError, nameOf, type Cluster } from "../cluster/kubernetes/cluster.js";
 import type { Manifest } from "./inputs.js";
 import { applicableManifest } from "./kube2iamManifest.js";
 import { GateError } from "../migration/text/problem.js";

@@ -1,9 +1,9 @@
 import type { V1DaemonSet, V1DaemonSetSpec, V1Pod } from "@kubernetes/client-node";
 
-import { describePod, nameOf, selectorText, type Cluster } from "./cluster.js";
+import { describePod, nameOf, selectorText, type Cluster } from "../cluster/kubernetes/cluster.js";
 import { disarmPod } from "./disarm.js";
 import { GateError } from "../migration/text/problem.js";
-import { Deadline, waitFor } from "./wait.js";
+import { Deadline, waitFor } from "../cluster/wait.js";
 import { onEachWorker } from "./workers.js";
 
 /**

@@ -1,4 +1,4 @@
-import type { Cluster } from "./cluster.js";
+import type { Cluster } from "../cluster/kubernetes/cluster.js";
 import type { Probe, ProbeResult, Target, Worker } from "./inputs.js";
 import type { System } from "../migration/rules/natRule.js";
 import { messageOf } from "../migration/text/messageOf.js";

@@ -3,11 +3,11 @@ import type { V1Pod } from "@kubernetes/client-node";
 import { ruleArguments, ruleScript, type RuleArguments } from "../components/node/ruleScript.js";
 import type { CapturedRule, System } from "../migration/rules/natRule.js";
 import { parseNodeReport, whyUnclear, type NodeReport } from "../migration/rules/nodeReport.js";
-import { describePod, isReady, type Cluster } from "./cluster.js";
-import { ExecRefusedError } from "./exec.js";
+import { describePod, isReady, type Cluster } from "../cluster/kubernetes/cluster.js";
+import { ExecRefusedError } from "../cluster/kubernetes/exec.js";
 import type { Target, Worker } from "./inputs.js";
 import { GateError, type Problem } from "../migration/text/problem.js";
-import { Deadline, waitFor } from "./wait.js";
+import { Deadline, waitFor } from "../cluster/wait.js";
 
 /**
  * Directory, in the containers of kube2iam, that keeps links to the real iptables tools where

@@ -6,7 +6,7 @@ import { avoidsKiamOnly } from "../migration/kiam/kiamOnlyAffinity.js";
 import { holds } from "../migration/facts/labelSelector.js";
 import { untolerated } from "../migration/situation/nodeSelection.js";
 import type { Toleration } from "../migration/settings/schema.js";
-import type { Cluster, ObjectName } from "./cluster.js";
+import type { Cluster, ObjectName } from "../cluster/kubernetes/cluster.js";
 
 /** Why a DaemonSet's pods are not meant for a node; undefined where they are. */
 export function notMeantFor(

@@ -1,7 +1,7 @@
 import type { V1Pod } from "@kubernetes/client-node";
 
 import { withCleanup } from "./cleanup.js";
-import { describePod, nameOf, type Cluster } from "./cluster.js";
+import { describePod, nameOf, type Cluster } from "../cluster/kubernetes/cluster.js";
 import type { System } from "../migration/rules/natRule.js";
 import type { Probe, ProbeResult } from "./inputs.js";
 import { explainPod } from "./podState.js";
@@ -15,7 +15,7 @@ import {
   type ProbeVerdict,
 } from "./probeVerdict.js";
 import { progress } from "./progress.js";
-import { Deadline, waitFor } from "./wait.js";
+import { Deadline, waitFor } from "../cluster/wait.js";
 
 export interface ProbeArgs {
   /** Node name. */

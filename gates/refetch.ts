@@ -3,7 +3,7 @@ import pMap from "p-map";
 
 import { roleAnnotation } from "../migration/kiam/permitted.js";
 import { withCleanup } from "./cleanup.js";
-import { nameOf, type Cluster } from "./cluster.js";
+import { nameOf, type Cluster } from "../cluster/kubernetes/cluster.js";
 import { managedBy } from "./probePod.js";
 
 /** No scheduler answers to it, so that the pod exists and never runs. */

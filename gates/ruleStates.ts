@@ -5,7 +5,7 @@ import { messageOf } from "../migration/text/messageOf.js";
 import { inForceOf } from "../migration/rules/nodeReport.js";
 import { brokenBecause } from "../migration/situation/nodeStandings.js";
 import type { RuleState } from "../migration/rules/state.js";
-import { Cluster } from "./cluster.js";
+import { Cluster } from "../cluster/kubernetes/cluster.js";
 import type { Target } from "./inputs.js";
 import { NodeRules } from "./nodeRules.js";
 import { GateError } from "../migration/text/problem.js";

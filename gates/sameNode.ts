@@ -1,6 +1,6 @@
-import type { Cluster } from "./cluster.js";
+import type { Cluster } from "../cluster/kubernetes/cluster.js";
 import type { Worker } from "./inputs.js";
-import { nodeFacts } from "../migration/readClusterFacts.js";
+import { nodeFacts } from "../cluster/facts/clusterFacts.js";
 import { GateError } from "../migration/text/problem.js";
 
 /**

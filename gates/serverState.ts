@@ -1,7 +1,7 @@
 import type { V1Pod } from "@kubernetes/client-node";
 
 import { messageOf } from "../migration/text/messageOf.js";
-import { describePod, nameOf, type Cluster } from "./cluster.js";
+import { describePod, nameOf, type Cluster } from "../cluster/kubernetes/cluster.js";
 import type { Problem } from "../migration/text/problem.js";
 import { analyseServerLog, type ServerLog } from "./serverLog.js";
 

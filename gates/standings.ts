@@ -7,8 +7,8 @@ import {
   concernedNodes,
   type NodeStanding,
 } from "../migration/situation/nodeStandings.js";
-import { agentOn, nodeFacts, podFacts } from "../migration/readClusterFacts.js";
-import { selectorText, type Cluster } from "./cluster.js";
+import { agentOn, nodeFacts, podFacts } from "../cluster/facts/clusterFacts.js";
+import { selectorText, type Cluster } from "../cluster/kubernetes/cluster.js";
 import type { Target, Worker } from "./inputs.js";
 import { kube2iamPods } from "./kube2iamPods.js";
 import { GateError } from "../migration/text/problem.js";

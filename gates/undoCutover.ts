@@ -1,5 +1,5 @@
 import type { CapturedRule } from "../migration/rules/natRule.js";
-import type { Cluster } from "./cluster.js";
+import type { Cluster } from "../cluster/kubernetes/cluster.js";
 import { rehearsalOf } from "../migration/plan/cutoverRecord.js";
 import { readRecord, writeRecord } from "./cutoverRecord.js";
 import type { Probe, Target, Worker } from "./inputs.js";

@@ -3,11 +3,11 @@
  * production, moves it, and reports.
  */
 import { createProgress } from "../automation/progress.js";
-import { observe } from "../components/observe.js";
+import { observe } from "../cluster/facts/observe.js";
 import { audit } from "../migration/audit/audit.js";
 import { describePlan } from "../migration/preview/describePlan.js";
 import { makePlan } from "../migration/plan/plan.js";
-import { kubeConfig } from "../migration/kubernetesApi.js";
+import { kubeConfig } from "../cluster/kubernetes/api.js";
 import { parseSettings } from "../migration/settings/parse.js";
 import type { Stage } from "../migration/stages.js";
 import { adminIam } from "./aws/admin.js";

@@ -4,7 +4,7 @@ import { compareText } from "../../migration/text/compareText.js";
 import { count } from "../../migration/text/count.js";
 import { isProvenNow, type NodeStanding } from "../../migration/situation/nodeStandings.js";
 import { someOf } from "../../migration/text/someOf.js";
-import { Cluster } from "../cluster.js";
+import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
 import { GateError, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../progress.js";

@@ -1,4 +1,4 @@
-import { askHostKey } from "../hostKeyCommand.js";
+import { askHostKey } from "../../cluster/ssh/hostKeyCommand.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
 
 /** The worker's public host key, as the operator's program tells it. Touches no cluster. */

@@ -1,7 +1,7 @@
-import { Cluster, type ObjectName } from "../cluster.js";
+import { Cluster, type ObjectName } from "../../cluster/kubernetes/cluster.js";
 import type { CheckedInput, GateOutput, Target } from "../inputs.js";
 import { GateError } from "../../migration/text/problem.js";
-import { Deadline, waitFor } from "../wait.js";
+import { Deadline, waitFor } from "../../cluster/wait.js";
 
 /**
  * Waits while a DaemonSet is on its way out: whoever applied it again meanwhile would lose it.

@@ -1,4 +1,4 @@
-import { Cluster } from "../cluster.js";
+import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
 import { captureCompanions, otherReferences } from "../kube2iamCompanions.js";
 import { applicableManifest } from "../kube2iamManifest.js";

@@ -1,4 +1,4 @@
-import { Cluster } from "../cluster.js";
+import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
 import { NodeRules, reportProblemsOf } from "../nodeRules.js";
 import { GateError } from "../../migration/text/problem.js";

@@ -1,5 +1,5 @@
 import type { System } from "../../migration/rules/natRule.js";
-import { Cluster } from "../cluster.js";
+import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import type { CheckedInput, GateOutput, Worker } from "../inputs.js";
 import { NodeRules, unreadTables } from "../nodeRules.js";
 import { kiamOnlyNodes } from "../placement.js";
@@ -7,7 +7,7 @@ import { GateError } from "../../migration/text/problem.js";
 import { progress } from "../progress.js";
 import { waitForRollout } from "../rollout.js";
 import { agentsIn, readStandings, unlessLost, workerOf } from "../standings.js";
-import { Deadline } from "../wait.js";
+import { Deadline } from "../../cluster/wait.js";
 import { onEachWorker } from "../workers.js";
 
 /**

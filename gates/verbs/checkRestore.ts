@@ -1,4 +1,4 @@
-import { nameOf } from "../cluster.js";
+import { nameOf } from "../../cluster/kubernetes/cluster.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
 import { GateError } from "../../migration/text/problem.js";
 

@@ -2,7 +2,7 @@ import type { V1DaemonSet } from "@kubernetes/client-node";
 
 import { count } from "../../migration/text/count.js";
 import { brokenBecause, type NodeStanding } from "../../migration/situation/nodeStandings.js";
-import { Cluster } from "../cluster.js";
+import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { releaseWorker } from "../cutoverRecord.js";
 import type { CheckedInput, GateOutput, Probe, Target, Worker } from "../inputs.js";
 import { bringKube2iam, bringRuleBack } from "../kube2iamComes.js";

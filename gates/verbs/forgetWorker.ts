@@ -1,4 +1,4 @@
-import { Cluster } from "../cluster.js";
+import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { removeRecord } from "../cutoverRecord.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
 import { progress } from "../progress.js";

@@ -4,14 +4,14 @@ import { kiamOnlyKey, kiamOnlyTaint } from "../../migration/facts/clusterFacts.j
 import { avoidKiamOnly } from "../../migration/kiam/kiamOnlyAffinity.js";
 import { untolerated } from "../../migration/situation/nodeSelection.js";
 import type { Toleration } from "../../migration/settings/schema.js";
-import { Cluster, nameOf } from "../cluster.js";
+import { Cluster, nameOf } from "../../cluster/kubernetes/cluster.js";
 import type { CheckedInput, GateOutput, Target, Worker } from "../inputs.js";
 import { changeAffinity } from "../kube2iamAffinity.js";
 import { notInForce } from "../live.js";
 import { NodeRules } from "../nodeRules.js";
 import { GateError } from "../../migration/text/problem.js";
 import { progress } from "../progress.js";
-import { Deadline } from "../wait.js";
+import { Deadline } from "../../cluster/wait.js";
 import { onEachWorker } from "../workers.js";
 
 /**

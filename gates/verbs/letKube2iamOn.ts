@@ -1,6 +1,6 @@
 import { kiamOnlyKey } from "../../migration/facts/clusterFacts.js";
 import { allowKiamOnly } from "../../migration/kiam/kiamOnlyAffinity.js";
-import { Cluster, nameOf, type ObjectName } from "../cluster.js";
+import { Cluster, nameOf, type ObjectName } from "../../cluster/kubernetes/cluster.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
 import { changeAffinity } from "../kube2iamAffinity.js";
 import { takeKiamOnlyOff } from "../kube2iamComes.js";
@@ -8,7 +8,7 @@ import { kiamOnlyNodes, nodesWithout } from "../placement.js";
 import { GateError } from "../../migration/text/problem.js";
 import { progress } from "../progress.js";
 import { explainRollout, lookAtRollout } from "../rollout.js";
-import { Deadline, waitFor } from "../wait.js";
+import { Deadline, waitFor } from "../../cluster/wait.js";
 
 /**
  * The way back of keep-kube2iam-off, whichever way it was kept off: kube2iam may run on every

@@ -3,8 +3,8 @@ import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 import { digest } from "../../migration/text/digest.js";
 import { dangerousHooks } from "../../migration/kube2iam/preStop.js";
 import { notReadyBecause } from "../../migration/situation/nodeStandings.js";
-import { nodeFacts } from "../../migration/readClusterFacts.js";
-import { Cluster, ClusterError, describePod, nameOf } from "../cluster.js";
+import { nodeFacts } from "../../cluster/facts/clusterFacts.js";
+import { Cluster, ClusterError, describePod, nameOf } from "../../cluster/kubernetes/cluster.js";
 import { disarmPod } from "../disarm.js";
 import { noteForNextPlan } from "../gateNotes.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
@@ -13,7 +13,7 @@ import { preStopPatch } from "../preStopPatch.js";
 import { GateError, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../progress.js";
 import { unlessLost } from "../standings.js";
-import { Deadline, waitFor } from "../wait.js";
+import { Deadline, waitFor } from "../../cluster/wait.js";
 import { onEachWorker } from "../workers.js";
 
 /**

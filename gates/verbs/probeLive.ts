@@ -1,5 +1,5 @@
 import { plainId } from "../../migration/text/digest.js";
-import { Cluster } from "../cluster.js";
+import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { asFound, recordCutover } from "../cutoverRecord.js";
 import type { CheckedInput, GateOutput, ProbeResult } from "../inputs.js";
 import { proveLive } from "../live.js";

@@ -1,4 +1,4 @@
-import { Cluster } from "../cluster.js";
+import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
 import { runProbe } from "../probe.js";
 import { requireSameNode } from "../sameNode.js";

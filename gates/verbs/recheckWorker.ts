@@ -1,4 +1,4 @@
-import { Cluster } from "../cluster.js";
+import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { asFound, recordCutover } from "../cutoverRecord.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
 import { removeRule } from "../kube2iamRule.js";
@@ -8,7 +8,7 @@ import type { NodeReport } from "../../migration/rules/nodeReport.js";
 import { GateError, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../progress.js";
 import { requireSameNode } from "../sameNode.js";
-import { Deadline, waitFor } from "../wait.js";
+import { Deadline, waitFor } from "../../cluster/wait.js";
 import { giveUp } from "../undoCutover.js";
 
 /**

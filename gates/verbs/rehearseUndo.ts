@@ -1,4 +1,4 @@
-import { Cluster } from "../cluster.js";
+import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { readRecord, writeRecord } from "../cutoverRecord.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
 import { proveLive } from "../live.js";

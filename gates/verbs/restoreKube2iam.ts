@@ -2,7 +2,7 @@ import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 
 import { digest, plainId } from "../../migration/text/digest.js";
 import { messageOf } from "../../migration/text/messageOf.js";
-import { Cluster, nameOf } from "../cluster.js";
+import { Cluster, nameOf } from "../../cluster/kubernetes/cluster.js";
 import { readRecord, writeRecord } from "../cutoverRecord.js";
 import type { CheckedInput, GateOutput, Worker } from "../inputs.js";
 import { removeNewRule, removeRule } from "../kube2iamRule.js";
@@ -11,7 +11,7 @@ import { nodesWithout } from "../placement.js";
 import { progress } from "../progress.js";
 import { waitForRollout } from "../rollout.js";
 import { agentsIn, readStandings, unlessLost, workerOf } from "../standings.js";
-import { Deadline } from "../wait.js";
+import { Deadline } from "../../cluster/wait.js";
 import { onEachWorker } from "../workers.js";
 import { awaitDeletion } from "./awaitDeletion.js";
 

@@ -10,7 +10,13 @@ import {
 } from "../../migration/situation/nodeStandings.js";
 import { someOf } from "../../migration/text/someOf.js";
 import { dangerousHooks } from "../../migration/kube2iam/preStop.js";
-import { Cluster, ClusterError, describePod, nameOf, selectorText } from "../cluster.js";
+import {
+  Cluster,
+  ClusterError,
+  describePod,
+  nameOf,
+  selectorText,
+} from "../../cluster/kubernetes/cluster.js";
 import { describeClient, waitForConnections, type LingeringClient } from "../connections.js";
 import { noteForNextPlan } from "../gateNotes.js";
 import type { CheckedInput, GateOutput, ProbeResult, Target, Worker } from "../inputs.js";
@@ -22,7 +28,7 @@ import { NodeRules } from "../nodeRules.js";
 import { GateError, problemsOf, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../progress.js";
 import { readStandings, unlessGone, workerOf } from "../standings.js";
-import { Deadline, waitFor } from "../wait.js";
+import { Deadline, waitFor } from "../../cluster/wait.js";
 import { onEachWorker } from "../workers.js";
 
 type Input = CheckedInput<"retire-kube2iam">;

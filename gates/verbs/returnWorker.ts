@@ -1,8 +1,8 @@
 import { rehearsalOf } from "../../migration/plan/cutoverRecord.js";
 import { parseCredentialRule, type CapturedRule } from "../../migration/rules/natRule.js";
 import { brokenBecause } from "../../migration/situation/nodeStandings.js";
-import { nodeFacts } from "../../migration/readClusterFacts.js";
-import { Cluster } from "../cluster.js";
+import { nodeFacts } from "../../cluster/facts/clusterFacts.js";
+import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { readRecord, removeRecord, writeRecord } from "../cutoverRecord.js";
 import { restartKube2iam } from "../kube2iamPod.js";
 import { notMeantFor } from "../placement.js";

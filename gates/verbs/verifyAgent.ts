@@ -4,8 +4,8 @@ import pMap from "p-map";
 import { compareText } from "../../migration/text/compareText.js";
 import { mayBeCutOver } from "../../migration/plan/cutoverRecord.js";
 import { whyUnclear } from "../../migration/rules/nodeReport.js";
-import { nodeFacts } from "../../migration/readClusterFacts.js";
-import { Cluster, describePod } from "../cluster.js";
+import { nodeFacts } from "../../cluster/facts/clusterFacts.js";
+import { Cluster, describePod } from "../../cluster/kubernetes/cluster.js";
 import type { CheckedInput, GateOutput, Target, Worker } from "../inputs.js";
 import { agentLogProblems } from "../agentLog.js";
 import { notInForce } from "../live.js";
@@ -25,7 +25,7 @@ import {
   type Rollout,
   type UnfinishedRollout,
 } from "../rollout.js";
-import { Deadline, waitFor } from "../wait.js";
+import { Deadline, waitFor } from "../../cluster/wait.js";
 
 type InForce = GateOutput<"verify-agent">["workers"][number]["inForce"];
 

@@ -1,10 +1,10 @@
 import type { V1DaemonSet } from "@kubernetes/client-node";
 
 import { flagValue } from "../../migration/kube2iam/flags.js";
-import { Cluster, describePod, nameOf } from "../cluster.js";
+import { Cluster, describePod, nameOf } from "../../cluster/kubernetes/cluster.js";
 import { explainDenial, type ExplainedDenial } from "../deniedRole.js";
 import { explainCause, fetchCause } from "../fetchFailure.js";
-import { IamReader } from "../iam.js";
+import { IamReader } from "../../cluster/aws/iam.js";
 import type { CheckedInput, GateOutput } from "../inputs.js";
 import { neededRoles } from "../neededRoles.js";
 import { distinctProblems, GateError, type Problem } from "../../migration/text/problem.js";
@@ -12,7 +12,7 @@ import { progress } from "../progress.js";
 import { explainRollout, lookAtRollout, unplaced, type UnfinishedRollout } from "../rollout.js";
 import { askToFetch } from "../refetch.js";
 import { readServerState, type ServerState } from "../serverState.js";
-import { Deadline, waitFor } from "../wait.js";
+import { Deadline, waitFor } from "../../cluster/wait.js";
 
 type Input = CheckedInput<"verify-server">;
 

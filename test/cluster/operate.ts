@@ -26,7 +26,7 @@ import { readLabRecords } from "../../lab/workload/records.js";
 import { applicationRoles, roleArn, seedRoles } from "../../lab/workload/roles.js";
 import { summarise, type Summary } from "../../lab/workload/summary.js";
 import { addTrust } from "../../lab/workload/trust.js";
-import { kubeConfig } from "../../migration/kubernetesApi.js";
+import { kubeConfig } from "../../cluster/kubernetes/api.js";
 import type { PlanPreview } from "../../migration/preview/planPreview.js";
 import type { PodVerdict } from "../../migration/situation/podVerdicts.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";

@@ -14,7 +14,7 @@ import {
   type V1Taint,
 } from "@kubernetes/client-node";
 
-import type { ExecResult } from "../../gates/exec.js";
+import type { ExecResult } from "../../cluster/kubernetes/exec.js";
 import { dangerousHooks } from "../../migration/kube2iam/preStop.js";
 import { insertsItsRule, kube2iamCommandLine } from "../../migration/kube2iam/flags.js";
 import { credentialRuleSpec, type System } from "../../migration/rules/natRule.js";
@@ -205,7 +205,7 @@ export class FakeNodes {
     node.rules = [];
   }
 
-  /** Stands in for `exec` of gates/cluster.ts. */
+  /** Stands in for `exec` of cluster/kubernetes/cluster.ts. */
   readonly exec = async (pod: V1Pod, command: readonly string[]): Promise<ExecResult> => {
     await this.onExec(pod.spec?.nodeName ?? "", command, pod);
     const node = this.node(pod.spec?.nodeName ?? "");

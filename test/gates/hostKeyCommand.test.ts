@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import fc from "fast-check";
 
-import { askHostKey } from "../../gates/hostKeyCommand.js";
+import { askHostKey } from "../../cluster/ssh/hostKeyCommand.js";
 import { GateError } from "../../migration/text/problem.js";
 import { hostileText, unshowableIn } from "../support/hostile.js";
 

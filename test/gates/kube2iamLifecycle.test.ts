@@ -13,7 +13,7 @@ import {
 } from "@kubernetes/client-node";
 import pWaitFor from "p-wait-for";
 
-import { Cluster, nameOf } from "../../gates/cluster.js";
+import { Cluster, nameOf } from "../../cluster/kubernetes/cluster.js";
 import { readRecord, removeRecord, writeRecord } from "../../gates/cutoverRecord.js";
 import type { CheckedInput, GateOutput, Target } from "../../gates/inputs.js";
 import { kube2iamPods } from "../../gates/kube2iamPods.js";
@@ -34,7 +34,7 @@ import { parseSettings } from "../../migration/settings/parse.js";
 import { roleAnnotation } from "../../migration/kiam/permitted.js";
 import type { NodeReport } from "../../migration/rules/nodeReport.js";
 import { preStopToken } from "../../migration/kube2iam/preStopToken.js";
-import { readClusterFacts } from "../../migration/readClusterFacts.js";
+import { readClusterFacts } from "../../cluster/facts/clusterFacts.js";
 import { requireApiServer, startApiServer, type ApiServer } from "../engine/apiserver.js";
 import { exampleSettings } from "../support/exampleCluster.js";
 import { bootIdOf, FakeNodes } from "./fakeNodes.js";

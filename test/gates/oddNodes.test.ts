@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { AppsV1Api, CoreV1Api, type V1DaemonSet, type V1Taint } from "@kubernetes/client-node";
 import pWaitFor from "p-wait-for";
 
-import { Cluster } from "../../gates/cluster.js";
+import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { readRecord, writeRecord } from "../../gates/cutoverRecord.js";
 import type { Target } from "../../gates/inputs.js";
 import { GateError } from "../../migration/text/problem.js";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 
-import { Cluster } from "../../gates/cluster.js";
+import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { readRecord, writeRecord } from "../../gates/cutoverRecord.js";
-import { ExecRefusedError } from "../../gates/exec.js";
+import { ExecRefusedError } from "../../cluster/kubernetes/exec.js";
 import { GateError } from "../../migration/text/problem.js";
 import { fallback } from "../../gates/verbs/fallback.js";
 import { returnWorker } from "../../gates/verbs/returnWorker.js";

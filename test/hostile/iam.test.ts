@@ -9,16 +9,16 @@ import { applyTrust } from "../../automation/applyTrust.js";
 import { auditAsText } from "../../cli/auditAnswer.js";
 import { permittedAsText } from "../../cli/permittedAnswer.js";
 import { trustAsText } from "../../cli/trustAnswer.js";
-import { iamClient } from "../../gates/iam.js";
+import { iamClient } from "../../cluster/aws/iam.js";
 import { GateError } from "../../migration/text/problem.js";
 import { explainDenial } from "../../gates/deniedRole.js";
-import { IamReader } from "../../gates/iam.js";
+import { IamReader } from "../../cluster/aws/iam.js";
 import { audit } from "../../migration/audit/audit.js";
 import { matchesIamPattern } from "../../migration/iam/pattern.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { shown, shownJson } from "../../migration/text/shown.js";
 import { trustChanges, trustRemovals } from "../../migration/iam/trustChanges.js";
-import { readIamFacts } from "../../readers/iamFacts.js";
+import { readIamFacts } from "../../cluster/facts/iamFacts.js";
 import {
   account,
   exampleFacts,

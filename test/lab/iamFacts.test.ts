@@ -20,7 +20,7 @@ import { nodeRoles, roleArn, seedRoles } from "../../lab/workload/roles.js";
 import type { IamFacts } from "../../migration/facts/iamFacts.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { trustChanges, trustRemovals } from "../../migration/iam/trustChanges.js";
-import { readIamFacts, type IamFactsOptions } from "../../readers/iamFacts.js";
+import { readIamFacts, type IamFactsOptions } from "../../cluster/facts/iamFacts.js";
 import { exampleFacts, examplePod, exampleSettings } from "../support/exampleCluster.js";
 import { skipBecause } from "../support/requirements.js";
 import { labPython, startAws, type AwsServer, type Credentials } from "./awsServer.js";

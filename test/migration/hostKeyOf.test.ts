@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import { hostKeyOf } from "../../migration/situation/hostKeyOf.js";
 import { makePlan, plannedWorkers } from "../../migration/plan/plan.js";
-import { nodeFacts } from "../../migration/readClusterFacts.js";
+import { nodeFacts } from "../../cluster/facts/clusterFacts.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";
 import { exampleFacts, exampleSettings } from "../support/exampleCluster.js";

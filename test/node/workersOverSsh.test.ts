@@ -13,7 +13,7 @@ import { join } from "node:path";
 import type { SettingsInput } from "../../migration/settings/schema.js";
 import type { WorkerLook } from "../../migration/facts/workerLook.js";
 import { parseSettings } from "../../migration/settings/parse.js";
-import { lookOverSsh } from "../../readers/workersOverSsh.js";
+import { lookOverSsh } from "../../cluster/facts/workersOverSsh.js";
 import {
   exampleFacts,
   exampleMaster,

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { KubeConfig } from "@kubernetes/client-node";
 
 import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
-import { readKube2iamLog } from "../../readers/kube2iamLog.js";
+import { readKube2iamLog } from "../../cluster/facts/kube2iamLog.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { exampleFacts, examplePod, exampleSettings } from "../support/exampleCluster.js";
 

@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 
 import type { ClusterFacts } from "../../../migration/facts/clusterFacts.js";
 import { parseSettings } from "../../../migration/settings/parse.js";
-import { lookOverSsh } from "../../../readers/workersOverSsh.js";
+import { lookOverSsh } from "../../../cluster/facts/workersOverSsh.js";
 
 async function main(): Promise<void> {
   for await (const line of createInterface({ input: process.stdin })) {

@@ -3,7 +3,7 @@ import { createConnection } from "node:net";
 
 import { utils, type AuthenticationType, type ConnectConfig } from "ssh2";
 
-import { fingerprint, isSameKey, parseHostKey } from "../../../../readers/ssh/hostKey.js";
+import { fingerprint, isSameKey, parseHostKey } from "../../../../cluster/ssh/hostKey.js";
 import { text, type PropertyMap } from "../plugin/values.js";
 
 export interface ClientConfig extends ConnectConfig {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Client } from "ssh2";
 
-import { dial as dialOnce, forward } from "../../../../readers/ssh/dial.js";
+import { dial as dialOnce, forward } from "../../../../cluster/ssh/dial.js";
 import type { Log } from "../plugin/provider.js";
 import { isMap, type PropertyMap } from "../plugin/values.js";
 import { clientConfig, type ClientConfig } from "./ssh-config.js";

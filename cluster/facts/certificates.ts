@@ -2,10 +2,10 @@ import { X509Certificate } from "node:crypto";
 
 import type { CoreV1Api, KubeConfig } from "@kubernetes/client-node";
 
-import type { CertificateFacts } from "../migration/facts/clusterFacts.js";
-import { kiamNames } from "../migration/kiam/names.js";
-import { apiMessage, isForbidden, isNotFound } from "../migration/kubernetesApi.js";
-import type { Settings } from "../migration/settings/schema.js";
+import type { CertificateFacts } from "../../migration/facts/clusterFacts.js";
+import { kiamNames } from "../../migration/kiam/names.js";
+import { apiMessage, isForbidden, isNotFound } from "../kubernetes/api.js";
+import type { Settings } from "../../migration/settings/schema.js";
 
 /**
  * What the secrets of kiam's server and agent hold. A secret that is not there (yet) is left out;

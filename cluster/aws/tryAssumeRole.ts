@@ -1,8 +1,8 @@
 import type { STSClient } from "@aws-sdk/client-sts";
 import pMap from "p-map";
 
-import { awsRegion } from "../gates/awsRegion.js";
-import { messageOf } from "../migration/text/messageOf.js";
+import { awsRegion } from "./region.js";
+import { messageOf } from "../../migration/text/messageOf.js";
 
 /** What came of real AssumeRoles. */
 export interface Tries {

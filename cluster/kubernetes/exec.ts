@@ -2,8 +2,8 @@ import { PassThrough, Writable } from "node:stream";
 
 import type { KubeConfig, V1Pod, V1Status } from "@kubernetes/client-node";
 
-import { messageOf } from "../migration/text/messageOf.js";
-import { GateError } from "../migration/text/problem.js";
+import { messageOf } from "../../migration/text/messageOf.js";
+import { GateError } from "../../migration/text/problem.js";
 
 export interface ExecOptions {
   timeoutSeconds: number;

@@ -1,7 +1,7 @@
 import type { KubeConfig } from "@kubernetes/client-node";
 
 import type { ObjectName } from "./cluster.js";
-import { interval, type Changes } from "./wait.js";
+import { interval, type Changes } from "../wait.js";
 
 /** Milliseconds after which a pod that is watched is looked at anyway: a watch can fall silent. */
 const anyway = 2000;

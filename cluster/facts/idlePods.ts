@@ -6,10 +6,10 @@ import type {
   V1StatefulSet,
 } from "@kubernetes/client-node";
 
-import type { PodFacts } from "./facts/clusterFacts.js";
-import { objectName } from "./facts/clusterValues.js";
-import { collect, named } from "./kubernetesApi.js";
-import { roleAnnotation } from "./kiam/permitted.js";
+import type { PodFacts } from "../../migration/facts/clusterFacts.js";
+import { objectName } from "../../migration/facts/clusterValues.js";
+import { collect, named } from "../kubernetes/api.js";
+import { roleAnnotation } from "../../migration/kiam/permitted.js";
 
 /** Phase of a pod that is not there, and will be once its workload wants one. */
 export const idlePhase = "Idle";

@@ -1,4 +1,4 @@
-import { awsRegion } from "../gates/awsRegion.js";
+import { awsRegion } from "./region.js";
 
 /**
  * The account of the AWS SDK's default credentials. STS tells it to everybody who has any.

@@ -12,12 +12,12 @@ import type {
 } from "@kubernetes/client-node";
 import pRetry from "p-retry";
 
-import { ownedLabel, ownedValue } from "../migration/facts/clusterFacts.js";
-import { apiMessage, isNotFound, kubeConfig, listAll } from "../migration/kubernetesApi.js";
-import { messageOf } from "../migration/text/messageOf.js";
+import { ownedLabel, ownedValue } from "../../migration/facts/clusterFacts.js";
+import { apiMessage, isNotFound, kubeConfig, listAll } from "./api.js";
+import { messageOf } from "../../migration/text/messageOf.js";
 import { exec, type ExecOptions, type ExecResult } from "./exec.js";
 import { PodChanges } from "./podChanges.js";
-import { GateError } from "../migration/text/problem.js";
+import { GateError } from "../../migration/text/problem.js";
 
 /** The namespace and name of an object. */
 export interface ObjectName {

@@ -2,19 +2,19 @@ import { isIPv4 } from "node:net";
 
 import pMap from "p-map";
 
-import { askHostKey } from "../gates/hostKeyCommand.js";
-import { problemsOf } from "../migration/text/problem.js";
-import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
-import { effectiveKube2iam } from "../migration/kube2iam/effective.js";
-import { asksHostKey, hostKeyOf } from "../migration/situation/hostKeyOf.js";
-import { isReachedOverSsh } from "../migration/kiam/kiamOnly.js";
-import { serverNodes, sshAddress, workerNodes } from "../migration/situation/nodeSelection.js";
-import type { Settings } from "../migration/settings/schema.js";
-import { lacksHostKey } from "../migration/plan/waiting.js";
-import type { WorkerLook } from "../migration/facts/workerLook.js";
+import { askHostKey } from "../ssh/hostKeyCommand.js";
+import { problemsOf } from "../../migration/text/problem.js";
+import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
+import { effectiveKube2iam } from "../../migration/kube2iam/effective.js";
+import { asksHostKey, hostKeyOf } from "../../migration/situation/hostKeyOf.js";
+import { isReachedOverSsh } from "../../migration/kiam/kiamOnly.js";
+import { serverNodes, sshAddress, workerNodes } from "../../migration/situation/nodeSelection.js";
+import type { Settings } from "../../migration/settings/schema.js";
+import { lacksHostKey } from "../../migration/plan/waiting.js";
+import type { WorkerLook } from "../../migration/facts/workerLook.js";
 import { lookAtWorker, lookFailure, type Sights, type WorkerAddress } from "./lookAtWorker.js";
-import { Bastion } from "./ssh/bastion.js";
-import { requireCredentials } from "./ssh/credentials.js";
+import { Bastion } from "../ssh/bastion.js";
+import { requireCredentials } from "../ssh/credentials.js";
 
 /** Workers looked at at the same time. */
 const concurrency = 16;

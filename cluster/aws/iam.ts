@@ -4,12 +4,12 @@ import {
   evaluateAssumeRole,
   type AssumeRoleAnswer,
   type PolicyDocument,
-} from "../migration/iam/assumeRole.js";
-import { messageOf } from "../migration/text/messageOf.js";
-import { parsePolicy } from "../migration/iam/policyDocument.js";
-import { roleName } from "../migration/iam/roleArn.js";
-import type { TrustDocument } from "../migration/iam/trust.js";
-import { awsRegion } from "./awsRegion.js";
+} from "../../migration/iam/assumeRole.js";
+import { messageOf } from "../../migration/text/messageOf.js";
+import { parsePolicy } from "../../migration/iam/policyDocument.js";
+import { roleName } from "../../migration/iam/roleArn.js";
+import type { TrustDocument } from "../../migration/iam/trust.js";
+import { awsRegion } from "./region.js";
 
 export interface RoleDocuments {
   arn: string;

@@ -5,8 +5,8 @@ import {
   hostKeyEnvironment,
   hostKeyIn,
   type AskedNode,
-} from "../migration/facts/hostKeyCommand.js";
-import { GateError } from "../migration/text/problem.js";
+} from "../../migration/facts/hostKeyCommand.js";
+import { GateError } from "../../migration/text/problem.js";
 
 /** KiB of the program's output, and of what it says on stderr, that are read at most. */
 const mostKibibytes = 64;

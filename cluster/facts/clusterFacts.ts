@@ -21,25 +21,29 @@ import {
   type NetworkPolicyFacts,
   type NodeFacts,
   type PodFacts,
-} from "./facts/clusterFacts.js";
+} from "../../migration/facts/clusterFacts.js";
 import {
   firstHost,
   firstIPv4,
   gateNotesSchema,
   objectName,
   recordedKube2iamSchema,
-} from "./facts/clusterValues.js";
-import { plainId } from "./text/digest.js";
-import { gateNotesName } from "./plan/gateNotes.js";
-import { ec2ProviderId } from "./facts/hostKeyCommand.js";
-import { flagValue, kube2iamCommandLine } from "./kube2iam/flags.js";
-import { agentLabels } from "./kiam/names.js";
-import { dangerousHooks } from "./kube2iam/preStop.js";
-import { avoidsKiamOnly } from "./kiam/kiamOnlyAffinity.js";
-import { apiMessage, collect, isNotFound, named } from "./kubernetesApi.js";
-import { allowedRolesAnnotation, permittedAnnotation, roleAnnotation } from "./kiam/permitted.js";
-import { readIdlePods } from "./readIdlePods.js";
-import type { Settings, Toleration } from "./settings/schema.js";
+} from "../../migration/facts/clusterValues.js";
+import { plainId } from "../../migration/text/digest.js";
+import { gateNotesName } from "../../migration/plan/gateNotes.js";
+import { ec2ProviderId } from "../../migration/facts/hostKeyCommand.js";
+import { flagValue, kube2iamCommandLine } from "../../migration/kube2iam/flags.js";
+import { agentLabels } from "../../migration/kiam/names.js";
+import { dangerousHooks } from "../../migration/kube2iam/preStop.js";
+import { avoidsKiamOnly } from "../../migration/kiam/kiamOnlyAffinity.js";
+import { apiMessage, collect, isNotFound, named } from "../kubernetes/api.js";
+import {
+  allowedRolesAnnotation,
+  permittedAnnotation,
+  roleAnnotation,
+} from "../../migration/kiam/permitted.js";
+import { readIdlePods } from "./idlePods.js";
+import type { Settings, Toleration } from "../../migration/settings/schema.js";
 
 /**
  * Reads what the plan and the audit need, but for the workers' rules, which take more than the

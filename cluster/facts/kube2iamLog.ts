@@ -1,12 +1,12 @@
 import type { CoreV1Api, KubeConfig, ObservableMiddleware, V1Pod } from "@kubernetes/client-node";
 import pMap from "p-map";
 
-import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
-import type { Kube2iamLogFacts } from "../migration/kube2iam/log.js";
-import { readKube2iamLogPart } from "../migration/kube2iam/requests.js";
-import { apiMessage, collect } from "../migration/kubernetesApi.js";
-import type { Settings } from "../migration/settings/schema.js";
-import { Kube2iamLogSummary } from "../migration/kube2iam/summarizeLog.js";
+import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
+import type { Kube2iamLogFacts } from "../../migration/kube2iam/log.js";
+import { readKube2iamLogPart } from "../../migration/kube2iam/requests.js";
+import { apiMessage, collect } from "../kubernetes/api.js";
+import type { Settings } from "../../migration/settings/schema.js";
+import { Kube2iamLogSummary } from "../../migration/kube2iam/summarizeLog.js";
 
 export interface Kube2iamLogOptions {
   /** How many pods are read at a time; default 8. */

@@ -1,19 +1,19 @@
 import pMap from "p-map";
 
-import { IamReader, type RoleDocuments } from "../gates/iam.js";
+import { IamReader, type RoleDocuments } from "../aws/iam.js";
 import {
   evaluateAssumeRole,
   type AssumeRoleQuestion,
   type PolicyDocument,
-} from "../migration/iam/assumeRole.js";
-import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
-import { iamChain, type IamChain } from "../migration/iam/chain.js";
-import type { ApplicationRoleFacts, IamFacts, RoleFacts } from "../migration/facts/iamFacts.js";
-import { messageOf } from "../migration/text/messageOf.js";
-import { accountOf, roleArnBeside, roleName } from "../migration/iam/roleArn.js";
-import type { Settings } from "../migration/settings/schema.js";
-import { callerAccount } from "./callerAccount.js";
-import { tryAssumeRoles, type Tries } from "./tryAssumeRole.js";
+} from "../../migration/iam/assumeRole.js";
+import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
+import { iamChain, type IamChain } from "../../migration/iam/chain.js";
+import type { ApplicationRoleFacts, IamFacts, RoleFacts } from "../../migration/facts/iamFacts.js";
+import { messageOf } from "../../migration/text/messageOf.js";
+import { accountOf, roleArnBeside, roleName } from "../../migration/iam/roleArn.js";
+import type { Settings } from "../../migration/settings/schema.js";
+import { callerAccount } from "../aws/callerAccount.js";
+import { tryAssumeRoles, type Tries } from "../aws/tryAssumeRole.js";
 
 const concurrency = 8;
 
