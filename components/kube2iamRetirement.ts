@@ -7,7 +7,7 @@ import type { PlannedProbe } from "../migration/plan/plan.js";
 import type { Settings } from "../migration/settings/schema.js";
 import { gate, type ToolLocation } from "./gate.js";
 import type { GateTarget } from "./gateTarget.js";
-import { commented } from "./node/shellWords.js";
+import { commented } from "../worker/shellWords.js";
 import { scriptCommand, scriptOverSsh, type WorkerScript } from "./workerScript.js";
 
 export interface Kube2iamRetirementArgs extends ToolLocation {

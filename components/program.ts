@@ -10,7 +10,7 @@ import { parseSettings, SettingsError } from "../migration/settings/parse.js";
 import type { Settings } from "../migration/settings/schema.js";
 import { ClusterMigration } from "./clusterMigration.js";
 import type { ToolLocation } from "./gate.js";
-import { bootGuardUserData } from "./newNodes/bootGuard.js";
+import { bootGuardUserData } from "../worker/bootGuard/bootGuard.js";
 import { messageOf } from "../migration/text/messageOf.js";
 import { shown } from "../migration/text/shown.js";
 import { observe } from "../cluster/facts/observe.js";

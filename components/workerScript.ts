@@ -2,10 +2,15 @@ import type * as pulumi from "@pulumi/pulumi";
 
 import type { Plan, PlannedWorker } from "../migration/plan/plan.js";
 import type { Settings } from "../migration/settings/schema.js";
-import { ruleCommand, ruleScript, type RuleArguments, type RuleVerb } from "./node/ruleScript.js";
+import {
+  ruleCommand,
+  ruleScript,
+  type RuleArguments,
+  type RuleVerb,
+} from "../worker/rules/script.js";
 import { sshConnection } from "./sshConnection.js";
 
-/** What components/node/rules.sh has to know of a worker, and how to reach it there. */
+/** What worker/rules/rules.sh has to know of a worker, and how to reach it there. */
 export interface WorkerScript {
   worker: PlannedWorker;
   kube2iam: Plan["kube2iam"];

@@ -19,7 +19,7 @@ const scriptSeconds = 60;
 
 /**
  * Makes the preStop hooks of a running pod do nothing, inside its containers, without restarting
- * anything; see gates/disarm.sh. It lasts until the container restarts. A pod without a dangerous
+ * anything; see worker/disarm/disarm.sh. It lasts until the container restarts. A pod without a dangerous
  * hook, and one that is gone meanwhile, is left alone.
  *
  * @throws GateError where that cannot be done, with what to do by hand
@@ -69,7 +69,7 @@ function armed(pod: V1Pod, hook: PreStopHook, what: string): Problem {
   };
 }
 
-/** The text of gates/disarm.sh. */
+/** The text of worker/disarm/disarm.sh. */
 function disarmScript(): string {
-  return readFileSync(join(__dirname, "disarm.sh"), "utf8");
+  return readFileSync(join(__dirname, "../worker/disarm/disarm.sh"), "utf8");
 }

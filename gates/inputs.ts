@@ -115,7 +115,7 @@ const probeResult = z.object({
   worker: z.string(),
   /** The role as the credentials list named it. */
   role: z.string(),
-  /** Who answered, before and after; see gates/probe.sh. */
+  /** Who answered, before and after; see worker/probe/probe.sh. */
   answeredBy: z.enum(["kube2iam", "kiam"]),
   /** Requests for credentials it took, failed ones included. */
   attempts: z.number(),

@@ -5,7 +5,7 @@ import { messageOf } from "../migration/text/messageOf.js";
 import { whyUnclear, type NodeReport } from "../migration/rules/nodeReport.js";
 import { NodeRules } from "./nodeRules.js";
 import { askWho, OtherSystemError, runProbe } from "./probe.js";
-import { metadataService } from "./probeVerdict.js";
+import { metadataService } from "../worker/probe/verdict.js";
 import { GateError, type Problem } from "../migration/text/problem.js";
 import { progress } from "./progress.js";
 

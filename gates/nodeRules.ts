@@ -1,6 +1,6 @@
 import type { V1Pod } from "@kubernetes/client-node";
 
-import { ruleArguments, ruleScript, type RuleArguments } from "../components/node/ruleScript.js";
+import { ruleArguments, ruleScript, type RuleArguments } from "../worker/rules/script.js";
 import type { CapturedRule, System } from "../migration/rules/natRule.js";
 import { parseNodeReport, whyUnclear, type NodeReport } from "../migration/rules/nodeReport.js";
 import { describePod, isReady, type Cluster } from "../cluster/kubernetes/cluster.js";
@@ -19,7 +19,7 @@ export const keptToolsDirectory = "/run/kube2iam-to-kiam/bin";
 type Pods = Record<System, Map<string, V1Pod>>;
 
 /**
- * The rules of a worker, seen and changed without SSH: components/node/rules.sh runs in a pod
+ * The rules of a worker, seen and changed without SSH: worker/rules/rules.sh runs in a pod
  * that is on the worker's network and may use iptables, kiam's agent or kube2iam.
  */
 export class NodeRules {

@@ -13,7 +13,7 @@ import {
   parseVerdict,
   whoAnswered,
   type ProbeVerdict,
-} from "./probeVerdict.js";
+} from "../worker/probe/verdict.js";
 import { progress } from "./progress.js";
 import { Deadline, waitFor } from "../cluster/wait.js";
 

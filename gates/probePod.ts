@@ -34,7 +34,7 @@ export function probeLabels(worker: string): Record<string, string> {
 }
 
 /**
- * A pod that asks for its role from one worker, runs gates/probe.sh and ends. Pinned by affinity
+ * A pod that asks for its role from one worker, runs worker/probe/probe.sh and ends. Pinned by affinity
  * and tolerating everything, so that a cordoned or tainted worker is probed, too; it needs
  * nothing but a network, and satisfies the restricted pod security standard.
  */
@@ -97,7 +97,7 @@ export function probePod({ worker, probe, baseUrl, seconds }: ProbePodArgs): V1P
   };
 }
 
-/** The text of gates/probe.sh. */
+/** The text of worker/probe/probe.sh. */
 export function probeScript(): string {
-  return readFileSync(join(__dirname, "probe.sh"), "utf8");
+  return readFileSync(join(__dirname, "../worker/probe/probe.sh"), "utf8");
 }

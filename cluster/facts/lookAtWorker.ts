@@ -1,7 +1,7 @@
 import type { Client } from "ssh2";
 
-import { lookCommand, lookScript, parseLookAnswer } from "../../components/node/lookScript.js";
-import { ruleCommand, ruleScript, type RuleArguments } from "../../components/node/ruleScript.js";
+import { lookCommand, lookScript, parseLookAnswer } from "../../worker/look/script.js";
+import { ruleCommand, ruleScript, type RuleArguments } from "../../worker/rules/script.js";
 import { backendRules } from "../../migration/rules/backendRules.js";
 import { inForceOf, parseNodeReport, type NodeReport } from "../../migration/rules/nodeReport.js";
 import type { Settings } from "../../migration/settings/schema.js";

@@ -6,7 +6,7 @@ import { progress } from "../progress.js";
 import { requireSameNode } from "../sameNode.js";
 
 /*
- * What components/node/rules.sh does over SSH, through the agent's pod instead: for workers that
+ * What worker/rules/rules.sh does over SSH, through the agent's pod instead: for workers that
  * have no sshd, or whose host key no one can commit (workers.access: exec).
  */
 

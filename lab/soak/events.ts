@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import pWaitFor from "p-wait-for";
 
-import { bootGuardScript } from "../../components/newNodes/bootGuard.js";
+import { bootGuardScript } from "../../worker/bootGuard/bootGuard.js";
 import { agentNotReadyTaint } from "../../migration/facts/clusterFacts.js";
 import { installBootScript } from "../cluster/machine.js";
 import { agents, kube2iam, restartPods, servers, stsFault } from "../disturb.js";

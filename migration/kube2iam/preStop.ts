@@ -44,7 +44,7 @@ function onlyWaits(command: readonly string[]): boolean {
 }
 
 /**
- * Why a hook cannot be disarmed inside its running container, as gates/disarm.sh does; undefined
+ * Why a hook cannot be disarmed inside its running container, as worker/disarm/disarm.sh does; undefined
  * where nothing is known that speaks against it.
  */
 export function whyNotDisarmed({ command, readOnlyRoot }: PreStopHook): string | undefined {

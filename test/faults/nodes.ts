@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { bootGuardScript } from "../../components/newNodes/bootGuard.js";
+import { bootGuardScript } from "../../worker/bootGuard/bootGuard.js";
 import { installBootScript } from "../../lab/cluster/machine.js";
 import { sh } from "../../lab/disturb.js";
 import { agentNotReadyTaint, kiamOnlyKey } from "../../migration/facts/clusterFacts.js";

@@ -17,12 +17,12 @@ import { execa } from "execa";
 import { findCommand, needsCommands, needsRoot } from "../support/requirements.js";
 
 /*
- * gates/disarm.sh on a tree of tools that only say how they were called, and the hook of kube2iam's
+ * worker/disarm/disarm.sh on a tree of tools that only say how they were called, and the hook of kube2iam's
  * README run on it before and after. Does not prove that a kubelet runs the hook that way:
  * test/faults does.
  */
 
-const script = join(__dirname, "../../gates/disarm.sh");
+const script = join(__dirname, "../../worker/disarm/disarm.sh");
 const kept = "/run/kube2iam-to-kiam/bin";
 const shells = [["dash"], ["bash"], ["busybox", "sh"]] as const;
 const readme =

@@ -1,5 +1,5 @@
 /**
- * gates/probe.sh against small HTTP servers that answer as kiam, kube2iam and EC2 do, by every
+ * worker/probe/probe.sh against small HTTP servers that answer as kiam, kube2iam and EC2 do, by every
  * shell and both kinds of wget.
  *
  * Real: the shells, wget, TCP. Not proven here: the official programs, whose answers were read in
@@ -16,7 +16,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 
 import { probeScript } from "../../gates/probePod.js";
-import { explainIdentity, parseVerdict, type ProbeVerdict } from "../../gates/probeVerdict.js";
+import { explainIdentity, parseVerdict, type ProbeVerdict } from "../../worker/probe/verdict.js";
 import { findCommand, needsCommands } from "../support/requirements.js";
 
 const list = "/latest/meta-data/iam/security-credentials/";

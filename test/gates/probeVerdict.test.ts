@@ -6,7 +6,7 @@ import {
   metadataService,
   parseVerdict,
   type ProbeVerdict,
-} from "../../gates/probeVerdict.js";
+} from "../../worker/probe/verdict.js";
 import { roleForms } from "../../gates/roleForms.js";
 
 const failed: ProbeVerdict = {

@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execaSync } from "execa";
-import { ruleArguments, ruleCommand, ruleScript } from "../../components/node/ruleScript.js";
+import { ruleArguments, ruleCommand, ruleScript } from "../../worker/rules/script.js";
 import { credentialRuleSpec } from "../../migration/rules/natRule.js";
 import { findCommand, needsCommands } from "../support/requirements.js";
 

@@ -14,7 +14,7 @@ import { join } from "node:path";
 
 import { execa } from "execa";
 
-import { bootGuardScript, bootGuardUserData } from "../../components/newNodes/bootGuard.js";
+import { bootGuardScript, bootGuardUserData } from "../../worker/bootGuard/bootGuard.js";
 import { credentialRuleSpec } from "../../migration/rules/natRule.js";
 import { findCommand, needsCommands, needsRoot } from "../support/requirements.js";
 import { shells } from "./worker.js";

@@ -10,7 +10,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type RuleArguments, ruleArguments, ruleScript } from "../../components/node/ruleScript.js";
+import { type RuleArguments, ruleArguments, ruleScript } from "../../worker/rules/script.js";
 import type { Finding, NodeReport } from "../../migration/rules/nodeReport.js";
 import { findCommand, needsCommands } from "../support/requirements.js";
 import { withFunctions } from "./scriptFunctions.js";

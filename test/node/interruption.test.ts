@@ -7,7 +7,7 @@
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { ruleScript } from "../../components/node/ruleScript.js";
+import { ruleScript } from "../../worker/rules/script.js";
 import { kiamRule, kube2iamRule, shells, TestWorker } from "./worker.js";
 
 const flags = "--host-ip 10.99.0.11 --kube2iam-port 8181 --kiam-port 8881".split(" ");

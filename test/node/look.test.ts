@@ -1,9 +1,9 @@
-/** components/node/look.sh on a real kernel, by every shell that it has to run on. */
+/** worker/look/look.sh on a real kernel, by every shell that it has to run on. */
 import assert from "node:assert/strict";
 
 import { execa } from "execa";
 
-import { lookCommand, lookScript, parseLookAnswer } from "../../components/node/lookScript.js";
+import { lookCommand, lookScript, parseLookAnswer } from "../../worker/look/script.js";
 import { shells, TestWorker, worker } from "./worker.js";
 
 describe("look script", function () {

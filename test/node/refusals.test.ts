@@ -5,7 +5,7 @@
  * fail; a tool that fails is put in the place of the real one for that.
  */
 import assert from "node:assert/strict";
-import { ruleScript } from "../../components/node/ruleScript.js";
+import { ruleScript } from "../../worker/rules/script.js";
 import type { Backend } from "../../migration/rules/natRule.js";
 import type { Finding } from "../../migration/rules/nodeReport.js";
 import { findCommand } from "../support/requirements.js";

@@ -1,6 +1,6 @@
 /** The node script's functions one by one, where they need no worker to be tried on. */
 import { execaSync } from "execa";
-import { ruleScript } from "../../components/node/ruleScript.js";
+import { ruleScript } from "../../worker/rules/script.js";
 
 /**
  * Runs `tail` after the script without its last lines, which would start it: its functions are there,

@@ -3,9 +3,9 @@ import { spawnSync } from "node:child_process";
 
 import fc from "fast-check";
 
-import { bootGuardScript } from "../../components/newNodes/bootGuard.js";
-import { ruleCommand } from "../../components/node/ruleScript.js";
-import { commented, quote } from "../../components/node/shellWords.js";
+import { bootGuardScript } from "../../worker/bootGuard/bootGuard.js";
+import { ruleCommand } from "../../worker/rules/script.js";
+import { commented, quote } from "../../worker/shellWords.js";
 import { hostileText, payloads } from "../support/hostile.js";
 
 /* The second check, where a command line is made, against a real shell. */

@@ -6,7 +6,7 @@
  * here: the command provider's SSH client, bastions.
  */
 import assert from "node:assert/strict";
-import { ruleCommand, ruleScript } from "../../components/node/ruleScript.js";
+import { ruleCommand, ruleScript } from "../../worker/rules/script.js";
 import { needsCommands } from "../support/requirements.js";
 import { kiamRule, kube2iamRule, TestWorker, waitUntil, worker } from "./worker.js";
 import { WorkerSshd } from "./workerSshd.js";

@@ -1,5 +1,5 @@
 /**
- * Who supplies a pod, by what it is answered: gates/probe.sh in a pod's network namespace, while
+ * Who supplies a pod, by what it is answered: worker/probe/probe.sh in a pod's network namespace, while
  * the worker's rules say the same, or something else.
  *
  * Real: the kernel's nat, native nft tables included, as another CNI's or an nft build of kube2iam

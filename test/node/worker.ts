@@ -18,9 +18,9 @@ import {
   type RuleVerb,
   ruleArguments,
   ruleScript,
-} from "../../components/node/ruleScript.js";
+} from "../../worker/rules/script.js";
 import { probeScript } from "../../gates/probePod.js";
-import { metadataService, parseVerdict, type ProbeVerdict } from "../../gates/probeVerdict.js";
+import { metadataService, parseVerdict, type ProbeVerdict } from "../../worker/probe/verdict.js";
 import { type Backend, credentialRuleSpec } from "../../migration/rules/natRule.js";
 import {
   type Finding,
@@ -193,7 +193,7 @@ export class TestWorker {
     return stdout;
   }
 
-  /** Runs gates/probe.sh in the pod through 169.254.169.254 and gives its verdict. */
+  /** Runs worker/probe/probe.sh in the pod through 169.254.169.254 and gives its verdict. */
   async probe(): Promise<ProbeVerdict | undefined> {
     const log = join(this.directory, "termination-log");
     await execa(

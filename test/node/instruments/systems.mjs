@@ -1,6 +1,6 @@
 // Stands where kube2iam, the kiam agent and the node's own metadata service stand on a worker, and
 // answers every request with its own name. It is an instrument of the tests, not a model of those
-// systems: it knows health, by which also gates/probe.sh tells who is there, and nothing else. All
+// systems: it knows health, by which also worker/probe/probe.sh tells who is there, and nothing else. All
 // give the credentials of the role "app".
 //
 // Arguments: HOSTIP KUBE2IAMPORT KIAMPORT. Orders on stdin, one a line, each answered by "done":

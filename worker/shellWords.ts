@@ -1,5 +1,5 @@
-import { shownJson } from "../../migration/text/shown.js";
-import { digestSchema } from "../../migration/text/digest.js";
+import { shownJson } from "../migration/text/shown.js";
+import { digestSchema } from "../migration/text/digest.js";
 
 /*
  * The one place where command lines for a worker's shell are put together. What goes in was

@@ -6,7 +6,7 @@ import {
   hostInterfaceSchema,
   portSchema,
 } from "../../migration/rules/natRule.js";
-import { quote } from "../node/shellWords.js";
+import { quote } from "../shellWords.js";
 
 /**
  * What makes a node write kiam's rule at every boot, before its kubelet starts. Pure: the same
@@ -22,7 +22,7 @@ export interface BootGuardArgs {
 const scriptPath = "/etc/kiam/boot-guard.sh";
 const unitName = "kiam-boot-guard.service";
 
-/** components/newNodes/bootGuard.sh with its argument in it: what runs at boot, by any shell. */
+/** worker/bootGuard/bootGuard.sh with its argument in it: what runs at boot, by any shell. */
 export function bootGuardScript({ interface: hostInterface, agentPort }: BootGuardArgs): string {
   const rule = credentialRuleSpec({
     // Runs as root at every boot: checked again, whatever checked it before.

@@ -19,7 +19,7 @@ import {
   portSchema,
   systemSchema,
 } from "../../migration/rules/natRule.js";
-import { quote } from "./shellWords.js";
+import { quote } from "../shellWords.js";
 
 const workerSchema = z.object({
   /** The worker's address as kube2iam and kiam get it in HOST_IP. */
@@ -71,7 +71,7 @@ export type RuleArguments = { [Verb in RuleVerb]: z.input<(typeof argumentSchema
 
 let text: string | undefined;
 
-/** The text of components/node/rules.sh. */
+/** The text of worker/rules/rules.sh. */
 export function ruleScript(): string {
   text ??= readFileSync(join(__dirname, "rules.sh"), "utf8");
   return text;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
-import type { System } from "../migration/rules/natRule.js";
-import type { Problem } from "../migration/text/problem.js";
+import type { System } from "../../migration/rules/natRule.js";
+import type { Problem } from "../../migration/text/problem.js";
 
 /** Text of at most so many characters. Anybody may have answered it: printable ASCII, or no verdict. */
 const text = (characters: number) =>
@@ -51,7 +51,7 @@ const verdictSchema = z
     ({ verdict, before, after }) => verdict !== "unclear" || (after ?? before).who === "unclear",
   );
 
-/** What gates/probe.sh found. */
+/** What worker/probe/probe.sh found. */
 export type ProbeVerdict = z.output<typeof verdictSchema>;
 
 /** Reads a probe pod's termination message; undefined where it is not a verdict. */

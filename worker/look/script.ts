@@ -1,10 +1,10 @@
-/** components/node/look.sh: its text, the command line that starts it, and what it answers. */
+/** worker/look/look.sh: its text, the command line that starts it, and what it answers. */
 import { readFileSync } from "node:fs";
 import { isIPv4 } from "node:net";
 import { join } from "node:path";
 
 import { shownJson } from "../../migration/text/shown.js";
-import { quote } from "./shellWords.js";
+import { quote } from "../shellWords.js";
 
 /** What the script saw. */
 export interface LookAnswer {
