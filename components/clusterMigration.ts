@@ -10,22 +10,22 @@ import {
 } from "../migration/plan/plan.js";
 import type { Settings } from "../migration/settings/schema.js";
 import { reaches } from "../migration/stages.js";
-import { EveryNode } from "./everyNode.js";
-import { Fallback } from "./fallback.js";
+import { EveryNode } from "./cutover/everyNode.js";
+import { Fallback } from "./agent/fallback.js";
 import type { ToolLocation } from "./gate.js";
 import { gateTarget, type GateTarget } from "./gateTarget.js";
-import { IamRoles } from "./iamRoles.js";
-import { KiamAgent } from "./kiamAgent.js";
-import { KiamFoundation } from "./kiamFoundation.js";
-import { KiamServer } from "./kiamServer.js";
-import { KiamTls } from "./kiamTls.js";
-import { Kube2iamPreStop } from "./kube2iamPreStop.js";
-import { Kube2iamRetirement } from "./kube2iamRetirement.js";
-import { NamespacePermissions } from "./namespacePermissions.js";
-import { NewNodes } from "./newNodes.js";
-import { StartupTaint } from "./startupTaint.js";
-import { WorkerAgent } from "./workerAgent.js";
-import { WorkerCutover } from "./workerCutover.js";
+import { IamRoles } from "./prepare/iamRoles.js";
+import { KiamAgent } from "./agent/kiamAgent.js";
+import { KiamFoundation } from "./prepare/kiamFoundation.js";
+import { KiamServer } from "./server/kiamServer.js";
+import { KiamTls } from "./prepare/kiamTls.js";
+import { Kube2iamPreStop } from "./agent/kube2iamPreStop.js";
+import { Kube2iamRetirement } from "./retire/kube2iamRetirement.js";
+import { NamespacePermissions } from "./prepare/namespacePermissions.js";
+import { NewNodes } from "./newNodes/newNodes.js";
+import { StartupTaint } from "./newNodes/startupTaint.js";
+import { WorkerAgent } from "./agent/workerAgent.js";
+import { WorkerCutover } from "./cutover/workerCutover.js";
 
 export interface ClusterMigrationArgs extends ToolLocation {
   settings: Settings;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import { ClusterMigration } from "../../components/clusterMigration.js";
-import { sshConnection } from "../../components/sshConnection.js";
+import { sshConnection } from "../../components/cutover/sshConnection.js";
 import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
 import { digest } from "../../migration/text/digest.js";
 import { makePlan, plannedWorkers } from "../../migration/plan/plan.js";

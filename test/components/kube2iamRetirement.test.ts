@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import * as k8s from "@pulumi/kubernetes";
 
 import { gateTarget } from "../../components/gateTarget.js";
-import { Kube2iamRetirement } from "../../components/kube2iamRetirement.js";
+import { Kube2iamRetirement } from "../../components/retire/kube2iamRetirement.js";
 import { makePlan, plannedWorkers } from "../../migration/plan/plan.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";

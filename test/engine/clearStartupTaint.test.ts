@@ -17,7 +17,7 @@ import { execa } from "execa";
 import pWaitFor from "p-wait-for";
 
 import { agentLabels, kiamNames } from "../../migration/kiam/names.js";
-import { StartupTaint } from "../../components/startupTaint.js";
+import { StartupTaint } from "../../components/newNodes/startupTaint.js";
 import { agentNotReadyTaint, kiamOnlyTaint } from "../../migration/facts/clusterFacts.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { exampleSettings } from "../support/exampleCluster.js";

@@ -19,7 +19,7 @@ import path from "node:path";
 import * as command from "@pulumi/command";
 
 import { gateTarget } from "../../components/gateTarget.js";
-import { WorkerCutover } from "../../components/workerCutover.js";
+import { WorkerCutover } from "../../components/cutover/workerCutover.js";
 import { makePlan, type PlannedWorker } from "../../migration/plan/plan.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { exampleFacts, exampleSettings } from "../support/exampleCluster.js";

@@ -7,10 +7,10 @@ import {
   recordKey,
   recordName,
   type RecordedKube2iam,
-} from "../migration/facts/clusterFacts.js";
-import { exactly, permittedAnnotation } from "../migration/kiam/permitted.js";
-import type { Settings } from "../migration/settings/schema.js";
-import { agentLabels, kiamNames, serverLabels } from "../migration/kiam/names.js";
+} from "../../migration/facts/clusterFacts.js";
+import { exactly, permittedAnnotation } from "../../migration/kiam/permitted.js";
+import type { Settings } from "../../migration/settings/schema.js";
+import { agentLabels, kiamNames, serverLabels } from "../../migration/kiam/names.js";
 
 export interface KiamFoundationArgs {
   kiam: Settings["kiam"];

@@ -1,13 +1,13 @@
 import type * as pulumi from "@pulumi/pulumi";
 
-import type { Plan, PlannedWorker } from "../migration/plan/plan.js";
-import type { Settings } from "../migration/settings/schema.js";
+import type { Plan, PlannedWorker } from "../../migration/plan/plan.js";
+import type { Settings } from "../../migration/settings/schema.js";
 import {
   ruleCommand,
   ruleScript,
   type RuleArguments,
   type RuleVerb,
-} from "../worker/rules/script.js";
+} from "../../worker/rules/script.js";
 import { sshConnection } from "./sshConnection.js";
 
 /** What worker/rules/rules.sh has to know of a worker, and how to reach it there. */

@@ -2,13 +2,13 @@ import * as command from "@pulumi/command";
 import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { GateOutput } from "../gates/inputs.js";
-import type { PlannedProbe } from "../migration/plan/plan.js";
-import type { Settings } from "../migration/settings/schema.js";
-import { gate, type ToolLocation } from "./gate.js";
-import type { GateTarget } from "./gateTarget.js";
-import { commented } from "../worker/shellWords.js";
-import { scriptCommand, scriptOverSsh, type WorkerScript } from "./workerScript.js";
+import type { GateOutput } from "../../gates/inputs.js";
+import type { PlannedProbe } from "../../migration/plan/plan.js";
+import type { Settings } from "../../migration/settings/schema.js";
+import { gate, type ToolLocation } from "../gate.js";
+import type { GateTarget } from "../gateTarget.js";
+import { commented } from "../../worker/shellWords.js";
+import { scriptCommand, scriptOverSsh, type WorkerScript } from "../cutover/workerScript.js";
 
 export interface Kube2iamRetirementArgs extends ToolLocation {
   probe: PlannedProbe;

@@ -1,8 +1,8 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { PlannedWorker } from "../migration/plan/plan.js";
-import type { Settings } from "../migration/settings/schema.js";
+import type { PlannedWorker } from "../../migration/plan/plan.js";
+import type { Settings } from "../../migration/settings/schema.js";
 
 /**
  * How to reach a worker. Finite in every direction; its host key is pinned unless the settings

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import { agentNotReadyTaint } from "../migration/facts/clusterFacts.js";
-import type { Settings } from "../migration/settings/schema.js";
-import { agentLabels, kiamNames, startupTaintLabels } from "../migration/kiam/names.js";
-import { serverPlacement } from "./kiamServer.js";
+import { agentNotReadyTaint } from "../../migration/facts/clusterFacts.js";
+import type { Settings } from "../../migration/settings/schema.js";
+import { agentLabels, kiamNames, startupTaintLabels } from "../../migration/kiam/names.js";
+import { serverPlacement } from "../server/kiamServer.js";
 
 export interface StartupTaintArgs {
   kiam: Settings["kiam"];
@@ -233,7 +233,7 @@ const scriptPath = "/etc/startup-taint";
 const statePath = "/run/startup-taint";
 
 function scriptText(): string {
-  return readFileSync(join(__dirname, "newNodes", scriptName), "utf8");
+  return readFileSync(join(__dirname, ".", scriptName), "utf8");
 }
 
 function hash(text: string): string {

@@ -1,10 +1,10 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import { workerLabel } from "../migration/facts/clusterFacts.js";
-import type { PlannedProbe, PlannedWorker } from "../migration/plan/plan.js";
-import { gate, whileHeld, type ToolLocation } from "./gate.js";
-import type { GateTarget } from "./gateTarget.js";
+import { workerLabel } from "../../migration/facts/clusterFacts.js";
+import type { PlannedProbe, PlannedWorker } from "../../migration/plan/plan.js";
+import { gate, whileHeld, type ToolLocation } from "../gate.js";
+import type { GateTarget } from "../gateTarget.js";
 
 export interface WorkerAgentArgs extends ToolLocation {
   worker: PlannedWorker;

@@ -1,8 +1,8 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import { permittedAnnotation } from "../migration/kiam/permitted.js";
-import type { Settings } from "../migration/settings/schema.js";
+import { permittedAnnotation } from "../../migration/kiam/permitted.js";
+import type { Settings } from "../../migration/settings/schema.js";
 
 export interface NamespacePermissionsArgs {
   namespaces: Settings["namespaces"];

@@ -1,10 +1,10 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import { masterLabels } from "../migration/situation/nodeSelection.js";
-import type { Settings } from "../migration/settings/schema.js";
-import { gate, whileHeld, type ToolLocation } from "./gate.js";
-import type { GateTarget } from "./gateTarget.js";
+import { masterLabels } from "../../migration/situation/nodeSelection.js";
+import type { Settings } from "../../migration/settings/schema.js";
+import { gate, whileHeld, type ToolLocation } from "../gate.js";
+import type { GateTarget } from "../gateTarget.js";
 import {
   confined,
   deletionAwaited,
@@ -14,7 +14,7 @@ import {
   tlsVolumeMount,
   toListenOn,
 } from "./kiamContainer.js";
-import { kiamNames, serverLabels } from "../migration/kiam/names.js";
+import { kiamNames, serverLabels } from "../../migration/kiam/names.js";
 
 export interface KiamServerArgs extends ToolLocation {
   kiam: Settings["kiam"];

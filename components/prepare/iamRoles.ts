@@ -1,7 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { Settings } from "../migration/settings/schema.js";
+import type { Settings } from "../../migration/settings/schema.js";
 
 export interface IamRolesArgs {
   iam: Settings["iam"];

@@ -1,9 +1,9 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { Settings } from "../migration/settings/schema.js";
-import { gate, type ToolLocation } from "./gate.js";
-import { kiamNames } from "../migration/kiam/names.js";
+import type { Settings } from "../../migration/settings/schema.js";
+import { gate, type ToolLocation } from "../gate.js";
+import { kiamNames } from "../../migration/kiam/names.js";
 
 export interface KiamTlsArgs extends ToolLocation {
   kiam: Settings["kiam"];

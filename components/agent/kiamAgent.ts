@@ -5,11 +5,11 @@ import {
   agentlessLabels,
   masterLabels,
   type WorkerSelection,
-} from "../migration/situation/nodeSelection.js";
-import type { PlannedProbe } from "../migration/plan/plan.js";
-import type { Settings } from "../migration/settings/schema.js";
-import { gate, whileHeld, type ToolLocation } from "./gate.js";
-import type { GateTarget } from "./gateTarget.js";
+} from "../../migration/situation/nodeSelection.js";
+import type { PlannedProbe } from "../../migration/plan/plan.js";
+import type { Settings } from "../../migration/settings/schema.js";
+import { gate, whileHeld, type ToolLocation } from "../gate.js";
+import type { GateTarget } from "../gateTarget.js";
 import {
   confined,
   deletionAwaited,
@@ -18,8 +18,8 @@ import {
   tlsVolume,
   tlsVolumeMount,
   toListenOn,
-} from "./kiamContainer.js";
-import { agentLabels, kiamNames } from "../migration/kiam/names.js";
+} from "../server/kiamContainer.js";
+import { agentLabels, kiamNames } from "../../migration/kiam/names.js";
 
 export interface KiamAgentArgs extends ToolLocation {
   kiam: Settings["kiam"];

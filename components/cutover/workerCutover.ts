@@ -1,12 +1,12 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { GateOutput, GateVerb } from "../gates/inputs.js";
-import type { CapturedRule } from "../migration/rules/natRule.js";
-import type { PlannedProbe } from "../migration/plan/plan.js";
-import { commented } from "../worker/shellWords.js";
-import { gate, whileHeld, type GateArgs, type ToolLocation } from "./gate.js";
-import type { GateTarget } from "./gateTarget.js";
+import type { GateOutput, GateVerb } from "../../gates/inputs.js";
+import type { CapturedRule } from "../../migration/rules/natRule.js";
+import type { PlannedProbe } from "../../migration/plan/plan.js";
+import { commented } from "../../worker/shellWords.js";
+import { gate, whileHeld, type GateArgs, type ToolLocation } from "../gate.js";
+import type { GateTarget } from "../gateTarget.js";
 import { scriptCommand, scriptOverSsh, type WorkerScript } from "./workerScript.js";
 
 export interface WorkerCutoverArgs extends ToolLocation, WorkerScript {

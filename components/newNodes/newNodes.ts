@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import type { Settings } from "../migration/settings/schema.js";
-import { gate, type ToolLocation } from "./gate.js";
-import type { GateTarget } from "./gateTarget.js";
+import type { Settings } from "../../migration/settings/schema.js";
+import { gate, type ToolLocation } from "../gate.js";
+import type { GateTarget } from "../gateTarget.js";
 
 export interface NewNodesArgs extends ToolLocation {
   /** What whoever makes new nodes gives them, so that kube2iam stays away. */
