@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The package is TypeScript (typescript.cjs), and the program is loaded as one file (gates/bundle.ts).
+// The package is TypeScript (typescript.cjs), and the program is loaded as one file (gates/protocol/bundle.ts).
 import { createRequire } from "node:module";
 import process from "node:process";
 import { fileURLToPath, URL } from "node:url";

@@ -1,7 +1,7 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { GateVerb } from "../gates/inputs.js";
+import type { GateVerb } from "../gates/protocol/inputs.js";
 
 /** Where `gates/` is found from the directory the engine runs in; see {@link gate}. */
 export interface ToolLocation {

@@ -1,12 +1,12 @@
 import type { Cluster } from "../cluster/kubernetes/cluster.js";
 import { describePod } from "../cluster/kubernetes/cluster.js";
-import type { Target, Worker } from "./inputs.js";
+import type { Target, Worker } from "./protocol/inputs.js";
 import { NodeRules } from "./nodeRules.js";
 import { GateError } from "../migration/text/problem.js";
-import { progress } from "./progress.js";
+import { progress } from "./protocol/progress.js";
 import { unlessGone } from "./standings.js";
 import { Deadline, waitFor } from "../cluster/wait.js";
-import { onEachWorker } from "./workers.js";
+import { onEachWorker } from "./protocol/workers.js";
 
 /** Milliseconds between two looks at connections. */
 const interval = 2000;

@@ -5,13 +5,13 @@ import { insertsItsRule, kube2iamCommandLine } from "../migration/kube2iam/flags
 import { untolerated } from "../migration/situation/nodeSelection.js";
 import type { Toleration } from "../migration/settings/schema.js";
 import { ClusterError, isReady, type Cluster } from "../cluster/kubernetes/cluster.js";
-import type { Target, Worker } from "./inputs.js";
+import type { Target, Worker } from "./protocol/inputs.js";
 import { restartKube2iam } from "./kube2iamPod.js";
 import { lookForNewRule, waitForKube2iamRule } from "./kube2iamRule.js";
 import { NodeRules, reportProblemsOf } from "./nodeRules.js";
 import { notMeantFor } from "./placement.js";
 import { GateError } from "../migration/text/problem.js";
-import { progress } from "./progress.js";
+import { progress } from "./protocol/progress.js";
 import { Deadline, waitFor } from "../cluster/wait.js";
 
 /**

@@ -9,7 +9,7 @@ import type {
 } from "@kubernetes/client-node";
 
 import { ClusterError, nameOf, type Cluster } from "../cluster/kubernetes/cluster.js";
-import type { Manifest } from "./inputs.js";
+import type { Manifest } from "./protocol/inputs.js";
 import { applicableManifest } from "./kube2iamManifest.js";
 import { GateError } from "../migration/text/problem.js";
 

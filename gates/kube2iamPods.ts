@@ -4,7 +4,7 @@ import { describePod, nameOf, selectorText, type Cluster } from "../cluster/kube
 import { disarmPod } from "./disarm.js";
 import { GateError } from "../migration/text/problem.js";
 import { Deadline, waitFor } from "../cluster/wait.js";
-import { onEachWorker } from "./workers.js";
+import { onEachWorker } from "./protocol/workers.js";
 
 /**
  * kube2iam's pods, those included that outlived their DaemonSet: they have its labels, and no

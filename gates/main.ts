@@ -5,8 +5,8 @@
 import { enableCompileCache } from "node:module";
 import { join } from "node:path";
 
-import { loadProgram } from "./bundle.js";
-import type * as run from "./run.js";
+import { loadProgram } from "./protocol/bundle.js";
+import type * as run from "./protocol/run.js";
 
 enableCompileCache();
-void loadProgram<typeof run>(join(__dirname, "run.ts")).then(({ main }) => main());
+void loadProgram<typeof run>(join(__dirname, "protocol/run.ts")).then(({ main }) => main());

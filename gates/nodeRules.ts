@@ -5,7 +5,7 @@ import type { CapturedRule, System } from "../migration/rules/natRule.js";
 import { parseNodeReport, whyUnclear, type NodeReport } from "../migration/rules/nodeReport.js";
 import { describePod, isReady, type Cluster } from "../cluster/kubernetes/cluster.js";
 import { ExecRefusedError } from "../cluster/kubernetes/exec.js";
-import type { Target, Worker } from "./inputs.js";
+import type { Target, Worker } from "./protocol/inputs.js";
 import { GateError, type Problem } from "../migration/text/problem.js";
 import { Deadline, waitFor } from "../cluster/wait.js";
 

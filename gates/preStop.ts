@@ -4,13 +4,13 @@ import { dangerousHooks } from "../migration/kube2iam/preStop.js";
 import type { Cluster } from "../cluster/kubernetes/cluster.js";
 import { waitForConnections } from "./connections.js";
 import { disarmPod } from "./disarm.js";
-import type { Target, Worker } from "./inputs.js";
+import type { Target, Worker } from "./protocol/inputs.js";
 import { requireKiamRule } from "./kiamRule.js";
 import { restartKube2iam } from "./kube2iamPod.js";
 import { removeNewRule } from "./kube2iamRule.js";
 import { NodeRules } from "./nodeRules.js";
 import { GateError } from "../migration/text/problem.js";
-import { progress } from "./progress.js";
+import { progress } from "./protocol/progress.js";
 
 /**
  * For a worker that is proven to be served by kiam: replaces a pod of kube2iam's that was made

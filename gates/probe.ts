@@ -1,9 +1,9 @@
 import type { V1Pod } from "@kubernetes/client-node";
 
-import { withCleanup } from "./cleanup.js";
+import { withCleanup } from "./protocol/cleanup.js";
 import { describePod, nameOf, type Cluster } from "../cluster/kubernetes/cluster.js";
 import type { System } from "../migration/rules/natRule.js";
-import type { Probe, ProbeResult } from "./inputs.js";
+import type { Probe, ProbeResult } from "./protocol/inputs.js";
 import { explainPod } from "./podState.js";
 import { GateError, type Problem } from "../migration/text/problem.js";
 import { probeLabels, probePod, startSeconds } from "./probePod.js";
@@ -14,7 +14,7 @@ import {
   whoAnswered,
   type ProbeVerdict,
 } from "../worker/probe/verdict.js";
-import { progress } from "./progress.js";
+import { progress } from "./protocol/progress.js";
 import { Deadline, waitFor } from "../cluster/wait.js";
 
 export interface ProbeArgs {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { V1Pod } from "@kubernetes/client-node";
 
 import { roleAnnotation } from "../migration/kiam/permitted.js";
-import type { Probe } from "./inputs.js";
+import type { Probe } from "./protocol/inputs.js";
 import { roleForms } from "./roleForms.js";
 
 /** Who made a pod, by the label that Kubernetes recommends for it. */

@@ -2,7 +2,7 @@ import type { V1Pod } from "@kubernetes/client-node";
 import pMap from "p-map";
 
 import { roleAnnotation } from "../migration/kiam/permitted.js";
-import { withCleanup } from "./cleanup.js";
+import { withCleanup } from "./protocol/cleanup.js";
 import { nameOf, type Cluster } from "../cluster/kubernetes/cluster.js";
 import { managedBy } from "./probePod.js";
 

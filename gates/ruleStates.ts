@@ -6,7 +6,7 @@ import { inForceOf } from "../migration/rules/nodeReport.js";
 import { brokenBecause } from "../migration/situation/nodeStandings.js";
 import type { RuleState } from "../migration/rules/state.js";
 import { Cluster } from "../cluster/kubernetes/cluster.js";
-import type { Target } from "./inputs.js";
+import type { Target } from "./protocol/inputs.js";
 import { NodeRules } from "./nodeRules.js";
 import { GateError } from "../migration/text/problem.js";
 import { workerOf } from "./standings.js";

@@ -9,10 +9,10 @@ import {
 } from "../migration/situation/nodeStandings.js";
 import { agentOn, nodeFacts, podFacts } from "../cluster/facts/clusterFacts.js";
 import { selectorText, type Cluster } from "../cluster/kubernetes/cluster.js";
-import type { Target, Worker } from "./inputs.js";
+import type { Target, Worker } from "./protocol/inputs.js";
 import { kube2iamPods } from "./kube2iamPods.js";
 import { GateError } from "../migration/text/problem.js";
-import { progress } from "./progress.js";
+import { progress } from "./protocol/progress.js";
 
 /** What tells kube2iam's pods: its DaemonSet, or that as it was captured. */
 export type Kube2iamManifest = Pick<V1DaemonSet, "metadata"> & {

@@ -1,7 +1,7 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { GateOutput, GateVerb } from "../../gates/inputs.js";
+import type { GateOutput, GateVerb } from "../../gates/protocol/inputs.js";
 import type { CapturedRule } from "../../migration/rules/natRule.js";
 import type { PlannedProbe } from "../../migration/plan/plan.js";
 import { commented } from "../../worker/shellWords.js";

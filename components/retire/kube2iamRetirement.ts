@@ -2,7 +2,7 @@ import * as command from "@pulumi/command";
 import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { GateOutput } from "../../gates/inputs.js";
+import type { GateOutput } from "../../gates/protocol/inputs.js";
 import type { PlannedProbe } from "../../migration/plan/plan.js";
 import type { Settings } from "../../migration/settings/schema.js";
 import { gate, type ToolLocation } from "../gate.js";

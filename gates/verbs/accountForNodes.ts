@@ -5,9 +5,9 @@ import { count } from "../../migration/text/count.js";
 import { isProvenNow, type NodeStanding } from "../../migration/situation/nodeStandings.js";
 import { someOf } from "../../migration/text/someOf.js";
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { CheckedInput, GateOutput } from "../inputs.js";
+import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
 import { GateError, type Problem } from "../../migration/text/problem.js";
-import { progress } from "../progress.js";
+import { progress } from "../protocol/progress.js";
 import { readStandings } from "../standings.js";
 
 /**

@@ -1,5 +1,5 @@
 import { Cluster, type ObjectName } from "../../cluster/kubernetes/cluster.js";
-import type { CheckedInput, GateOutput, Target } from "../inputs.js";
+import type { CheckedInput, GateOutput, Target } from "../protocol/inputs.js";
 import { GateError } from "../../migration/text/problem.js";
 import { Deadline, waitFor } from "../../cluster/wait.js";
 

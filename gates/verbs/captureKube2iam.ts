@@ -1,9 +1,9 @@
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { CheckedInput, GateOutput } from "../inputs.js";
+import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
 import { captureCompanions, otherReferences } from "../kube2iamCompanions.js";
 import { applicableManifest } from "../kube2iamManifest.js";
 import { GateError } from "../../migration/text/problem.js";
-import { progress } from "../progress.js";
+import { progress } from "../protocol/progress.js";
 
 /** kube2iam as it could be applied again, for the way back from its retirement. */
 export async function captureKube2iam({

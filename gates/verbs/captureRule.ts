@@ -1,6 +1,6 @@
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { readRecord } from "../cutoverRecord.js";
-import type { CheckedInput, GateOutput } from "../inputs.js";
+import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
 import { NodeRules, unreadTables } from "../nodeRules.js";
 import { GateError } from "../../migration/text/problem.js";
 import { requireSameNode } from "../sameNode.js";

@@ -1,8 +1,8 @@
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { CheckedInput, GateOutput } from "../inputs.js";
+import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
 import { NodeRules, reportProblemsOf } from "../nodeRules.js";
 import { GateError } from "../../migration/text/problem.js";
-import { progress } from "../progress.js";
+import { progress } from "../protocol/progress.js";
 import { requireSameNode } from "../sameNode.js";
 
 /*

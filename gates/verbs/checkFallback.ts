@@ -1,14 +1,14 @@
 import type { System } from "../../migration/rules/natRule.js";
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { CheckedInput, GateOutput, Worker } from "../inputs.js";
+import type { CheckedInput, GateOutput, Worker } from "../protocol/inputs.js";
 import { NodeRules, unreadTables } from "../nodeRules.js";
 import { kiamOnlyNodes } from "../placement.js";
 import { GateError } from "../../migration/text/problem.js";
-import { progress } from "../progress.js";
+import { progress } from "../protocol/progress.js";
 import { waitForRollout } from "../rollout.js";
 import { agentsIn, readStandings, unlessLost, workerOf } from "../standings.js";
 import { Deadline } from "../../cluster/wait.js";
-import { onEachWorker } from "../workers.js";
+import { onEachWorker } from "../protocol/workers.js";
 
 /**
  * Sees before the cutover that the way back is open: kube2iam runs on every worker that it is not

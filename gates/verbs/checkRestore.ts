@@ -1,5 +1,5 @@
 import { nameOf } from "../../cluster/kubernetes/cluster.js";
-import type { CheckedInput, GateOutput } from "../inputs.js";
+import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
 import { GateError } from "../../migration/text/problem.js";
 
 /**

@@ -6,14 +6,14 @@ import { workerNodes } from "../../migration/situation/nodeSelection.js";
 import { brokenBecause } from "../../migration/situation/nodeStandings.js";
 import { nodeFacts } from "../../cluster/facts/clusterFacts.js";
 import { Cluster, selectorText } from "../../cluster/kubernetes/cluster.js";
-import type { CheckedInput, GateOutput, Target, Worker } from "../inputs.js";
+import type { CheckedInput, GateOutput, Target, Worker } from "../protocol/inputs.js";
 import { bringKube2iam, bringRuleBack } from "../kube2iamComes.js";
 import { requireKiamNotInForce } from "../live.js";
 import { maybeHidden, NodeRules, reportProblemsOf } from "../nodeRules.js";
 import { GateError, problemsOf, type Problem } from "../../migration/text/problem.js";
-import { progress } from "../progress.js";
+import { progress } from "../protocol/progress.js";
 import { unlessGone, unlessLost, workerOf } from "../standings.js";
-import { onEachWorker } from "../workers.js";
+import { onEachWorker } from "../protocol/workers.js";
 import { waitUntilDeleted } from "./awaitDeletion.js";
 
 type Input = CheckedInput<"clear-agent">;

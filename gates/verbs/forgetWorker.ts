@@ -1,7 +1,7 @@
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { removeRecord } from "../cutoverRecord.js";
-import type { CheckedInput, GateOutput } from "../inputs.js";
-import { progress } from "../progress.js";
+import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
+import { progress } from "../protocol/progress.js";
 
 /** Removes the record of a worker's cutover. A node that has left the cluster has none. */
 export async function forgetWorker({

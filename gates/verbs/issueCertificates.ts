@@ -1,4 +1,4 @@
-import type { CheckedInput, GateOutput } from "../inputs.js";
+import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
 
 /** Clocks of nodes may be behind ours. */
 const backdatedMilliseconds = 10 * 60 * 1000;

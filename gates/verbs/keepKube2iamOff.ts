@@ -5,14 +5,14 @@ import { avoidKiamOnly } from "../../migration/kiam/kiamOnlyAffinity.js";
 import { untolerated } from "../../migration/situation/nodeSelection.js";
 import type { Toleration } from "../../migration/settings/schema.js";
 import { Cluster, nameOf } from "../../cluster/kubernetes/cluster.js";
-import type { CheckedInput, GateOutput, Target, Worker } from "../inputs.js";
+import type { CheckedInput, GateOutput, Target, Worker } from "../protocol/inputs.js";
 import { changeAffinity } from "../kube2iamAffinity.js";
 import { notInForce } from "../live.js";
 import { NodeRules } from "../nodeRules.js";
 import { GateError } from "../../migration/text/problem.js";
-import { progress } from "../progress.js";
+import { progress } from "../protocol/progress.js";
 import { Deadline } from "../../cluster/wait.js";
-import { onEachWorker } from "../workers.js";
+import { onEachWorker } from "../protocol/workers.js";
 
 /**
  * From here on kube2iam does not come to nodes that are born with the kiam-only taint or label.

@@ -1,12 +1,12 @@
 import { kiamOnlyKey } from "../../migration/facts/clusterFacts.js";
 import { allowKiamOnly } from "../../migration/kiam/kiamOnlyAffinity.js";
 import { Cluster, nameOf, type ObjectName } from "../../cluster/kubernetes/cluster.js";
-import type { CheckedInput, GateOutput } from "../inputs.js";
+import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
 import { changeAffinity } from "../kube2iamAffinity.js";
 import { takeKiamOnlyOff } from "../kube2iamComes.js";
 import { kiamOnlyNodes, nodesWithout } from "../placement.js";
 import { GateError } from "../../migration/text/problem.js";
-import { progress } from "../progress.js";
+import { progress } from "../protocol/progress.js";
 import { explainRollout, lookAtRollout } from "../rollout.js";
 import { Deadline, waitFor } from "../../cluster/wait.js";
 

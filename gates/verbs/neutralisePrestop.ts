@@ -6,15 +6,15 @@ import { notReadyBecause } from "../../migration/situation/nodeStandings.js";
 import { nodeFacts } from "../../cluster/facts/clusterFacts.js";
 import { Cluster, ClusterError, describePod, nameOf } from "../../cluster/kubernetes/cluster.js";
 import { disarmPod } from "../disarm.js";
-import { noteForNextPlan } from "../gateNotes.js";
-import type { CheckedInput, GateOutput } from "../inputs.js";
+import { noteForNextPlan } from "../protocol/gateNotes.js";
+import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
 import { deletePods, isUnplaced, kube2iamPods } from "../kube2iamPods.js";
 import { preStopPatch } from "../preStopPatch.js";
 import { GateError, type Problem } from "../../migration/text/problem.js";
-import { progress } from "../progress.js";
+import { progress } from "../protocol/progress.js";
 import { unlessLost } from "../standings.js";
 import { Deadline, waitFor } from "../../cluster/wait.js";
-import { onEachWorker } from "../workers.js";
+import { onEachWorker } from "../protocol/workers.js";
 
 /**
  * Before kiam's agents are there: no pod of kube2iam's that goes can delete a rule any more. The

@@ -1,7 +1,7 @@
 import { plainId } from "../../migration/text/digest.js";
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { asFound, recordCutover } from "../cutoverRecord.js";
-import type { CheckedInput, GateOutput, ProbeResult } from "../inputs.js";
+import type { CheckedInput, GateOutput, ProbeResult } from "../protocol/inputs.js";
 import { proveLive } from "../live.js";
 import { requireSameNode } from "../sameNode.js";
 import { replaceHookedPod } from "../preStop.js";

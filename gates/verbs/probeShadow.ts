@@ -1,5 +1,5 @@
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { CheckedInput, GateOutput } from "../inputs.js";
+import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
 import { runProbe } from "../probe.js";
 import { requireSameNode } from "../sameNode.js";
 

@@ -4,15 +4,15 @@ import { digest, plainId } from "../../migration/text/digest.js";
 import { messageOf } from "../../migration/text/messageOf.js";
 import { Cluster, nameOf } from "../../cluster/kubernetes/cluster.js";
 import { readRecord, writeRecord } from "../cutoverRecord.js";
-import type { CheckedInput, GateOutput, Worker } from "../inputs.js";
+import type { CheckedInput, GateOutput, Worker } from "../protocol/inputs.js";
 import { removeNewRule, removeRule } from "../kube2iamRule.js";
 import { proveLive } from "../live.js";
 import { nodesWithout } from "../placement.js";
-import { progress } from "../progress.js";
+import { progress } from "../protocol/progress.js";
 import { waitForRollout } from "../rollout.js";
 import { agentsIn, readStandings, unlessLost, workerOf } from "../standings.js";
 import { Deadline } from "../../cluster/wait.js";
-import { onEachWorker } from "../workers.js";
+import { onEachWorker } from "../protocol/workers.js";
 import { awaitDeletion } from "./awaitDeletion.js";
 
 /**

@@ -18,18 +18,18 @@ import {
   selectorText,
 } from "../../cluster/kubernetes/cluster.js";
 import { describeClient, waitForConnections, type LingeringClient } from "../connections.js";
-import { noteForNextPlan } from "../gateNotes.js";
-import type { CheckedInput, GateOutput, ProbeResult, Target, Worker } from "../inputs.js";
+import { noteForNextPlan } from "../protocol/gateNotes.js";
+import type { CheckedInput, GateOutput, ProbeResult, Target, Worker } from "../protocol/inputs.js";
 import { requireKiamRule } from "../kiamRule.js";
 import { removeRule } from "../kube2iamRule.js";
 import { deletePods, isUnplaced, kube2iamPods } from "../kube2iamPods.js";
 import { notInForce, proveLive } from "../live.js";
 import { NodeRules } from "../nodeRules.js";
 import { GateError, problemsOf, type Problem } from "../../migration/text/problem.js";
-import { progress } from "../progress.js";
+import { progress } from "../protocol/progress.js";
 import { readStandings, unlessGone, workerOf } from "../standings.js";
 import { Deadline, waitFor } from "../../cluster/wait.js";
-import { onEachWorker } from "../workers.js";
+import { onEachWorker } from "../protocol/workers.js";
 
 type Input = CheckedInput<"retire-kube2iam">;
 

@@ -6,11 +6,11 @@ import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { readRecord, removeRecord, writeRecord } from "../cutoverRecord.js";
 import { restartKube2iam } from "../kube2iamPod.js";
 import { notMeantFor } from "../placement.js";
-import type { CheckedInput, GateOutput, Worker } from "../inputs.js";
+import type { CheckedInput, GateOutput, Worker } from "../protocol/inputs.js";
 import { proveLive } from "../live.js";
 import { NodeRules, reportProblemsOf } from "../nodeRules.js";
 import { GateError, problemsOf } from "../../migration/text/problem.js";
-import { progress } from "../progress.js";
+import { progress } from "../protocol/progress.js";
 import { unlessLost, workerOf } from "../standings.js";
 
 type Input = CheckedInput<"return-worker">;

@@ -6,7 +6,7 @@ import { mayBeCutOver } from "../../migration/plan/cutoverRecord.js";
 import { whyUnclear } from "../../migration/rules/nodeReport.js";
 import { nodeFacts } from "../../cluster/facts/clusterFacts.js";
 import { Cluster, describePod } from "../../cluster/kubernetes/cluster.js";
-import type { CheckedInput, GateOutput, Target, Worker } from "../inputs.js";
+import type { CheckedInput, GateOutput, Target, Worker } from "../protocol/inputs.js";
 import { agentLogProblems } from "../agentLog.js";
 import { notInForce } from "../live.js";
 import { NodeRules } from "../nodeRules.js";
@@ -16,7 +16,7 @@ import {
   problemsOf,
   type Problem,
 } from "../../migration/text/problem.js";
-import { progress } from "../progress.js";
+import { progress } from "../protocol/progress.js";
 import {
   explainRollout,
   lookAtRollout,

@@ -5,10 +5,10 @@ import { Cluster, describePod, nameOf } from "../../cluster/kubernetes/cluster.j
 import { explainDenial, type ExplainedDenial } from "../deniedRole.js";
 import { explainCause, fetchCause } from "../fetchFailure.js";
 import { IamReader } from "../../cluster/aws/iam.js";
-import type { CheckedInput, GateOutput } from "../inputs.js";
+import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
 import { neededRoles } from "../neededRoles.js";
 import { distinctProblems, GateError, type Problem } from "../../migration/text/problem.js";
-import { progress } from "../progress.js";
+import { progress } from "../protocol/progress.js";
 import { explainRollout, lookAtRollout, unplaced, type UnfinishedRollout } from "../rollout.js";
 import { askToFetch } from "../refetch.js";
 import { readServerState, type ServerState } from "../serverState.js";

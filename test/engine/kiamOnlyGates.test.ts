@@ -18,7 +18,7 @@ import {
   type V1Taint,
 } from "@kubernetes/client-node";
 
-import type { Target } from "../../gates/inputs.js";
+import type { Target } from "../../gates/protocol/inputs.js";
 import { notMeantFor } from "../../gates/placement.js";
 import { GateError } from "../../migration/text/problem.js";
 import { keepKube2iamOff } from "../../gates/verbs/keepKube2iamOff.js";

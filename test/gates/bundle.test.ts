@@ -14,7 +14,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
-import type * as bundle from "../../gates/bundle.js";
+import type * as bundle from "../../gates/protocol/bundle.js";
 
 /*
  * A program that is loaded as one file: in a checkout of its own, with the real bundler. That the
@@ -30,7 +30,7 @@ describe("a program as one file", () => {
     writeFileSync(join(checkout, path), text);
   };
 
-  /** What the program says, run by the checkout's own copy of gates/bundle.ts. */
+  /** What the program says, run by the checkout's own copy of gates/protocol/bundle.ts. */
   async function run(): Promise<string> {
     const file = join(checkout, "gates", "bundle.ts");
     const { loadProgram } = createRequire(file)(file) as typeof bundle;
@@ -64,9 +64,13 @@ describe("a program as one file", () => {
     const modules = resolve(__dirname, "../../node_modules");
     mkdirSync(join(checkout, "node_modules"));
     symlinkSync(join(modules, "esbuild"), join(checkout, "node_modules", "esbuild"));
-    cpSync(resolve(__dirname, "../../gates/bundle.ts"), join(checkout, "gates", "bundle.ts"), {
-      recursive: true,
-    });
+    cpSync(
+      resolve(__dirname, "../../gates/protocol/bundle.ts"),
+      join(checkout, "gates", "bundle.ts"),
+      {
+        recursive: true,
+      },
+    );
     write("node_modules/.package-lock.json", "{}");
     write("program/text.txt", "beside");
     write(

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { connect, createServer } from "node:tls";
 
-import type { GateOutput } from "../../gates/inputs.js";
+import type { GateOutput } from "../../gates/protocol/inputs.js";
 import { issueCertificates } from "../../gates/verbs/issueCertificates.js";
 
 type Issued = GateOutput<"issue-certificates">;

@@ -15,7 +15,7 @@ import pWaitFor from "p-wait-for";
 
 import { Cluster, nameOf } from "../../cluster/kubernetes/cluster.js";
 import { readRecord, removeRecord, writeRecord } from "../../gates/cutoverRecord.js";
-import type { CheckedInput, GateOutput, Target } from "../../gates/inputs.js";
+import type { CheckedInput, GateOutput, Target } from "../../gates/protocol/inputs.js";
 import { kube2iamPods } from "../../gates/kube2iamPods.js";
 import { replaceHookedPod } from "../../gates/preStop.js";
 import { accountForNodes } from "../../gates/verbs/accountForNodes.js";

@@ -2,7 +2,7 @@
 import { enableCompileCache } from "node:module";
 import { join } from "node:path";
 
-import { loadProgram } from "../../../../gates/bundle.js";
+import { loadProgram } from "../../../../gates/protocol/bundle.js";
 
 enableCompileCache();
 // What is left is as the engine gave it.

@@ -7,16 +7,16 @@
  */
 import { z } from "zod";
 
-import { hostAddressSchema, objectNameSchema } from "../migration/facts/clusterValues.js";
-import { digestSchema } from "../migration/text/digest.js";
-import { hostKeyCommandSchema, providerIdSchema } from "../migration/facts/hostKeyCommand.js";
+import { hostAddressSchema, objectNameSchema } from "../../migration/facts/clusterValues.js";
+import { digestSchema } from "../../migration/text/digest.js";
+import { hostKeyCommandSchema, providerIdSchema } from "../../migration/facts/hostKeyCommand.js";
 import {
   capturedRuleSchema,
   hostInterfaceSchema,
   hostIpSchema,
   portSchema,
-} from "../migration/rules/natRule.js";
-import { roleArnPattern } from "../migration/iam/roleArn.js";
+} from "../../migration/rules/natRule.js";
+import { roleArnPattern } from "../../migration/iam/roleArn.js";
 
 const name = objectNameSchema;
 

@@ -6,7 +6,7 @@ import {
   GateError,
   problemsOf,
   type Problem,
-} from "../migration/text/problem.js";
+} from "../../migration/text/problem.js";
 
 /** Workers looked after at the same time. */
 const concurrency = 10;

@@ -1,5 +1,5 @@
-import { gateNotesName, type GateNotes } from "../migration/plan/gateNotes.js";
-import type { Cluster } from "../cluster/kubernetes/cluster.js";
+import { gateNotesName, type GateNotes } from "../../migration/plan/gateNotes.js";
+import type { Cluster } from "../../cluster/kubernetes/cluster.js";
 import type { Target } from "./inputs.js";
 
 /** Sets these notes; others that are there stay. */

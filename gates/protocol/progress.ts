@@ -1,4 +1,4 @@
-import { shown } from "../migration/text/shown.js";
+import { shown } from "../../migration/text/shown.js";
 
 /** Tells the person watching what is going on; stdout is for the result alone. */
 export function progress(message: string): void {

@@ -20,7 +20,7 @@ import type { Plugin } from "esbuild";
  * packages that a gate needs take longer to load than the gate takes to do its work.
  */
 
-const checkout = resolve(__dirname, "..");
+const checkout = resolve(__dirname, "../..");
 
 /**
  * A bundle holds the places of its sources, so it is this checkout's alone, also where another one
