@@ -1,6 +1,6 @@
 import type { Cluster } from "../cluster/kubernetes/cluster.js";
 import type { Target, Worker } from "./protocol/inputs.js";
-import { notInForce } from "./live.js";
+import { notInForce } from "./probe/live.js";
 import { NodeRules, reportProblemsOf } from "./nodeRules.js";
 import { GateError } from "../migration/text/problem.js";
 

@@ -4,7 +4,7 @@ import { insertsItsRule, kube2iamCommandLine } from "../migration/kube2iam/flags
 import type { NodeReport } from "../migration/rules/nodeReport.js";
 import type { Cluster } from "../cluster/kubernetes/cluster.js";
 import type { Target, Worker } from "./protocol/inputs.js";
-import { notInForce } from "./live.js";
+import { notInForce } from "./probe/live.js";
 import { NodeRules, reportProblemsOf } from "./nodeRules.js";
 import { GateError } from "../migration/text/problem.js";
 import { Deadline, waitFor } from "../cluster/wait.js";

@@ -3,7 +3,7 @@ import type { Cluster } from "../cluster/kubernetes/cluster.js";
 import { rehearsalOf } from "../migration/plan/cutoverRecord.js";
 import { readRecord, writeRecord } from "./cutoverRecord.js";
 import type { Probe, Target, Worker } from "./protocol/inputs.js";
-import { proveLive } from "./live.js";
+import { proveLive } from "./probe/live.js";
 import { NodeRules, reportProblemsOf } from "./nodeRules.js";
 import { GateError, problemsOf, type Problem } from "../migration/text/problem.js";
 import { progress } from "./protocol/progress.js";

@@ -8,7 +8,7 @@ import { nodeFacts } from "../../cluster/facts/clusterFacts.js";
 import { Cluster, selectorText } from "../../cluster/kubernetes/cluster.js";
 import type { CheckedInput, GateOutput, Target, Worker } from "../protocol/inputs.js";
 import { bringKube2iam, bringRuleBack } from "../kube2iamComes.js";
-import { requireKiamNotInForce } from "../live.js";
+import { requireKiamNotInForce } from "../probe/live.js";
 import { maybeHidden, NodeRules, reportProblemsOf } from "../nodeRules.js";
 import { GateError, problemsOf, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";

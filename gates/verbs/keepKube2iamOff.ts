@@ -7,7 +7,7 @@ import type { Toleration } from "../../migration/settings/schema.js";
 import { Cluster, nameOf } from "../../cluster/kubernetes/cluster.js";
 import type { CheckedInput, GateOutput, Target, Worker } from "../protocol/inputs.js";
 import { changeAffinity } from "../kube2iamAffinity.js";
-import { notInForce } from "../live.js";
+import { notInForce } from "../probe/live.js";
 import { NodeRules } from "../nodeRules.js";
 import { GateError } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";

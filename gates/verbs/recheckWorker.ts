@@ -3,7 +3,7 @@ import { asFound, recordCutover } from "../cutoverRecord.js";
 import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
 import { removeRule } from "../kube2iamRule.js";
 import { NodeRules, reportProblemsOf } from "../nodeRules.js";
-import { runProbe } from "../probe.js";
+import { runProbe } from "../probe/runProbe.js";
 import type { NodeReport } from "../../migration/rules/nodeReport.js";
 import { GateError, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";

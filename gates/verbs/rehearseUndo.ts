@@ -1,7 +1,7 @@
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { readRecord, writeRecord } from "../cutoverRecord.js";
 import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
-import { proveLive } from "../live.js";
+import { proveLive } from "../probe/live.js";
 import { NodeRules, reportProblemsOf } from "../nodeRules.js";
 import { GateError, problemsOf } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";

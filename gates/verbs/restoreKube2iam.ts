@@ -6,7 +6,7 @@ import { Cluster, nameOf } from "../../cluster/kubernetes/cluster.js";
 import { readRecord, writeRecord } from "../cutoverRecord.js";
 import type { CheckedInput, GateOutput, Worker } from "../protocol/inputs.js";
 import { removeNewRule, removeRule } from "../kube2iamRule.js";
-import { proveLive } from "../live.js";
+import { proveLive } from "../probe/live.js";
 import { nodesWithout } from "../placement.js";
 import { progress } from "../protocol/progress.js";
 import { waitForRollout } from "../rollout.js";

@@ -23,7 +23,7 @@ import type { CheckedInput, GateOutput, ProbeResult, Target, Worker } from "../p
 import { requireKiamRule } from "../kiamRule.js";
 import { removeRule } from "../kube2iamRule.js";
 import { deletePods, isUnplaced, kube2iamPods } from "../kube2iamPods.js";
-import { notInForce, proveLive } from "../live.js";
+import { notInForce, proveLive } from "../probe/live.js";
 import { NodeRules } from "../nodeRules.js";
 import { GateError, problemsOf, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";

@@ -7,7 +7,7 @@ import { readRecord, removeRecord, writeRecord } from "../cutoverRecord.js";
 import { restartKube2iam } from "../kube2iamPod.js";
 import { notMeantFor } from "../placement.js";
 import type { CheckedInput, GateOutput, Worker } from "../protocol/inputs.js";
-import { proveLive } from "../live.js";
+import { proveLive } from "../probe/live.js";
 import { NodeRules, reportProblemsOf } from "../nodeRules.js";
 import { GateError, problemsOf } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";

@@ -8,7 +8,7 @@ import { nodeFacts } from "../../cluster/facts/clusterFacts.js";
 import { Cluster, describePod } from "../../cluster/kubernetes/cluster.js";
 import type { CheckedInput, GateOutput, Target, Worker } from "../protocol/inputs.js";
 import { agentLogProblems } from "../agentLog.js";
-import { notInForce } from "../live.js";
+import { notInForce } from "../probe/live.js";
 import { NodeRules } from "../nodeRules.js";
 import {
   distinctProblems,

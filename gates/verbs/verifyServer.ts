@@ -10,7 +10,7 @@ import { neededRoles } from "../neededRoles.js";
 import { distinctProblems, GateError, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
 import { explainRollout, lookAtRollout, unplaced, type UnfinishedRollout } from "../rollout.js";
-import { askToFetch } from "../refetch.js";
+import { askToFetch } from "../probe/refetch.js";
 import { readServerState, type ServerState } from "../serverState.js";
 import { Deadline, waitFor } from "../../cluster/wait.js";
 

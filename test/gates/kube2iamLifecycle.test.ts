@@ -23,7 +23,7 @@ import { captureKube2iam } from "../../gates/verbs/captureKube2iam.js";
 import { neutralisePrestop } from "../../gates/verbs/neutralisePrestop.js";
 import { restoreKube2iam } from "../../gates/verbs/restoreKube2iam.js";
 import { retireKube2iam } from "../../gates/verbs/retireKube2iam.js";
-import { probeLive } from "../../gates/verbs/probeLive.js";
+import { probeLive } from "../../gates/probe/probeLive.js";
 import { readStandings } from "../../gates/standings.js";
 import { isProvenNow } from "../../migration/situation/nodeStandings.js";
 import { verifyAgent } from "../../gates/verbs/verifyAgent.js";

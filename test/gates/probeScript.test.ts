@@ -15,7 +15,7 @@ import { join } from "node:path";
 
 import { execa } from "execa";
 
-import { probeScript } from "../../gates/probePod.js";
+import { probeScript } from "../../gates/probe/probePod.js";
 import { explainIdentity, parseVerdict, type ProbeVerdict } from "../../worker/probe/verdict.js";
 import { findCommand, needsCommands } from "../support/requirements.js";
 

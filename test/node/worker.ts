@@ -19,7 +19,7 @@ import {
   ruleArguments,
   ruleScript,
 } from "../../worker/rules/script.js";
-import { probeScript } from "../../gates/probePod.js";
+import { probeScript } from "../../gates/probe/probePod.js";
 import { metadataService, parseVerdict, type ProbeVerdict } from "../../worker/probe/verdict.js";
 import { type Backend, credentialRuleSpec } from "../../migration/rules/natRule.js";
 import {

@@ -8,7 +8,7 @@ const enforceLabel = "pod-security.kubernetes.io/enforce";
 /**
  * Whether PodSecurity admission lets kiam's pods in: they need host paths, the host's network and
  * NET_ADMIN. This program sets the label when it creates kiam's namespace; a hand can change it
- * without a trace in the stack. Probe pods satisfy the strictest level (gates/probePod.ts), so
+ * without a trace in the stack. Probe pods satisfy the strictest level (gates/probe/probePod.ts), so
  * their namespace may enforce any.
  */
 export function auditPodSecurity(

@@ -1,13 +1,13 @@
-import type { Cluster } from "../cluster/kubernetes/cluster.js";
-import type { Probe, ProbeResult, Target, Worker } from "./protocol/inputs.js";
-import type { System } from "../migration/rules/natRule.js";
-import { messageOf } from "../migration/text/messageOf.js";
-import { whyUnclear, type NodeReport } from "../migration/rules/nodeReport.js";
-import { NodeRules } from "./nodeRules.js";
-import { askWho, OtherSystemError, runProbe } from "./probe.js";
-import { metadataService } from "../worker/probe/verdict.js";
-import { GateError, type Problem } from "../migration/text/problem.js";
-import { progress } from "./protocol/progress.js";
+import type { Cluster } from "../../cluster/kubernetes/cluster.js";
+import type { Probe, ProbeResult, Target, Worker } from "../protocol/inputs.js";
+import type { System } from "../../migration/rules/natRule.js";
+import { messageOf } from "../../migration/text/messageOf.js";
+import { whyUnclear, type NodeReport } from "../../migration/rules/nodeReport.js";
+import { NodeRules } from "../nodeRules.js";
+import { askWho, OtherSystemError, runProbe } from "./runProbe.js";
+import { metadataService } from "../../worker/probe/verdict.js";
+import { GateError, type Problem } from "../../migration/text/problem.js";
+import { progress } from "../protocol/progress.js";
 
 /**
  * Seconds that a pod asks before the answer counts as wrong. While a worker cannot be proven its

@@ -1,11 +1,11 @@
 import type { V1Pod } from "@kubernetes/client-node";
 
-import { withCleanup } from "./protocol/cleanup.js";
-import { describePod, nameOf, type Cluster } from "../cluster/kubernetes/cluster.js";
-import type { System } from "../migration/rules/natRule.js";
-import type { Probe, ProbeResult } from "./protocol/inputs.js";
-import { explainPod } from "./podState.js";
-import { GateError, type Problem } from "../migration/text/problem.js";
+import { withCleanup } from "../protocol/cleanup.js";
+import { describePod, nameOf, type Cluster } from "../../cluster/kubernetes/cluster.js";
+import type { System } from "../../migration/rules/natRule.js";
+import type { Probe, ProbeResult } from "../protocol/inputs.js";
+import { explainPod } from "../podState.js";
+import { GateError, type Problem } from "../../migration/text/problem.js";
 import { probeLabels, probePod, startSeconds } from "./probePod.js";
 import {
   explainIdentity,
@@ -13,9 +13,9 @@ import {
   parseVerdict,
   whoAnswered,
   type ProbeVerdict,
-} from "../worker/probe/verdict.js";
-import { progress } from "./protocol/progress.js";
-import { Deadline, waitFor } from "../cluster/wait.js";
+} from "../../worker/probe/verdict.js";
+import { progress } from "../protocol/progress.js";
+import { Deadline, waitFor } from "../../cluster/wait.js";
 
 export interface ProbeArgs {
   /** Node name. */

@@ -1,6 +1,6 @@
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
-import { runProbe } from "../probe.js";
+import { runProbe } from "./runProbe.js";
 import { requireSameNode } from "../sameNode.js";
 
 /**

@@ -4,9 +4,9 @@ import { join } from "node:path";
 
 import type { V1Pod } from "@kubernetes/client-node";
 
-import { roleAnnotation } from "../migration/kiam/permitted.js";
-import type { Probe } from "./protocol/inputs.js";
-import { roleForms } from "./roleForms.js";
+import { roleAnnotation } from "../../migration/kiam/permitted.js";
+import type { Probe } from "../protocol/inputs.js";
+import { roleForms } from "../roleForms.js";
 
 /** Who made a pod, by the label that Kubernetes recommends for it. */
 export const managedBy = { "app.kubernetes.io/managed-by": "kube2iam-to-kiam" } as const;
@@ -99,5 +99,5 @@ export function probePod({ worker, probe, baseUrl, seconds }: ProbePodArgs): V1P
 
 /** The text of worker/probe/probe.sh. */
 export function probeScript(): string {
-  return readFileSync(join(__dirname, "../worker/probe/probe.sh"), "utf8");
+  return readFileSync(join(__dirname, "../../worker/probe/probe.sh"), "utf8");
 }

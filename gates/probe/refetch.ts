@@ -1,9 +1,9 @@
 import type { V1Pod } from "@kubernetes/client-node";
 import pMap from "p-map";
 
-import { roleAnnotation } from "../migration/kiam/permitted.js";
-import { withCleanup } from "./protocol/cleanup.js";
-import { nameOf, type Cluster } from "../cluster/kubernetes/cluster.js";
+import { roleAnnotation } from "../../migration/kiam/permitted.js";
+import { withCleanup } from "../protocol/cleanup.js";
+import { nameOf, type Cluster } from "../../cluster/kubernetes/cluster.js";
 import { managedBy } from "./probePod.js";
 
 /** No scheduler answers to it, so that the pod exists and never runs. */
