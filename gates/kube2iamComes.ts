@@ -8,8 +8,8 @@ import { ClusterError, isReady, type Cluster } from "../cluster/kubernetes/clust
 import type { Target, Worker } from "./protocol/inputs.js";
 import { restartKube2iam } from "./kube2iamPod.js";
 import { lookForNewRule, waitForKube2iamRule } from "./kube2iamRule.js";
-import { NodeRules, reportProblemsOf } from "./nodeRules.js";
-import { notMeantFor } from "./placement.js";
+import { NodeRules, reportProblemsOf } from "./nodes/nodeRules.js";
+import { notMeantFor } from "./nodes/placement.js";
 import { GateError } from "../migration/text/problem.js";
 import { progress } from "./protocol/progress.js";
 import { Deadline, waitFor } from "../cluster/wait.js";

@@ -8,7 +8,7 @@ import type { Target, Worker } from "./protocol/inputs.js";
 import { requireKiamRule } from "./kiamRule.js";
 import { restartKube2iam } from "./kube2iamPod.js";
 import { removeNewRule } from "./kube2iamRule.js";
-import { NodeRules } from "./nodeRules.js";
+import { NodeRules } from "./nodes/nodeRules.js";
 import { GateError } from "../migration/text/problem.js";
 import { progress } from "./protocol/progress.js";
 

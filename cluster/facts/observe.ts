@@ -1,4 +1,4 @@
-import { readRuleStates } from "../../gates/ruleStates.js";
+import { readRuleStates } from "../../gates/nodes/ruleStates.js";
 import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
 import { effectiveKube2iam } from "../../migration/kube2iam/effective.js";
 import { kubeConfig } from "../kubernetes/api.js";

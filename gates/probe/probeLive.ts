@@ -1,9 +1,9 @@
 import { plainId } from "../../migration/text/digest.js";
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
-import { asFound, recordCutover } from "../cutoverRecord.js";
+import { asFound, recordCutover } from "../nodes/cutoverRecord.js";
 import type { CheckedInput, GateOutput, ProbeResult } from "../protocol/inputs.js";
 import { proveLive } from "./live.js";
-import { requireSameNode } from "../sameNode.js";
+import { requireSameNode } from "../nodes/sameNode.js";
 import { replaceHookedPod } from "../preStop.js";
 import { giveUp } from "../undoCutover.js";
 

@@ -1,7 +1,7 @@
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
 import { runProbe } from "./runProbe.js";
-import { requireSameNode } from "../sameNode.js";
+import { requireSameNode } from "../nodes/sameNode.js";
 
 /**
  * Asks the kiam agent directly, and whether it is the agent that listens there: kiam and kube2iam know a caller by

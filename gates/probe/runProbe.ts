@@ -4,7 +4,7 @@ import { withCleanup } from "../protocol/cleanup.js";
 import { describePod, nameOf, type Cluster } from "../../cluster/kubernetes/cluster.js";
 import type { System } from "../../migration/rules/natRule.js";
 import type { Probe, ProbeResult } from "../protocol/inputs.js";
-import { explainPod } from "../podState.js";
+import { explainPod } from "../nodes/podState.js";
 import { GateError, type Problem } from "../../migration/text/problem.js";
 import { probeLabels, probePod, startSeconds } from "./probePod.js";
 import {

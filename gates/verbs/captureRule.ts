@@ -1,9 +1,9 @@
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
-import { readRecord } from "../cutoverRecord.js";
+import { readRecord } from "../nodes/cutoverRecord.js";
 import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
-import { NodeRules, unreadTables } from "../nodeRules.js";
+import { NodeRules, unreadTables } from "../nodes/nodeRules.js";
 import { GateError } from "../../migration/text/problem.js";
-import { requireSameNode } from "../sameNode.js";
+import { requireSameNode } from "../nodes/sameNode.js";
 
 /**
  * Reads kube2iam's rules on a worker, for the way back, through a pod there: it depends on no SSH

@@ -1,9 +1,9 @@
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
-import { NodeRules, reportProblemsOf } from "../nodeRules.js";
+import { NodeRules, reportProblemsOf } from "../nodes/nodeRules.js";
 import { GateError } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
-import { requireSameNode } from "../sameNode.js";
+import { requireSameNode } from "../nodes/sameNode.js";
 
 /*
  * What worker/rules/rules.sh does over SSH, through the agent's pod instead: for workers that

@@ -9,12 +9,12 @@ import { Cluster, selectorText } from "../../cluster/kubernetes/cluster.js";
 import type { CheckedInput, GateOutput, Target, Worker } from "../protocol/inputs.js";
 import { bringKube2iam, bringRuleBack } from "../kube2iamComes.js";
 import { requireKiamNotInForce } from "../probe/live.js";
-import { maybeHidden, NodeRules, reportProblemsOf } from "../nodeRules.js";
+import { maybeHidden, NodeRules, reportProblemsOf } from "../nodes/nodeRules.js";
 import { GateError, problemsOf, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
-import { unlessGone, unlessLost, workerOf } from "../standings.js";
+import { unlessGone, unlessLost, workerOf } from "../nodes/standings.js";
 import { onEachWorker } from "../protocol/workers.js";
-import { waitUntilDeleted } from "./awaitDeletion.js";
+import { waitUntilDeleted } from "../nodes/awaitDeletion.js";
 
 type Input = CheckedInput<"clear-agent">;
 

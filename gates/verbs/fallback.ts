@@ -3,15 +3,15 @@ import type { V1DaemonSet } from "@kubernetes/client-node";
 import { count } from "../../migration/text/count.js";
 import { brokenBecause, type NodeStanding } from "../../migration/situation/nodeStandings.js";
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
-import { releaseWorker } from "../cutoverRecord.js";
+import { releaseWorker } from "../nodes/cutoverRecord.js";
 import type { CheckedInput, GateOutput, Probe, Target, Worker } from "../protocol/inputs.js";
 import { bringKube2iam, bringRuleBack } from "../kube2iamComes.js";
 import { proveLive, requireKiamNotInForce } from "../probe/live.js";
-import { maybeHidden, NodeRules, reportProblemsOf } from "../nodeRules.js";
+import { maybeHidden, NodeRules, reportProblemsOf } from "../nodes/nodeRules.js";
 import { runProbe } from "../probe/runProbe.js";
 import { distinctProblems, GateError, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
-import { readStandings, unlessLost, workerOf } from "../standings.js";
+import { readStandings, unlessLost, workerOf } from "../nodes/standings.js";
 import { tryEachWorker } from "../protocol/workers.js";
 
 type Result = GateOutput<"fallback">["workers"][number];

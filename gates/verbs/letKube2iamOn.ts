@@ -4,10 +4,10 @@ import { Cluster, nameOf, type ObjectName } from "../../cluster/kubernetes/clust
 import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
 import { changeAffinity } from "../kube2iamAffinity.js";
 import { takeKiamOnlyOff } from "../kube2iamComes.js";
-import { kiamOnlyNodes, nodesWithout } from "../placement.js";
+import { kiamOnlyNodes, nodesWithout } from "../nodes/placement.js";
 import { GateError } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
-import { explainRollout, lookAtRollout } from "../rollout.js";
+import { explainRollout, lookAtRollout } from "../nodes/rollout.js";
 import { Deadline, waitFor } from "../../cluster/wait.js";
 
 /**

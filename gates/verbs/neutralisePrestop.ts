@@ -12,7 +12,7 @@ import { deletePods, isUnplaced, kube2iamPods } from "../kube2iamPods.js";
 import { preStopPatch } from "../preStopPatch.js";
 import { GateError, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
-import { unlessLost } from "../standings.js";
+import { unlessLost } from "../nodes/standings.js";
 import { Deadline, waitFor } from "../../cluster/wait.js";
 import { onEachWorker } from "../protocol/workers.js";
 

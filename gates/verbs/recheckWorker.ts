@@ -1,13 +1,13 @@
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
-import { asFound, recordCutover } from "../cutoverRecord.js";
+import { asFound, recordCutover } from "../nodes/cutoverRecord.js";
 import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
 import { removeRule } from "../kube2iamRule.js";
-import { NodeRules, reportProblemsOf } from "../nodeRules.js";
+import { NodeRules, reportProblemsOf } from "../nodes/nodeRules.js";
 import { runProbe } from "../probe/runProbe.js";
 import type { NodeReport } from "../../migration/rules/nodeReport.js";
 import { GateError, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
-import { requireSameNode } from "../sameNode.js";
+import { requireSameNode } from "../nodes/sameNode.js";
 import { Deadline, waitFor } from "../../cluster/wait.js";
 import { giveUp } from "../undoCutover.js";
 

@@ -3,17 +3,17 @@ import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 import { digest, plainId } from "../../migration/text/digest.js";
 import { messageOf } from "../../migration/text/messageOf.js";
 import { Cluster, nameOf } from "../../cluster/kubernetes/cluster.js";
-import { readRecord, writeRecord } from "../cutoverRecord.js";
+import { readRecord, writeRecord } from "../nodes/cutoverRecord.js";
 import type { CheckedInput, GateOutput, Worker } from "../protocol/inputs.js";
 import { removeNewRule, removeRule } from "../kube2iamRule.js";
 import { proveLive } from "../probe/live.js";
-import { nodesWithout } from "../placement.js";
+import { nodesWithout } from "../nodes/placement.js";
 import { progress } from "../protocol/progress.js";
-import { waitForRollout } from "../rollout.js";
-import { agentsIn, readStandings, unlessLost, workerOf } from "../standings.js";
+import { waitForRollout } from "../nodes/rollout.js";
+import { agentsIn, readStandings, unlessLost, workerOf } from "../nodes/standings.js";
 import { Deadline } from "../../cluster/wait.js";
 import { onEachWorker } from "../protocol/workers.js";
-import { awaitDeletion } from "./awaitDeletion.js";
+import { awaitDeletion } from "../nodes/awaitDeletion.js";
 
 /**
  * Undoes the retirement, also where somebody uninstalled more of kube2iam meanwhile: what is

@@ -24,10 +24,10 @@ import { requireKiamRule } from "../kiamRule.js";
 import { removeRule } from "../kube2iamRule.js";
 import { deletePods, isUnplaced, kube2iamPods } from "../kube2iamPods.js";
 import { notInForce, proveLive } from "../probe/live.js";
-import { NodeRules } from "../nodeRules.js";
+import { NodeRules } from "../nodes/nodeRules.js";
 import { GateError, problemsOf, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
-import { readStandings, unlessGone, workerOf } from "../standings.js";
+import { readStandings, unlessGone, workerOf } from "../nodes/standings.js";
 import { Deadline, waitFor } from "../../cluster/wait.js";
 import { onEachWorker } from "../protocol/workers.js";
 

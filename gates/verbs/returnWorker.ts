@@ -3,15 +3,15 @@ import { parseCredentialRule, type CapturedRule } from "../../migration/rules/na
 import { brokenBecause } from "../../migration/situation/nodeStandings.js";
 import { nodeFacts } from "../../cluster/facts/clusterFacts.js";
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
-import { readRecord, removeRecord, writeRecord } from "../cutoverRecord.js";
+import { readRecord, removeRecord, writeRecord } from "../nodes/cutoverRecord.js";
 import { restartKube2iam } from "../kube2iamPod.js";
-import { notMeantFor } from "../placement.js";
+import { notMeantFor } from "../nodes/placement.js";
 import type { CheckedInput, GateOutput, Worker } from "../protocol/inputs.js";
 import { proveLive } from "../probe/live.js";
-import { NodeRules, reportProblemsOf } from "../nodeRules.js";
+import { NodeRules, reportProblemsOf } from "../nodes/nodeRules.js";
 import { GateError, problemsOf } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
-import { unlessLost, workerOf } from "../standings.js";
+import { unlessLost, workerOf } from "../nodes/standings.js";
 
 type Input = CheckedInput<"return-worker">;
 

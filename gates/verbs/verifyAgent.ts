@@ -9,7 +9,7 @@ import { Cluster, describePod } from "../../cluster/kubernetes/cluster.js";
 import type { CheckedInput, GateOutput, Target, Worker } from "../protocol/inputs.js";
 import { agentLogProblems } from "../agentLog.js";
 import { notInForce } from "../probe/live.js";
-import { NodeRules } from "../nodeRules.js";
+import { NodeRules } from "../nodes/nodeRules.js";
 import {
   distinctProblems,
   GateError,
@@ -24,7 +24,7 @@ import {
   whileRollingOut,
   type Rollout,
   type UnfinishedRollout,
-} from "../rollout.js";
+} from "../nodes/rollout.js";
 import { Deadline, waitFor } from "../../cluster/wait.js";
 
 type InForce = GateOutput<"verify-agent">["workers"][number]["inForce"];

@@ -9,7 +9,12 @@ import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
 import { neededRoles } from "../neededRoles.js";
 import { distinctProblems, GateError, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
-import { explainRollout, lookAtRollout, unplaced, type UnfinishedRollout } from "../rollout.js";
+import {
+  explainRollout,
+  lookAtRollout,
+  unplaced,
+  type UnfinishedRollout,
+} from "../nodes/rollout.js";
 import { askToFetch } from "../probe/refetch.js";
 import { readServerState, type ServerState } from "../serverState.js";
 import { Deadline, waitFor } from "../../cluster/wait.js";

@@ -2,7 +2,7 @@
  * The gates that keep kube2iam off new nodes and let it on again, against a real kube-apiserver.
  *
  * There are no controllers of DaemonSets and no kubelets: the test plays them, by the placement
- * rules of gates/placement.ts. Not proven here: that no pod restarts, and what happens to a
+ * rules of gates/nodes/placement.ts. Not proven here: that no pod restarts, and what happens to a
  * labelled node that kube2iam runs on, which takes its rules; test/faults has them on the cluster.
  */
 import assert from "node:assert/strict";
@@ -19,7 +19,7 @@ import {
 } from "@kubernetes/client-node";
 
 import type { Target } from "../../gates/protocol/inputs.js";
-import { notMeantFor } from "../../gates/placement.js";
+import { notMeantFor } from "../../gates/nodes/placement.js";
 import { GateError } from "../../migration/text/problem.js";
 import { keepKube2iamOff } from "../../gates/verbs/keepKube2iamOff.js";
 import { letKube2iamOn } from "../../gates/verbs/letKube2iamOn.js";

@@ -14,17 +14,17 @@ import {
 import pWaitFor from "p-wait-for";
 
 import { Cluster, nameOf } from "../../cluster/kubernetes/cluster.js";
-import { readRecord, removeRecord, writeRecord } from "../../gates/cutoverRecord.js";
+import { readRecord, removeRecord, writeRecord } from "../../gates/nodes/cutoverRecord.js";
 import type { CheckedInput, GateOutput, Target } from "../../gates/protocol/inputs.js";
 import { kube2iamPods } from "../../gates/kube2iamPods.js";
 import { replaceHookedPod } from "../../gates/preStop.js";
-import { accountForNodes } from "../../gates/verbs/accountForNodes.js";
+import { accountForNodes } from "../../gates/nodes/accountForNodes.js";
 import { captureKube2iam } from "../../gates/verbs/captureKube2iam.js";
 import { neutralisePrestop } from "../../gates/verbs/neutralisePrestop.js";
 import { restoreKube2iam } from "../../gates/verbs/restoreKube2iam.js";
 import { retireKube2iam } from "../../gates/verbs/retireKube2iam.js";
 import { probeLive } from "../../gates/probe/probeLive.js";
-import { readStandings } from "../../gates/standings.js";
+import { readStandings } from "../../gates/nodes/standings.js";
 import { isProvenNow } from "../../migration/situation/nodeStandings.js";
 import { verifyAgent } from "../../gates/verbs/verifyAgent.js";
 import { kube2iamObjects } from "../../lab/workload/kube2iam.js";

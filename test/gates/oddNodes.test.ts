@@ -4,7 +4,7 @@ import { AppsV1Api, CoreV1Api, type V1DaemonSet, type V1Taint } from "@kubernete
 import pWaitFor from "p-wait-for";
 
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
-import { readRecord, writeRecord } from "../../gates/cutoverRecord.js";
+import { readRecord, writeRecord } from "../../gates/nodes/cutoverRecord.js";
 import type { Target } from "../../gates/protocol/inputs.js";
 import { GateError } from "../../migration/text/problem.js";
 import { clearAgent } from "../../gates/verbs/clearAgent.js";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
-import { readRecord, writeRecord } from "../../gates/cutoverRecord.js";
+import { readRecord, writeRecord } from "../../gates/nodes/cutoverRecord.js";
 import { ExecRefusedError } from "../../cluster/kubernetes/exec.js";
 import { GateError } from "../../migration/text/problem.js";
 import { fallback } from "../../gates/verbs/fallback.js";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { V1Affinity, V1Node, V1NodeSelectorTerm } from "@kubernetes/client-node";
 import fc from "fast-check";
 
-import { notMeantFor } from "../../gates/placement.js";
+import { notMeantFor } from "../../gates/nodes/placement.js";
 import { kiamOnlyKey } from "../../migration/facts/clusterFacts.js";
 import {
   allowKiamOnly,
@@ -11,7 +11,7 @@ import {
   avoidsKiamOnly,
 } from "../../migration/kiam/kiamOnlyAffinity.js";
 
-/* Pure. What the scheduler makes of an affinity is taken from gates/placement.ts, not from it. */
+/* Pure. What the scheduler makes of an affinity is taken from gates/nodes/placement.ts, not from it. */
 
 const off = { key: kiamOnlyKey, operator: "DoesNotExist" };
 const linux = { key: "kubernetes.io/os", operator: "In", values: ["linux"] };

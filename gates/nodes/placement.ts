@@ -1,12 +1,12 @@
 import type { V1Node, V1NodeSelectorTerm, V1PodSpec } from "@kubernetes/client-node";
 
-import type { Taint } from "../migration/facts/clusterFacts.js";
-import { isKeptOff } from "../migration/kiam/kiamOnly.js";
-import { avoidsKiamOnly } from "../migration/kiam/kiamOnlyAffinity.js";
-import { holds } from "../migration/facts/labelSelector.js";
-import { untolerated } from "../migration/situation/nodeSelection.js";
-import type { Toleration } from "../migration/settings/schema.js";
-import type { Cluster, ObjectName } from "../cluster/kubernetes/cluster.js";
+import type { Taint } from "../../migration/facts/clusterFacts.js";
+import { isKeptOff } from "../../migration/kiam/kiamOnly.js";
+import { avoidsKiamOnly } from "../../migration/kiam/kiamOnlyAffinity.js";
+import { holds } from "../../migration/facts/labelSelector.js";
+import { untolerated } from "../../migration/situation/nodeSelection.js";
+import type { Toleration } from "../../migration/settings/schema.js";
+import type { Cluster, ObjectName } from "../../cluster/kubernetes/cluster.js";
 
 /** Why a DaemonSet's pods are not meant for a node; undefined where they are. */
 export function notMeantFor(

@@ -1,5 +1,5 @@
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
-import { removeRecord } from "../cutoverRecord.js";
+import { removeRecord } from "./cutoverRecord.js";
 import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
 import { progress } from "../protocol/progress.js";
 

@@ -1,7 +1,7 @@
-import type { Cluster } from "../cluster/kubernetes/cluster.js";
-import type { Worker } from "./protocol/inputs.js";
-import { nodeFacts } from "../cluster/facts/clusterFacts.js";
-import { GateError } from "../migration/text/problem.js";
+import type { Cluster } from "../../cluster/kubernetes/cluster.js";
+import type { Worker } from "../protocol/inputs.js";
+import { nodeFacts } from "../../cluster/facts/clusterFacts.js";
+import { GateError } from "../../migration/text/problem.js";
 
 /**
  * The node is still the one that the plan was made for. One that left, was replaced under its name

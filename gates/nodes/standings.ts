@@ -1,18 +1,18 @@
 import type { V1DaemonSet, V1DaemonSetSpec } from "@kubernetes/client-node";
 
-import { agentLabels } from "../migration/kiam/names.js";
-import { hostIpSchema } from "../migration/rules/natRule.js";
+import { agentLabels } from "../../migration/kiam/names.js";
+import { hostIpSchema } from "../../migration/rules/natRule.js";
 import {
   brokenBecause,
   concernedNodes,
   type NodeStanding,
-} from "../migration/situation/nodeStandings.js";
-import { agentOn, nodeFacts, podFacts } from "../cluster/facts/clusterFacts.js";
-import { selectorText, type Cluster } from "../cluster/kubernetes/cluster.js";
-import type { Target, Worker } from "./protocol/inputs.js";
-import { kube2iamPods } from "./kube2iamPods.js";
-import { GateError } from "../migration/text/problem.js";
-import { progress } from "./protocol/progress.js";
+} from "../../migration/situation/nodeStandings.js";
+import { agentOn, nodeFacts, podFacts } from "../../cluster/facts/clusterFacts.js";
+import { selectorText, type Cluster } from "../../cluster/kubernetes/cluster.js";
+import type { Target, Worker } from "../protocol/inputs.js";
+import { kube2iamPods } from "../kube2iamPods.js";
+import { GateError } from "../../migration/text/problem.js";
+import { progress } from "../protocol/progress.js";
 
 /** What tells kube2iam's pods: its DaemonSet, or that as it was captured. */
 export type Kube2iamManifest = Pick<V1DaemonSet, "metadata"> & {

@@ -1,14 +1,14 @@
 import pMap from "p-map";
 
-import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
-import { messageOf } from "../migration/text/messageOf.js";
-import { inForceOf } from "../migration/rules/nodeReport.js";
-import { brokenBecause } from "../migration/situation/nodeStandings.js";
-import type { RuleState } from "../migration/rules/state.js";
-import { Cluster } from "../cluster/kubernetes/cluster.js";
-import type { Target } from "./protocol/inputs.js";
+import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
+import { messageOf } from "../../migration/text/messageOf.js";
+import { inForceOf } from "../../migration/rules/nodeReport.js";
+import { brokenBecause } from "../../migration/situation/nodeStandings.js";
+import type { RuleState } from "../../migration/rules/state.js";
+import { Cluster } from "../../cluster/kubernetes/cluster.js";
+import type { Target } from "../protocol/inputs.js";
 import { NodeRules } from "./nodeRules.js";
-import { GateError } from "../migration/text/problem.js";
+import { GateError } from "../../migration/text/problem.js";
 import { workerOf } from "./standings.js";
 
 /** Workers looked at at the same time. */

@@ -1,12 +1,12 @@
 import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 
-import { brokenBecause } from "../migration/situation/nodeStandings.js";
-import { nodeFacts } from "../cluster/facts/clusterFacts.js";
-import { isReady, type Cluster, type ObjectName } from "../cluster/kubernetes/cluster.js";
+import { brokenBecause } from "../../migration/situation/nodeStandings.js";
+import { nodeFacts } from "../../cluster/facts/clusterFacts.js";
+import { isReady, type Cluster, type ObjectName } from "../../cluster/kubernetes/cluster.js";
 import { notMeantFor } from "./placement.js";
 import { explainPod } from "./podState.js";
-import { GateError, type Problem } from "../migration/text/problem.js";
-import { waitFor, type Deadline, type Look } from "../cluster/wait.js";
+import { GateError, type Problem } from "../../migration/text/problem.js";
+import { waitFor, type Deadline, type Look } from "../../cluster/wait.js";
 
 export interface Rollout {
   daemonSet: V1DaemonSet;

@@ -1,14 +1,14 @@
-import { cutoverAnnotation, workerLabel } from "../migration/facts/clusterFacts.js";
+import { cutoverAnnotation, workerLabel } from "../../migration/facts/clusterFacts.js";
 import {
   parseCutoverRecord,
   rehearsalOf,
   writeCutoverRecord,
   type CutoverRecord,
   type UnreadableRecord,
-} from "../migration/plan/cutoverRecord.js";
-import { plainId } from "../migration/text/digest.js";
-import type { Cluster } from "../cluster/kubernetes/cluster.js";
-import type { Target, Worker } from "./protocol/inputs.js";
+} from "../../migration/plan/cutoverRecord.js";
+import { plainId } from "../../migration/text/digest.js";
+import type { Cluster } from "../../cluster/kubernetes/cluster.js";
+import type { Target, Worker } from "../protocol/inputs.js";
 import { NodeRules } from "./nodeRules.js";
 
 /** What a node's annotation says about its cutover; undefined where it says nothing. */

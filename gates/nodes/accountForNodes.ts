@@ -8,7 +8,7 @@ import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
 import { GateError, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
-import { readStandings } from "../standings.js";
+import { readStandings } from "./standings.js";
 
 /**
  * The last word of an update at stage agent or cutover: what became of every node that concerns
