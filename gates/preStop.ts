@@ -5,7 +5,7 @@ import type { Cluster } from "../cluster/kubernetes/cluster.js";
 import { waitForConnections } from "./connections.js";
 import { disarmPod } from "./disarm.js";
 import type { Target, Worker } from "./protocol/inputs.js";
-import { requireKiamRule } from "./kiamRule.js";
+import { requireKiamRule } from "./cutover/kiamRule.js";
 import { restartKube2iam } from "./kube2iamPod.js";
 import { removeNewRule } from "./kube2iamRule.js";
 import { NodeRules } from "./nodes/nodeRules.js";

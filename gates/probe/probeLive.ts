@@ -5,7 +5,7 @@ import type { CheckedInput, GateOutput, ProbeResult } from "../protocol/inputs.j
 import { proveLive } from "./live.js";
 import { requireSameNode } from "../nodes/sameNode.js";
 import { replaceHookedPod } from "../preStop.js";
-import { giveUp } from "../undoCutover.js";
+import { giveUp } from "../cutover/undoCutover.js";
 
 /**
  * The proof of a worker's cutover. Success is recorded on the node, so that an unchanged worker

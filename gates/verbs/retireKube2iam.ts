@@ -20,7 +20,7 @@ import {
 import { describeClient, waitForConnections, type LingeringClient } from "../connections.js";
 import { noteForNextPlan } from "../protocol/gateNotes.js";
 import type { CheckedInput, GateOutput, ProbeResult, Target, Worker } from "../protocol/inputs.js";
-import { requireKiamRule } from "../kiamRule.js";
+import { requireKiamRule } from "../cutover/kiamRule.js";
 import { removeRule } from "../kube2iamRule.js";
 import { deletePods, isUnplaced, kube2iamPods } from "../kube2iamPods.js";
 import { notInForce, proveLive } from "../probe/live.js";

@@ -9,7 +9,7 @@ import { GateError, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
 import { requireSameNode } from "../nodes/sameNode.js";
 import { Deadline, waitFor } from "../../cluster/wait.js";
-import { giveUp } from "../undoCutover.js";
+import { giveUp } from "./undoCutover.js";
 
 /**
  * The last look before a worker's rule is removed: kiam's rule is there (where somebody deleted

@@ -1,8 +1,8 @@
-import type { Cluster } from "../cluster/kubernetes/cluster.js";
-import type { Target, Worker } from "./protocol/inputs.js";
-import { notInForce } from "./probe/live.js";
-import { NodeRules, reportProblemsOf } from "./nodes/nodeRules.js";
-import { GateError } from "../migration/text/problem.js";
+import type { Cluster } from "../../cluster/kubernetes/cluster.js";
+import type { Target, Worker } from "../protocol/inputs.js";
+import { notInForce } from "../probe/live.js";
+import { NodeRules, reportProblemsOf } from "../nodes/nodeRules.js";
+import { GateError } from "../../migration/text/problem.js";
 
 /**
  * Sees after a pod of kube2iam's went that it did not take kiam's rule along. Where it did, the
