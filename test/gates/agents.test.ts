@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { clearAgent } from "../../gates/verbs/clearAgent.js";
+import { clearAgent } from "../../gates/wayBack/clearAgent.js";
 import { verifyAgent } from "../../gates/verbs/verifyAgent.js";
 import { failureOf, FakeCluster, target } from "./fakeCluster.js";
 

@@ -7,8 +7,8 @@ import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { readRecord, writeRecord } from "../../gates/nodes/cutoverRecord.js";
 import type { Target } from "../../gates/protocol/inputs.js";
 import { GateError } from "../../migration/text/problem.js";
-import { clearAgent } from "../../gates/verbs/clearAgent.js";
-import { fallback } from "../../gates/verbs/fallback.js";
+import { clearAgent } from "../../gates/wayBack/clearAgent.js";
+import { fallback } from "../../gates/wayBack/fallback.js";
 import { letKube2iamOn } from "../../gates/verbs/letKube2iamOn.js";
 import { restoreKube2iam } from "../../gates/verbs/restoreKube2iam.js";
 import {

@@ -4,8 +4,8 @@ import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { readRecord, writeRecord } from "../../gates/nodes/cutoverRecord.js";
 import { ExecRefusedError } from "../../cluster/kubernetes/exec.js";
 import { GateError } from "../../migration/text/problem.js";
-import { fallback } from "../../gates/verbs/fallback.js";
-import { returnWorker } from "../../gates/verbs/returnWorker.js";
+import { fallback } from "../../gates/wayBack/fallback.js";
+import { returnWorker } from "../../gates/wayBack/returnWorker.js";
 import { kube2iamName } from "../../lab/workload/kube2iam.js";
 import { digest } from "../../migration/text/digest.js";
 import {
