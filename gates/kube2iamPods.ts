@@ -1,7 +1,7 @@
 import type { V1DaemonSet, V1DaemonSetSpec, V1Pod } from "@kubernetes/client-node";
 
 import { describePod, nameOf, selectorText, type Cluster } from "../cluster/kubernetes/cluster.js";
-import { disarmPod } from "./disarm.js";
+import { disarmPod } from "./kube2iam/disarm.js";
 import { GateError } from "../migration/text/problem.js";
 import { Deadline, waitFor } from "../cluster/wait.js";
 import { onEachWorker } from "./protocol/workers.js";

@@ -4,7 +4,7 @@ import { asFound, recordCutover } from "../nodes/cutoverRecord.js";
 import type { CheckedInput, GateOutput, ProbeResult } from "../protocol/inputs.js";
 import { proveLive } from "./live.js";
 import { requireSameNode } from "../nodes/sameNode.js";
-import { replaceHookedPod } from "../preStop.js";
+import { replaceHookedPod } from "../kube2iam/preStop.js";
 import { giveUp } from "../cutover/undoCutover.js";
 
 /**

@@ -5,7 +5,7 @@ import { messageOf } from "../../migration/text/messageOf.js";
 import { Cluster, nameOf } from "../../cluster/kubernetes/cluster.js";
 import { readRecord, writeRecord } from "../nodes/cutoverRecord.js";
 import type { CheckedInput, GateOutput, Worker } from "../protocol/inputs.js";
-import { removeNewRule, removeRule } from "../kube2iamRule.js";
+import { removeNewRule, removeRule } from "../kube2iam/rule.js";
 import { proveLive } from "../probe/live.js";
 import { nodesWithout } from "../nodes/placement.js";
 import { progress } from "../protocol/progress.js";

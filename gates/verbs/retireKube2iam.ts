@@ -21,7 +21,7 @@ import { describeClient, waitForConnections, type LingeringClient } from "../con
 import { noteForNextPlan } from "../protocol/gateNotes.js";
 import type { CheckedInput, GateOutput, ProbeResult, Target, Worker } from "../protocol/inputs.js";
 import { requireKiamRule } from "../cutover/kiamRule.js";
-import { removeRule } from "../kube2iamRule.js";
+import { removeRule } from "../kube2iam/rule.js";
 import { deletePods, isUnplaced, kube2iamPods } from "../kube2iamPods.js";
 import { notInForce, proveLive } from "../probe/live.js";
 import { NodeRules } from "../nodes/nodeRules.js";

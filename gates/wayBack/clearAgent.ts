@@ -7,7 +7,7 @@ import { brokenBecause } from "../../migration/situation/nodeStandings.js";
 import { nodeFacts } from "../../cluster/facts/clusterFacts.js";
 import { Cluster, selectorText } from "../../cluster/kubernetes/cluster.js";
 import type { CheckedInput, GateOutput, Target, Worker } from "../protocol/inputs.js";
-import { bringKube2iam, bringRuleBack } from "../kube2iamComes.js";
+import { bringKube2iam, bringRuleBack } from "../kube2iam/comes.js";
 import { requireKiamNotInForce } from "../probe/live.js";
 import { maybeHidden, NodeRules, reportProblemsOf } from "../nodes/nodeRules.js";
 import { GateError, problemsOf, type Problem } from "../../migration/text/problem.js";

@@ -5,7 +5,7 @@ import { brokenBecause, type NodeStanding } from "../../migration/situation/node
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { releaseWorker } from "../nodes/cutoverRecord.js";
 import type { CheckedInput, GateOutput, Probe, Target, Worker } from "../protocol/inputs.js";
-import { bringKube2iam, bringRuleBack } from "../kube2iamComes.js";
+import { bringKube2iam, bringRuleBack } from "../kube2iam/comes.js";
 import { proveLive, requireKiamNotInForce } from "../probe/live.js";
 import { maybeHidden, NodeRules, reportProblemsOf } from "../nodes/nodeRules.js";
 import { runProbe } from "../probe/runProbe.js";

@@ -4,7 +4,7 @@ import { brokenBecause } from "../../migration/situation/nodeStandings.js";
 import { nodeFacts } from "../../cluster/facts/clusterFacts.js";
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { readRecord, removeRecord, writeRecord } from "../nodes/cutoverRecord.js";
-import { restartKube2iam } from "../kube2iamPod.js";
+import { restartKube2iam } from "../kube2iam/restart.js";
 import { notMeantFor } from "../nodes/placement.js";
 import type { CheckedInput, GateOutput, Worker } from "../protocol/inputs.js";
 import { proveLive } from "../probe/live.js";

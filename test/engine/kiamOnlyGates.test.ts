@@ -21,8 +21,8 @@ import {
 import type { Target } from "../../gates/protocol/inputs.js";
 import { notMeantFor } from "../../gates/nodes/placement.js";
 import { GateError } from "../../migration/text/problem.js";
-import { keepKube2iamOff } from "../../gates/verbs/keepKube2iamOff.js";
-import { letKube2iamOn } from "../../gates/verbs/letKube2iamOn.js";
+import { keepKube2iamOff } from "../../gates/kube2iam/keepOff.js";
+import { letKube2iamOn } from "../../gates/kube2iam/letOn.js";
 import { kiamOnlyKey, kiamOnlyTaint } from "../../migration/facts/clusterFacts.js";
 import { requireApiServer, startApiServer, type ApiServer } from "./apiserver.js";
 

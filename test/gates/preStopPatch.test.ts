@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import type { V1DaemonSet, V1PodSpec } from "@kubernetes/client-node";
 
-import { preStopPatch } from "../../gates/preStopPatch.js";
+import { preStopPatch } from "../../gates/kube2iam/preStopPatch.js";
 
 /* Pure. That the API server takes the patch is test/gates/kube2iamLifecycle.test.ts. */
 

@@ -1,10 +1,10 @@
 import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 
-import { isReady, nameOf, type Cluster } from "../cluster/kubernetes/cluster.js";
+import { isReady, nameOf, type Cluster } from "../../cluster/kubernetes/cluster.js";
 import { disarmPod } from "./disarm.js";
-import type { Target, Worker } from "./protocol/inputs.js";
-import { GateError } from "../migration/text/problem.js";
-import { Deadline, waitFor } from "../cluster/wait.js";
+import type { Target, Worker } from "../protocol/inputs.js";
+import { GateError } from "../../migration/text/problem.js";
+import { Deadline, waitFor } from "../../cluster/wait.js";
 
 /**
  * Deletes kube2iam's pod on a worker, its preStop hook disarmed, and waits until the next one is

@@ -1,7 +1,7 @@
 import type { V1DaemonSet } from "@kubernetes/client-node";
 
-import { dangerousHooks } from "../migration/kube2iam/preStop.js";
-import type { JsonPatch } from "../cluster/kubernetes/cluster.js";
+import { dangerousHooks } from "../../migration/kube2iam/preStop.js";
+import type { JsonPatch } from "../../cluster/kubernetes/cluster.js";
 
 /**
  * Takes the dangerous preStop hooks off kube2iam's DaemonSet, and nothing else, without a single

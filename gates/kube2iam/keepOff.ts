@@ -6,7 +6,7 @@ import { untolerated } from "../../migration/situation/nodeSelection.js";
 import type { Toleration } from "../../migration/settings/schema.js";
 import { Cluster, nameOf } from "../../cluster/kubernetes/cluster.js";
 import type { CheckedInput, GateOutput, Target, Worker } from "../protocol/inputs.js";
-import { changeAffinity } from "../kube2iamAffinity.js";
+import { changeAffinity } from "./affinity.js";
 import { notInForce } from "../probe/live.js";
 import { NodeRules } from "../nodes/nodeRules.js";
 import { GateError } from "../../migration/text/problem.js";

@@ -8,11 +8,11 @@ import {
   disarmByHand,
   whyNotDisarmed,
   type PreStopHook,
-} from "../migration/kube2iam/preStop.js";
-import { messageOf } from "../migration/text/messageOf.js";
-import { describePod, nameOf, type Cluster } from "../cluster/kubernetes/cluster.js";
-import { keptToolsDirectory } from "./nodes/nodeRules.js";
-import { GateError, type Problem } from "../migration/text/problem.js";
+} from "../../migration/kube2iam/preStop.js";
+import { messageOf } from "../../migration/text/messageOf.js";
+import { describePod, nameOf, type Cluster } from "../../cluster/kubernetes/cluster.js";
+import { keptToolsDirectory } from "../nodes/nodeRules.js";
+import { GateError, type Problem } from "../../migration/text/problem.js";
 
 /** Seconds for the script in one container. */
 const scriptSeconds = 60;
@@ -71,5 +71,5 @@ function armed(pod: V1Pod, hook: PreStopHook, what: string): Problem {
 
 /** The text of worker/disarm/disarm.sh. */
 function disarmScript(): string {
-  return readFileSync(join(__dirname, "../worker/disarm/disarm.sh"), "utf8");
+  return readFileSync(join(__dirname, "../../worker/disarm/disarm.sh"), "utf8");
 }

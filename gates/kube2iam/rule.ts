@@ -1,13 +1,13 @@
 import type { V1DaemonSet } from "@kubernetes/client-node";
 
-import { insertsItsRule, kube2iamCommandLine } from "../migration/kube2iam/flags.js";
-import type { NodeReport } from "../migration/rules/nodeReport.js";
-import type { Cluster } from "../cluster/kubernetes/cluster.js";
-import type { Target, Worker } from "./protocol/inputs.js";
-import { notInForce } from "./probe/live.js";
-import { NodeRules, reportProblemsOf } from "./nodes/nodeRules.js";
-import { GateError } from "../migration/text/problem.js";
-import { Deadline, waitFor } from "../cluster/wait.js";
+import { insertsItsRule, kube2iamCommandLine } from "../../migration/kube2iam/flags.js";
+import type { NodeReport } from "../../migration/rules/nodeReport.js";
+import type { Cluster } from "../../cluster/kubernetes/cluster.js";
+import type { Target, Worker } from "../protocol/inputs.js";
+import { notInForce } from "../probe/live.js";
+import { NodeRules, reportProblemsOf } from "../nodes/nodeRules.js";
+import { GateError } from "../../migration/text/problem.js";
+import { Deadline, waitFor } from "../../cluster/wait.js";
 
 /** Seconds in which a pod of kube2iam's that is ready has certainly inserted its rule, if it does. */
 const settleSeconds = 30;

@@ -1,18 +1,18 @@
 import type { V1DaemonSet, V1PodSpec } from "@kubernetes/client-node";
 
-import { agentNotReadyTaint, kiamOnlyKey } from "../migration/facts/clusterFacts.js";
-import { insertsItsRule, kube2iamCommandLine } from "../migration/kube2iam/flags.js";
-import { untolerated } from "../migration/situation/nodeSelection.js";
-import type { Toleration } from "../migration/settings/schema.js";
-import { ClusterError, isReady, type Cluster } from "../cluster/kubernetes/cluster.js";
-import type { Target, Worker } from "./protocol/inputs.js";
-import { restartKube2iam } from "./kube2iamPod.js";
-import { lookForNewRule, waitForKube2iamRule } from "./kube2iamRule.js";
-import { NodeRules, reportProblemsOf } from "./nodes/nodeRules.js";
-import { notMeantFor } from "./nodes/placement.js";
-import { GateError } from "../migration/text/problem.js";
-import { progress } from "./protocol/progress.js";
-import { Deadline, waitFor } from "../cluster/wait.js";
+import { agentNotReadyTaint, kiamOnlyKey } from "../../migration/facts/clusterFacts.js";
+import { insertsItsRule, kube2iamCommandLine } from "../../migration/kube2iam/flags.js";
+import { untolerated } from "../../migration/situation/nodeSelection.js";
+import type { Toleration } from "../../migration/settings/schema.js";
+import { ClusterError, isReady, type Cluster } from "../../cluster/kubernetes/cluster.js";
+import type { Target, Worker } from "../protocol/inputs.js";
+import { restartKube2iam } from "./restart.js";
+import { lookForNewRule, waitForKube2iamRule } from "./rule.js";
+import { NodeRules, reportProblemsOf } from "../nodes/nodeRules.js";
+import { notMeantFor } from "../nodes/placement.js";
+import { GateError } from "../../migration/text/problem.js";
+import { progress } from "../protocol/progress.js";
+import { Deadline, waitFor } from "../../cluster/wait.js";
 
 /**
  * kube2iam runs on a node, or comes to it before this ends. The kiam-only taint is taken off:

@@ -1,16 +1,16 @@
 import type { V1Pod } from "@kubernetes/client-node";
 
-import { dangerousHooks } from "../migration/kube2iam/preStop.js";
-import type { Cluster } from "../cluster/kubernetes/cluster.js";
-import { waitForConnections } from "./connections.js";
+import { dangerousHooks } from "../../migration/kube2iam/preStop.js";
+import type { Cluster } from "../../cluster/kubernetes/cluster.js";
+import { waitForConnections } from "../connections.js";
 import { disarmPod } from "./disarm.js";
-import type { Target, Worker } from "./protocol/inputs.js";
-import { requireKiamRule } from "./cutover/kiamRule.js";
-import { restartKube2iam } from "./kube2iamPod.js";
-import { removeNewRule } from "./kube2iamRule.js";
-import { NodeRules } from "./nodes/nodeRules.js";
-import { GateError } from "../migration/text/problem.js";
-import { progress } from "./protocol/progress.js";
+import type { Target, Worker } from "../protocol/inputs.js";
+import { requireKiamRule } from "../cutover/kiamRule.js";
+import { restartKube2iam } from "./restart.js";
+import { removeNewRule } from "./rule.js";
+import { NodeRules } from "../nodes/nodeRules.js";
+import { GateError } from "../../migration/text/problem.js";
+import { progress } from "../protocol/progress.js";
 
 /**
  * For a worker that is proven to be served by kiam: replaces a pod of kube2iam's that was made

@@ -5,9 +5,9 @@ import {
   type Cluster,
   type JsonPatch,
   type ObjectName,
-} from "../cluster/kubernetes/cluster.js";
-import { GateError } from "../migration/text/problem.js";
-import { waitFor, type Deadline } from "../cluster/wait.js";
+} from "../../cluster/kubernetes/cluster.js";
+import { GateError } from "../../migration/text/problem.js";
+import { waitFor, type Deadline } from "../../cluster/wait.js";
 
 /**
  * Changes the affinity in kube2iam's DaemonSet, and waits until the DaemonSet's controller knows.
