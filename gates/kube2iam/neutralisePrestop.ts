@@ -8,7 +8,7 @@ import { Cluster, ClusterError, describePod, nameOf } from "../../cluster/kubern
 import { disarmPod } from "./disarm.js";
 import { noteForNextPlan } from "../protocol/gateNotes.js";
 import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
-import { deletePods, isUnplaced, kube2iamPods } from "../kube2iamPods.js";
+import { deletePods, isUnplaced, kube2iamPods } from "../retirement/podDeletion.js";
 import { preStopPatch } from "./preStopPatch.js";
 import { GateError, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";

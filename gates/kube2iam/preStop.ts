@@ -2,7 +2,7 @@ import type { V1Pod } from "@kubernetes/client-node";
 
 import { dangerousHooks } from "../../migration/kube2iam/preStop.js";
 import type { Cluster } from "../../cluster/kubernetes/cluster.js";
-import { waitForConnections } from "../connections.js";
+import { waitForConnections } from "../retirement/connections.js";
 import { disarmPod } from "./disarm.js";
 import type { Target, Worker } from "../protocol/inputs.js";
 import { requireKiamRule } from "../cutover/kiamRule.js";

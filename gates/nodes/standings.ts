@@ -10,7 +10,7 @@ import {
 import { agentOn, nodeFacts, podFacts } from "../../cluster/facts/clusterFacts.js";
 import { selectorText, type Cluster } from "../../cluster/kubernetes/cluster.js";
 import type { Target, Worker } from "../protocol/inputs.js";
-import { kube2iamPods } from "../kube2iamPods.js";
+import { kube2iamPods } from "../retirement/podDeletion.js";
 import { GateError } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { V1DaemonSet, V1PodSpec } from "@kubernetes/client-node";
 
 import { selectorText } from "../../cluster/kubernetes/cluster.js";
-import { otherReferences } from "../../gates/kube2iamCompanions.js";
+import { otherReferences } from "../../gates/retirement/companions.js";
 
 /* Pure. What is read from a cluster is test/gates/kube2iamLifecycle.test.ts. */
 

@@ -10,7 +10,7 @@ import { GateError } from "../../migration/text/problem.js";
 import { clearAgent } from "../../gates/wayBack/clearAgent.js";
 import { fallback } from "../../gates/wayBack/fallback.js";
 import { letKube2iamOn } from "../../gates/kube2iam/letOn.js";
-import { restoreKube2iam } from "../../gates/verbs/restoreKube2iam.js";
+import { restoreKube2iam } from "../../gates/retirement/restoreKube2iam.js";
 import {
   agentNotReadyTaint,
   kiamOnlyTaint,

@@ -1,7 +1,7 @@
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
-import { captureCompanions, otherReferences } from "../kube2iamCompanions.js";
-import { applicableManifest } from "../kube2iamManifest.js";
+import { captureCompanions, otherReferences } from "./companions.js";
+import { applicableManifest } from "./manifest.js";
 import { GateError } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
 

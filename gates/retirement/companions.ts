@@ -8,10 +8,10 @@ import type {
   V1ServiceAccount,
 } from "@kubernetes/client-node";
 
-import { ClusterError, nameOf, type Cluster } from "../cluster/kubernetes/cluster.js";
-import type { Manifest } from "./protocol/inputs.js";
-import { applicableManifest } from "./kube2iamManifest.js";
-import { GateError } from "../migration/text/problem.js";
+import { ClusterError, nameOf, type Cluster } from "../../cluster/kubernetes/cluster.js";
+import type { Manifest } from "../protocol/inputs.js";
+import { applicableManifest } from "./manifest.js";
+import { GateError } from "../../migration/text/problem.js";
 
 /*
  * What kube2iam's DaemonSet needs beside itself, and what a `helm uninstall` takes along: its

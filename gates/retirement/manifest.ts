@@ -1,6 +1,6 @@
 import type { KubernetesObject, V1DaemonSet } from "@kubernetes/client-node";
 
-import type { Manifest } from "./protocol/inputs.js";
+import type { Manifest } from "../protocol/inputs.js";
 
 /** Annotations that controllers and clients keep for themselves. */
 const kept = new Set([

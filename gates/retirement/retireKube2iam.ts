@@ -17,12 +17,12 @@ import {
   nameOf,
   selectorText,
 } from "../../cluster/kubernetes/cluster.js";
-import { describeClient, waitForConnections, type LingeringClient } from "../connections.js";
+import { describeClient, waitForConnections, type LingeringClient } from "./connections.js";
 import { noteForNextPlan } from "../protocol/gateNotes.js";
 import type { CheckedInput, GateOutput, ProbeResult, Target, Worker } from "../protocol/inputs.js";
 import { requireKiamRule } from "../cutover/kiamRule.js";
 import { removeRule } from "../kube2iam/rule.js";
-import { deletePods, isUnplaced, kube2iamPods } from "../kube2iamPods.js";
+import { deletePods, isUnplaced, kube2iamPods } from "./podDeletion.js";
 import { notInForce, proveLive } from "../probe/live.js";
 import { NodeRules } from "../nodes/nodeRules.js";
 import { GateError, problemsOf, type Problem } from "../../migration/text/problem.js";

@@ -1,10 +1,15 @@
 import type { V1DaemonSet, V1DaemonSetSpec, V1Pod } from "@kubernetes/client-node";
 
-import { describePod, nameOf, selectorText, type Cluster } from "../cluster/kubernetes/cluster.js";
-import { disarmPod } from "./kube2iam/disarm.js";
-import { GateError } from "../migration/text/problem.js";
-import { Deadline, waitFor } from "../cluster/wait.js";
-import { onEachWorker } from "./protocol/workers.js";
+import {
+  describePod,
+  nameOf,
+  selectorText,
+  type Cluster,
+} from "../../cluster/kubernetes/cluster.js";
+import { disarmPod } from "../kube2iam/disarm.js";
+import { GateError } from "../../migration/text/problem.js";
+import { Deadline, waitFor } from "../../cluster/wait.js";
+import { onEachWorker } from "../protocol/workers.js";
 
 /**
  * kube2iam's pods, those included that outlived their DaemonSet: they have its labels, and no

@@ -1,12 +1,12 @@
-import type { Cluster } from "../cluster/kubernetes/cluster.js";
-import { describePod } from "../cluster/kubernetes/cluster.js";
-import type { Target, Worker } from "./protocol/inputs.js";
-import { NodeRules } from "./nodes/nodeRules.js";
-import { GateError } from "../migration/text/problem.js";
-import { progress } from "./protocol/progress.js";
-import { unlessGone } from "./nodes/standings.js";
-import { Deadline, waitFor } from "../cluster/wait.js";
-import { onEachWorker } from "./protocol/workers.js";
+import type { Cluster } from "../../cluster/kubernetes/cluster.js";
+import { describePod } from "../../cluster/kubernetes/cluster.js";
+import type { Target, Worker } from "../protocol/inputs.js";
+import { NodeRules } from "../nodes/nodeRules.js";
+import { GateError } from "../../migration/text/problem.js";
+import { progress } from "../protocol/progress.js";
+import { unlessGone } from "../nodes/standings.js";
+import { Deadline, waitFor } from "../../cluster/wait.js";
+import { onEachWorker } from "../protocol/workers.js";
 
 /** Milliseconds between two looks at connections. */
 const interval = 2000;
