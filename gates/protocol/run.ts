@@ -22,7 +22,7 @@ import { checkFallback } from "../wayBack/checkFallback.js";
 import { checkRestore } from "../cutover/checkRestore.js";
 import { fallback } from "../wayBack/fallback.js";
 import { forgetWorker } from "../nodes/forgetWorker.js";
-import { issueCertificates } from "../verbs/issueCertificates.js";
+import { issueCertificates } from "../kiam/issueCertificates.js";
 import { keepKube2iamOff } from "../kube2iam/keepOff.js";
 import { letKube2iamOn } from "../kube2iam/letOn.js";
 import { neutralisePrestop } from "../kube2iam/neutralisePrestop.js";
@@ -33,8 +33,8 @@ import { rehearseUndo } from "../cutover/rehearseUndo.js";
 import { restoreKube2iam } from "../retirement/restoreKube2iam.js";
 import { retireKube2iam } from "../retirement/retireKube2iam.js";
 import { returnWorker } from "../wayBack/returnWorker.js";
-import { verifyAgent } from "../verbs/verifyAgent.js";
-import { verifyServer } from "../verbs/verifyServer.js";
+import { verifyAgent } from "../kiam/verifyAgent.js";
+import { verifyServer } from "../kiam/verifyServer.js";
 
 type Gate<Verb extends GateVerb> = (input: CheckedInput<Verb>) => Promise<GateOutput<Verb>>;
 

@@ -11,7 +11,7 @@ import {
 } from "@aws-sdk/client-iam";
 import type { KubernetesObject } from "@kubernetes/client-node";
 
-import { issueCertificates } from "../../gates/verbs/issueCertificates.js";
+import { issueCertificates } from "../../gates/kiam/issueCertificates.js";
 import type { Cluster } from "../../lab/cluster/cluster.js";
 import { applyObjects } from "../../lab/workload/apply.js";
 import { nodeRoles, roleArn } from "../../lab/workload/roles.js";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { issueCertificates } from "../../gates/verbs/issueCertificates.js";
+import { issueCertificates } from "../../gates/kiam/issueCertificates.js";
 import { kube2iam, podsReady, sh } from "../../lab/disturb.js";
 import { fault } from "./fault.js";
 import { kubectl } from "./onWorker.js";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import { clearAgent } from "../../gates/wayBack/clearAgent.js";
-import { verifyAgent } from "../../gates/verbs/verifyAgent.js";
+import { verifyAgent } from "../../gates/kiam/verifyAgent.js";
 import { failureOf, FakeCluster, target } from "./fakeCluster.js";
 
 /*

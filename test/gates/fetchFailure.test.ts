@@ -2,8 +2,8 @@ import { strict as assert } from "node:assert";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { fetchCause } from "../../gates/fetchFailure.js";
-import { analyseServerLog } from "../../gates/serverLog.js";
+import { fetchCause } from "../../gates/kiam/fetchFailure.js";
+import { analyseServerLog } from "../../gates/kiam/serverLog.js";
 
 const base = "arn:aws:iam::123456789012:role/";
 

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { connect, createServer } from "node:tls";
 
 import type { GateOutput } from "../../gates/protocol/inputs.js";
-import { issueCertificates } from "../../gates/verbs/issueCertificates.js";
+import { issueCertificates } from "../../gates/kiam/issueCertificates.js";
 
 type Issued = GateOutput<"issue-certificates">;
 

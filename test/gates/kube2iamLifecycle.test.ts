@@ -26,7 +26,7 @@ import { retireKube2iam } from "../../gates/retirement/retireKube2iam.js";
 import { probeLive } from "../../gates/probe/probeLive.js";
 import { readStandings } from "../../gates/nodes/standings.js";
 import { isProvenNow } from "../../migration/situation/nodeStandings.js";
-import { verifyAgent } from "../../gates/verbs/verifyAgent.js";
+import { verifyAgent } from "../../gates/kiam/verifyAgent.js";
 import { kube2iamObjects } from "../../lab/workload/kube2iam.js";
 import { digest } from "../../migration/text/digest.js";
 import { workerLabel } from "../../migration/facts/clusterFacts.js";

@@ -2,7 +2,7 @@ import { strict as assert } from "node:assert";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { analyseServerLog } from "../../gates/serverLog.js";
+import { analyseServerLog } from "../../gates/kiam/serverLog.js";
 
 const base = "arn:aws:iam::123456789012:role/";
 

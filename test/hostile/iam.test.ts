@@ -11,7 +11,7 @@ import { permittedAsText } from "../../cli/permittedAnswer.js";
 import { trustAsText } from "../../cli/trustAnswer.js";
 import { iamClient } from "../../cluster/aws/iam.js";
 import { GateError } from "../../migration/text/problem.js";
-import { explainDenial } from "../../gates/deniedRole.js";
+import { explainDenial } from "../../gates/kiam/deniedRole.js";
 import { IamReader } from "../../cluster/aws/iam.js";
 import { audit } from "../../migration/audit/audit.js";
 import { matchesIamPattern } from "../../migration/iam/pattern.js";

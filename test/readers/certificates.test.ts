@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 
 import { KubeConfig } from "@kubernetes/client-node";
 
-import { issueCertificates } from "../../gates/verbs/issueCertificates.js";
+import { issueCertificates } from "../../gates/kiam/issueCertificates.js";
 import { certificateFacts, readCertificates } from "../../cluster/facts/certificates.js";
 
 /* Real certificates, as this program issues them. */

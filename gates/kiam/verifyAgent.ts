@@ -7,7 +7,7 @@ import { whyUnclear } from "../../migration/rules/nodeReport.js";
 import { nodeFacts } from "../../cluster/facts/clusterFacts.js";
 import { Cluster, describePod } from "../../cluster/kubernetes/cluster.js";
 import type { CheckedInput, GateOutput, Target, Worker } from "../protocol/inputs.js";
-import { agentLogProblems } from "../agentLog.js";
+import { agentLogProblems } from "./agentLog.js";
 import { notInForce } from "../probe/live.js";
 import { NodeRules } from "../nodes/nodeRules.js";
 import {

@@ -1,4 +1,4 @@
-import type { Problem } from "../migration/text/problem.js";
+import type { Problem } from "../../migration/text/problem.js";
 
 /** What stands behind an error of kiam's server in fetching credentials. */
 export type FetchCause =

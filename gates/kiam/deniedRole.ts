@@ -1,7 +1,7 @@
-import type { AssumeRoleAnswer } from "../migration/iam/assumeRole.js";
-import { roleName } from "../migration/iam/roleArn.js";
-import type { IamReader } from "../cluster/aws/iam.js";
-import type { Problem } from "../migration/text/problem.js";
+import type { AssumeRoleAnswer } from "../../migration/iam/assumeRole.js";
+import { roleName } from "../../migration/iam/roleArn.js";
+import type { IamReader } from "../../cluster/aws/iam.js";
+import type { Problem } from "../../migration/text/problem.js";
 
 /** The chain of roles: masters → kiam-server → application. */
 export interface RoleChain {

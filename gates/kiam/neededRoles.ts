@@ -1,5 +1,5 @@
-import { resolveRoleArn, roleAnnotation } from "../migration/kiam/permitted.js";
-import type { Cluster } from "../cluster/kubernetes/cluster.js";
+import { resolveRoleArn, roleAnnotation } from "../../migration/kiam/permitted.js";
+import type { Cluster } from "../../cluster/kubernetes/cluster.js";
 
 /**
  * ARNs of the roles that running pods ask for by their annotation. Pods on the host's network

@@ -1,5 +1,5 @@
-import { resolveRoleArn } from "../migration/kiam/permitted.js";
-import { foreignLines, isError, kiamLogLines, textOf, type KiamLogLine } from "./kiamLog.js";
+import { resolveRoleArn } from "../../migration/kiam/permitted.js";
+import { foreignLines, isError, kiamLogLines, textOf, type KiamLogLine } from "./log.js";
 
 /** What the log of one kiam server says so far. */
 export interface ServerLog {

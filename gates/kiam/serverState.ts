@@ -1,8 +1,8 @@
 import type { V1Pod } from "@kubernetes/client-node";
 
-import { messageOf } from "../migration/text/messageOf.js";
-import { describePod, nameOf, type Cluster } from "../cluster/kubernetes/cluster.js";
-import type { Problem } from "../migration/text/problem.js";
+import { messageOf } from "../../migration/text/messageOf.js";
+import { describePod, nameOf, type Cluster } from "../../cluster/kubernetes/cluster.js";
+import type { Problem } from "../../migration/text/problem.js";
 import { analyseServerLog, type ServerLog } from "./serverLog.js";
 
 /** One kiam server pod: what its log says, and how its own health check ends. */

@@ -2,11 +2,11 @@ import type { V1DaemonSet } from "@kubernetes/client-node";
 
 import { flagValue } from "../../migration/kube2iam/flags.js";
 import { Cluster, describePod, nameOf } from "../../cluster/kubernetes/cluster.js";
-import { explainDenial, type ExplainedDenial } from "../deniedRole.js";
-import { explainCause, fetchCause } from "../fetchFailure.js";
+import { explainDenial, type ExplainedDenial } from "./deniedRole.js";
+import { explainCause, fetchCause } from "./fetchFailure.js";
 import { IamReader } from "../../cluster/aws/iam.js";
 import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
-import { neededRoles } from "../neededRoles.js";
+import { neededRoles } from "./neededRoles.js";
 import { distinctProblems, GateError, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
 import {
@@ -16,7 +16,7 @@ import {
   type UnfinishedRollout,
 } from "../nodes/rollout.js";
 import { askToFetch } from "../probe/refetch.js";
-import { readServerState, type ServerState } from "../serverState.js";
+import { readServerState, type ServerState } from "./serverState.js";
 import { Deadline, waitFor } from "../../cluster/wait.js";
 
 type Input = CheckedInput<"verify-server">;

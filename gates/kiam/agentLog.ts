@@ -1,5 +1,5 @@
-import { foreignLines, isError, kiamLogLines } from "./kiamLog.js";
-import type { Problem } from "../migration/text/problem.js";
+import { foreignLines, isError, kiamLogLines } from "./log.js";
+import type { Problem } from "../../migration/text/problem.js";
 
 /** What an agent's log says about why it is not healthy; each message once. */
 export function agentLogProblems(log: string, where: string): Problem[] {
