@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { IAMClient } from "@aws-sdk/client-iam";
 import pMap from "p-map";
 
-import { messageOf } from "../migration/text/messageOf.js";
+import { messageOf } from "../migration/text/text.js";
 import { parsePolicy } from "../migration/iam/policyDocument.js";
 import { roleName } from "../migration/iam/roleArn.js";
 import type { TrustDocument } from "../migration/iam/trust.js";

@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { ConcurrentUpdateError, type Stack } from "@pulumi/pulumi/automation";
 
 import { Deadline, waitFor } from "../cluster/wait.js";
-import { messageOf } from "../migration/text/messageOf.js";
+import { messageOf } from "../migration/text/text.js";
 import { cutAttributes } from "./cutAttributes.js";
 import { fileBackend } from "./fileBackend.js";
 import { findLeftoverGates, type LeftoverGate } from "./leftoverGates.js";

@@ -2,7 +2,7 @@ import type { Deployment } from "@pulumi/pulumi/automation";
 
 import { backendRules, type BackendRules } from "../migration/rules/backendRules.js";
 import { parseNodeReport } from "../migration/rules/nodeReport.js";
-import { own } from "../migration/text/own.js";
+import { own } from "../migration/text/text.js";
 import { openWorkspace } from "./openWorkspace.js";
 
 interface StateResource {

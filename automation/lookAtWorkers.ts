@@ -1,7 +1,7 @@
 import { observe } from "../cluster/facts/observe.js";
 import type { RuleState } from "../migration/rules/state.js";
 import type { Settings } from "../migration/settings/schema.js";
-import { own } from "../migration/text/own.js";
+import { own } from "../migration/text/text.js";
 import type { LookAtWorkers } from "./interruptedUpdate.js";
 
 /**

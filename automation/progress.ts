@@ -1,7 +1,7 @@
 import { styleText } from "node:util";
 import { createLogUpdate } from "log-update";
 
-import { messageOf } from "../migration/text/messageOf.js";
+import { messageOf } from "../migration/text/text.js";
 import { shown, shownLine } from "../migration/text/shown.js";
 
 /** How often a terminal's live lines are drawn anew, in milliseconds. */

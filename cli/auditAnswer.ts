@@ -2,7 +2,7 @@ import Table from "cli-table3";
 
 import { describeFindings } from "../migration/preview/describeFindings.js";
 import { isBlocking, type Finding } from "../migration/audit/finding.js";
-import { count } from "../migration/text/count.js";
+import { count } from "../migration/text/text.js";
 import type { PodVerdict } from "../migration/situation/podVerdicts.js";
 import { shownLine } from "../migration/text/shown.js";
 import type { Stage } from "../migration/stages.js";

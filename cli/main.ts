@@ -1,7 +1,7 @@
 import { Command, CommanderError, Option } from "commander";
 
 import { createProgress } from "../automation/progress.js";
-import { messageOf } from "../migration/text/messageOf.js";
+import { messageOf } from "../migration/text/text.js";
 import { SettingsError } from "../migration/settings/parse.js";
 import { auditCommand } from "./auditCommand.js";
 import type { CommonOptions, Subcommand, Terminal } from "./command.js";

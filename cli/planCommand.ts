@@ -12,7 +12,7 @@ import type { Stage } from "../migration/stages.js";
 import type { CommonOptions, Subcommand, Terminal } from "./command.js";
 import { exitCodes } from "./exitCodes.js";
 import { look } from "./look.js";
-import { own } from "../migration/text/own.js";
+import { own } from "../migration/text/text.js";
 import { shownJson } from "../migration/text/shown.js";
 import { settingsOfStack, stageOption } from "./settings.js";
 

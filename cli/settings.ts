@@ -1,7 +1,7 @@
 import { Option } from "commander";
 
 import { readStackSettings } from "../automation/readStackSettings.js";
-import { messageOf } from "../migration/text/messageOf.js";
+import { messageOf } from "../migration/text/text.js";
 import { parseSettings } from "../migration/settings/parse.js";
 import type { Settings } from "../migration/settings/schema.js";
 import { stages, type Stage } from "../migration/stages.js";

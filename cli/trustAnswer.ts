@@ -1,5 +1,5 @@
 import type { AppliedTrust } from "../automation/applyTrust.js";
-import { count } from "../migration/text/count.js";
+import { count } from "../migration/text/text.js";
 import { shownJson, shownLine } from "../migration/text/shown.js";
 import type { TrustDocument, TrustStatement } from "../migration/iam/trust.js";
 

@@ -11,7 +11,7 @@ import type { Settings } from "../migration/settings/schema.js";
 import { ClusterMigration } from "./clusterMigration.js";
 import type { ToolLocation } from "./gate.js";
 import { bootGuardUserData } from "../worker/bootGuard/bootGuard.js";
-import { messageOf } from "../migration/text/messageOf.js";
+import { messageOf } from "../migration/text/text.js";
 import { shown } from "../migration/text/shown.js";
 import { observe } from "../cluster/facts/observe.js";
 

@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 
 import { sendMessage } from "execa";
 
-import { messageOf } from "../migration/text/messageOf.js";
+import { messageOf } from "../migration/text/text.js";
 import type { Outcome } from "./inOperatorNetwork.js";
 
 async function main(): Promise<Outcome> {

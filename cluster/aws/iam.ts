@@ -5,7 +5,7 @@ import {
   type AssumeRoleAnswer,
   type PolicyDocument,
 } from "../../migration/iam/assumeRole.js";
-import { messageOf } from "../../migration/text/messageOf.js";
+import { messageOf } from "../../migration/text/text.js";
 import { parsePolicy } from "../../migration/iam/policyDocument.js";
 import { roleName } from "../../migration/iam/roleArn.js";
 import type { TrustDocument } from "../../migration/iam/trust.js";

@@ -2,7 +2,7 @@ import type { STSClient } from "@aws-sdk/client-sts";
 import pMap from "p-map";
 
 import { awsRegion } from "./region.js";
-import { messageOf } from "../../migration/text/messageOf.js";
+import { messageOf } from "../../migration/text/text.js";
 
 /** What came of real AssumeRoles. */
 export interface Tries {

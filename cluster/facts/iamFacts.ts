@@ -9,7 +9,7 @@ import {
 import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
 import { iamChain, type IamChain } from "../../migration/iam/chain.js";
 import type { ApplicationRoleFacts, IamFacts, RoleFacts } from "../../migration/facts/iamFacts.js";
-import { messageOf } from "../../migration/text/messageOf.js";
+import { messageOf } from "../../migration/text/text.js";
 import { accountOf, roleArnBeside, roleName } from "../../migration/iam/roleArn.js";
 import type { Settings } from "../../migration/settings/schema.js";
 import { callerAccount } from "../aws/callerAccount.js";

@@ -14,7 +14,7 @@ import pRetry from "p-retry";
 
 import { ownedLabel, ownedValue } from "../../migration/facts/clusterFacts.js";
 import { apiMessage, isNotFound, kubeConfig, listAll } from "./api.js";
-import { messageOf } from "../../migration/text/messageOf.js";
+import { messageOf } from "../../migration/text/text.js";
 import { exec, type ExecOptions, type ExecResult } from "./exec.js";
 import { PodChanges } from "./podChanges.js";
 import { GateError } from "../../migration/text/problem.js";

@@ -2,7 +2,7 @@ import { PassThrough, Writable } from "node:stream";
 
 import type { KubeConfig, V1Pod, V1Status } from "@kubernetes/client-node";
 
-import { messageOf } from "../../migration/text/messageOf.js";
+import { messageOf } from "../../migration/text/text.js";
 import { GateError } from "../../migration/text/problem.js";
 
 export interface ExecOptions {

@@ -1,6 +1,6 @@
 import type { V1Pod } from "@kubernetes/client-node";
 
-import { messageOf } from "../../migration/text/messageOf.js";
+import { messageOf } from "../../migration/text/text.js";
 import { describePod, nameOf, type Cluster } from "../../cluster/kubernetes/cluster.js";
 import type { Problem } from "../../migration/text/problem.js";
 import { analyseServerLog, type ServerLog } from "./serverLog.js";

@@ -1,7 +1,7 @@
 import type { V1Pod } from "@kubernetes/client-node";
 import pMap from "p-map";
 
-import { compareText } from "../../migration/text/compareText.js";
+import { compareText } from "../../migration/text/text.js";
 import { mayBeCutOver } from "../../migration/plan/cutoverRecord.js";
 import { whyUnclear } from "../../migration/rules/nodeReport.js";
 import { nodeFacts } from "../../cluster/facts/clusterFacts.js";

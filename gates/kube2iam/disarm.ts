@@ -9,7 +9,7 @@ import {
   whyNotDisarmed,
   type PreStopHook,
 } from "../../migration/kube2iam/preStop.js";
-import { messageOf } from "../../migration/text/messageOf.js";
+import { messageOf } from "../../migration/text/text.js";
 import { describePod, nameOf, type Cluster } from "../../cluster/kubernetes/cluster.js";
 import { keptToolsDirectory } from "../nodes/nodeRules.js";
 import { GateError, type Problem } from "../../migration/text/problem.js";

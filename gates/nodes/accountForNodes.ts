@@ -1,9 +1,7 @@
 import pMap from "p-map";
 
-import { compareText } from "../../migration/text/compareText.js";
-import { count } from "../../migration/text/count.js";
+import { compareText, count, someOf } from "../../migration/text/text.js";
 import { isProvenNow, type NodeStanding } from "../../migration/situation/nodeStandings.js";
-import { someOf } from "../../migration/text/someOf.js";
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
 import { GateError, type Problem } from "../../migration/text/problem.js";

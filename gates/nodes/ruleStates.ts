@@ -1,7 +1,7 @@
 import pMap from "p-map";
 
 import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
-import { messageOf } from "../../migration/text/messageOf.js";
+import { messageOf } from "../../migration/text/text.js";
 import { inForceOf } from "../../migration/rules/nodeReport.js";
 import { brokenBecause } from "../../migration/situation/nodeStandings.js";
 import type { RuleState } from "../../migration/rules/state.js";

@@ -1,7 +1,7 @@
 import type { Cluster } from "../../cluster/kubernetes/cluster.js";
 import type { Probe, ProbeResult, Target, Worker } from "../protocol/inputs.js";
 import type { System } from "../../migration/rules/natRule.js";
-import { messageOf } from "../../migration/text/messageOf.js";
+import { messageOf } from "../../migration/text/text.js";
 import { whyUnclear, type NodeReport } from "../../migration/rules/nodeReport.js";
 import { NodeRules } from "../nodes/nodeRules.js";
 import { askWho, OtherSystemError, runProbe } from "./runProbe.js";

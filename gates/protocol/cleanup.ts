@@ -1,4 +1,4 @@
-import { messageOf } from "../../migration/text/messageOf.js";
+import { messageOf } from "../../migration/text/text.js";
 import { progress } from "./progress.js";
 
 /** What has to be undone if the program is interrupted, such as a probe pod that is running. */

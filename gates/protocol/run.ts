@@ -5,7 +5,7 @@
 import { text } from "node:stream/consumers";
 import { z } from "zod";
 
-import { messageOf } from "../../migration/text/messageOf.js";
+import { messageOf } from "../../migration/text/text.js";
 import { shownJson } from "../../migration/text/shown.js";
 import { cleanUpOnSignals } from "./cleanup.js";
 import { gateSchemas, type CheckedInput, type GateOutput, type GateVerb } from "./inputs.js";

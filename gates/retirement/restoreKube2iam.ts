@@ -1,7 +1,7 @@
 import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 
 import { digest, plainId } from "../../migration/text/digest.js";
-import { messageOf } from "../../migration/text/messageOf.js";
+import { messageOf } from "../../migration/text/text.js";
 import { Cluster, nameOf } from "../../cluster/kubernetes/cluster.js";
 import { readRecord, writeRecord } from "../nodes/cutoverRecord.js";
 import type { CheckedInput, GateOutput, Worker } from "../protocol/inputs.js";

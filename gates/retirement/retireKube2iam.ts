@@ -1,6 +1,6 @@
 import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 
-import { count } from "../../migration/text/count.js";
+import { count, someOf } from "../../migration/text/text.js";
 import { isProven } from "../../migration/plan/cutoverRecord.js";
 import {
   brokenBecause,
@@ -8,7 +8,6 @@ import {
   notReadyBecause,
   type NodeStanding,
 } from "../../migration/situation/nodeStandings.js";
-import { someOf } from "../../migration/text/someOf.js";
 import { dangerousHooks } from "../../migration/kube2iam/preStop.js";
 import {
   Cluster,

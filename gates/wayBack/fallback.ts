@@ -1,6 +1,6 @@
 import type { V1DaemonSet } from "@kubernetes/client-node";
 
-import { count } from "../../migration/text/count.js";
+import { count } from "../../migration/text/text.js";
 import { brokenBecause, type NodeStanding } from "../../migration/situation/nodeStandings.js";
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { releaseWorker } from "../nodes/cutoverRecord.js";

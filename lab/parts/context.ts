@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { Progress } from "../../automation/progress.js";
-import { messageOf } from "../../migration/text/messageOf.js";
+import { messageOf } from "../../migration/text/text.js";
 import { CHECKOUT } from "../paths.js";
 import { type GivenPart, type GivenParts, howToGive } from "./given.js";
 import type { Network } from "./network.js";

@@ -3,7 +3,7 @@ import type { Stack } from "@pulumi/pulumi/automation";
 
 import { moveTo } from "../../automation/moveTo.js";
 import { silentProgress } from "../../automation/progress.js";
-import { messageOf } from "../../migration/text/messageOf.js";
+import { messageOf } from "../../migration/text/text.js";
 import { stagesBetween, type Stage } from "../../migration/stages.js";
 import type { Scene } from "./scene.js";
 

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { moveTo } from "../../automation/moveTo.js";
 import { createProgress } from "../../automation/progress.js";
 import { kubeConfig } from "../../cluster/kubernetes/api.js";
-import { messageOf } from "../../migration/text/messageOf.js";
+import { messageOf } from "../../migration/text/text.js";
 import { agentNotReadyTaint } from "../../migration/facts/clusterFacts.js";
 import type { Stage } from "../../migration/stages.js";
 import { adminIam } from "../aws/admin.js";

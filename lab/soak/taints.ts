@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { agentNotReadyTaint } from "../../migration/facts/clusterFacts.js";
 import { kiamNames } from "../../migration/kiam/names.js";
-import { messageOf } from "../../migration/text/messageOf.js";
+import { messageOf } from "../../migration/text/text.js";
 import { agents, kube2iam } from "../disturb.js";
 import { isTainted } from "./look.js";
 import type { Scene } from "./scene.js";

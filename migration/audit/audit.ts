@@ -23,7 +23,7 @@ import { auditTrust } from "./roles/trust.js";
 import { auditWorkers } from "./workers/workers.js";
 import { auditWorkersOverSsh } from "./workers/overSsh.js";
 import type { ClusterFacts } from "../facts/clusterFacts.js";
-import { compareText } from "../text/compareText.js";
+import { compareText } from "../text/text.js";
 import type { Settings } from "../settings/schema.js";
 import { shownLine } from "../text/shown.js";
 

@@ -1,4 +1,4 @@
-import { count } from "../text/count.js";
+import { count } from "../text/text.js";
 import type { FindingCode } from "./catalogue.js";
 import { describeFindings } from "../preview/describeFindings.js";
 import type { Severity } from "./entry.js";

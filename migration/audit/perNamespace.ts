@@ -1,4 +1,4 @@
-import { compareText } from "../text/compareText.js";
+import { compareText } from "../text/text.js";
 
 /** Things by their namespace, namespaces sorted by name. */
 export function perNamespace<Item extends { namespace: string }>(

@@ -1,5 +1,5 @@
 import { matchesIamPattern } from "./pattern.js";
-import { listOf, type OneOrMore } from "../text/oneOrMore.js";
+import { listOf, type OneOrMore } from "../text/text.js";
 import { awsPrincipals, isUniqueId, type Principals } from "./principals.js";
 
 /**

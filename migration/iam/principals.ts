@@ -1,5 +1,5 @@
 /** Whom a statement of a policy is about: roles, users and accounts of AWS. */
-import { listOf, type OneOrMore } from "../text/oneOrMore.js";
+import { listOf, type OneOrMore } from "../text/text.js";
 
 /** One principal or several, by kind (AWS, Service, Federated, CanonicalUser). */
 export type Principals = Record<string, OneOrMore<string>>;

@@ -1,4 +1,4 @@
-import { listOf, type OneOrMore } from "../text/oneOrMore.js";
+import { listOf, type OneOrMore } from "../text/text.js";
 import { awsPrincipals, isUniqueId, type Principals } from "./principals.js";
 
 /** A role's trust policy, and the statement in it that lets the kiam server assume the role. */

@@ -1,5 +1,5 @@
 import { evaluateAssumeRole } from "./assumeRole.js";
-import { listOf } from "../text/oneOrMore.js";
+import { listOf } from "../text/text.js";
 import {
   gonePrincipals,
   isOwn,

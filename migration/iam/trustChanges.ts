@@ -1,4 +1,4 @@
-import { compareText } from "../text/compareText.js";
+import { compareText } from "../text/text.js";
 import type { ApplicationRoleFacts, IamFacts } from "../facts/iamFacts.js";
 import type { TrustDocument } from "./trust.js";
 import { trustChange, type TrustChange } from "./trustChange.js";

@@ -1,5 +1,5 @@
 /** The change to an application role's trust policy once kube2iam is gone: the workers' role leaves it. */
-import { listOf } from "../text/oneOrMore.js";
+import { listOf } from "../text/text.js";
 import { gonePrincipals, type TrustDocument, type TrustStatement } from "./trust.js";
 
 /** What a role's trust policy is to become without a principal. */

@@ -6,7 +6,7 @@ import {
 } from "../facts/clusterFacts.js";
 import { parseCutoverRecord } from "../plan/cutoverRecord.js";
 import { mayMove, untolerated } from "../situation/nodeSelection.js";
-import { own } from "../text/own.js";
+import { own } from "../text/text.js";
 import type { Settings } from "../settings/schema.js";
 
 /** Whether a node has the kiam-only label or taint, and that does keep kube2iam's pods off it. */

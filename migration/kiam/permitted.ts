@@ -1,6 +1,6 @@
 import { RE2JS } from "re2js";
 
-import { messageOf } from "../text/messageOf.js";
+import { messageOf } from "../text/text.js";
 
 /** Annotation by which a namespace permits roles under kiam. */
 export const permittedAnnotation = "iam.amazonaws.com/permitted";

@@ -1,6 +1,6 @@
 import type { ClusterFacts } from "../facts/clusterFacts.js";
 import type { PermittedMode } from "./permitted.js";
-import { own } from "../text/own.js";
+import { own } from "../text/text.js";
 import type { Settings } from "../settings/schema.js";
 
 /**

@@ -1,5 +1,5 @@
 import type { PodFacts } from "../facts/clusterFacts.js";
-import { compareText } from "../text/compareText.js";
+import { compareText } from "../text/text.js";
 import type { AskedPath, ChurningPod, Kube2iamLogFacts } from "./log.js";
 import {
   givesCredentials,

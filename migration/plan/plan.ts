@@ -13,7 +13,7 @@ import {
   effectiveRoleBaseArn,
   type EffectiveKube2iam,
 } from "../kube2iam/effective.js";
-import { compareText } from "../text/compareText.js";
+import { compareText, own } from "../text/text.js";
 import { goesBack } from "../situation/goingBack.js";
 import { asksHostKey, hostKeyOf } from "../situation/hostKeyOf.js";
 import { assumableRoles } from "../iam/chain.js";
@@ -24,7 +24,6 @@ import { digest } from "../text/digest.js";
 import { resolveRoleArn } from "../kiam/permitted.js";
 import { preStopToken } from "../kube2iam/preStopToken.js";
 import type { Settings } from "../settings/schema.js";
-import { own } from "../text/own.js";
 import { reaches, type Stage } from "../stages.js";
 import { isAcceptedAsBroken, waitsBecause } from "./waiting.js";
 import { withoutAskingKiam } from "../situation/wayBack.js";

@@ -1,4 +1,4 @@
-import { someOf } from "../text/someOf.js";
+import { someOf } from "../text/text.js";
 import type { FindingCode } from "../audit/catalogue.js";
 import type { Finding } from "../audit/finding.js";
 

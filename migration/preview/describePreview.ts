@@ -1,11 +1,9 @@
-import { compareText } from "../text/compareText.js";
-import { count } from "../text/count.js";
+import { compareText, count, someOf } from "../text/text.js";
 import { sameTogether } from "./describeFindings.js";
 import type { Finding } from "../audit/finding.js";
 import { describePlan } from "./describePlan.js";
 import type { PlanPreview, WorkerPreview } from "./planPreview.js";
 import { ruleChanges, type RuleChange } from "../rules/diff.js";
-import { someOf } from "../text/someOf.js";
 import { codeBlock, codeInMarkdown, inMarkdown, shownLine } from "../text/shown.js";
 import { stageSummary } from "../stages.js";
 

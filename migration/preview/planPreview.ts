@@ -1,11 +1,10 @@
 import type { Finding } from "../audit/finding.js";
 import type { ClusterFacts } from "../facts/clusterFacts.js";
 import type { BackendRules } from "../rules/backendRules.js";
-import { compareText } from "../text/compareText.js";
+import { compareText, own } from "../text/text.js";
 import { resolveRoleArn } from "../kiam/permitted.js";
 import { plannedWorkers, type Plan, type PlannedWorker } from "../plan/plan.js";
 import { usesRole } from "../situation/rolesInUse.js";
-import { own } from "../text/own.js";
 import { plannedRules } from "../plan/plannedRules.js";
 
 /*

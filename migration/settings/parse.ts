@@ -1,6 +1,6 @@
 import type { z } from "zod";
 
-import { count } from "../text/count.js";
+import { count } from "../text/text.js";
 import { secretSettings, settingsSchema, type Settings } from "./schema.js";
 import { problemsTogether, type SettingsProblem } from "./together.js";
 

@@ -1,5 +1,5 @@
 import type { NodeFacts } from "../facts/clusterFacts.js";
-import { compareText } from "../text/compareText.js";
+import { compareText } from "../text/text.js";
 import { matchesGlob } from "../kube2iam/goGlob.js";
 import type { Settings } from "../settings/schema.js";
 

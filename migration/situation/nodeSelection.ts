@@ -1,5 +1,5 @@
 import type { NodeFacts } from "../facts/clusterFacts.js";
-import { compareText } from "../text/compareText.js";
+import { compareText } from "../text/text.js";
 import type { Settings, Toleration } from "../settings/schema.js";
 
 /** Labels by which kops and kubeadm, old and new, mark masters. */

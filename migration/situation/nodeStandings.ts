@@ -1,6 +1,6 @@
 import type { ClusterFacts, NodeFacts, PodFacts } from "../facts/clusterFacts.js";
 import { isProven, parseCutoverRecord } from "../plan/cutoverRecord.js";
-import { compareText } from "../text/compareText.js";
+import { compareText } from "../text/text.js";
 import { usesRole } from "./rolesInUse.js";
 
 /** Where a node stands between kube2iam and kiam, as far as the API tells. */

@@ -1,5 +1,5 @@
 import type { ClusterFacts, PodFacts } from "../facts/clusterFacts.js";
-import { compareText } from "../text/compareText.js";
+import { compareText } from "../text/text.js";
 import { effectiveRoleBaseArn } from "../kube2iam/effective.js";
 import { defaultRole } from "../kube2iam/flags.js";
 import { isPermitted, resolveRoleArn, type PermittedMode } from "../kiam/permitted.js";

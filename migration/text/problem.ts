@@ -1,5 +1,5 @@
 import { shown, shownLine } from "./shown.js";
-import { messageOf } from "./messageOf.js";
+import { messageOf } from "./text.js";
 
 /** Something a gate found wrong, said so that the reader can act on it. */
 export interface Problem {

@@ -10,7 +10,7 @@ import Table from "cli-table3";
 import { format, resolveConfig } from "prettier";
 
 import { CHECKOUT } from "../../lab/paths.js";
-import { messageOf } from "../../migration/text/messageOf.js";
+import { messageOf } from "../../migration/text/text.js";
 import type { Stage } from "../../migration/stages.js";
 import { stretchOf, type Scheduled } from "../support/faultSchedule.js";
 import type { Shard } from "../support/shard.js";

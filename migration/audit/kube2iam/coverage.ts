@@ -3,11 +3,9 @@ import { isKiamOnly } from "../../kiam/kiamOnly.js";
 import { untolerated, workerNodes } from "../../situation/nodeSelection.js";
 import type { Settings } from "../../settings/schema.js";
 import { reaches } from "../../stages.js";
-import { count } from "../../text/count.js";
+import { count, own, someOf } from "../../text/text.js";
 import type { Finding } from "../finding.js";
 import { kube2iamObject } from "./object.js";
-import { own } from "../../text/own.js";
-import { someOf } from "../../text/someOf.js";
 
 /** Workers on which kube2iam does not serve, as long as it is what serves, or is the way back. */
 export function auditKube2iamCoverage(

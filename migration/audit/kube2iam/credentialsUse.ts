@@ -2,10 +2,9 @@ import type { ClusterFacts, PodFacts } from "../../facts/clusterFacts.js";
 import { sessionMinutes } from "../../kube2iam/flags.js";
 import { usesRole } from "../../situation/rolesInUse.js";
 import { durationSeconds, type Settings } from "../../settings/schema.js";
-import { count } from "../../text/count.js";
+import { count, someOf } from "../../text/text.js";
 import type { Finding } from "../finding.js";
 import { perNamespace } from "../perNamespace.js";
-import { someOf } from "../../text/someOf.js";
 
 /** Sessions from which on the AWS SDK for Java keeps credentials for a while [kiam#41]. */
 const longEnoughMinutes = 30;

@@ -3,10 +3,9 @@ import { flagValue, insertsItsRule, isOn } from "../../kube2iam/flags.js";
 import { allowedRolesAnnotation, roleAnnotation } from "../../kiam/permitted.js";
 import { permittedInForce } from "../../kiam/permittedInForce.js";
 import type { Settings } from "../../settings/schema.js";
-import { count } from "../../text/count.js";
+import { count, someOf } from "../../text/text.js";
 import type { Finding } from "../finding.js";
 import { kube2iamObject } from "./object.js";
-import { someOf } from "../../text/someOf.js";
 
 /** How kube2iam's DaemonSet is set up, where kiam does otherwise or the way back depends on it. */
 export function auditKube2iamDaemonSet(

@@ -2,13 +2,11 @@ import type { ClusterFacts, PodFacts } from "../../facts/clusterFacts.js";
 import { defaultRole, sessionMinutes } from "../../kube2iam/flags.js";
 import { livesOnDefaultRole } from "../../situation/rolesInUse.js";
 import type { Settings } from "../../settings/schema.js";
-import { count } from "../../text/count.js";
+import { count, own, someOf } from "../../text/text.js";
 import type { Finding } from "../finding.js";
 import { workersToMove } from "../../plan/workersToMove.js";
 import { perNamespace } from "../perNamespace.js";
 import { blocksFrom } from "../severityFrom.js";
-import { own } from "../../text/own.js";
-import { someOf } from "../../text/someOf.js";
 
 /**
  * Pods that live on kube2iam's default role, and will have none under kiam. Only those of workers

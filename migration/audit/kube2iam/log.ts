@@ -3,10 +3,9 @@ import { flagValue } from "../../kube2iam/flags.js";
 import { usesRole } from "../../situation/rolesInUse.js";
 import type { Settings } from "../../settings/schema.js";
 import { workersToMove } from "../../plan/workersToMove.js";
-import { count } from "../../text/count.js";
+import { count, someOf } from "../../text/text.js";
 import type { Finding } from "../finding.js";
 import { kube2iamObject } from "./object.js";
-import { someOf } from "../../text/someOf.js";
 
 /** What kube2iam's log could not tell. */
 export function auditKube2iamLog(settings: Settings, facts: ClusterFacts): Finding[] {

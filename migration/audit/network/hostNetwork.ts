@@ -1,9 +1,8 @@
 import type { ClusterFacts } from "../../facts/clusterFacts.js";
-import { count } from "../../text/count.js";
+import { count, someOf } from "../../text/text.js";
 import { asksForRole } from "../../situation/rolesInUse.js";
 import type { Finding } from "../finding.js";
 import { perNamespace } from "../perNamespace.js";
-import { someOf } from "../../text/someOf.js";
 
 /** Pods whose role annotation nobody heeds: they share their node's network. */
 export function auditHostNetwork(facts: Pick<ClusterFacts, "pods">): Finding[] {

@@ -6,7 +6,7 @@ import { workerNodes } from "../../situation/nodeSelection.js";
 import { agentInterface } from "../../plan/plan.js";
 import type { Settings } from "../../settings/schema.js";
 import type { Finding } from "../finding.js";
-import { own } from "../../text/own.js";
+import { own } from "../../text/text.js";
 import { blocksFrom } from "../severityFrom.js";
 
 /** Whether the agent's rule is for the interface by which pods' requests come in. */

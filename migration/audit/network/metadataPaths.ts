@@ -2,13 +2,11 @@ import { allowRouteFlag, alsoAllowing, routeMatcher } from "../../kiam/allowRout
 import type { ClusterFacts } from "../../facts/clusterFacts.js";
 import { flagValue } from "../../kube2iam/flags.js";
 import type { AskedPath } from "../../kube2iam/log.js";
-import { messageOf } from "../../text/messageOf.js";
+import { count, messageOf, someOf } from "../../text/text.js";
 import type { Settings } from "../../settings/schema.js";
-import { count } from "../../text/count.js";
 import type { Finding } from "../finding.js";
 import { perNamespace } from "../perNamespace.js";
 import { blocksFrom } from "../severityFrom.js";
-import { someOf } from "../../text/someOf.js";
 
 /** Paths of the metadata service that pods ask kube2iam for, and that kiam's agent will refuse. */
 export function auditMetadataPaths(settings: Settings, facts: ClusterFacts): Finding[] {

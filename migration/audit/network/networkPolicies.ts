@@ -9,7 +9,7 @@ import { workerNodes } from "../../situation/nodeSelection.js";
 import type { Settings } from "../../settings/schema.js";
 import type { Finding } from "../finding.js";
 import { blocksFrom } from "../severityFrom.js";
-import { someOf } from "../../text/someOf.js";
+import { someOf } from "../../text/text.js";
 
 /**
  * Whether NetworkPolicies in kiam's namespace keep the agents from the servers. Policies add up:

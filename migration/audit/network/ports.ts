@@ -4,8 +4,7 @@ import { serverNodes, workerNodes } from "../../situation/nodeSelection.js";
 import type { Settings } from "../../settings/schema.js";
 import type { Finding } from "../finding.js";
 import { blocksFrom } from "../severityFrom.js";
-import { own } from "../../text/own.js";
-import { someOf } from "../../text/someOf.js";
+import { own, someOf } from "../../text/text.js";
 
 /**
  * Whether the ports of agent and server are free on the nodes whose network they use, and the

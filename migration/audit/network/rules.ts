@@ -4,7 +4,7 @@ import { workerNodes } from "../../situation/nodeSelection.js";
 import { deviation, type RuleState } from "../../rules/state.js";
 import type { Settings } from "../../settings/schema.js";
 import { reaches } from "../../stages.js";
-import { own } from "../../text/own.js";
+import { own } from "../../text/text.js";
 import type { Finding } from "../finding.js";
 
 /** Workers whose nat rules are not as the last update left them. */

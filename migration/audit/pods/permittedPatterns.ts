@@ -11,9 +11,8 @@ import {
   type RolesInUse,
 } from "../../situation/rolesInUse.js";
 import type { Settings } from "../../settings/schema.js";
-import { count } from "../../text/count.js";
+import { count, someOf } from "../../text/text.js";
 import type { Finding } from "../finding.js";
-import { someOf } from "../../text/someOf.js";
 
 /** The expressions themselves: valid, not by accident, and no wider than their namespaces need. */
 export function auditPermittedPatterns(settings: Settings, facts: ClusterFacts): Finding[] {

@@ -11,7 +11,7 @@ import {
   type RolesInUse,
 } from "../../situation/rolesInUse.js";
 import type { Settings } from "../../settings/schema.js";
-import { someOf } from "../../text/someOf.js";
+import { someOf } from "../../text/text.js";
 import type { Finding } from "../finding.js";
 
 /** Roles that pods use: permitted by their namespace, and within what the kiam-server role may assume. */

@@ -5,7 +5,7 @@ import { reaches } from "../../stages.js";
 import type { Finding } from "../finding.js";
 import { blocksFrom } from "../severityFrom.js";
 import { trustUnclear } from "./trustUnclear.js";
-import { someOf } from "../../text/someOf.js";
+import { someOf } from "../../text/text.js";
 
 /** The kiam-server role in IAM, and how far IAM could be looked at. */
 export function auditServerRole(settings: Settings, { iam }: ClusterFacts): Finding[] {

@@ -3,7 +3,7 @@ import { effectiveRoleBaseArn } from "../../kube2iam/effective.js";
 import { assumableRoles, ownRoleArns } from "../../iam/chain.js";
 import type { ApplicationRoleFacts, IamFacts } from "../../facts/iamFacts.js";
 import { matchesIamPattern } from "../../iam/pattern.js";
-import { listOf } from "../../text/oneOrMore.js";
+import { listOf } from "../../text/text.js";
 import { accountOf } from "../../iam/roleArn.js";
 import { rolesInUse, usersByRole } from "../../situation/rolesInUse.js";
 import type { Settings } from "../../settings/schema.js";

@@ -1,5 +1,5 @@
 import type { CertificateFacts, ClusterFacts } from "../../facts/clusterFacts.js";
-import { count } from "../../text/count.js";
+import { count } from "../../text/text.js";
 import type { Settings } from "../../settings/schema.js";
 import type { Finding } from "../finding.js";
 import { kiamSupplies } from "../../situation/goingBack.js";

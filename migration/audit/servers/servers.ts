@@ -2,7 +2,7 @@ import type { ClusterFacts } from "../../facts/clusterFacts.js";
 import { serverNodes, untolerated, workerNodes } from "../../situation/nodeSelection.js";
 import type { Settings } from "../../settings/schema.js";
 import { reaches } from "../../stages.js";
-import { own } from "../../text/own.js";
+import { own } from "../../text/text.js";
 import type { Finding } from "../finding.js";
 
 /** The nodes that are to run kiam's server. */

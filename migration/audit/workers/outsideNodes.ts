@@ -1,9 +1,8 @@
 import type { ClusterFacts } from "../../facts/clusterFacts.js";
-import { count } from "../../text/count.js";
+import { count, someOf } from "../../text/text.js";
 import { concernedNodesOf } from "../../situation/nodeStandings.js";
 import { workerNodes } from "../../situation/nodeSelection.js";
 import type { Settings } from "../../settings/schema.js";
-import { someOf } from "../../text/someOf.js";
 import { reaches } from "../../stages.js";
 import type { Finding } from "../finding.js";
 

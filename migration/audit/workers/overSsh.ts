@@ -5,8 +5,7 @@ import type { LookFailure } from "../../facts/workerLook.js";
 import type { FindingCode } from "../catalogue.js";
 import type { Finding } from "../finding.js";
 import { blocksFrom } from "../severityFrom.js";
-import { own } from "../../text/own.js";
-import { someOf } from "../../text/someOf.js";
+import { own, someOf } from "../../text/text.js";
 
 /** What a look at the workers over SSH says of the cutover, which uses the same login. */
 export function auditWorkersOverSsh(settings: Settings, facts: ClusterFacts): Finding[] {

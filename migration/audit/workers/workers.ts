@@ -2,7 +2,7 @@ import { cutoverAnnotation, type ClusterFacts, type NodeFacts } from "../../fact
 import { mayBeCutOver, parseCutoverRecord } from "../../plan/cutoverRecord.js";
 import { isReachedOverSsh } from "../../kiam/kiamOnly.js";
 import { cannotRunAgent, isMaster, workerNodes } from "../../situation/nodeSelection.js";
-import { own } from "../../text/own.js";
+import { own } from "../../text/text.js";
 import { notReadyBecause } from "../../situation/nodeStandings.js";
 import type { Settings } from "../../settings/schema.js";
 import { reaches } from "../../stages.js";

@@ -4,7 +4,7 @@ import * as anypb from "google-protobuf/google/protobuf/any_pb";
 import * as pb from "@pulumi/pulumi/proto/provider_pb.js";
 import * as statuspb from "@pulumi/pulumi/proto/status_pb.js";
 
-import { messageOf } from "../../../../migration/text/messageOf.js";
+import { messageOf } from "../../../../migration/text/text.js";
 import { PartialFailure } from "./provider.js";
 import { encode } from "./values.js";
 
