@@ -8,7 +8,7 @@ import { parseSettings } from "../../migration/settings/parse.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";
 import { exampleFacts, exampleSettings } from "./exampleCluster.js";
 
-/** What holds in every cluster with kiam's default image; test/migration/audit.test.ts has it. */
+/** What holds in every cluster with kiam's default image; test/migration/audit/audit.test.ts has it. */
 const everywhere: readonly string[] = ["kiam-archived", "image-of-archived-project"];
 
 /** What the audit finds in the example cluster with these changes, but for what holds everywhere. */

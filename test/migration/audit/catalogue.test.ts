@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { format, resolveConfig } from "prettier";
+
+import { findingCodes } from "../../../migration/audit/catalogue.js";
+import { findingsPage } from "../../../migration/preview/findingsPage.js";
+
+/* Pure: what is written about findings is complete. That it is true is for the other tests. */
+
+describe("the catalogue of findings", () => {
+  it("has no code that no test is about", async () => {
+    const names = (await readdir(__dirname)).filter((name) => join(__dirname, name) !== __filename);
+    const texts = await Promise.all(names.map((name) => readFile(join(__dirname, name), "utf8")));
+    const tested = new Set(texts.flatMap((text) => text.match(/[a-z0-9]+(?:-[a-z0-9]+)+/g) ?? []));
+    assert.deepEqual(
+      findingCodes.filter((code) => !tested.has(code)),
+      [],
+    );
+  });
+});
+
+describe("docs/findings.md", () => {
+  it("shows as code what Markdown would take for its own", () => {
+    const outside = findingsPage()
+      .replace(/```[^]*?```/g, "")
+      .replace(/`[^`\n]*`/g, "CODE");
+    assert.doesNotMatch(outside, /[<>]|\.\*|\*\.|CODE\w|\wCODE/);
+  });
+
+  it("lists every code, as npm run docs:findings writes it", async () => {
+    const path = join(__dirname, "../../../docs/findings.md");
+    const options = await resolveConfig(path);
+    assert.equal(
+      await readFile(path, "utf8"),
+      await format(findingsPage(), { ...options, parser: "markdown" }),
+    );
+  });
+});
