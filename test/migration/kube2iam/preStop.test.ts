@@ -6,7 +6,7 @@ import { dangerousHooks, whyNotDisarmed } from "../../../migration/kube2iam/preS
 import { preStopToken } from "../../../migration/kube2iam/preStopToken.js";
 import { exampleFacts } from "../../support/exampleCluster.js";
 
-/* Pure. That the hooks judged dangerous are disarmed is test/gates/disarm.test.ts. */
+/* Pure. That the hooks judged dangerous are disarmed is test/gates/kube2iam/disarm.test.ts. */
 
 /** As kube2iam's README has it. */
 const readme = [

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 
 import type { V1DaemonSet, V1PodSpec } from "@kubernetes/client-node";
 
-import { preStopPatch } from "../../gates/kube2iam/preStopPatch.js";
+import { preStopPatch } from "../../../gates/kube2iam/preStopPatch.js";
 
-/* Pure. That the API server takes the patch is test/gates/kube2iamLifecycle.test.ts. */
+/* Pure. That the API server takes the patch is test/gates/retirement/kube2iamLifecycle.test.ts. */
 
 const preStop = { exec: { command: ["/cleanup.sh"] } };
 const onDelete = { op: "add", path: "/spec/updateStrategy", value: { type: "OnDelete" } };

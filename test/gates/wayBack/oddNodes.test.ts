@@ -3,24 +3,24 @@ import assert from "node:assert/strict";
 import { AppsV1Api, CoreV1Api, type V1DaemonSet, type V1Taint } from "@kubernetes/client-node";
 import pWaitFor from "p-wait-for";
 
-import { Cluster } from "../../cluster/kubernetes/cluster.js";
-import { readRecord, writeRecord } from "../../gates/nodes/cutoverRecord.js";
-import type { Target } from "../../gates/protocol/inputs.js";
-import { GateError } from "../../migration/text/problem.js";
-import { clearAgent } from "../../gates/wayBack/clearAgent.js";
-import { fallback } from "../../gates/wayBack/fallback.js";
-import { letKube2iamOn } from "../../gates/kube2iam/letOn.js";
-import { restoreKube2iam } from "../../gates/retirement/restoreKube2iam.js";
+import { Cluster } from "../../../cluster/kubernetes/cluster.js";
+import { readRecord, writeRecord } from "../../../gates/nodes/cutoverRecord.js";
+import type { Target } from "../../../gates/protocol/inputs.js";
+import { GateError } from "../../../migration/text/problem.js";
+import { clearAgent } from "../../../gates/wayBack/clearAgent.js";
+import { fallback } from "../../../gates/wayBack/fallback.js";
+import { letKube2iamOn } from "../../../gates/kube2iam/letOn.js";
+import { restoreKube2iam } from "../../../gates/retirement/restoreKube2iam.js";
 import {
   agentNotReadyTaint,
   kiamOnlyTaint,
   workerLabel,
-} from "../../migration/facts/clusterFacts.js";
-import { digest } from "../../migration/text/digest.js";
-import { agentLabels } from "../../migration/kiam/names.js";
-import type { System } from "../../migration/rules/natRule.js";
-import { requireApiServer, startApiServer, type ApiServer } from "../engine/apiserver.js";
-import { bootIdOf, FakeNodes } from "./fakeNodes.js";
+} from "../../../migration/facts/clusterFacts.js";
+import { digest } from "../../../migration/text/digest.js";
+import { agentLabels } from "../../../migration/kiam/names.js";
+import type { System } from "../../../migration/rules/natRule.js";
+import { requireApiServer, startApiServer, type ApiServer } from "../../engine/apiserver.js";
+import { bootIdOf, FakeNodes } from "../fakeNodes.js";
 
 /*
  * The ways back where a node is not as the others: on a real API server with the real DaemonSet

@@ -2,13 +2,13 @@ import { strict as assert } from "node:assert";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { fetchCause } from "../../gates/kiam/fetchFailure.js";
-import { analyseServerLog } from "../../gates/kiam/serverLog.js";
+import { fetchCause } from "../../../gates/kiam/fetchFailure.js";
+import { analyseServerLog } from "../../../gates/kiam/serverLog.js";
 
 const base = "arn:aws:iam::123456789012:role/";
 
 function failures(name: string): string[] {
-  const text = readFileSync(join(__dirname, "logs", `${name}.log`), "utf8");
+  const text = readFileSync(join(__dirname, "../logs", `${name}.log`), "utf8");
   const { failed, fatal } = analyseServerLog(text, base);
   return [...failed.values(), ...fatal];
 }

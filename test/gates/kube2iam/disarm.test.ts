@@ -14,7 +14,7 @@ import { dirname, join } from "node:path";
 
 import { execa } from "execa";
 
-import { findCommand, needsCommands, needsRoot } from "../support/requirements.js";
+import { findCommand, needsCommands, needsRoot } from "../../support/requirements.js";
 
 /*
  * worker/disarm/disarm.sh on a tree of tools that only say how they were called, and the hook of kube2iam's
@@ -22,7 +22,7 @@ import { findCommand, needsCommands, needsRoot } from "../support/requirements.j
  * test/faults does.
  */
 
-const script = join(__dirname, "../../worker/disarm/disarm.sh");
+const script = join(__dirname, "../../../worker/disarm/disarm.sh");
 const kept = "/run/kube2iam-to-kiam/bin";
 const shells = [["dash"], ["bash"], ["busybox", "sh"]] as const;
 const readme =

@@ -13,31 +13,31 @@ import {
 } from "@kubernetes/client-node";
 import pWaitFor from "p-wait-for";
 
-import { Cluster, nameOf } from "../../cluster/kubernetes/cluster.js";
-import { readRecord, removeRecord, writeRecord } from "../../gates/nodes/cutoverRecord.js";
-import type { CheckedInput, GateOutput, Target } from "../../gates/protocol/inputs.js";
-import { kube2iamPods } from "../../gates/retirement/podDeletion.js";
-import { replaceHookedPod } from "../../gates/kube2iam/preStop.js";
-import { accountForNodes } from "../../gates/nodes/accountForNodes.js";
-import { captureKube2iam } from "../../gates/retirement/captureKube2iam.js";
-import { neutralisePrestop } from "../../gates/kube2iam/neutralisePrestop.js";
-import { restoreKube2iam } from "../../gates/retirement/restoreKube2iam.js";
-import { retireKube2iam } from "../../gates/retirement/retireKube2iam.js";
-import { probeLive } from "../../gates/probe/probeLive.js";
-import { readStandings } from "../../gates/nodes/standings.js";
-import { isProvenNow } from "../../migration/situation/nodeStandings.js";
-import { verifyAgent } from "../../gates/kiam/verifyAgent.js";
-import { kube2iamObjects } from "../../lab/workload/kube2iam.js";
-import { digest } from "../../migration/text/digest.js";
-import { workerLabel } from "../../migration/facts/clusterFacts.js";
-import { parseSettings } from "../../migration/settings/parse.js";
-import { roleAnnotation } from "../../migration/kiam/permitted.js";
-import type { NodeReport } from "../../migration/rules/nodeReport.js";
-import { preStopToken } from "../../migration/kube2iam/preStopToken.js";
-import { readClusterFacts } from "../../cluster/facts/clusterFacts.js";
-import { requireApiServer, startApiServer, type ApiServer } from "../engine/apiserver.js";
-import { exampleSettings } from "../support/exampleCluster.js";
-import { bootIdOf, FakeNodes } from "./fakeNodes.js";
+import { Cluster, nameOf } from "../../../cluster/kubernetes/cluster.js";
+import { readRecord, removeRecord, writeRecord } from "../../../gates/nodes/cutoverRecord.js";
+import type { CheckedInput, GateOutput, Target } from "../../../gates/protocol/inputs.js";
+import { kube2iamPods } from "../../../gates/retirement/podDeletion.js";
+import { replaceHookedPod } from "../../../gates/kube2iam/preStop.js";
+import { accountForNodes } from "../../../gates/nodes/accountForNodes.js";
+import { captureKube2iam } from "../../../gates/retirement/captureKube2iam.js";
+import { neutralisePrestop } from "../../../gates/kube2iam/neutralisePrestop.js";
+import { restoreKube2iam } from "../../../gates/retirement/restoreKube2iam.js";
+import { retireKube2iam } from "../../../gates/retirement/retireKube2iam.js";
+import { probeLive } from "../../../gates/probe/probeLive.js";
+import { readStandings } from "../../../gates/nodes/standings.js";
+import { isProvenNow } from "../../../migration/situation/nodeStandings.js";
+import { verifyAgent } from "../../../gates/kiam/verifyAgent.js";
+import { kube2iamObjects } from "../../../lab/workload/kube2iam.js";
+import { digest } from "../../../migration/text/digest.js";
+import { workerLabel } from "../../../migration/facts/clusterFacts.js";
+import { parseSettings } from "../../../migration/settings/parse.js";
+import { roleAnnotation } from "../../../migration/kiam/permitted.js";
+import type { NodeReport } from "../../../migration/rules/nodeReport.js";
+import { preStopToken } from "../../../migration/kube2iam/preStopToken.js";
+import { readClusterFacts } from "../../../cluster/facts/clusterFacts.js";
+import { requireApiServer, startApiServer, type ApiServer } from "../../engine/apiserver.js";
+import { exampleSettings } from "../../support/exampleCluster.js";
+import { bootIdOf, FakeNodes } from "../fakeNodes.js";
 
 /*
  * What the gates do to kube2iam's objects and pods, on a real API server with the real DaemonSet

@@ -4,8 +4,8 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { connect, createServer } from "node:tls";
 
-import type { GateOutput } from "../../gates/protocol/inputs.js";
-import { issueCertificates } from "../../gates/kiam/issueCertificates.js";
+import type { GateOutput } from "../../../gates/protocol/inputs.js";
+import { issueCertificates } from "../../../gates/kiam/issueCertificates.js";
 
 type Issued = GateOutput<"issue-certificates">;
 

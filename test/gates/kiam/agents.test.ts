@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 
-import { clearAgent } from "../../gates/wayBack/clearAgent.js";
-import { verifyAgent } from "../../gates/kiam/verifyAgent.js";
-import { failureOf, FakeCluster, target } from "./fakeCluster.js";
+import { clearAgent } from "../../../gates/wayBack/clearAgent.js";
+import { verifyAgent } from "../../../gates/kiam/verifyAgent.js";
+import { failureOf, FakeCluster, target } from "../fakeCluster.js";
 
 /*
  * What the gates of kiam's agents decide, on a real API server with the real DaemonSet controller.

@@ -6,8 +6,8 @@ import {
   metadataService,
   parseVerdict,
   type ProbeVerdict,
-} from "../../worker/probe/verdict.js";
-import { roleForms } from "../../gates/kiam/roleForms.js";
+} from "../../../worker/probe/verdict.js";
+import { roleForms } from "../../../gates/kiam/roleForms.js";
 
 const failed: ProbeVerdict = {
   verdict: "failed",

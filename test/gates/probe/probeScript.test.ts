@@ -15,9 +15,9 @@ import { join } from "node:path";
 
 import { execa } from "execa";
 
-import { probeScript } from "../../gates/probe/probePod.js";
-import { explainIdentity, parseVerdict, type ProbeVerdict } from "../../worker/probe/verdict.js";
-import { findCommand, needsCommands } from "../support/requirements.js";
+import { probeScript } from "../../../gates/probe/probePod.js";
+import { explainIdentity, parseVerdict, type ProbeVerdict } from "../../../worker/probe/verdict.js";
+import { findCommand, needsCommands } from "../../support/requirements.js";
 
 const list = "/latest/meta-data/iam/security-credentials/";
 

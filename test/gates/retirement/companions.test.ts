@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 
 import type { V1DaemonSet, V1PodSpec } from "@kubernetes/client-node";
 
-import { selectorText } from "../../cluster/kubernetes/cluster.js";
-import { otherReferences } from "../../gates/retirement/companions.js";
+import { selectorText } from "../../../cluster/kubernetes/cluster.js";
+import { otherReferences } from "../../../gates/retirement/companions.js";
 
-/* Pure. What is read from a cluster is test/gates/kube2iamLifecycle.test.ts. */
+/* Pure. What is read from a cluster is test/gates/retirement/kube2iamLifecycle.test.ts. */
 
 function references(spec: Partial<V1PodSpec>): string[] {
   const daemonSet = {

@@ -1,20 +1,20 @@
 import assert from "node:assert/strict";
 
-import { Cluster } from "../../cluster/kubernetes/cluster.js";
-import { readRecord, writeRecord } from "../../gates/nodes/cutoverRecord.js";
-import { ExecRefusedError } from "../../cluster/kubernetes/exec.js";
-import { GateError } from "../../migration/text/problem.js";
-import { fallback } from "../../gates/wayBack/fallback.js";
-import { returnWorker } from "../../gates/wayBack/returnWorker.js";
-import { kube2iamName } from "../../lab/workload/kube2iam.js";
-import { digest } from "../../migration/text/digest.js";
+import { Cluster } from "../../../cluster/kubernetes/cluster.js";
+import { readRecord, writeRecord } from "../../../gates/nodes/cutoverRecord.js";
+import { ExecRefusedError } from "../../../cluster/kubernetes/exec.js";
+import { GateError } from "../../../migration/text/problem.js";
+import { fallback } from "../../../gates/wayBack/fallback.js";
+import { returnWorker } from "../../../gates/wayBack/returnWorker.js";
+import { kube2iamName } from "../../../lab/workload/kube2iam.js";
+import { digest } from "../../../migration/text/digest.js";
 import {
   credentialRuleSpec,
   type CapturedRule,
   type System,
-} from "../../migration/rules/natRule.js";
-import { agentless, failureOf, FakeCluster, probe, target } from "./fakeCluster.js";
-import { bootIdOf } from "./fakeNodes.js";
+} from "../../../migration/rules/natRule.js";
+import { agentless, failureOf, FakeCluster, probe, target } from "../fakeCluster.js";
+import { bootIdOf } from "../fakeNodes.js";
 
 /*
  * What the two ways back without SSH decide, on a real API server with the real DaemonSet

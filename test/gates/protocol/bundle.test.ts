@@ -14,7 +14,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
-import type * as bundle from "../../gates/protocol/bundle.js";
+import type * as bundle from "../../../gates/protocol/bundle.js";
 
 /*
  * A program that is loaded as one file: in a checkout of its own, with the real bundler. That the
@@ -61,11 +61,11 @@ describe("a program as one file", () => {
   beforeEach(async () => {
     checkout = await mkdtemp(join(tmpdir(), "kiam-bundle-"));
     cache = join(checkout, "node_modules", ".cache", "kube2iam-to-kiam");
-    const modules = resolve(__dirname, "../../node_modules");
+    const modules = resolve(__dirname, "../../../node_modules");
     mkdirSync(join(checkout, "node_modules"));
     symlinkSync(join(modules, "esbuild"), join(checkout, "node_modules", "esbuild"));
     cpSync(
-      resolve(__dirname, "../../gates/protocol/bundle.ts"),
+      resolve(__dirname, "../../../gates/protocol/bundle.ts"),
       join(checkout, "gates", "bundle.ts"),
       {
         recursive: true,
@@ -78,7 +78,7 @@ describe("a program as one file", () => {
       `import { readFileSync } from "node:fs";
        import { join } from "node:path";
        import { part } from "./part.js";
-       export const say = (): string => part + " " + readFileSync(join(__dirname, "text.txt"), "utf8");`,
+       export const say = (): string => part + " " + readFileSync(join(__dirname, "../text.txt"), "utf8");`,
     );
     write("program/part.ts", `export const part: string = "first";`);
   });
