@@ -5,8 +5,8 @@ import type { AddressInfo } from "node:net";
 
 import { KubeConfig } from "@kubernetes/client-node";
 
-import { issueCertificates } from "../../gates/kiam/issueCertificates.js";
-import { certificateFacts, readCertificates } from "../../cluster/facts/certificates.js";
+import { issueCertificates } from "../../../gates/kiam/issueCertificates.js";
+import { certificateFacts, readCertificates } from "../../../cluster/facts/certificates.js";
 
 /* Real certificates, as this program issues them. */
 

@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { execa } from "execa";
 import fc from "fast-check";
 
-import { askHostKey } from "../../cluster/ssh/hostKeyCommand.js";
-import { GateError } from "../../migration/text/problem.js";
-import { hostileText, unshowableIn } from "../support/hostile.js";
+import { askHostKey } from "../../../cluster/ssh/hostKeyCommand.js";
+import { GateError } from "../../../migration/text/problem.js";
+import { hostileText, unshowableIn } from "../../support/hostile.js";
 
 const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ5Zt5KqPq5bH5VJ3J6qk0V2yEr0a5X0aYk9h2l1vN0B";
 const node = {

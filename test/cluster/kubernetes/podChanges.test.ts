@@ -5,8 +5,8 @@ import type { AddressInfo } from "node:net";
 
 import { KubeConfig } from "@kubernetes/client-node";
 
-import { PodChanges } from "../../cluster/kubernetes/podChanges.js";
-import { Deadline, waitFor } from "../../cluster/wait.js";
+import { PodChanges } from "../../../cluster/kubernetes/podChanges.js";
+import { Deadline, waitFor } from "../../../cluster/wait.js";
 
 /*
  * A pod that is watched, against a server that answers as an API server does. That the real one

@@ -4,10 +4,10 @@ import type { AddressInfo } from "node:net";
 
 import { KubeConfig } from "@kubernetes/client-node";
 
-import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
-import { readKube2iamLog } from "../../cluster/facts/kube2iamLog.js";
-import { parseSettings } from "../../migration/settings/parse.js";
-import { exampleFacts, examplePod, exampleSettings } from "../support/exampleCluster.js";
+import type { ClusterFacts } from "../../../migration/facts/clusterFacts.js";
+import { readKube2iamLog } from "../../../cluster/facts/kube2iamLog.js";
+import { parseSettings } from "../../../migration/settings/parse.js";
+import { exampleFacts, examplePod, exampleSettings } from "../../support/exampleCluster.js";
 
 /*
  * The real client against an HTTP server that answers as the API does. What real kube2iam pods log
