@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 
 import * as k8s from "@pulumi/kubernetes";
 
-import { gateTarget } from "../../components/gateTarget.js";
-import { Kube2iamRetirement } from "../../components/retire/kube2iamRetirement.js";
-import { makePlan, plannedWorkers } from "../../migration/plan/plan.js";
-import { parseSettings } from "../../migration/settings/parse.js";
-import type { SettingsInput } from "../../migration/settings/schema.js";
-import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
-import { exampleFacts, exampleSettings } from "../support/exampleCluster.js";
-import { MockEngine } from "../support/mockEngine.js";
+import { gateTarget } from "../../../components/gateTarget.js";
+import { Kube2iamRetirement } from "../../../components/retire/kube2iamRetirement.js";
+import { makePlan, plannedWorkers } from "../../../migration/plan/plan.js";
+import { parseSettings } from "../../../migration/settings/parse.js";
+import type { SettingsInput } from "../../../migration/settings/schema.js";
+import type { ClusterFacts } from "../../../migration/facts/clusterFacts.js";
+import { exampleFacts, exampleSettings } from "../../support/exampleCluster.js";
+import { MockEngine } from "../../support/mockEngine.js";
 
 /* Proves what is declared, and in which order. What the gates and the script do with it is proven elsewhere. */
 
