@@ -233,7 +233,7 @@ const scriptPath = "/etc/startup-taint";
 const statePath = "/run/startup-taint";
 
 function scriptText(): string {
-  return readFileSync(join(__dirname, ".", scriptName), "utf8");
+  return readFileSync(join(__dirname, scriptName), "utf8");
 }
 
 function hash(text: string): string {

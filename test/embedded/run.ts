@@ -28,7 +28,7 @@ async function main(words: string[]): Promise<number> {
       ...["--fail-zero", "--require", "test/support/setup.ts"],
       ...["--reporter", "test/support/reporter.ts"],
       ...rest,
-      ...mine.map((name) => join("test/cluster", name)),
+      ...mine.map((name) => join("test/embedded", name)),
     ],
     {
       cwd: CHECKOUT,

@@ -15,7 +15,7 @@ import { startClusterOfApis, type ClusterOfApis } from "./clusterOfApis.js";
 
 /*
  * The command line as a process, on the real engine, a real API server and the lab's IAM. Nodes
- * and pods are objects that nothing runs: the looks over SSH and into logs are for test/cluster.
+ * and pods are objects that nothing runs: the looks over SSH and into logs are for test/embedded.
  */
 
 const command = path.resolve(__dirname, "../../bin/kiam-migrate.mjs");

@@ -14,7 +14,7 @@ import { startClusterOfApis, type ClusterOfApis } from "./clusterOfApis.js";
 /*
  * The program on the real engine with the stand-in plugins, a real API server and the lab's IAM:
  * stage prepare, its preview, its end. There are no nodes that run anything, so the later stages
- * are left to test/cluster; and the official plugins are not what runs here.
+ * are left to test/embedded; and the official plugins are not what runs here.
  */
 
 describe("the program on the real engine", function () {

@@ -389,5 +389,5 @@ export async function waitUntil(condition: () => Promise<boolean>): Promise<void
 }
 
 function instrument(file: string): string {
-  return join(__dirname, "../node/instruments", file);
+  return join(__dirname, "instruments", file);
 }

@@ -13,7 +13,7 @@
 #
 # Runs as root on the worker (SSH) or in a privileged hostNetwork pod there, by dash, bash or
 # busybox, usually from standard input. One JSON document on stdout (its form, with what every
-# field means: migration/rules/nodeReport.ts), words for people on stderr, and the exit status:
+# field means: migration/nodeReport.ts), words for people on stderr, and the exit status:
 #   0 as asked for          1 refused, nothing touched     2 arguments refused, no document
 #   3 changed, put back     4 changed, could NOT be put back
 #

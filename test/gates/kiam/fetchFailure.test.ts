@@ -8,7 +8,7 @@ import { analyseServerLog } from "../../../gates/kiam/serverLog.js";
 const base = "arn:aws:iam::123456789012:role/";
 
 function failures(name: string): string[] {
-  const text = readFileSync(join(__dirname, "../logs", `${name}.log`), "utf8");
+  const text = readFileSync(join(__dirname, "logs", `${name}.log`), "utf8");
   const { failed, fatal } = analyseServerLog(text, base);
   return [...failed.values(), ...fatal];
 }

@@ -7,7 +7,7 @@ import { analyseServerLog } from "../../../gates/kiam/serverLog.js";
 const base = "arn:aws:iam::123456789012:role/";
 
 /** Logs of the official kiam v4.2 server, `--json-log`, against a real API server. */
-const log = (name: string) => readFileSync(join(__dirname, "../logs", `${name}.log`), "utf8");
+const log = (name: string) => readFileSync(join(__dirname, "logs", `${name}.log`), "utf8");
 
 describe("the log of kiam's server", () => {
   it("tells fetched roles by ARN, whatever form the annotation has, from refused ones", () => {

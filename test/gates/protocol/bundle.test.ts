@@ -25,6 +25,8 @@ describe("a program as one file", () => {
   let checkout: string;
   let cache: string;
 
+  const bundleFile = () => join(checkout, "gates", "protocol", "bundle.ts");
+
   const write = (path: string, text: string) => {
     mkdirSync(dirname(join(checkout, path)), { recursive: true });
     writeFileSync(join(checkout, path), text);
@@ -32,7 +34,7 @@ describe("a program as one file", () => {
 
   /** What the program says, run by the checkout's own copy of gates/protocol/bundle.ts. */
   async function run(): Promise<string> {
-    const file = join(checkout, "gates", "bundle.ts");
+    const file = bundleFile();
     const { loadProgram } = createRequire(file)(file) as typeof bundle;
     const { say } = await loadProgram<{ say: () => string }>(join(checkout, "program", "main.ts"));
     return say();
@@ -64,13 +66,8 @@ describe("a program as one file", () => {
     const modules = resolve(__dirname, "../../../node_modules");
     mkdirSync(join(checkout, "node_modules"));
     symlinkSync(join(modules, "esbuild"), join(checkout, "node_modules", "esbuild"));
-    cpSync(
-      resolve(__dirname, "../../../gates/protocol/bundle.ts"),
-      join(checkout, "gates", "bundle.ts"),
-      {
-        recursive: true,
-      },
-    );
+    mkdirSync(dirname(bundleFile()), { recursive: true });
+    cpSync(resolve(__dirname, "../../../gates/protocol/bundle.ts"), bundleFile());
     write("node_modules/.package-lock.json", "{}");
     write("program/text.txt", "beside");
     write(
@@ -78,7 +75,7 @@ describe("a program as one file", () => {
       `import { readFileSync } from "node:fs";
        import { join } from "node:path";
        import { part } from "./part.js";
-       export const say = (): string => part + " " + readFileSync(join(__dirname, "../text.txt"), "utf8");`,
+       export const say = (): string => part + " " + readFileSync(join(__dirname, "text.txt"), "utf8");`,
     );
     write("program/part.ts", `export const part: string = "first";`);
   });

@@ -13,7 +13,7 @@ import { exampleFacts, exampleSettings } from "../../support/exampleCluster.js";
 
 /*
  * Pure: what the rules of a worker will be. That they really become so is for the cluster tier
- * (test/cluster) to show.
+ * (test/embedded) to show.
  */
 
 const address = "10.0.0.11";

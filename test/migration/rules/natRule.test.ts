@@ -1,4 +1,4 @@
-/** Pure: recognising, writing and validating credential rules. What iptables prints: test/node. */
+/** Pure: recognising, writing and validating credential rules. What iptables prints: test/worker. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {

@@ -1,4 +1,4 @@
-/** Pure: reading the node script's document. That the script prints such ones: test/node. */
+/** Pure: reading the node script's document. That the script prints such ones: test/worker. */
 import assert from "node:assert/strict";
 import { parseNodeReport, reportProblems } from "../../../migration/rules/nodeReport.js";
 import { exampleReport } from "../../support/exampleReport.js";

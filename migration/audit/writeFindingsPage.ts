@@ -1,6 +1,0 @@
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
-
-import { findingsPage } from "../preview/findingsPage.js";
-
-writeFileSync(join(__dirname, "../../docs/findings.md"), findingsPage());
