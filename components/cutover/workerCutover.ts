@@ -4,6 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { GateOutput, GateVerb } from "../../gates/protocol/inputs.js";
 import type { CapturedRule } from "../../migration/rules/natRule.js";
 import type { PlannedProbe } from "../../migration/plan/plan.js";
+import type { WorkerStep } from "../../migration/plan/steps.js";
 import { commented } from "../../worker/shellWords.js";
 import { gate, whileHeld, type GateArgs, type ToolLocation } from "../gate.js";
 import type { GateTarget } from "../gateTarget.js";
@@ -17,17 +18,17 @@ export interface WorkerCutoverArgs extends ToolLocation, WorkerScript {
 }
 
 /**
- * One worker's cutover: ask for its host key where the settings have none → capture kube2iam's rule → look once more that kiam's is there and the
- * agent supplies the role → delete kube2iam's over SSH → on the first canary, undo and redo that
- * once → prove through 169.254.169.254 that kiam supplies the role. Removing this component goes
- * the same way back: the captured rule returns to position 1.
+ * One worker's cutover: the plan's steps for it (migration/plan/steps.ts), each after the one
+ * before. Removing this component goes the same way back: the captured rule returns to position 1.
  *
  * A probe that fails puts the rule back by itself and fails the update.
  */
 export class WorkerCutover extends pulumi.ComponentResource {
   /** The worker's public host key: that of the settings, else what their program said. */
-  readonly hostKey: pulumi.Input<string> | undefined;
+  hostKey: pulumi.Input<string> | undefined;
 
+  /** kube2iam's rules as captured; none before that step. */
+  private rules = pulumi.output<CapturedRule[]>([]);
   private readonly args: WorkerCutoverArgs;
   private readonly childName: string;
   private readonly options: pulumi.CustomResourceOptions;
@@ -42,74 +43,95 @@ export class WorkerCutover extends pulumi.ComponentResource {
       deletedWith: args.anchor,
       ...whileHeld(args.worker.held),
     };
-    const { steps, generation } = args.worker;
-    const kiamOnly = !steps.includes("remove-rule");
-
-    const asking = steps.includes("ask-host-key") ? this.askHostKey() : undefined;
-    this.hostKey =
-      asking?.stdout.apply((text) => (JSON.parse(text) as GateOutput<"ask-host-key">).hostKey) ??
-      args.worker.hostKey;
-    const capture = steps.includes("capture") ? this.capture() : undefined;
-    const rules =
-      capture?.stdout.apply((text) => (JSON.parse(text) as GateOutput<"capture-rule">).rules) ??
-      pulumi.output<CapturedRule[]>([]);
-    let last: pulumi.Resource = this.step(
-      "recheck",
-      {
-        verb: "recheck-worker",
-        // The way back of all that follows. Through the API, which sees the node as it is then: over
-        // SSH, a node that has left, was replaced or has another key would need `pulumi state delete`.
-        undo: "return-worker",
-        input: { rules, generation, kiamOnly },
-      },
-      [asking, capture].filter((step) => step !== undefined),
-    );
-    if (steps.includes("remove-rule")) last = this.removal(last);
-    if (steps.includes("rehearse-undo")) last = this.rehearsal(rules, last);
-    this.step(
-      "live",
-      {
-        verb: "probe-live",
-        input: { rules, generation, kiamOnly },
-      },
-      [last],
-    );
+    this.hostKey = args.worker.hostKey;
+    let before: pulumi.Resource[] = [];
+    for (const step of args.worker.steps) {
+      const declared = this.declare(step, before);
+      if (declared !== undefined) before = [declared];
+    }
     this.registerOutputs({});
   }
 
+  /** @returns what the next step waits for; undefined where the step is not of the cutover */
+  private declare(step: WorkerStep, after: pulumi.Resource[]): pulumi.Resource | undefined {
+    const { steps, generation } = this.args.worker;
+    const { rules } = this;
+    const kiamOnly = !steps.includes("remove-rule");
+    switch (step) {
+      case "shadow-probe":
+      case "return":
+        return undefined;
+      case "ask-host-key":
+        return this.askHostKey(after);
+      case "capture":
+        return this.capture(after);
+      case "recheck":
+        // Its undo is the way back of all that follows. Through the API, which sees the node as it
+        // is then: over SSH, a node that has left, was replaced or has another key would need
+        // `pulumi state delete`.
+        return this.step(
+          "recheck",
+          {
+            verb: "recheck-worker",
+            undo: "return-worker",
+            input: { rules, generation, kiamOnly },
+          },
+          after,
+        );
+      case "remove-rule":
+        return this.removal(after);
+      case "rehearse-undo":
+        return this.rehearsal(after);
+      case "live-probe":
+        return this.step(
+          "live",
+          { verb: "probe-live", input: { rules, generation, kiamOnly } },
+          after,
+        );
+    }
+  }
+
   /** Once for each node, and before anything is done on it. */
-  private askHostKey(): command.local.Command {
+  private askHostKey(after: pulumi.Resource[]): command.local.Command {
     const { worker, ssh, toolDirectory } = this.args;
     const { name, uid, providerId, address } = worker;
-    return gate(
+    const asked = gate(
       `${this.childName}-host-key`,
       {
         verb: "ask-host-key",
         input: { command: ssh.hostKeyCommand, worker: { name, uid, providerId, address } },
         toolDirectory,
       },
-      this.options,
+      { ...this.options, dependsOn: after },
     );
+    this.hostKey = asked.stdout.apply(
+      (text) => (JSON.parse(text) as GateOutput<"ask-host-key">).hostKey,
+    );
+    return asked;
   }
 
   /** Of this very node: one that is replaced under its name has a rule of its own. */
-  private capture(): command.local.Command {
+  private capture(after: pulumi.Resource[]): command.local.Command {
     const { target, worker, toolDirectory } = this.args;
     const { name, uid, hostIp } = worker;
-    return gate(
+    const captured = gate(
       `${this.childName}-capture`,
       { verb: "capture-rule", input: { target, worker: { name, uid, hostIp } }, toolDirectory },
-      this.options,
+      { ...this.options, dependsOn: after },
     );
+    this.rules = captured.stdout.apply(
+      (text) => (JSON.parse(text) as GateOutput<"capture-rule">).rules,
+    );
+    return captured;
   }
 
-  private removal(after: pulumi.Resource): pulumi.Resource {
+  private removal(after: pulumi.Resource[]): pulumi.Resource {
     const { worker } = this.args;
     if (worker.access === "exec") {
       return this.step(
         "removal",
         { verb: "remove-rule", input: { generation: worker.generation } },
-        [after],
+        after,
       );
     }
     return new command.remote.Command(
@@ -124,7 +146,7 @@ export class WorkerCutover extends pulumi.ComponentResource {
         ),
         logging: "stderr",
       },
-      { ...this.options, dependsOn: [after] },
+      { ...this.options, dependsOn: after },
     );
   }
 
@@ -132,7 +154,8 @@ export class WorkerCutover extends pulumi.ComponentResource {
    * Nothing of it ever runs a second time: a later version of the script, say, must not take a
    * worker that is in service back to kube2iam, not even for a second.
    */
-  private rehearsal(rules: pulumi.Output<CapturedRule[]>, after: pulumi.Resource): pulumi.Resource {
+  private rehearsal(after: pulumi.Resource[]): pulumi.Resource {
+    const { rules } = this;
     const once = {
       ...this.options,
       ignoreChanges: ["create", "stdin", "connection", "dir"],
@@ -142,13 +165,13 @@ export class WorkerCutover extends pulumi.ComponentResource {
       name: string,
       verb: GateVerb,
       input: object,
-      after: pulumi.Resource,
-    ): pulumi.Resource => this.step(`rehearsal-${name}`, { verb, input }, [after], once);
-    const overSsh = (name: string, create: pulumi.Input<string>, after: pulumi.Resource) =>
+      after: pulumi.Resource[],
+    ): pulumi.Resource => this.step(`rehearsal-${name}`, { verb, input }, after, once);
+    const overSsh = (name: string, create: pulumi.Input<string>, after: pulumi.Resource[]) =>
       new command.remote.Command(
         `${this.childName}-rehearsal-${name}`,
         { ...scriptOverSsh(this.args, this.hostKey), create, logging: "stderr" },
-        { ...once, dependsOn: [after] },
+        { ...once, dependsOn: after },
       );
     const restore =
       access === "exec"
@@ -158,7 +181,7 @@ export class WorkerCutover extends pulumi.ComponentResource {
             rules.apply((captured) => scriptCommand(this.args, "restore", { rules: captured })),
             after,
           );
-    const proof = step("proof", "rehearse-undo", { rules, access }, restore);
+    const proof = [step("proof", "rehearse-undo", { rules, access }, [restore])];
     return access === "exec"
       ? step("removal", "remove-rule", { generation: this.args.worker.generation }, proof)
       : overSsh("removal", scriptCommand(this.args, "remove", { system: "kube2iam" }), proof);

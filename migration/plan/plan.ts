@@ -25,6 +25,7 @@ import { resolveRoleArn } from "../kiam/permitted.js";
 import { preStopToken } from "../kube2iam/preStopToken.js";
 import type { Settings } from "../settings/schema.js";
 import { reaches, type Stage } from "../stages.js";
+import { stepsOf, workerSteps, type StepTable, type WorkerStep } from "./steps.js";
 import { isAcceptedAsBroken, waitsBecause } from "./waiting.js";
 import { withoutAskingKiam } from "../situation/wayBack.js";
 
@@ -99,7 +100,7 @@ export interface PlannedWorker {
   hostKey: string | undefined;
   /** See cutoverGeneration.ts. */
   generation: string;
-  /** What happens to it at the plan's stage, in order. */
+  /** What happens to it at the plan's stage, in order; see steps.ts. */
   steps: WorkerStep[];
   /**
    * What is declared for it stays as it is: it cannot be reached now, or was moved and cannot be by
@@ -107,26 +108,6 @@ export interface PlannedWorker {
    */
   held: boolean;
 }
-
-/**
- * shadow-probe: a pod on the worker gets its role from the agent directly, needing no rule.
- * ask-host-key: its public host key is asked for, for SSH; see ssh.hostKeyCommand.
- * capture: kube2iam's rule is read, for the way back.
- * recheck: kiam's rule is there, and the shadow probe passes again, right before the removal.
- * remove-rule: kube2iam's rule is deleted over SSH.
- * rehearse-undo: the rule is put back, a pod gets its role from kube2iam, the rule is deleted again.
- * live-probe: a pod on the worker gets its role through 169.254.169.254.
- * return: it is brought back to kube2iam, since it could not be reached when all others were.
- */
-export type WorkerStep =
-  | "shadow-probe"
-  | "ask-host-key"
-  | "capture"
-  | "recheck"
-  | "remove-rule"
-  | "rehearse-undo"
-  | "live-probe"
-  | "return";
 
 export interface PlannedProbe {
   /** The role as the probe pod's annotation names it. */
@@ -141,7 +122,13 @@ export interface PlannedProbe {
  *
  * @throws Error where the facts do not suffice; an audit without blocking findings rules that out
  */
-export function makePlan(settings: Settings, facts: ClusterFacts): Plan {
+export function makePlan(
+  settings: Settings,
+  facts: ClusterFacts,
+  table: StepTable = workerSteps,
+): Plan {
+  const planned = (node: NodeFacts, rehearses = false) =>
+    planWorker(settings, facts, node, { rehearses, table });
   const kube2iam = effectiveKube2iam(settings, facts);
   const roleBaseArn = effectiveRoleBaseArn(settings, facts);
   const { unusable, ...usable } = kube2iam;
@@ -169,7 +156,7 @@ export function makePlan(settings: Settings, facts: ClusterFacts): Plan {
         // One that was moved keeps what it has. Of one that was not, nothing can be proven.
         worker:
           node.ready && node.internalIp !== undefined && !mayBeCutOver(node)
-            ? { ...planWorker(settings, facts, node), steps: ["shadow-probe"] }
+            ? { ...planned(node), steps: ["shadow-probe"] }
             : undefined,
       },
     ];
@@ -178,16 +165,15 @@ export function makePlan(settings: Settings, facts: ClusterFacts): Plan {
   const present = nodes.filter((node) => !held.has(node.name) || mayBeCutOver(node));
   const moving = present.filter((node) => mayMove(settings, node));
   const waves = makeWaves(
-    moving.map((node) => planWorker(settings, facts, node)),
+    moving.map((node) => planned(node)),
     {
       failed: moving.filter((node) => hasFailed(recordOf(node))).map((node) => node.name),
       canaries: settings.workers.canaries,
       waveSize: settings.workers.waveSize,
     },
   );
-  const staying = present
-    .filter((node) => !mayMove(settings, node))
-    .map((node) => planWorker(settings, facts, node));
+  const staying = present.filter((node) => !mayMove(settings, node)).map((node) => planned(node));
+  const rehearsing = rehearsalWorker(settings, moving, waves);
   const plan: Plan = {
     stage: settings.stage,
     goesBack: back,
@@ -204,7 +190,13 @@ export function makePlan(settings: Settings, facts: ClusterFacts): Plan {
     admissionPolicies: facts.admissionPolicies,
     agentInterface: agentInterface(settings, { interface: kube2iam.interface }),
     servers: serverNodes(settings, facts.nodes).map((node) => node.name),
-    waves: withRehearsal(waves, rehearsalWorker(settings, moving, waves)),
+    waves: waves.map(({ name, workers }) => ({
+      name,
+      workers: workers.map((worker) => {
+        const node = moving.find((each) => each.name === worker.name && worker.name === rehearsing);
+        return node === undefined ? worker : planned(node, true);
+      }),
+    })),
     staying,
     waiting,
     outside: acceptedOutside(settings),
@@ -225,7 +217,12 @@ export function agentInterface(settings: Settings, kube2iam: { interface: string
   return settings.kiam.hostInterface ?? kube2iam.interface;
 }
 
-function planWorker(settings: Settings, facts: ClusterFacts, node: NodeFacts): PlannedWorker {
+function planWorker(
+  settings: Settings,
+  facts: ClusterFacts,
+  node: NodeFacts,
+  { rehearses, table }: { rehearses: boolean; table: StepTable },
+): PlannedWorker {
   const { access } = settings.workers;
   return {
     name: node.name,
@@ -237,14 +234,17 @@ function planWorker(settings: Settings, facts: ClusterFacts, node: NodeFacts): P
     hostKey: hostKeyOf(settings, node),
     generation: generationOf(facts, node),
     held: isHeld(settings, facts, node),
-    steps: [
-      ...(reaches(settings.stage, "agent") ? (["shadow-probe"] as const) : []),
-      ...(reaches(settings.stage, "cutover") && mayMove(settings, node)
-        ? cutoverSteps(settings, facts, node)
-        : isStuckOnKiam(recordOf(node))
-          ? (["return"] as const)
-          : []),
-    ],
+    steps: stepsOf(
+      {
+        hasAgent: reaches(settings.stage, "agent"),
+        moves: reaches(settings.stage, "cutover") && mayMove(settings, node),
+        kiamOnly: isKiamOnly(facts, node),
+        asksHostKey: access === "ssh" && asksHostKey(settings, node),
+        rehearses,
+        owesReturn: isStuckOnKiam(recordOf(node)),
+      },
+      table,
+    ),
   };
 }
 
@@ -265,23 +265,13 @@ function generationOf(facts: ClusterFacts, node: NodeFacts): string {
   );
 }
 
-/** Where kube2iam never was there is no rule to capture or to remove, and no need for SSH. */
-function cutoverSteps(settings: Settings, facts: ClusterFacts, node: NodeFacts): WorkerStep[] {
-  if (isKiamOnly(facts, node)) return ["recheck", "live-probe"];
-  const asks = settings.workers.access === "ssh" && asksHostKey(settings, node);
-  return [
-    ...(asks ? (["ask-host-key"] as const) : []),
-    ...(["capture", "recheck", "remove-rule", "live-probe"] as const),
-  ];
-}
-
 function recordOf(node: NodeFacts) {
   return parseCutoverRecord(node.cutoverAnnotation);
 }
 
 /**
  * The worker on which the way back is rehearsed: the first to move, and never one that pods
- * depend on already. Whoever was it stays it, so that nothing changes afterwards.
+ * depend on already. The worker that was it stays it, so that nothing changes afterwards.
  */
 function rehearsalWorker(
   settings: Settings,
@@ -297,22 +287,6 @@ function rehearsalWorker(
   }
   if (moving.some((node) => mayBeCutOver(node))) return undefined;
   return waves[0]?.workers[0]?.name;
-}
-
-function withRehearsal(waves: readonly Wave[], name: string | undefined): Wave[] {
-  return waves.map((wave) => ({
-    ...wave,
-    workers: wave.workers.map((worker) =>
-      worker.name === name && worker.steps.includes("remove-rule")
-        ? {
-            ...worker,
-            steps: worker.steps.flatMap((step): WorkerStep[] =>
-              step === "live-probe" ? ["rehearse-undo", "live-probe"] : [step],
-            ),
-          }
-        : worker,
-    ),
-  }));
 }
 
 export interface WaveOrder {
