@@ -19,17 +19,8 @@ export default tseslint.config(
       "@typescript-eslint/no-floating-promises": "error",
       "@typescript-eslint/switch-exhaustiveness-check": "error",
       "@typescript-eslint/consistent-type-imports": "error",
-      "no-restricted-imports": [
-        "error",
-        { patterns: [{ group: ["**/lab/*", "**/lab"], message: "Nothing imports the lab." }] },
-      ],
       eqeqeq: "error",
     },
-  },
-  {
-    // The lab itself and tests are the only ones that may import the lab.
-    files: ["lab/**", "test/**"],
-    rules: { "no-restricted-imports": "off" },
   },
   {
     files: ["test/**"],

@@ -1,5 +1,5 @@
 import { audit } from "../migration/audit/audit.js";
-import { makePlan } from "../migration/plan/plan.js";
+import { makePlan } from "../migration/plan/makePlan.js";
 import { generatedCluster } from "./generatedCluster.js";
 import { peakMiB, printGrowth, timed, type Figures } from "./growth.js";
 

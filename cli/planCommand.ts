@@ -2,10 +2,12 @@ import { InvalidArgumentError } from "commander";
 
 import { readLastRules } from "../automation/lastRules.js";
 import { audit } from "../migration/audit/audit.js";
-import { AuditError, isBlocking, type Finding } from "../migration/audit/finding.js";
+import { AuditError } from "../migration/audit/refuse.js";
+import { isBlocking, type Finding } from "../migration/audit/finding.js";
 import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
 import { previewAsMarkdown, previewAsText } from "../migration/preview/describePreview.js";
-import { makePlan, plannedWorkers, type Plan } from "../migration/plan/plan.js";
+import { makePlan } from "../migration/plan/makePlan.js";
+import { plannedWorkers, type Plan } from "../migration/plan/plan.js";
 import { previewPlan, type KnownRules } from "../migration/preview/planPreview.js";
 import type { Settings } from "../migration/settings/schema.js";
 import type { Stage } from "../migration/stages.js";

@@ -3,9 +3,11 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { audit } from "../migration/audit/audit.js";
 import { describeFindings } from "../migration/preview/describeFindings.js";
-import { AuditError, refuseBlocking, type Finding } from "../migration/audit/finding.js";
+import { AuditError, refuseBlocking } from "../migration/audit/refuse.js";
+import type { Finding } from "../migration/audit/finding.js";
 import { describeNewNodes, newNodesNotice } from "../migration/plan/newNodeRecipes.js";
-import { makePlan, type Plan } from "../migration/plan/plan.js";
+import { makePlan } from "../migration/plan/makePlan.js";
+import type { Plan } from "../migration/plan/plan.js";
 import { parseSettings, SettingsError } from "../migration/settings/parse.js";
 import type { Settings } from "../migration/settings/schema.js";
 import { ClusterMigration } from "./clusterMigration.js";

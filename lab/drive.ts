@@ -6,7 +6,7 @@ import { createProgress } from "../automation/progress.js";
 import { observe } from "../cluster/facts/observe.js";
 import { audit } from "../migration/audit/audit.js";
 import { describePlan } from "../migration/preview/describePlan.js";
-import { makePlan } from "../migration/plan/plan.js";
+import { makePlan } from "../migration/plan/makePlan.js";
 import { kubeConfig } from "../cluster/kubernetes/api.js";
 import { parseSettings } from "../migration/settings/parse.js";
 import type { Stage } from "../migration/stages.js";

@@ -1,6 +1,5 @@
 import type { KubeConfig } from "@kubernetes/client-node";
 
-import type { ObjectName } from "./cluster.js";
 import { interval, type Changes } from "../wait.js";
 
 /** Milliseconds after which a pod that is watched is looked at anyway: a watch can fall silent. */
@@ -20,7 +19,10 @@ export class PodChanges implements Changes {
 
   private constructor() {}
 
-  static async of(config: KubeConfig, { namespace, name }: ObjectName): Promise<PodChanges> {
+  static async of(
+    config: KubeConfig,
+    { namespace, name }: { namespace: string; name: string },
+  ): Promise<PodChanges> {
     const { Watch } = await import("@kubernetes/client-node");
     const changes = new PodChanges();
     // Not awaited: whoever waits for the pod must not wait for an answer that never comes.

@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { IMAGE_TAGS } from "../images/tags.js";
 import type { LabPaths } from "../paths.js";
-import { stopCluster } from "./start.js";
+import { stopCluster } from "./stop.js";
 import { keepLock } from "./lock.js";
 import { bootId, haltMachine, installBootScript, nodeDirectory } from "./machine.js";
 import { bootNode, type Description, writeDescription } from "./members.js";

@@ -3,12 +3,12 @@ import { chmod, copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promise
 import { randomBytes, randomUUID } from "node:crypto";
 import { join } from "node:path";
 import pWaitFor from "p-wait-for";
-import { labName, labPaths, type LabPaths } from "../paths.js";
+import { labName, type LabPaths } from "../paths.js";
 import { createControlGroups, removeControlGroups } from "./cgroups.js";
 import {
-  isAlive,
   killUntilGone,
   listProcesses,
+  machineInit,
   type ProcessIdentity,
   withDescendants,
 } from "./processes.js";
@@ -30,18 +30,6 @@ const KUBELET_SETTINGS = {
   "kernel:keys:root_maxkeys": "1000000",
   "kernel:keys:root_maxbytes": "25000000",
 };
-
-/** The first process of a node that runs, or undefined when the node is down. */
-export function machineInit(directory: string, node: string): ProcessIdentity | undefined {
-  try {
-    const init = JSON.parse(
-      readFileSync(join(labPaths(directory).nodes, node, "init.json"), "utf8"),
-    ) as ProcessIdentity;
-    return isAlive(init) ? init : undefined;
-  } catch {
-    return undefined;
-  }
-}
 
 export function nodeDirectory(paths: LabPaths, node: ClusterNode): string {
   return join(paths.nodes, node.name);

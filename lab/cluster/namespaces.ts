@@ -2,7 +2,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { execa, type Options, type ResultPromise } from "execa";
 import { labDirectory, labName, labPaths } from "../paths.js";
-import { machineInit } from "./machine.js";
+import { machineInit } from "./processes.js";
 import { METADATA_ADDRESS, VPC, VPC_ADDRESS } from "./topology.js";
 
 /*

@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
 import pWaitFor from "p-wait-for";
+import { labPaths } from "../paths.js";
 
 /**
  * A process that cannot be mistaken for a later one with the same id: `startTime` is field 22
@@ -124,6 +126,18 @@ export function commandLine(pid: number): string {
 function readNetwork(pid: number): string | undefined {
   try {
     return readlinkSync(`/proc/${pid}/ns/net`);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The first process of a node that runs, or undefined when the node is down. */
+export function machineInit(directory: string, node: string): ProcessIdentity | undefined {
+  try {
+    const init = JSON.parse(
+      readFileSync(join(labPaths(directory).nodes, node, "init.json"), "utf8"),
+    ) as ProcessIdentity;
+    return isAlive(init) ? init : undefined;
   } catch {
     return undefined;
   }

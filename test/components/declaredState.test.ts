@@ -7,7 +7,7 @@ import type { Resource } from "@pulumi/pulumi";
 import { ClusterMigration } from "../../components/clusterMigration.js";
 import { digest } from "../../migration/text/digest.js";
 import { parseSettings } from "../../migration/settings/parse.js";
-import { makePlan } from "../../migration/plan/plan.js";
+import { makePlan } from "../../migration/plan/makePlan.js";
 import { stages, type Stage } from "../../migration/stages.js";
 import { exampleFacts, exampleSettings } from "../support/exampleCluster.js";
 import { migrationOutputs } from "../support/migrationOutputs.js";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import { ClusterMigration } from "../../components/clusterMigration.js";
-import { makePlan } from "../../migration/plan/plan.js";
+import { makePlan } from "../../migration/plan/makePlan.js";
 import { workerSteps, type StepTable } from "../../migration/plan/steps.js";
 import { describePlan } from "../../migration/preview/describePlan.js";
 import { parseSettings } from "../../migration/settings/parse.js";

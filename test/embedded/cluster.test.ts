@@ -8,12 +8,8 @@ import { bootId } from "../../lab/cluster/machine.js";
 import type { Cluster } from "../../lab/cluster/cluster.js";
 import { findRunningLab } from "../../lab/cluster/lock.js";
 import { listMembers, runIn } from "../../lab/cluster/namespaces.js";
-import {
-  cleanLeftovers,
-  type ClusterOptions,
-  startCluster,
-  stopCluster,
-} from "../../lab/cluster/start.js";
+import { cleanLeftovers, stopCluster } from "../../lab/cluster/stop.js";
+import { type ClusterOptions, startCluster } from "../../lab/cluster/start.js";
 import { METADATA_ADDRESS, OPERATOR, SSH_USER, VPC } from "../../lab/cluster/topology.js";
 import { buildImages } from "../../lab/images/images.js";
 import { IMAGE_TAGS } from "../../lab/images/tags.js";

@@ -18,7 +18,10 @@ import { nodeRoles, roleArn } from "../../lab/workload/roles.js";
 import { kubeConfig } from "../../cluster/kubernetes/api.js";
 import { permittedAnnotation, roleAnnotation } from "../../migration/kiam/permitted.js";
 import { namespaceObject, openLab, pod, waitReady } from "./objects.js";
-import type { Change } from "./operate.js";
+import type { SettingsInput } from "../../migration/settings/schema.js";
+
+/** Settings of a test, laid over the lab's own, section by section. */
+export type Change = { [Section in keyof SettingsInput]?: Partial<SettingsInput[Section]> };
 
 /** Settings with mistakes in them: kiam's server, namespaces, and the host key of worker-2. */
 export function mistakenSettings(hostKeyOfOther: string): Change {

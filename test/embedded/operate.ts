@@ -26,6 +26,7 @@ import { readLabRecords } from "../../lab/workload/records.js";
 import { applicationRoles, roleArn, seedRoles } from "../../lab/workload/roles.js";
 import { summarise, type Summary } from "../../lab/workload/summary.js";
 import { addTrust } from "../../lab/workload/trust.js";
+import type { Change } from "./mistakes.js";
 import { kubeConfig } from "../../cluster/kubernetes/api.js";
 import type { PlanPreview } from "../../migration/preview/planPreview.js";
 import type { PodVerdict } from "../../migration/situation/podVerdicts.js";
@@ -33,9 +34,6 @@ import type { SettingsInput } from "../../migration/settings/schema.js";
 import type { Stage } from "../../migration/stages.js";
 
 export type Programs = Pick<Parts, "engine" | "plugins">;
-
-/** Settings of a test, laid over the lab's own, section by section. */
-export type Change = { [Section in keyof SettingsInput]?: Partial<SettingsInput[Section]> };
 
 async function open(programs: Programs, stage: Stage, change: Change) {
   const cluster = await openCluster();

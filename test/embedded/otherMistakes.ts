@@ -11,7 +11,7 @@ import { roleArn } from "../../lab/workload/roles.js";
 import { kubeConfig } from "../../cluster/kubernetes/api.js";
 import { roleAnnotation } from "../../migration/kiam/permitted.js";
 import { namespaceObject, openLab, pod, waitReady } from "./objects.js";
-import type { Change } from "./operate.js";
+import type { Change } from "./mistakes.js";
 
 /** Settings with mistakes in them, beside what {@link makeOtherMistakes} does. */
 export const otherMistakenSettings: Change = {

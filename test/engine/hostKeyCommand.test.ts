@@ -20,7 +20,8 @@ import * as command from "@pulumi/command";
 
 import { gateTarget } from "../../components/gateTarget.js";
 import { WorkerCutover } from "../../components/cutover/workerCutover.js";
-import { makePlan, type PlannedWorker } from "../../migration/plan/plan.js";
+import { makePlan } from "../../migration/plan/makePlan.js";
+import type { PlannedWorker } from "../../migration/plan/plan.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { exampleFacts, exampleSettings } from "../support/exampleCluster.js";
 import { skipBecause } from "../support/requirements.js";

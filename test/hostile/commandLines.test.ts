@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { ClusterMigration } from "../../components/clusterMigration.js";
-import { makePlan } from "../../migration/plan/plan.js";
+import { makePlan } from "../../migration/plan/makePlan.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { exampleFacts, exampleSettings } from "../support/exampleCluster.js";
 import { migrationOutputs } from "../support/migrationOutputs.js";

@@ -12,7 +12,7 @@ import { claimDirectory } from "../../lab/cluster/cleanup.js";
 import { acquireLock, findRunningLab, knownLabs, releaseLock } from "../../lab/cluster/lock.js";
 import { enter, listMembers } from "../../lab/cluster/namespaces.js";
 import { isAlive } from "../../lab/cluster/processes.js";
-import { cleanLeftovers, stopCluster } from "../../lab/cluster/start.js";
+import { cleanLeftovers, stopCluster } from "../../lab/cluster/stop.js";
 import { recordedDaemons } from "../../lab/cluster/supervisor.js";
 import { OPERATOR, OPERATOR_ADDRESS } from "../../lab/cluster/topology.js";
 import { labName, labPaths, TYPESCRIPT } from "../../lab/paths.js";

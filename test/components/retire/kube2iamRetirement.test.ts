@@ -4,7 +4,8 @@ import * as k8s from "@pulumi/kubernetes";
 
 import { gateTarget } from "../../../components/gateTarget.js";
 import { Kube2iamRetirement } from "../../../components/retire/kube2iamRetirement.js";
-import { makePlan, plannedWorkers } from "../../../migration/plan/plan.js";
+import { makePlan } from "../../../migration/plan/makePlan.js";
+import { plannedWorkers } from "../../../migration/plan/plan.js";
 import { parseSettings } from "../../../migration/settings/parse.js";
 import type { SettingsInput } from "../../../migration/settings/schema.js";
 import type { ClusterFacts } from "../../../migration/facts/clusterFacts.js";

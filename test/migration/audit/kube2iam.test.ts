@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import type { ClusterFacts, Kube2iamFacts } from "../../../migration/facts/clusterFacts.js";
 import { parseSettings } from "../../../migration/settings/parse.js";
-import { makePlan } from "../../../migration/plan/plan.js";
+import { makePlan } from "../../../migration/plan/makePlan.js";
 import type { SettingsInput } from "../../../migration/settings/schema.js";
 import {
   exampleFacts,

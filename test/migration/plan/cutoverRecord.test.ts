@@ -7,7 +7,8 @@ import {
   parseCutoverRecord,
   writeCutoverRecord,
 } from "../../../migration/plan/cutoverRecord.js";
-import { makePlan, plannedWorkers } from "../../../migration/plan/plan.js";
+import { makePlan } from "../../../migration/plan/makePlan.js";
+import { plannedWorkers } from "../../../migration/plan/plan.js";
 import { parseSettings } from "../../../migration/settings/parse.js";
 import { exampleFacts, exampleSettings } from "../../support/exampleCluster.js";
 

@@ -2,12 +2,9 @@ import assert from "node:assert/strict";
 
 import { cutoverGeneration } from "../../../migration/plan/cutoverGeneration.js";
 import { describePlan } from "../../../migration/preview/describePlan.js";
-import {
-  makePlan,
-  makeWaves,
-  plannedWorkers,
-  type PlannedWorker,
-} from "../../../migration/plan/plan.js";
+import { makePlan } from "../../../migration/plan/makePlan.js";
+import { makeWaves } from "../../../migration/plan/waves.js";
+import { plannedWorkers, type PlannedWorker } from "../../../migration/plan/plan.js";
 import { parseSettings } from "../../../migration/settings/parse.js";
 import { stagesBetween } from "../../../migration/stages.js";
 import {

@@ -4,7 +4,7 @@ import type { BackendRules } from "../../../migration/rules/backendRules.js";
 import { previewAsMarkdown, previewAsText } from "../../../migration/preview/describePreview.js";
 import { credentialRuleSpec } from "../../../migration/rules/natRule.js";
 import { parseSettings } from "../../../migration/settings/parse.js";
-import { makePlan } from "../../../migration/plan/plan.js";
+import { makePlan } from "../../../migration/plan/makePlan.js";
 import { plannedRules } from "../../../migration/plan/plannedRules.js";
 import { previewPlan, type KnownRules } from "../../../migration/preview/planPreview.js";
 import { ruleChanges } from "../../../migration/rules/diff.js";

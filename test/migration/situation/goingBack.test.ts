@@ -4,7 +4,8 @@ import type { ClusterFacts } from "../../../migration/facts/clusterFacts.js";
 import { stages, type Stage } from "../../../migration/stages.js";
 import { exampleFacts, exampleMaster, exampleNode } from "../../support/exampleCluster.js";
 import { codes, findings } from "../../support/findings.js";
-import { makePlan, plannedWorkers, type Plan } from "../../../migration/plan/plan.js";
+import { makePlan } from "../../../migration/plan/makePlan.js";
+import { plannedWorkers, type Plan } from "../../../migration/plan/plan.js";
 import { parseSettings } from "../../../migration/settings/parse.js";
 import { exampleSettings } from "../../support/exampleCluster.js";
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 
 import { hostKeyOf } from "../../../migration/situation/hostKeyOf.js";
-import { makePlan, plannedWorkers } from "../../../migration/plan/plan.js";
+import { makePlan } from "../../../migration/plan/makePlan.js";
+import { plannedWorkers } from "../../../migration/plan/plan.js";
 import { nodeFacts } from "../../../cluster/facts/clusterFacts.js";
 import { parseSettings } from "../../../migration/settings/parse.js";
 import type { SettingsInput } from "../../../migration/settings/schema.js";

@@ -4,7 +4,8 @@ import type { ClusterFacts, NodeFacts } from "../../../migration/facts/clusterFa
 import { digest } from "../../../migration/text/digest.js";
 import { describePlan } from "../../../migration/preview/describePlan.js";
 import { concernedNodesOf } from "../../../migration/situation/nodeStandings.js";
-import { makePlan, plannedWorkers, type Plan } from "../../../migration/plan/plan.js";
+import { makePlan } from "../../../migration/plan/makePlan.js";
+import { plannedWorkers, type Plan } from "../../../migration/plan/plan.js";
 import { parseSettings } from "../../../migration/settings/parse.js";
 import type { SettingsInput } from "../../../migration/settings/schema.js";
 import {
