@@ -1,7 +1,7 @@
 import type { V1DaemonSet, V1DaemonSetSpec } from "@kubernetes/client-node";
 
 import { agentLabels } from "../../migration/kiam/names.js";
-import { hostIpSchema } from "../../migration/rules/natRule.js";
+import { hostIpSchema } from "../../migration/settings/fields.js";
 import {
   brokenBecause,
   concernedNodes,

@@ -7,27 +7,19 @@
  */
 import { z } from "zod";
 
-import { hostAddressSchema, objectNameSchema } from "../../migration/facts/clusterValues.js";
 import { digestSchema } from "../../migration/text/digest.js";
 import { hostKeyCommandSchema, providerIdSchema } from "../../migration/facts/hostKeyCommand.js";
+import { capturedRuleSchema } from "../../migration/rules/natRule.js";
 import {
-  capturedRuleSchema,
+  annotatedRoleSchema,
+  hostAddressSchema,
   hostInterfaceSchema,
   hostIpSchema,
+  imageSchema,
+  objectNameSchema as name,
   portSchema,
-} from "../../migration/rules/natRule.js";
-import { roleArnPattern } from "../../migration/iam/roleArn.js";
-
-const name = objectNameSchema;
-
-/** A role as a pod's annotation names it: a name, a path/name or an ARN. */
-const annotatedRole = z.string().regex(/^[\w+=,.@/:-]+$/, {
-  error: "must be a role name, path/name or ARN",
-});
-
-const roleArn = z.string().regex(roleArnPattern, {
-  error: "must be the ARN of an IAM role",
-});
+  roleArnSchema,
+} from "../../migration/settings/fields.js";
 
 /** Which cluster, which kube2iam and kiam in it, and how long a gate may wait. */
 const target = z.object({
@@ -72,16 +64,16 @@ export type Worker = z.output<typeof worker>;
 
 const probe = z.object({
   /** Image with a POSIX shell and wget (busybox or GNU); kiam's own has both. */
-  image: z.string().min(1),
+  image: imageSchema,
   namespace: name,
   /** Annotation of the probe pod. */
-  role: annotatedRole,
+  role: annotatedRoleSchema,
   /**
    * What the list of credentials has to answer. Derived from `role` when unset: kube2iam and kiam
    * answer in different forms where that is a path or an ARN, and every form of this one role
    * counts as right.
    */
-  roleName: annotatedRole.optional(),
+  roleName: annotatedRoleSchema.optional(),
   /** Consecutive answers, each on a fresh connection, that make a probe a success. */
   successes: z.number().int().min(1).max(100).default(3),
 });
@@ -183,12 +175,12 @@ export const gateSchemas = {
       /** Names of the nodes that have to run it. */
       servers: z.array(name),
       /** ARNs of the roles that running pods need; read from the pods when unset. */
-      roles: z.array(roleArn).optional(),
+      roles: z.array(roleArnSchema).optional(),
       /** Prefix of role ARNs, for roles that are not annotated as an ARN. */
       roleBaseArn: z.string().optional(),
       /** To explain a broken chain of roles through the IAM API. */
       iam: z.object({
-        serverRoleArn: roleArn,
+        serverRoleArn: roleArnSchema,
         /** Unset: the link from the masters to the server role is not explained. */
         masterRoleName: z.string().min(1).optional(),
         region: z.string().min(1),

@@ -1,20 +1,21 @@
-import { isIP, isIPv4 } from "node:net";
+import { isIPv4 } from "node:net";
 
 import { z } from "zod";
 
+import {
+  baseRoleArnSchema,
+  hostAddressSchema,
+  hostInterfaceSchema,
+  objectNameSchema,
+  portSchema,
+} from "../settings/fields.js";
 import { digestSchema } from "../text/digest.js";
 import { shownJson } from "../text/shown.js";
-import { hostInterfaceSchema, portSchema } from "../rules/natRule.js";
 
 /*
  * Narrow types for what is read from the cluster and gets into a command line, a manifest, a
  * connection or a name. Everything else that is read is only compared and shown (shown.ts).
  */
-
-/** The name of a node, a namespace, a pod, … as the API server lets it be. */
-export const objectNameSchema = z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, {
-  error: "must be a Kubernetes name: lower-case letters, digits, '-' and '.'",
-});
 
 /** @throws Error where it is none: what else such an API server says is not to be relied on */
 export function objectName(kind: string, name: string | undefined): string {
@@ -30,26 +31,10 @@ export function firstIPv4(addresses: readonly string[]): string | undefined {
   return addresses.find((address) => isIPv4(address));
 }
 
-/** Where SSH can connect to. */
-export const hostAddressSchema = z
-  .string()
-  .refine(
-    (value) => isIP(value) > 0 || /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/.test(value),
-    "must be an IP address or a host name",
-  );
-
 /** The first of a node's addresses to which SSH can connect. */
 export function firstHost(addresses: readonly string[]): string | undefined {
   return addresses.find((address) => hostAddressSchema.safeParse(address).success);
 }
-
-/** kube2iam's --base-role-arn; empty where it has none. */
-export const baseRoleArnSchema = z
-  .string()
-  .regex(
-    /^(arn:aws[a-z-]*:iam::\d{1,12}:role(\/[\w+=,.@/-]*)?)?$/,
-    "must be a prefix of role ARNs",
-  );
 
 /** What an earlier run recorded of kube2iam; see RecordedKube2iam in clusterFacts.ts. */
 export const recordedKube2iamSchema = z.object({

@@ -1,8 +1,5 @@
 /** Parts of `arn:<partition>:iam::<account>:role/<path><name>`. */
 
-/** The whole of a role's ARN. */
-export const roleArnPattern = /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]+$/;
-
 /** Last part of a role's ARN or path, which is its name. */
 export function roleName(role: string): string {
   return role.slice(role.lastIndexOf("/") + 1);

@@ -2,9 +2,8 @@ import { z } from "zod";
 
 import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { flagValue, kube2iamDefaults } from "./flags.js";
-import { baseRoleArnSchema } from "../facts/clusterValues.js";
-import { hostInterfaceSchema, portSchema } from "../rules/natRule.js";
 import { asPrefix } from "../iam/roleArn.js";
+import { baseRoleArnSchema, hostInterfaceSchema, portSchema } from "../settings/fields.js";
 import type { Settings } from "../settings/schema.js";
 
 /** Flags of kube2iam that make its rule, and that name its roles. */

@@ -18,6 +18,8 @@
 import { isIPv4 } from "node:net";
 import { z } from "zod";
 
+import { hostInterfaceSchema } from "../settings/fields.js";
+
 /** Where EC2 serves instance metadata; the destination of every credential request. */
 export const metadataAddress = "169.254.169.254";
 
@@ -33,30 +35,10 @@ export const systemSchema = z.enum(["kube2iam", "kiam"]);
 export type System = z.infer<typeof systemSchema>;
 
 /**
- * A host interface as kube2iam's and kiam's `--host-interface` take it: a name (`cni0`), a prefix
- * (`cali+`; `+` alone is every interface), or either negated (`!eth0`). Narrower than the kernel,
- * which allows any character but `/` and blanks: what is accepted here is safe in every shell.
- */
-export const hostInterfaceSchema = z
-  .string()
-  .regex(/^(?!!\+$)!?(?!-)(?=.{1,15}$)[A-Za-z0-9_.-]*\+?$/, {
-    error:
-      "must be an interface as --host-interface takes it: a name (cni0), a prefix (cali+, or + for every interface) or a negation (!eth0)",
-  });
-
-/**
  * What `iptables -S` may print behind `-i`: any name that the kernel takes. Somebody gave kube2iam
  * `"veth+"`, quotes and all, and its rule is kube2iam's all the same.
  */
 const printedInterfacePattern = /^(?![-!])[!-.0-~]{1,15}$/;
-
-/** A port of TCP, 1 to 65535. */
-export const portSchema = z.number().int().min(1).max(65535);
-
-/** A worker's address as a dotted quad: what kube2iam and kiam get as HOST_IP. */
-export const hostIpSchema = z
-  .string()
-  .refine((value) => isIPv4(value), { error: "must be an IPv4 address such as 10.0.0.1" });
 
 /** What tells the two systems' rules of one worker apart: its address and both ports. */
 export interface RuleTargets {

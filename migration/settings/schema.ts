@@ -1,29 +1,26 @@
 import { z } from "zod";
 
 import { findingCodes } from "../audit/catalogue.js";
-import { hostAddressSchema as hostAddress } from "../facts/clusterValues.js";
 import { hostKeyCommandSchema, hostKeySchema } from "../facts/hostKeyCommand.js";
-import { hostInterfaceSchema } from "../rules/natRule.js";
 import { permittedProblem } from "../kiam/permitted.js";
-import { roleArnPattern } from "../iam/roleArn.js";
 import { stages } from "../stages.js";
+import {
+  annotatedRoleSchema,
+  hostAddressSchema,
+  hostInterfaceSchema,
+  iamPathSchema,
+  imageSchema,
+  labelsSchema,
+  objectNameSchema,
+  portSchema,
+  roleArnPrefixSchema,
+  roleArnSchema,
+} from "./fields.js";
 
 /*
  * The settings of one stack, as they stand in stacks/Pulumi.<stack>.yaml. Every value that
  * reaches a shell, a manifest or an IAM policy is validated here by type first.
  */
-
-const port = z
-  .int()
-  .min(1, "must be a port from 1 to 65535")
-  .max(65535, "must be a port from 1 to 65535");
-
-const kubernetesName = z
-  .string()
-  .regex(
-    /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/,
-    "must be a Kubernetes name: lower-case letters, digits, '-' and '.'",
-  );
 
 /** A duration as kiam's flags take it. */
 const duration = z
@@ -36,15 +33,8 @@ const iamName = z
   .string()
   .regex(/^[\w+=,.@-]{1,64}$/, "must be an IAM role name: at most 64 letters, digits or +=,.@_-");
 
-const iamPath = z
-  .string()
-  .regex(/^\/([\x21-\x7e]*\/)?$/, "must be an IAM path: it begins and ends with '/'");
-
-const roleArn = z.string().regex(roleArnPattern, "must be the ARN of an IAM role");
-
-const image = z
-  .string()
-  .regex(/^[a-zA-Z0-9][a-zA-Z0-9._/:@-]*[a-zA-Z0-9]$/, "must be a container image reference");
+/** A login on a worker or the bastion. */
+const userName = z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, "must be a user name");
 
 const nodeNameOrPattern = z
   .string()
@@ -52,8 +42,6 @@ const nodeNameOrPattern = z
     /^[a-z0-9*]([-a-z0-9.*]{0,251}[a-z0-9*])?$/,
     "must be a node's name, or a pattern of one with '*' for any run of characters",
   );
-
-const labels = z.record(z.string().min(1), z.string());
 
 const toleration = z.strictObject({
   key: z.string().optional(),
@@ -79,11 +67,11 @@ const kubernetes = z.strictObject({
 
 const kube2iam = z.strictObject({
   /** Namespace of kube2iam's DaemonSet. */
-  namespace: kubernetesName.default("kube-system"),
+  namespace: objectNameSchema.default("kube-system"),
   /** Name of kube2iam's DaemonSet. */
-  daemonSet: kubernetesName.default("kube2iam"),
+  daemonSet: objectNameSchema.default("kube2iam"),
   /** kube2iam's --app-port; read from the live DaemonSet when unset. */
-  port: port.optional(),
+  port: portSchema.optional(),
   /** kube2iam's --host-interface; read from the live DaemonSet when unset. */
   interface: hostInterfaceSchema.optional(),
 });
@@ -102,14 +90,14 @@ const tls = z.discriminatedUnion("mode", [
   z.strictObject({
     /** Secrets of type kubernetes.io/tls with ca.crt that exist in kiam's namespace. */
     mode: z.literal("secrets"),
-    serverSecret: kubernetesName,
-    agentSecret: kubernetesName,
+    serverSecret: objectNameSchema,
+    agentSecret: objectNameSchema,
   }),
   z.strictObject({
     /** cert-manager issues from an Issuer or ClusterIssuer that exists. */
     mode: z.literal("cert-manager"),
     issuer: z.strictObject({
-      name: kubernetesName,
+      name: objectNameSchema,
       kind: z.enum(["Issuer", "ClusterIssuer"]).default("ClusterIssuer"),
     }),
   }),
@@ -117,20 +105,20 @@ const tls = z.discriminatedUnion("mode", [
 
 const kiam = z.strictObject({
   /** Image of server and agent. */
-  image: image.default("quay.io/uswitch/kiam:v4.2"),
+  image: imageSchema.default("quay.io/uswitch/kiam:v4.2"),
   /** Namespace to create for kiam; it goes again with `pulumi destroy`. */
-  namespace: kubernetesName.default("kiam"),
+  namespace: objectNameSchema.default("kiam"),
   /**
    * Port of the agent on each worker; not kube2iam's, since both run for a while. It cannot change
    * while there are agents (finding agent-port-changed).
    */
-  agentPort: port.default(8881),
+  agentPort: portSchema.default(8881),
   /** Port of the server. On the host network kops masters have 443 taken by the API server. */
-  serverPort: port.default(443),
+  serverPort: portSchema.default(443),
   /** Interface of the agent's rule (--host-interface); that of kube2iam when unset. */
   hostInterface: hostInterfaceSchema.optional(),
   /** Labels of the nodes that run the server; unset: nodes with a master or control-plane role label. */
-  serverNodeSelector: labels.optional(),
+  serverNodeSelector: labelsSchema.optional(),
   /** Taints of those nodes that the server tolerates. */
   serverTolerations: z.array(toleration).default([
     { key: "node-role.kubernetes.io/master", operator: "Exists", effect: "NoSchedule" },
@@ -148,13 +136,7 @@ const kiam = z.strictObject({
   /** AWS region for the regional STS endpoint. */
   region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "must be an AWS region such as eu-west-1"),
   /** Prefix of role ARNs, such as arn:aws:iam::123456789012:role/; kube2iam's --base-role-arn when unset. */
-  roleBaseArn: z
-    .string()
-    .regex(
-      /^arn:aws[a-z-]*:iam::\d{12}:role\/([\w+=,.@/-]*\/)?$/,
-      "must be a role ARN prefix such as arn:aws:iam::123456789012:role/",
-    )
-    .optional(),
+  roleBaseArn: roleArnPrefixSchema.optional(),
   logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),
   resources: z
     .strictObject({ server: resourceQuantities.optional(), agent: resourceQuantities.optional() })
@@ -177,7 +159,7 @@ const namespacePermission = z.strictObject({
 
 const applicationRole = z.strictObject({
   name: iamName,
-  path: iamPath.default("/"),
+  path: iamPathSchema.default("/"),
   /** Managed policies to attach. */
   policyArns: z
     .array(
@@ -193,9 +175,9 @@ const iam = z.strictObject({
   manage: z.boolean().default(true),
   /** Name of the kiam-server role. */
   serverRoleName: iamName.default("kiam-server"),
-  serverRolePath: iamPath.default("/"),
+  serverRolePath: iamPathSchema.default("/"),
   /** ARN of a kiam-server role that exists; needed, and only used, where `manage` is off. */
-  serverRoleArn: roleArn.optional(),
+  serverRoleArn: roleArnSchema.optional(),
   /** Name of the IAM role of the masters. Required where `manage` is on. */
   masterRoleName: iamName.optional(),
   /** Name of the IAM role of the workers, which kube2iam uses. Required with `applicationRoles`. */
@@ -219,23 +201,17 @@ const iam = z.strictObject({
 });
 
 const bastion = z.strictObject({
-  host: hostAddress,
-  port: port.default(22),
-  user: z
-    .string()
-    .regex(/^[a-z_][a-z0-9_-]{0,31}$/, "must be a user name")
-    .optional(),
+  host: hostAddressSchema,
+  port: portSchema.default(22),
+  user: userName.optional(),
   privateKey: z.string().min(1).optional(),
   hostKey: hostKeySchema,
 });
 
 const ssh = z.strictObject({
   /** Login on the workers; kops on Ubuntu has `ubuntu`. */
-  user: z
-    .string()
-    .regex(/^[a-z_][a-z0-9_-]{0,31}$/, "must be a user name")
-    .default("ubuntu"),
-  port: port.default(22),
+  user: userName.default("ubuntu"),
+  port: portSchema.default(22),
   /** Private key (a secret). Exactly one of this and `agentSocketPath`. */
   privateKey: z.string().min(1).optional(),
   /** Pass phrase of the key (a secret). */
@@ -276,10 +252,10 @@ const workers = z.strictObject({
    * Labels of the workers; unset: every node that has no master or control-plane role label, but
    * those of AWS Fargate and Windows, where no agent can run.
    */
-  selector: labels.optional(),
+  selector: labelsSchema.optional(),
   /** Workers by name, with the address for SSH where it is not the node's internal IP. */
   list: z
-    .array(z.strictObject({ name: kubernetesName, address: hostAddress.optional() }))
+    .array(z.strictObject({ name: objectNameSchema, address: hostAddressSchema.optional() }))
     .min(1, "must name at least one worker")
     .optional(),
   /**
@@ -288,7 +264,7 @@ const workers = z.strictObject({
    */
   groups: z.array(z.string().min(1)).min(1, "must name at least one node group").optional(),
   /** Names of the workers to move first, one by one: low-risk ones. The first by name when empty. */
-  canaries: z.array(kubernetesName).default([]),
+  canaries: z.array(objectNameSchema).default([]),
   /**
    * Undo and redo the removal once on the first worker, so that the way back is proven before
    * anybody else depends on it.
@@ -315,14 +291,11 @@ const workers = z.strictObject({
 
 const probe = z.strictObject({
   /** Role that probe pods ask for, as an annotation would name it. Required from stage agent on. */
-  role: z
-    .string()
-    .regex(/^[\w+=,.@/:-]+$/, "must be a role name, path/name or ARN")
-    .optional(),
+  role: annotatedRoleSchema.optional(),
   /** Image with a shell and wget; kiam's own when unset, which every worker has anyway. */
-  image: image.optional(),
+  image: imageSchema.optional(),
   /** Namespace of the probe pods; kiam's when unset. */
-  namespace: kubernetesName.optional(),
+  namespace: objectNameSchema.optional(),
   /** Seconds that a probe, and whatever else is waited for, may take before it counts as failed. */
   timeoutSeconds: z
     .int()
@@ -387,7 +360,7 @@ const newNodes = z.strictObject({
     .enum(["none", "bootGuard", "hopLimit"], { error: "must be one of none, bootGuard, hopLimit" })
     .default("none"),
   /** Image with a POSIX shell and kubectl, for `startupTaint`. */
-  kubectlImage: image.default("docker.io/alpine/k8s:1.34.2"),
+  kubectlImage: imageSchema.default("docker.io/alpine/k8s:1.34.2"),
 });
 
 const audit = z.strictObject({
@@ -397,11 +370,19 @@ const audit = z.strictObject({
    */
   acknowledged: z
     .array(
-      z.strictObject({
-        code: z.enum(findingCodes, { error: "must be a finding's code; see docs/findings.md" }),
-        object: z.string().min(1, "must name the finding's object, such as namespace/orders"),
-        reason: z.string().trim().min(1, "must say why"),
-      }),
+      z
+        .strictObject({
+          code: z.enum(findingCodes, { error: "must be a finding's code; see docs/findings.md" }),
+          object: z.string().min(1, "must name the finding's object, such as namespace/orders"),
+          reason: z.string().trim().min(1, "must say why"),
+        })
+        // The one whose object is acted on: kube2iam's retirement goes ahead on that node.
+        .refine(
+          ({ code, object }) =>
+            code !== "node-outside-workers" ||
+            (object.startsWith("node/") && objectNameSchema.safeParse(object.slice(5)).success),
+          { path: ["object"], error: "must name a node as the audit prints it: node/NAME" },
+        ),
     )
     .default([]),
 });
@@ -412,7 +393,7 @@ export const settingsSchema = z.strictObject({
   kube2iam: kube2iam.prefault({}),
   kiam,
   /** Namespaces and the roles their pods may use. */
-  namespaces: z.record(kubernetesName, namespacePermission).default({}),
+  namespaces: z.record(objectNameSchema, namespacePermission).default({}),
   iam: iam.prefault({}),
   ssh: ssh.prefault({}),
   workers: workers.prefault({}),

@@ -12,7 +12,9 @@ import {
   parseCredentialRule,
   systemOfRule,
 } from "../../migration/rules/natRule.js";
+import { hostInterfaceSchema, hostIpSchema, portSchema } from "../../migration/settings/fields.js";
 import { needsCommands } from "../support/requirements.js";
+import { randomRule, type RandomRule } from "./randomRules.js";
 import { withFunctions } from "./scriptFunctions.js";
 import { shells } from "./worker.js";
 
@@ -80,6 +82,12 @@ const rules: [string, string][] = [
   ["-A PREROUTING -i cni0 -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 3128", "competing cni0"],
   ["-A PREROUTING -p tcp -j DNAT --to-destination 10.0.0.9:3128", "competing"],
   ["-A PREROUTING -i cni0 -j ACCEPT", "competing"],
+  ["-A PREROUTING -i cni0 -p tcp -j NETMAP --to 10.9.0.0/24", "competing cni0"],
+  ["-A PREROUTING -i cni0 -p tcp -j NFQUEUE --queue-num 0", "competing cni0"],
+  [base.replace("-p tcp -m tcp --dport 80", "! -p gre"), "unexpected"],
+  ["-A PREROUTING ! -p gre -j DNAT --to-destination 10.0.0.9:3128", "competing"],
+  // Whether it excludes the metadata address, nobody works out.
+  ["-A PREROUTING ! -d 10.0.0.7/255.0.255.255 -p tcp -j REDIRECT --to-ports 3128", "competing"],
   ['-A PREROUTING -m comment --comment "x \\" -p udp y" -j RETURN', "competing"],
   ["-A PREROUTING -m comment --comment -d -j RETURN", "competing"],
   [
@@ -108,6 +116,7 @@ const variants: Record<string, readonly string[]> = {
   "-d 169.254.169.254/32": [
     "-d 169.254.169.254",
     "-d 169.254.0.0/16",
+    "-d 169.254.169.254/255.255.255.255",
     "! -d 169.254.169.254/32",
     "",
   ],
@@ -128,10 +137,17 @@ const variants: Record<string, readonly string[]> = {
     "",
     "-m tcp -m tcp",
     '-m comment --comment "-j ACCEPT"',
+    '-m comment --comment "say \\"x\\" \'"',
+    "-m comment --comment kube2iam",
+    "-m tcp\t",
+    "\t",
     "-m foo [unsupported revision]",
   ],
   "--dport 80": ["--dport 80:81", "--dport 8080", "! --dport 80", "", "--sport 80"],
-  "-j DNAT": ["-g DNAT", "-j REDIRECT", "-j RETURN", "-j DNAT [unsupported revision]", ""],
+  "-j DNAT": [
+    ...["-g DNAT", "-j REDIRECT", "-j NETMAP", "-j TPROXY", "-j RETURN", ""],
+    "-j DNAT [unsupported revision]",
+  ],
   "--to-destination 10.0.0.1:8181": [
     "--to-destination 10.0.0.1:8881",
     "--to-destination 10.0.0.1:08181",
@@ -144,22 +160,50 @@ const variants: Record<string, readonly string[]> = {
   ],
 };
 
-/** Rules with up to three parts changed, parts in another order, and any name as interface. */
+/** Rules with up to three parts changed, parts in another order, any name as interface, more blanks. */
 const anyRule = fc
   .tuple(
     fc.array(fc.tuple(fc.nat(Object.keys(variants).length - 1), fc.nat(100)), { maxLength: 3 }),
     fc.option(fc.stringMatching(/^[!-&(-~]{1,17}$/), { nil: undefined, freq: 2 }),
     fc.option(fc.shuffledSubarray([1, 2, 3, 4, 5, 6, 7], { minLength: 7 }), { nil: undefined }),
+    fc.constantFrom(" ", "  "),
   )
-  .map(([changes, name, order]) => {
+  .map(([changes, name, order, blank]) => {
     const parts = Object.keys(variants);
     if (name !== undefined) parts[2] = `-i ${name}`;
     for (const [at, which] of changes) {
       const instead = Object.values(variants)[at] ?? [];
       parts[at] = instead[which % instead.length] ?? "";
     }
-    return (order === undefined ? parts : [0, ...order].map((at) => parts[at])).join(" ");
+    return (order === undefined ? parts : [0, ...order].map((at) => parts[at])).join(blank);
   });
+
+/** Has a shell classify each rule; gives kind and interface. */
+function classified(shell: readonly string[], specs: readonly string[]): [string, string][] {
+  const calls = specs.map((spec) => `classify ${word(spec)}\nprintf '%s %s\\n' "$kind" "$iface"\n`);
+  const answers = withFunctions(shell, calls.join(""));
+  return specs.map((_, at) => {
+    const [kind = "", name = ""] = (answers[at] ?? "").split(" ");
+    return [kind, name];
+  });
+}
+
+/** For a shell; unlike worker/shellWords.ts, which refuses them, with control characters as well. */
+const word = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
+
+/**
+ * What the script must call a rule. Fails closed: what takes credential requests, or may, is never
+ * `foreign`, but for what names no destination and matches by what is not understood: CNI's host
+ * ports do, and who answers is proven otherwise. A chain that is jumped to is walked instead.
+ */
+function expectedKind({ sees, named, understood, readable, leads, spec }: RandomRule): string {
+  if (!sees || leads === "on") return "foreign";
+  if (leads === "kube2iam" || leads === "kiam") {
+    return systemOfRule(spec, targets) === leads ? leads : "unexpected";
+  }
+  if (!named && (leads === "chain" || (!understood && readable))) return "foreign";
+  return readable ? "competing" : "unread";
+}
 
 const interfaces = [
   "-",
@@ -178,14 +222,13 @@ describe("node script and natRule agree", () => {
   for (const shell of shells) {
     it(`on what a rule is (${shell[0]})`, function () {
       needsCommands(this, shell.slice(0, 1));
-      const calls = rules.map(
-        ([spec]) => `classify '${spec}'\nprintf '%s %s\\n' "$kind" "$iface"\n`,
+      const answers = classified(
+        shell,
+        rules.map(([spec]) => spec),
       );
-      const answers = withFunctions(shell, calls.join(""));
       rules.forEach(([spec, expected], at) => {
-        const answer = answers[at] ?? "";
-        const [kind = ""] = answer.split(" ");
-        assert.equal(expected.includes(" ") ? answer : kind, expected, spec);
+        const [kind, name] = answers[at] ?? ["", ""];
+        assert.equal(expected.includes(" ") ? `${kind} ${name}` : kind, expected, spec);
         const own = kind === "kube2iam" || kind === "kiam" ? kind : undefined;
         assert.equal(systemOfRule(spec, targets), own, spec);
       });
@@ -195,13 +238,10 @@ describe("node script and natRule agree", () => {
       needsCommands(this, shell.slice(0, 1));
       const seed = Date.now();
       const samples = fc.sample(anyRule, { seed, numRuns: 500 });
-      const calls = samples.map(
-        (spec) => `classify '${spec}'\nprintf '%s %s\\n' "$kind" "$iface"\n`,
-      );
-      const answers = withFunctions(shell, calls.join(""));
+      const answers = classified(shell, samples);
       let own = 0;
       samples.forEach((spec, at) => {
-        const [kind = "", name] = (answers[at] ?? "").split(" ");
+        const [kind, name] = answers[at] ?? ["", ""];
         const system = kind === "kube2iam" || kind === "kiam" ? kind : undefined;
         assert.equal(systemOfRule(spec, targets), system, `${spec} (seed ${seed})`);
         if (system === undefined) return;
@@ -209,6 +249,63 @@ describe("node script and natRule agree", () => {
         assert.equal(parseCredentialRule(spec)?.interface ?? "-", name, `${spec} (seed ${seed})`);
       });
       assert.ok(own > 50 && own < 450, `${own} of 500 are one of the systems' (seed ${seed})`);
+    });
+
+    it(`on what a rule made from its meaning is (${shell[0]})`, function () {
+      needsCommands(this, shell.slice(0, 1));
+      const seed = Date.now();
+      const samples = fc.sample(randomRule, { seed, numRuns: 800 });
+      const answers = classified(
+        shell,
+        samples.map(({ spec }) => spec),
+      );
+      const met = new Set<string>();
+      samples.forEach((rule, at) => {
+        const [kind = ""] = answers[at] ?? [];
+        assert.equal(kind, expectedKind(rule), `${rule.spec} (seed ${seed})`);
+        const own = kind === "kube2iam" || kind === "kiam" ? kind : undefined;
+        assert.equal(systemOfRule(rule.spec, targets), own ?? undefined, rule.spec);
+        met.add(kind);
+      });
+      const kinds = ["competing", "foreign", "kiam", "kube2iam", "unexpected", "unread"];
+      assert.deepEqual([...met].sort(), kinds, `seed ${seed}`);
+    });
+
+    it(`on what an interface, an address and a port are (${shell[0]})`, function () {
+      needsCommands(this, shell.slice(0, 1));
+      const seed = Date.now();
+      const near = (alphabet: string, most: number) =>
+        fc.string({ unit: fc.constantFrom(...alphabet), maxLength: most });
+      const names = fc.oneof(near("aZ09-+!_. é", 4), near("a0-", 17), near("a+!", 17));
+      const addresses = fc.oneof(
+        fc.ipV4(),
+        fc.array(near("0125", 3), { maxLength: 5 }).map((octets) => octets.join(".")),
+        fc.array(fc.nat(300), { minLength: 3, maxLength: 5 }).map((octets) => octets.join(".")),
+      );
+      const ports = fc.oneof(
+        near("0123456789", 6),
+        fc.integer({ min: -1, max: 65540 }).map(String),
+      );
+      const cases = [
+        ...fc.sample(names, { seed, numRuns: 300 }).map((text) => ({
+          call: `is_interface ${word(text)}`,
+          accepted: hostInterfaceSchema.safeParse(text).success,
+        })),
+        ...fc.sample(addresses, { seed, numRuns: 300 }).map((text) => ({
+          call: `is_ipv4 ${word(text)}`,
+          accepted: hostIpSchema.safeParse(text).success,
+        })),
+        ...fc.sample(ports, { seed, numRuns: 300 }).map((text) => ({
+          // It ends the script where it refuses.
+          call: `(number port ${word(text)} 1 65535 2>/dev/null)`,
+          accepted: /^[1-9]\d*$/.test(text) && portSchema.safeParse(Number(text)).success,
+        })),
+      ];
+      const calls = cases.map(({ call }) => `if ${call}; then echo true; else echo false; fi\n`);
+      const answers = withFunctions(shell, calls.join(""));
+      cases.forEach(({ call, accepted }, at) => {
+        assert.equal(answers[at], String(accepted), `${call} (seed ${seed})`);
+      });
     });
 
     it(`on what an interface covers (${shell[0]})`, function () {

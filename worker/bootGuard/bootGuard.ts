@@ -1,11 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import {
-  credentialRuleSpec,
-  hostInterfaceSchema,
-  portSchema,
-} from "../../migration/rules/natRule.js";
+import { credentialRuleSpec } from "../../migration/rules/natRule.js";
+import { hostInterfaceSchema, portSchema } from "../../migration/settings/fields.js";
 import { quote } from "../shellWords.js";
 
 /**

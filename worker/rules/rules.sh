@@ -329,7 +329,11 @@ classify() {
     case $1 in
     -d)
       if may_be_metadata "${2-}"; then
-        if [ -z "$negated" ]; then named=yes; elif [ "${2%/*}" != 0.0.0.0 ]; then sees=no; fi
+        case $negated${2-} in
+        '!0.0.0.0'* | !*/*[!0-9]*) ;; # may be the metadata address, or not
+        !*) sees=no ;;
+        *) named=yes ;;
+        esac
       elif [ -z "$negated" ]; then
         sees=no
       fi
@@ -346,7 +350,7 @@ classify() {
       ;;
     -p)
       [ "${2-}" = tcp ] || exact=no whole=no
-      case $negated${2-} in tcp | all | !udp | !icmp | !sctp | '!udplite') ;; *) sees=no ;; esac
+      case $negated${2-} in tcp | all) ;; !tcp | !all) sees=no ;; !*) ;; *) sees=no ;; esac
       ;;
     -s) exact=no whole=no ;;
     -m)
@@ -415,7 +419,7 @@ classify() {
     # What names no destination sees them all.
     case $named:$going:$jump in
     yes:*) ;;
-    no:-g:* | no:*:DNAT | no:*:REDIRECT | no:*:ACCEPT | no:*:RETURN)
+    no:-g:* | no:*:DNAT | no:*:REDIRECT | no:*:NETMAP | no:*:NFQUEUE | no:*:ACCEPT | no:*:RETURN)
       case $via:$plain:$unread in other:* | plain:no:no) return 0 ;; esac
       ;;
     *) return 0 ;;

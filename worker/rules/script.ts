@@ -14,11 +14,9 @@ import { z } from "zod";
 import {
   capturedRuleProblems,
   capturedRuleSchema,
-  hostInterfaceSchema,
-  hostIpSchema,
-  portSchema,
   systemSchema,
 } from "../../migration/rules/natRule.js";
+import { hostInterfaceSchema, hostIpSchema, portSchema } from "../../migration/settings/fields.js";
 import { quote } from "../shellWords.js";
 
 const workerSchema = z.object({

@@ -5,12 +5,11 @@ import {
   capturedRuleProblems,
   capturedRuleSchema,
   credentialRuleSpec,
-  hostInterfaceSchema,
-  hostIpSchema,
   interfaceCovers,
   parseCredentialRule,
   systemOfRule,
 } from "../../../migration/rules/natRule.js";
+import { hostInterfaceSchema, hostIpSchema } from "../../../migration/settings/fields.js";
 
 const targets = { hostIp: "10.0.0.1", kube2iamPort: 8181, kiamPort: 8881 };
 const spec = credentialRuleSpec({ interface: "cni0", address: "10.0.0.1", port: 8181 });
