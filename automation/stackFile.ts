@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { isMap, isScalar, parseDocument, type Document } from "yaml";
 
 import { ifThere } from "./ifThere.js";
-import { projectName } from "./projectName.js";
+import { projectName } from "./stackConfig.js";
 
 /**
  * Where a stack's configuration is kept, as Pulumi finds it: stackConfigDir of Pulumi.yaml counts.

@@ -1,4 +1,4 @@
-import type { BackendRules } from "../rules/backendRules.js";
+import type { BackendRules } from "../rules/nodeReport.js";
 import {
   credentialRuleSpec,
   systemOfRule,

@@ -1,7 +1,7 @@
 import type { ClusterFacts } from "../../facts/clusterFacts.js";
 import { isCutOver } from "../../plan/cutoverRecord.js";
 import { workerNodes } from "../../situation/nodeSelection.js";
-import { deviation, type RuleState } from "../../rules/state.js";
+import { deviation, type RuleState } from "../../rules/deviation.js";
 import type { Settings } from "../../settings/schema.js";
 import { reaches } from "../../stages.js";
 import { own } from "../../text/text.js";
