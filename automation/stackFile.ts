@@ -11,7 +11,7 @@ import { projectName } from "./stackConfig.js";
  *
  * @param stackName with or without organization and project
  */
-export async function stackFile(workDir: string, stackName: string): Promise<string> {
+async function stackFile(workDir: string, stackName: string): Promise<string> {
   return (await locate(workDir, stackName)).file;
 }
 

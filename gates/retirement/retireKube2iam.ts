@@ -19,6 +19,7 @@ import {
 import { describeClient, waitForConnections, type LingeringClient } from "./connections.js";
 import type { CheckedInput, GateOutput, ProbeResult, Target, Worker } from "../protocol/inputs.js";
 import { requireKiamRule } from "../cutover/kiamRule.js";
+import { hookIsBack } from "../kube2iam/preStop.js";
 import { removeRule } from "../kube2iam/rule.js";
 import { deletePods, isUnplaced, listKube2iamPods } from "./podDeletion.js";
 import { notInForce, proveLive } from "../probe/live.js";
@@ -235,14 +236,12 @@ async function withdraw(
 function refusePreStop(daemonSet: V1DaemonSet): void {
   const [hook] = dangerousHooks(daemonSet.spec?.template.spec);
   if (hook === undefined) return;
-  const { namespace, name } = nameOf(daemonSet);
   throw new GateError("kube2iam's preStop hook forbids to delete it; nothing was touched", [
-    {
-      where: `DaemonSet ${namespace}/${name}`,
-      what: `it has its preStop hook again: ${hook.command.join(" ")}`,
-      why: "hooks of this kind delete every nat rule for 169.254.169.254, kiam's included: pods would be given the node's own role",
-      fix: "take the hook out of what kube2iam is deployed from, and run the update again, which neutralises it",
-    },
+    hookIsBack(
+      nameOf(daemonSet),
+      hook,
+      "hooks of this kind delete every nat rule for 169.254.169.254, kiam's included: pods would be given the node's own role",
+    ),
   ]);
 }
 

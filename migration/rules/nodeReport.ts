@@ -4,7 +4,7 @@ import { shownJson } from "../text/shown.js";
 import { backendSchema, systemSchema, type Backend } from "./natRule.js";
 
 /** What went wrong or deserves a look, by kind; the message of a finding tells the rest. */
-export const findingCodes = [
+const findingCodes = [
   /** The script does not run as root. */
   "not-root",
   /** `--host-ip` is not an address of the machine the script runs on, or that could not be read. */
