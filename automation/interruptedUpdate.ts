@@ -77,7 +77,7 @@ export class InterruptedUpdateError extends Error {
 }
 
 /** What was left and what becomes of it, for people. */
-export function describeInterruption({ locks, operations, cutAttributes }: Interruption): string[] {
+function describeInterruption({ locks, operations, cutAttributes }: Interruption): string[] {
   return [
     ...locks.map(describeLock),
     ...(cutAttributes === undefined
@@ -98,7 +98,7 @@ export function describeInterruption({ locks, operations, cutAttributes }: Inter
  * @param refusal what the engine answered, where locks can't be listed: one whose locks were only left
  * @throws UpdateLockedError while somebody else is changing the stack, or may be
  */
-export async function findInterruption(
+async function findInterruption(
   stack: Stack,
   refusal?: UpdateLockedError,
 ): Promise<Interruption | undefined> {

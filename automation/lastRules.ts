@@ -1,9 +1,8 @@
 import type { Deployment } from "@pulumi/pulumi/automation";
 
-import { backendRules, type BackendRules } from "../migration/rules/backendRules.js";
-import { parseNodeReport } from "../migration/rules/nodeReport.js";
+import { backendRules, parseNodeReport, type BackendRules } from "../migration/rules/nodeReport.js";
 import { own } from "../migration/text/text.js";
-import { openWorkspace } from "./openWorkspace.js";
+import { openWorkspace } from "./stackConfig.js";
 
 interface StateResource {
   urn: string;

@@ -3,8 +3,7 @@ import * as automation from "@pulumi/pulumi/automation";
 import { program } from "../components/program.js";
 import { stackConfiguration } from "../components/stackConfiguration.js";
 import type { SettingsInput } from "../migration/settings/schema.js";
-import { projectName } from "./projectName.js";
-import { stackConfig } from "./stackConfig.js";
+import { projectName, stackConfig } from "./stackConfig.js";
 import { readStackFile } from "./stackFile.js";
 
 export interface StackLocation {

@@ -1,6 +1,16 @@
-import type { ConfigMap } from "@pulumi/pulumi/automation";
+import type { ConfigMap, LocalWorkspace } from "@pulumi/pulumi/automation";
 
 import { secretSettings, type SettingsInput } from "../migration/settings/schema.js";
+
+/** Name of the Pulumi project, with which every key of a stack's configuration begins. */
+export const projectName = "kube2iam-to-kiam";
+
+/** The Pulumi project in a directory, with the pulumi command of the PATH; for reading its stacks. */
+export async function openWorkspace(workDir: string): Promise<LocalWorkspace> {
+  // Not needed for --help, and slow to load.
+  const { LocalWorkspace } = await import("@pulumi/pulumi/automation/index.js");
+  return LocalWorkspace.create({ workDir });
+}
 
 /**
  * Settings as a stack's configuration: one value for each section, as JSON. A section that holds
@@ -22,4 +32,39 @@ function holdsSecret(value: unknown, path: string): boolean {
   return Object.entries(value).some(
     ([key, inner]) => inner !== undefined && holdsSecret(inner, `${path}.${key}`),
   );
+}
+
+/**
+ * The configuration of a stack as parseSettings takes it, secrets decrypted. Reads only.
+ *
+ * @param workDir directory of Pulumi.yaml
+ * @throws Error where there is no such stack, or the engine cannot decrypt its secrets
+ */
+export async function readStackSettings(
+  stackName: string,
+  workDir: string,
+): Promise<Record<string, unknown>> {
+  const workspace = await openWorkspace(workDir);
+  return settingsOf(await workspace.getAllConfig(stackName));
+}
+
+/** Sections are JSON, but for the stage, which is a word. */
+function settingsOf(config: ConfigMap): Record<string, unknown> {
+  const prefix = `${projectName}:`;
+  return Object.fromEntries(
+    Object.entries(config).flatMap(([key, { value }]) => {
+      if (!key.startsWith(prefix)) return [];
+      const section = key.slice(prefix.length);
+      return [[section, section === "stage" ? value : parsed(value)]];
+    }),
+  );
+}
+
+/** What is no JSON is for the settings' own check to refuse. */
+function parsed(value: string): unknown {
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
 }

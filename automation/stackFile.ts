@@ -4,14 +4,14 @@ import { join } from "node:path";
 import { isMap, isScalar, parseDocument, type Document } from "yaml";
 
 import { ifThere } from "./ifThere.js";
-import { projectName } from "./projectName.js";
+import { projectName } from "./stackConfig.js";
 
 /**
  * Where a stack's configuration is kept, as Pulumi finds it: stackConfigDir of Pulumi.yaml counts.
  *
  * @param stackName with or without organization and project
  */
-export async function stackFile(workDir: string, stackName: string): Promise<string> {
+async function stackFile(workDir: string, stackName: string): Promise<string> {
   return (await locate(workDir, stackName)).file;
 }
 

@@ -3,7 +3,7 @@ import { iamClient } from "../cluster/aws/iam.js";
 import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
 import type { IamFacts } from "../migration/facts/iamFacts.js";
 import type { Settings } from "../migration/settings/schema.js";
-import { trustChanges, trustRemovals } from "../migration/iam/trustChanges.js";
+import { planServerTrust, planWorkerRemoval } from "../migration/iam/trustPlan.js";
 import type { CommonOptions, Subcommand, Terminal } from "./command.js";
 import { exitCodes, type ExitCode } from "./exitCodes.js";
 import { look } from "./look.js";
@@ -73,7 +73,7 @@ function wantedChanges(
   facts: ClusterFacts,
 ): WantedChanges {
   const iam = requireIam(facts);
-  if (!removeWorkers) return { principal: iam.serverRole.arn, ...trustChanges(iam) };
+  if (!removeWorkers) return { principal: iam.serverRole.arn, ...planServerTrust(iam) };
   if (facts.kube2iam !== undefined || settings.stage !== "retire") {
     throw new Error(
       facts.kube2iam === undefined
@@ -81,7 +81,7 @@ function wantedChanges(
         : "kube2iam still runs, and it assumes the roles as the workers' role: the trust is let go only after an update at stage retire has removed it. Nothing was touched.",
     );
   }
-  const removals = trustRemovals(iam);
+  const removals = planWorkerRemoval(iam);
   if (removals === undefined || iam.workerRoleArn === undefined) {
     throw new Error("Which role the workers have is not known: set iam.workerRoleName.");
   }

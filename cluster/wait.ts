@@ -19,11 +19,6 @@ export class Deadline {
   get passed(): boolean {
     return Date.now() >= this.at;
   }
-
-  /** Seconds left; never negative. */
-  get secondsLeft(): number {
-    return Math.max(0, (this.at - Date.now()) / 1000);
-  }
 }
 
 /** What a look found: it is as wanted, with a value; or not yet, and why. */

@@ -5,7 +5,7 @@ import type { Journey, Leg } from "./journey.js";
 import type { Summary } from "./workload/summary.js";
 
 /** Fewest requests that say something about a whole journey. */
-export const enoughRequests = 20_000;
+const enoughRequests = 20_000;
 
 /** What `npm start` says at the end, for people. */
 export function formatReport(journey: Journey, summary: Summary): string {

@@ -9,7 +9,7 @@ import { messageOf } from "../../migration/text/text.js";
 import { parsePolicy } from "../../migration/iam/policyDocument.js";
 import { roleName } from "../../migration/iam/roleArn.js";
 import type { TrustDocument } from "../../migration/iam/trust.js";
-import { awsRegion } from "./region.js";
+import { awsRegion } from "./caller.js";
 
 export interface RoleDocuments {
   arn: string;

@@ -1,7 +1,7 @@
 import type { STSClient } from "@aws-sdk/client-sts";
 import pMap from "p-map";
 
-import { awsRegion } from "./region.js";
+import { awsRegion } from "./caller.js";
 import { messageOf } from "../../migration/text/text.js";
 
 /** What came of real AssumeRoles. */

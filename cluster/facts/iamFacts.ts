@@ -12,7 +12,7 @@ import type { ApplicationRoleFacts, IamFacts, RoleFacts } from "../../migration/
 import { messageOf } from "../../migration/text/text.js";
 import { accountOf, roleArnBeside, roleName } from "../../migration/iam/roleArn.js";
 import type { Settings } from "../../migration/settings/schema.js";
-import { callerAccount } from "../aws/callerAccount.js";
+import { callerAccount } from "../aws/caller.js";
 import { tryAssumeRoles, type Tries } from "../aws/tryAssumeRole.js";
 
 const concurrency = 8;

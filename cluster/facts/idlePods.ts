@@ -12,7 +12,7 @@ import { collect, named } from "../kubernetes/api.js";
 import { roleAnnotation } from "../../migration/kiam/permitted.js";
 
 /** Phase of a pod that is not there, and will be once its workload wants one. */
-export const idlePhase = "Idle";
+const idlePhase = "Idle";
 
 /**
  * A pod for each workload that asks for a role and has none just now: CronJobs, and Deployments and

@@ -2,13 +2,16 @@ import type { Client } from "ssh2";
 
 import { lookCommand, lookScript, parseLookAnswer } from "../../worker/look/script.js";
 import { ruleCommand, ruleScript, type RuleArguments } from "../../worker/rules/script.js";
-import { backendRules } from "../../migration/rules/backendRules.js";
-import { inForceOf, parseNodeReport, type NodeReport } from "../../migration/rules/nodeReport.js";
+import {
+  backendRules,
+  inForceOf,
+  parseNodeReport,
+  type NodeReport,
+} from "../../migration/rules/nodeReport.js";
 import type { Settings } from "../../migration/settings/schema.js";
-import type { LookFailure, WorkerLook } from "../../migration/facts/workerLook.js";
 import type { Bastion } from "../ssh/bastion.js";
 import { logIn } from "../ssh/logIn.js";
-import { LookError } from "../ssh/lookError.js";
+import { LookError, type LookFailure, type WorkerLook } from "../../migration/facts/workerLook.js";
 import { runScript } from "../ssh/runScript.js";
 
 /** For each of the two scripts; the lock of iptables alone may take a minute. */

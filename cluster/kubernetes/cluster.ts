@@ -281,7 +281,7 @@ export class Cluster {
   async log(
     { namespace, name }: ObjectName,
     container: string,
-    options: { previous?: boolean; limitBytes?: number } = {},
+    options: { previous?: boolean } = {},
   ): Promise<string> {
     try {
       return await this.core.readNamespacedPodLog({ namespace, name, container, ...options });

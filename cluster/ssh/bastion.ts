@@ -5,7 +5,7 @@ import type { Client } from "ssh2";
 import type { Settings } from "../../migration/settings/schema.js";
 import { forward } from "./dial.js";
 import { logIn } from "./logIn.js";
-import { LookError } from "./lookError.js";
+import { LookError } from "../../migration/facts/workerLook.js";
 
 /** One connection to a jump host, made when it is first needed and again when it was lost. */
 export class Bastion {

@@ -6,7 +6,7 @@ import type { Client, ConnectConfig, ServerHostKeyAlgorithm } from "ssh2";
 import type { Settings } from "../../migration/settings/schema.js";
 import { dial } from "./dial.js";
 import { fingerprint, isSameKey, parseHostKey } from "./hostKey.js";
-import { LookError } from "./lookError.js";
+import { LookError } from "../../migration/facts/workerLook.js";
 
 /** Milliseconds between tries: the first, and the most. */
 const firstDelay = 200;

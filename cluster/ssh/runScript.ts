@@ -1,6 +1,6 @@
 import type { Client, ClientChannel } from "ssh2";
 
-import { LookError } from "./lookError.js";
+import { LookError } from "../../migration/facts/workerLook.js";
 
 /** How a command on a worker ended. */
 export interface RemoteResult {

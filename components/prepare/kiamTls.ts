@@ -10,7 +10,7 @@ export interface KiamTlsArgs extends ToolLocation {
 }
 
 /** Names the agents and the health check dial the server by; the one with the port is official advice. */
-export const serverCertificateNames = [kiamNames.server, `${kiamNames.server}:443`, "localhost"];
+const serverCertificateNames = [kiamNames.server, `${kiamNames.server}:443`, "localhost"];
 
 const serverCertificateAddresses = ["127.0.0.1"];
 

@@ -52,7 +52,7 @@ async function health(
 }
 
 /** The pod's own probe where it has one, else one with the certificates that the server uses. */
-export function healthCommand(pod: V1Pod, serverPort: number): string[] {
+function healthCommand(pod: V1Pod, serverPort: number): string[] {
   const container = pod.spec?.containers[0];
   const probe = container?.readinessProbe?.exec?.command ?? container?.livenessProbe?.exec?.command;
   if (probe?.includes("health")) return probe;

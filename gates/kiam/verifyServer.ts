@@ -5,8 +5,9 @@ import { Cluster, describePod, nameOf } from "../../cluster/kubernetes/cluster.j
 import { explainDenial, type ExplainedDenial } from "./deniedRole.js";
 import { explainCause, fetchCause } from "./fetchFailure.js";
 import { IamReader } from "../../cluster/aws/iam.js";
+import { podFacts } from "../../cluster/facts/clusterFacts.js";
+import { arnsInUse, rolesInUse } from "../../migration/situation/rolesInUse.js";
 import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
-import { neededRoles } from "./neededRoles.js";
 import { distinctProblems, GateError, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
 import {
@@ -297,4 +298,12 @@ async function explainFailures(input: Input, states: ServerState[]): Promise<Sho
 function commandLine(daemonSet: V1DaemonSet): string[] {
   const container = daemonSet.spec?.template.spec?.containers[0];
   return [...(container?.command ?? []), ...(container?.args ?? [])];
+}
+
+/** ARNs of the roles that running pods ask for, and can get. */
+async function neededRoles(cluster: Cluster, roleBaseArn: string): Promise<string[]> {
+  const running = (await cluster.allPods("status.phase=Running")).filter(
+    (pod) => pod.metadata?.deletionTimestamp === undefined,
+  );
+  return arnsInUse(rolesInUse({ pods: running.map(podFacts) }, roleBaseArn));
 }

@@ -6,12 +6,11 @@ import { notReadyBecause } from "../../migration/situation/nodeStandings.js";
 import { nodeFacts } from "../../cluster/facts/clusterFacts.js";
 import { Cluster, ClusterError, describePod, nameOf } from "../../cluster/kubernetes/cluster.js";
 import { disarmPod } from "./disarm.js";
-import { noteForNextPlan } from "../protocol/gateNotes.js";
 import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
-import { deletePods, isUnplaced, kube2iamPods } from "../retirement/podDeletion.js";
+import { deletePods, isUnplaced, listKube2iamPods } from "../retirement/podDeletion.js";
 import { preStopPatch } from "./preStopPatch.js";
 import { GateError, type Problem } from "../../migration/text/problem.js";
-import { progress } from "../protocol/progress.js";
+import { noteForNextPlan, progress } from "../protocol/progress.js";
 import { unlessLost } from "../nodes/standings.js";
 import { Deadline, waitFor } from "../../cluster/wait.js";
 import { onEachWorker } from "../protocol/workers.js";
@@ -40,7 +39,7 @@ export async function neutralisePrestop({
   const removed = dangerousHooks(daemonSet.spec?.template.spec).map((hook) =>
     hook.command.join(" "),
   );
-  const hooked = (await kube2iamPods(cluster, daemonSet)).some(hasHook);
+  const hooked = (await listKube2iamPods(cluster, daemonSet)).some(hasHook);
   const patched = removed.length > 0 || (hooked && !keepsItsPods(daemonSet));
   if (patched) await takeHooksOff(cluster, daemonSet);
   for (const hook of removed) {
@@ -113,7 +112,7 @@ async function settledHookedPods(
 ): Promise<HookedPods> {
   const look = await waitFor<HookedPods, Problem[]>(Deadline.after(timeoutSeconds), async () => {
     const now = (await cluster.daemonSet(nameOf(daemonSet))) ?? daemonSet;
-    const hooked = (await kube2iamPods(cluster, now)).filter(hasHook);
+    const hooked = (await listKube2iamPods(cluster, now)).filter(hasHook);
     await deletePods(cluster, hooked.filter(isUnplaced), timeoutSeconds);
     const nodes = (await cluster.nodes()).map(nodeFacts);
     const placed = nodes.flatMap((node) =>

@@ -1,7 +1,7 @@
 import type { V1Pod } from "@kubernetes/client-node";
 
-import { dangerousHooks } from "../../migration/kube2iam/preStop.js";
-import type { Cluster } from "../../cluster/kubernetes/cluster.js";
+import { dangerousHooks, type PreStopHook } from "../../migration/kube2iam/preStop.js";
+import type { Cluster, ObjectName } from "../../cluster/kubernetes/cluster.js";
 import { waitForConnections } from "../retirement/connections.js";
 import { disarmPod } from "./disarm.js";
 import type { Target, Worker } from "../protocol/inputs.js";
@@ -9,7 +9,7 @@ import { requireKiamRule } from "../cutover/kiamRule.js";
 import { restartKube2iam } from "./restart.js";
 import { removeNewRule } from "./rule.js";
 import { NodeRules } from "../nodes/nodeRules.js";
-import { GateError } from "../../migration/text/problem.js";
+import { GateError, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
 
 /**
@@ -35,12 +35,11 @@ export async function replaceHookedPod(
   const [hook] = dangerousHooks(daemonSet.spec?.template.spec);
   if (hook !== undefined) {
     throw new GateError(`kube2iam's pod on ${worker.name} is not replaced`, [
-      {
-        where: `DaemonSet ${name.namespace}/${name.name}`,
-        what: `it has its preStop hook again: ${hook.command.join(" ")}`,
-        why: "the next pod would be made with it as well, and delete kiam's rule when it goes",
-        fix: "take the hook out of what kube2iam is deployed from, and run the update again, which neutralises it",
-      },
+      hookIsBack(
+        name,
+        hook,
+        "the next pod would be made with it as well, and delete kiam's rule when it goes",
+      ),
     ]);
   }
   await disarmPod(cluster, old);
@@ -53,4 +52,18 @@ export async function replaceHookedPod(
   await requireKiamRule(cluster, target, worker);
   await removeNewRule(cluster, daemonSet, target, worker);
   return fresh;
+}
+
+/** kube2iam's DaemonSet has a preStop hook that an earlier update took off it. */
+export function hookIsBack(
+  { namespace, name }: ObjectName,
+  { command }: PreStopHook,
+  why: string,
+): Problem {
+  return {
+    where: `DaemonSet ${namespace}/${name}`,
+    what: `it has its preStop hook again: ${command.join(" ")}`,
+    why,
+    fix: "take the hook out of what kube2iam is deployed from, and run the update again, which neutralises it",
+  };
 }

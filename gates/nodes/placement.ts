@@ -71,7 +71,7 @@ export async function kiamOnlyNodes(cluster: Cluster, name: ObjectName): Promise
 }
 
 /** Whether the kiam-only label or taint of a node keeps a DaemonSet's pods off it. */
-export function isKiamOnlyFor(spec: V1PodSpec, node: V1Node): boolean {
+function isKiamOnlyFor(spec: V1PodSpec, node: V1Node): boolean {
   return isKeptOff(
     {
       tolerations: (spec.tolerations ?? []) as Toleration[],

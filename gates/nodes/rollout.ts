@@ -103,11 +103,10 @@ export async function whileRollingOut(
   cluster: Cluster,
   name: ObjectName,
   { seconds, deadline }: { seconds: number; deadline: Deadline },
-  nodes: readonly string[] = [],
 ): Promise<Look<Rollout, UnfinishedRollout>> {
   let furthest = 0;
   return waitFor(deadline, async () => {
-    const look = await lookAtRollout(cluster, name, nodes);
+    const look = await lookAtRollout(cluster, name);
     if ("pending" in look) {
       const { daemonSet, pods } = look.pending;
       const far = (daemonSet.status?.updatedNumberScheduled ?? 0) + pods.size;

@@ -4,7 +4,7 @@ import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
 import { messageOf } from "../../migration/text/text.js";
 import { inForceOf } from "../../migration/rules/nodeReport.js";
 import { brokenBecause } from "../../migration/situation/nodeStandings.js";
-import type { RuleState } from "../../migration/rules/state.js";
+import type { RuleState } from "../../migration/rules/deviation.js";
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import type { Target } from "../protocol/inputs.js";
 import { NodeRules } from "./nodeRules.js";

@@ -10,7 +10,7 @@ import {
 import { agentOn, nodeFacts, podFacts } from "../../cluster/facts/clusterFacts.js";
 import { selectorText, type Cluster } from "../../cluster/kubernetes/cluster.js";
 import type { Target, Worker } from "../protocol/inputs.js";
-import { kube2iamPods } from "../retirement/podDeletion.js";
+import { listKube2iamPods } from "../retirement/podDeletion.js";
 import { GateError } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
 
@@ -35,7 +35,7 @@ export async function readStandings(
   const kube2iam = manifest ?? (await cluster.daemonSet({ namespace, name: daemonSet }));
   const [nodes, ofKube2iam, agents, pods] = await Promise.all([
     cluster.nodes(),
-    kube2iam === undefined ? [] : kube2iamPods(cluster, kube2iam),
+    kube2iam === undefined ? [] : listKube2iamPods(cluster, kube2iam),
     cluster.pods(target.kiam.namespace, selectorText({ matchLabels: { ...agentLabels } })),
     applications ? cluster.allPods("status.phase!=Succeeded,status.phase!=Failed") : [],
   ]);

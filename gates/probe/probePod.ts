@@ -6,7 +6,7 @@ import type { V1Pod } from "@kubernetes/client-node";
 
 import { roleAnnotation } from "../../migration/kiam/permitted.js";
 import type { Probe } from "../protocol/inputs.js";
-import { roleForms } from "../kiam/roleForms.js";
+import { roleForms } from "../../migration/iam/roleArn.js";
 
 /** Who made a pod, by the label that Kubernetes recommends for it. */
 export const managedBy = { "app.kubernetes.io/managed-by": "kube2iam-to-kiam" } as const;

@@ -16,7 +16,7 @@ import { onEachWorker } from "../protocol/workers.js";
  * controller or one of its name. Pods of a node that has left the cluster do not count: they no
  * longer run, and Kubernetes takes its time to remove them.
  */
-export async function kube2iamPods(
+export async function listKube2iamPods(
   cluster: Cluster,
   manifest: Pick<V1DaemonSet, "metadata"> & { spec?: Pick<V1DaemonSetSpec, "selector"> },
 ): Promise<V1Pod[]> {

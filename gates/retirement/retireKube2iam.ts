@@ -17,15 +17,15 @@ import {
   selectorText,
 } from "../../cluster/kubernetes/cluster.js";
 import { describeClient, waitForConnections, type LingeringClient } from "./connections.js";
-import { noteForNextPlan } from "../protocol/gateNotes.js";
 import type { CheckedInput, GateOutput, ProbeResult, Target, Worker } from "../protocol/inputs.js";
 import { requireKiamRule } from "../cutover/kiamRule.js";
+import { hookIsBack } from "../kube2iam/preStop.js";
 import { removeRule } from "../kube2iam/rule.js";
-import { deletePods, isUnplaced, kube2iamPods } from "./podDeletion.js";
+import { deletePods, isUnplaced, listKube2iamPods } from "./podDeletion.js";
 import { notInForce, proveLive } from "../probe/live.js";
 import { NodeRules } from "../nodes/nodeRules.js";
 import { GateError, problemsOf, type Problem } from "../../migration/text/problem.js";
-import { progress } from "../protocol/progress.js";
+import { noteForNextPlan, progress } from "../protocol/progress.js";
 import { readStandings, unlessGone, workerOf } from "../nodes/standings.js";
 import { Deadline, waitFor } from "../../cluster/wait.js";
 import { onEachWorker } from "../protocol/workers.js";
@@ -47,7 +47,7 @@ export async function retireKube2iam(input: Input): Promise<GateOutput<"retire-k
   const manifest = input.manifest as unknown as V1DaemonSet;
   const name = nameOf(manifest);
   const daemonSet = await cluster.daemonSet(name);
-  const isThere = daemonSet !== undefined || (await kube2iamPods(cluster, manifest)).length > 0;
+  const isThere = daemonSet !== undefined || (await listKube2iamPods(cluster, manifest)).length > 0;
   if (!isThere) progress(`DaemonSet ${name.namespace}/${name.name} is gone already`);
   const workers = isThere
     ? await provenWorkers(cluster, input)
@@ -57,11 +57,11 @@ export async function retireKube2iam(input: Input): Promise<GateOutput<"retire-k
 
   // A pod that still waits for room would start when there is some, and insert its rule. The next
   // boot could then put it first.
-  const unplaced = (await kube2iamPods(cluster, manifest)).filter(isUnplaced);
+  const unplaced = (await listKube2iamPods(cluster, manifest)).filter(isUnplaced);
   await deletePods(cluster, unplaced, target.timeoutSeconds);
   // A node may have joined since, and have been given kube2iam before its DaemonSet was gone.
   await requireProven(cluster, input);
-  const pods = await kube2iamPods(cluster, manifest);
+  const pods = await listKube2iamPods(cluster, manifest);
   const own = workers.map((worker) => ({
     worker,
     pods: pods.filter(({ spec }) => spec?.nodeName === worker.name),
@@ -236,14 +236,12 @@ async function withdraw(
 function refusePreStop(daemonSet: V1DaemonSet): void {
   const [hook] = dangerousHooks(daemonSet.spec?.template.spec);
   if (hook === undefined) return;
-  const { namespace, name } = nameOf(daemonSet);
   throw new GateError("kube2iam's preStop hook forbids to delete it; nothing was touched", [
-    {
-      where: `DaemonSet ${namespace}/${name}`,
-      what: `it has its preStop hook again: ${hook.command.join(" ")}`,
-      why: "hooks of this kind delete every nat rule for 169.254.169.254, kiam's included: pods would be given the node's own role",
-      fix: "take the hook out of what kube2iam is deployed from, and run the update again, which neutralises it",
-    },
+    hookIsBack(
+      nameOf(daemonSet),
+      hook,
+      "hooks of this kind delete every nat rule for 169.254.169.254, kiam's included: pods would be given the node's own role",
+    ),
   ]);
 }
 
@@ -364,7 +362,7 @@ async function retireElsewhere(
 
 /** Nothing watches kube2iam from here on: a pod that is left would insert its rule whenever it starts. */
 async function requireGone(cluster: Cluster, manifest: V1DaemonSet): Promise<void> {
-  const left = await kube2iamPods(cluster, manifest);
+  const left = await listKube2iamPods(cluster, manifest);
   if (left.length === 0) return;
   throw new GateError(
     "kube2iam is not gone everywhere",

@@ -14,7 +14,7 @@ export const AWS_CONTROL = `http://${VPC_ADDRESS}:4567`;
 /** Where a running lab keeps the admin's key: {accessKeyId, secretAccessKey}. */
 export const adminFile = (paths: LabPaths) => path.join(paths.awsDirectory, "admin.json");
 /** Who asked to assume which role in a running lab, what was decided and why (JSON lines). */
-export const decisionsFile = (paths: LabPaths) => path.join(paths.awsDirectory, "decisions.jsonl");
+const decisionsFile = (paths: LabPaths) => path.join(paths.awsDirectory, "decisions.jsonl");
 
 export interface AwsServerOptions {
   /** Interpreter of an environment that has requirements.txt installed. */

@@ -1,7 +1,7 @@
 import { stringify } from "yaml";
 import { CLUSTER_DOMAIN, type ClusterNode, DNS_ADDRESS, POD_CIDR, SSH_USER } from "./topology.js";
 
-export const CONTAINERD_SOCKET = "/run/containerd/containerd.sock";
+const CONTAINERD_SOCKET = "/run/containerd/containerd.sock";
 
 /** containerd 1.6 and later (configuration version 2). */
 export function containerdConfig(pauseImage: string): string {

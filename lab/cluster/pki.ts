@@ -34,7 +34,7 @@ export interface Identity {
 }
 
 /** One certificate authority of the lab: `<lab>/pki/<name>.crt` and `.key`. */
-export class Authority {
+class Authority {
   private constructor(
     readonly certificate: string,
     private readonly issuer: x509.X509Certificate,

@@ -19,7 +19,7 @@ export interface ProcessInfo extends ProcessIdentity {
 }
 
 /** What /proc says about a process, or undefined when there is none, or only its zombie. */
-export function readProcess(pid: number): ProcessInfo | undefined {
+function readProcess(pid: number): ProcessInfo | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     // The command's name is in parentheses and may hold anything, parentheses included.
@@ -63,7 +63,7 @@ export function withDescendants(
 }
 
 /** This process and those it descends from: what a clean-up must never kill. */
-export function ownLine(): Set<number> {
+function ownLine(): Set<number> {
   const line = new Set<number>([0, 1]);
   for (let pid = process.pid; pid > 1; pid = readProcess(pid)?.parent ?? 0) line.add(pid);
   return line;

@@ -48,11 +48,6 @@ export function workerNode(index: number): ClusterNode {
   return node("worker", index, `worker-${index}`);
 }
 
-/** The first address of the node's pod range: its bridge `cni0`. */
-export function podGateway(of: ClusterNode): string {
-  return `10.244.${of.index}.1`;
-}
-
 function node(role: ClusterNode["role"], index: number, name: string): ClusterNode {
   return {
     name,

@@ -124,6 +124,6 @@ export async function exists(path: string): Promise<boolean> {
   );
 }
 
-export function isCode(error: unknown, ...codes: string[]): boolean {
+function isCode(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && "code" in error && codes.includes(String(error.code));
 }

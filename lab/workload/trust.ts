@@ -1,7 +1,7 @@
 /** The operator's step between the stages prepare and server: application roles trust kiam. */
 import type { IAMClient } from "@aws-sdk/client-iam";
 import { applyTrust, readTrust, type ShownTrust } from "../../automation/applyTrust.js";
-import { trustChange } from "../../migration/iam/trustChange.js";
+import { trustAddition } from "../../migration/iam/trustAddition.js";
 
 /** What happened to one role. */
 export interface TrustOutcome {
@@ -23,7 +23,7 @@ export async function addTrust(
 ): Promise<TrustOutcome[]> {
   const changes = await Promise.all(
     roleNames.map(async (arn): Promise<ShownTrust> => {
-      return { arn, ...trustChange(await readTrust(iam, arn), principalArn) };
+      return { arn, ...trustAddition(await readTrust(iam, arn), principalArn) };
     }),
   );
   const { written, failed } = await applyTrust(iam, changes);

@@ -6,7 +6,12 @@ import { auditKiamItself } from "./servers/kiamItself.js";
 import { auditNamespaces } from "./pods/namespaces.js";
 import { auditNewNodes } from "./workers/newNodes.js";
 import { auditPermittedPatterns } from "./pods/permittedPatterns.js";
-import { auditPods } from "./pods/pods.js";
+import { auditCredentialsUse } from "./kube2iam/credentialsUse.js";
+import { auditDefaultRole } from "./kube2iam/defaultRole.js";
+import { auditKube2iamLog } from "./kube2iam/log.js";
+import { auditHostNetwork } from "./network/hostNetwork.js";
+import { auditMetadataPaths } from "./network/metadataPaths.js";
+import { inFull } from "./judgement.js";
 import { auditCaPath } from "./servers/caPath.js";
 import { auditCertificates } from "./servers/certificates.js";
 import { lettingBack } from "../situation/goingBack.js";
@@ -42,7 +47,11 @@ export function audit(settings: Settings, facts: ClusterFacts): Finding[] {
     ...auditNamespaces(settings, facts),
     ...auditNewNodes(settings, facts),
     ...auditPermittedPatterns(settings, facts),
-    ...auditPods(settings, facts),
+    ...auditCredentialsUse(settings, facts),
+    ...auditDefaultRole(settings, facts),
+    ...auditHostNetwork(facts),
+    ...auditKube2iamLog(settings, facts),
+    ...auditMetadataPaths(settings, facts),
     ...auditNetworkPolicies(settings, facts),
     ...auditOutsideNodes(settings, facts),
     ...auditPodSecurity(settings, facts),
@@ -56,7 +65,7 @@ export function audit(settings: Settings, facts: ClusterFacts): Finding[] {
     ...auditWorkersOverSsh(settings, facts),
   ];
   // Names and values of the cluster are in them: from here on they can be shown.
-  const presentable = found.map(({ object, seen, why, fix, ...rest }): Finding => ({
+  const presentable = found.map(inFull).map(({ object, seen, why, fix, ...rest }): Finding => ({
     ...rest,
     object: shownLine(object),
     seen: shownLine(seen),

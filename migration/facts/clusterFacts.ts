@@ -13,7 +13,7 @@ import type {
 import type { IamFacts } from "./iamFacts.js";
 import type { Kube2iamLogFacts } from "../kube2iam/log.js";
 import type { WorkerLook } from "./workerLook.js";
-import type { RuleState } from "../rules/state.js";
+import type { RuleState } from "../rules/deviation.js";
 import type { Toleration } from "../settings/schema.js";
 
 export interface ClusterFacts {

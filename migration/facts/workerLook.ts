@@ -1,5 +1,4 @@
-import type { BackendRules } from "../rules/backendRules.js";
-import type { NatState, NodeReport } from "../rules/nodeReport.js";
+import type { BackendRules, NatState, NodeReport } from "../rules/nodeReport.js";
 
 /** What a worker shows over SSH, looked at with the login that the cutover will use. */
 export type WorkerLook =
@@ -43,3 +42,15 @@ export type LookFailure =
   | "iptables"
   | "wrong-node"
   | "answer";
+
+/** Why a worker could not be looked at. */
+export class LookError extends Error {
+  constructor(
+    readonly failed: LookFailure,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = "LookError";
+  }
+}

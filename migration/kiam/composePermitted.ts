@@ -1,4 +1,4 @@
-import { exactly, type PermittedMode } from "./permitted.js";
+import type { PermittedMode } from "./permitted.js";
 
 /**
  * One expression for `iam.amazonaws.com/permitted` that matches what one of `expressions` matches as
@@ -14,11 +14,6 @@ export function composePermitted(expressions: readonly string[], mode: Permitted
   const rests = each.map((one) => one.slice(shared.length));
   const one = rests.length === 1 ? (each[0] ?? "") : `${shared}(?:${rests.join("|")})`;
   return mode === "strict" ? one : `^${one}$`;
-}
-
-/** The expression that permits these roles and no other. */
-export function permittingExactly(roles: readonly string[], mode: PermittedMode): string {
-  return composePermitted(roles.map(exactly), mode);
 }
 
 /** Whether it can be cut after any slash: none is in a group or a class, and none is repeated. */

@@ -14,7 +14,7 @@ import {
  * credentials until minutes before they expire, so that even one process with kube2iam's shortest
  * sessions (15 minutes) asks a few times an hour; one that asks every ten seconds keeps nothing.
  */
-export const churn = { requestsPerMinute: 6, minutes: 3 } as const;
+const churn = { requestsPerMinute: 6, minutes: 3 } as const;
 
 interface Credentials {
   requests: number;

@@ -1,7 +1,7 @@
 import type { NodeFacts } from "../facts/clusterFacts.js";
 import { isProven, parseCutoverRecord } from "./cutoverRecord.js";
 import { digest } from "../text/digest.js";
-import { deviation, type RuleState } from "../rules/state.js";
+import { deviation, type RuleState } from "../rules/deviation.js";
 
 /*
  * When has a worker to be cut over again? After a reboot and after a restart of its kube2iam

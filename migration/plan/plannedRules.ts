@@ -1,4 +1,4 @@
-import type { BackendRules } from "../rules/backendRules.js";
+import type { BackendRules } from "../rules/nodeReport.js";
 import {
   credentialRuleSpec,
   systemOfRule,
@@ -40,7 +40,7 @@ export function plannedRules(
 }
 
 /** Whose rules a worker has after the plan, in the order in which they match. */
-export function systemsAfter(worker: PlannedWorker, plan: Plan): System[] {
+function systemsAfter(worker: PlannedWorker, plan: Plan): System[] {
   if (!reaches(plan.stage, "agent")) return ["kube2iam"];
   return worker.steps.includes("live-probe") ? ["kiam"] : ["kube2iam", "kiam"];
 }

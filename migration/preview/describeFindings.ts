@@ -3,7 +3,7 @@ import type { FindingCode } from "../audit/catalogue.js";
 import type { Finding } from "../audit/finding.js";
 
 /** Where a finding is explained, from the project's root. */
-export function findingPage(code: FindingCode): string {
+function findingPage(code: FindingCode): string {
   return `docs/findings.md#${code}`;
 }
 

@@ -1,6 +1,6 @@
 import type { Finding } from "../audit/finding.js";
 import type { ClusterFacts } from "../facts/clusterFacts.js";
-import type { BackendRules } from "../rules/backendRules.js";
+import type { BackendRules } from "../rules/nodeReport.js";
 import { compareText, own } from "../text/text.js";
 import { resolveRoleArn } from "../kiam/permitted.js";
 import { plannedWorkers, type Plan, type PlannedWorker } from "../plan/plan.js";

@@ -1,7 +1,7 @@
 import { diffArrays } from "diff";
 
 import type { WorkerPreview } from "../preview/planPreview.js";
-import type { BackendRules } from "./backendRules.js";
+import type { BackendRules } from "./nodeReport.js";
 
 /** Workers whose rules change in the same way, but for their own address. */
 export interface RuleChange {

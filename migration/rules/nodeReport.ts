@@ -1,10 +1,10 @@
 /** The JSON document that worker/rules/rules.sh prints: what it found on a worker and did there. */
 import { z } from "zod";
 import { shownJson } from "../text/shown.js";
-import { backendSchema, systemSchema } from "./natRule.js";
+import { backendSchema, systemSchema, type Backend } from "./natRule.js";
 
 /** What went wrong or deserves a look, by kind; the message of a finding tells the rest. */
-export const findingCodes = [
+const findingCodes = [
   /** The script does not run as root. */
   "not-root",
   /** `--host-ip` is not an address of the machine the script runs on, or that could not be read. */
@@ -225,4 +225,17 @@ export function reportProblems(report: NodeReport): string[] {
   return report.findings
     .filter((finding) => finding.severity === "problem")
     .map((finding) => `${report.hostIp}: ${finding.message}`);
+}
+
+/** nat/PREROUTING of one set of tables, as `iptables -S` lists it. */
+export interface BackendRules {
+  backend: Backend;
+  rules: string[];
+}
+
+/** The rules of a machine, by the tables that have any. */
+export function backendRules(state: Pick<NatState, Backend>): BackendRules[] {
+  return (["nft", "legacy"] as const)
+    .map((backend) => ({ backend, rules: state[backend] }))
+    .filter(({ rules }) => rules.length > 0);
 }

@@ -15,7 +15,7 @@ export const agentlessLabels = {
 } as const;
 
 /** Labels by which kops, EKS, eksctl and Karpenter say which group a node belongs to. */
-export const nodeGroupLabels = [
+const nodeGroupLabels = [
   "kops.k8s.io/instancegroup",
   "eks.amazonaws.com/nodegroup",
   "alpha.eksctl.io/nodegroup-name",

@@ -19,7 +19,7 @@ const ENGINE_VERSION = "3.259.0";
  * Directory that holds `bin/pulumi`, or undefined where there is none: `KIAM_LAB_ENGINE`, then where
  * the npm launcher keeps its download.
  */
-export function findEngine(): string | undefined {
+function findEngine(): string | undefined {
   const pulumiHome = process.env.PULUMI_HOME ?? path.join(homedir(), ".pulumi");
   return [process.env.KIAM_LAB_ENGINE, path.join(pulumiHome, "versions", ENGINE_VERSION)].find(
     (root) => root !== undefined && existsSync(path.join(root, "bin/pulumi")),

@@ -9,15 +9,14 @@ import { applyTrust } from "../../automation/applyTrust.js";
 import { auditAsText } from "../../cli/auditAnswer.js";
 import { permittedAsText } from "../../cli/permittedAnswer.js";
 import { trustAsText } from "../../cli/trustAnswer.js";
-import { iamClient } from "../../cluster/aws/iam.js";
 import { GateError } from "../../migration/text/problem.js";
 import { explainDenial } from "../../gates/kiam/deniedRole.js";
-import { IamReader } from "../../cluster/aws/iam.js";
+import { iamClient, IamReader } from "../../cluster/aws/iam.js";
 import { audit } from "../../migration/audit/audit.js";
 import { matchesIamPattern } from "../../migration/iam/pattern.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { shown, shownJson } from "../../migration/text/shown.js";
-import { trustChanges, trustRemovals } from "../../migration/iam/trustChanges.js";
+import { planServerTrust, planWorkerRemoval } from "../../migration/iam/trustPlan.js";
 import { readIamFacts } from "../../cluster/facts/iamFacts.js";
 import {
   account,
@@ -233,8 +232,8 @@ describe("hostile values in everything that AWS answers", function () {
           );
           const known = { ...facts, iam };
           const findings = audit(settings, known);
-          const changes = trustChanges(iam);
-          const removals = trustRemovals(iam);
+          const changes = planServerTrust(iam);
+          const removals = planWorkerRemoval(iam);
           assert.ok(removals !== undefined);
           written = [];
           const applied = await applyTrust(await iamClient("eu-west-1"), changes.changes);

@@ -19,7 +19,7 @@ import { applyTrust, readTrust } from "../../automation/applyTrust.js";
 import { nodeRoles, roleArn, seedRoles } from "../../lab/workload/roles.js";
 import type { IamFacts } from "../../migration/facts/iamFacts.js";
 import { parseSettings } from "../../migration/settings/parse.js";
-import { trustChanges, trustRemovals } from "../../migration/iam/trustChanges.js";
+import { planServerTrust, planWorkerRemoval } from "../../migration/iam/trustPlan.js";
 import { readIamFacts, type IamFactsOptions } from "../../cluster/facts/iamFacts.js";
 import { exampleFacts, examplePod, exampleSettings } from "../support/exampleCluster.js";
 import { skipBecause } from "../support/requirements.js";
@@ -161,7 +161,7 @@ describe("facts from IAM", () => {
     });
 
     it("adds the trust that was shown, once, and leaves alone what has changed since", async () => {
-      const { changes, unknown } = trustChanges(await read());
+      const { changes, unknown } = planServerTrust(await read());
       assert.deepEqual(
         unknown.map(({ arn }) => arn),
         [wrongPath, foreign].sort(),
@@ -187,7 +187,7 @@ describe("facts from IAM", () => {
       });
       const now = await read();
       assert.deepEqual(verdicts(now)[payments], [true, "allowed", "allowed", "allowed"]);
-      const again = await applyTrust(iam, trustChanges(now).changes);
+      const again = await applyTrust(iam, planServerTrust(now).changes);
       assert.deepEqual(again, { written: [batch], unchanged: [orders, payments], failed: [] });
     });
 
@@ -201,7 +201,7 @@ describe("facts from IAM", () => {
     });
 
     it("takes the workers' role out again, after kube2iam", async () => {
-      const removals = trustRemovals(await read());
+      const removals = planWorkerRemoval(await read());
       assert.ok(removals !== undefined);
       const { written, failed } = await applyTrust(iam, removals.changes);
       assert.deepEqual([written, failed], [[batch, orders, payments], []]);
@@ -213,7 +213,7 @@ describe("facts from IAM", () => {
       await iam.send(new DeleteRolePolicyCommand({ RoleName: "kiam-server", PolicyName: "roles" }));
       await iam.send(new DeleteRoleCommand({ RoleName: "kiam-server" }));
       await createServerRole(masters);
-      const changes = trustChanges(await read()).changes;
+      const changes = planServerTrust(await read()).changes;
       assert.deepEqual(
         changes.map(({ reason }) => reason),
         ["recreated", "recreated", "recreated"],

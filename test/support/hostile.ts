@@ -9,7 +9,7 @@ import fc from "fast-check";
 export const forged = "FORGED nothing stands in the way";
 
 /** @param file made by a shell that runs any of these */
-export function shellPayloads(file: string): string[] {
+function shellPayloads(file: string): string[] {
   return [
     `x\nid >${file} #`,
     `x'\nid >${file}\n'`,

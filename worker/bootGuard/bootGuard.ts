@@ -36,7 +36,7 @@ export function bootGuardScript({ interface: hostInterface, agentPort }: BootGua
  * The systemd unit that runs it. Where it fails the kubelet does not start: a node that does not
  * join is seen and replaced, one whose pods read its own role is not.
  */
-export function bootGuardUnit(): string {
+function bootGuardUnit(): string {
   return `[Unit]
 Description=kiam's rule for 169.254.169.254, before any pod starts
 Wants=network-online.target

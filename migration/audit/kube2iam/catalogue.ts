@@ -7,7 +7,7 @@ export const kube2iamFindings = {
     severities: ["blocks"],
     cause: "Neither the settings nor kube2iam's --host-interface tell it.",
     consequence:
-      "kiam's rule has to match the same traffic; without the interface there is no plan.",
+      "kiam's rule has to match the traffic that kube2iam's rule matches; without the interface there is no plan.",
     cure: "Set kube2iam.interface.",
     acknowledgeable: false,
     source: "kube2iam --host-interface",
@@ -40,7 +40,7 @@ export const kube2iamFindings = {
       "There is no DaemonSet of the name kube2iam.daemonSet in the namespace kube2iam.namespace.",
     consequence:
       "Its port and interface make the rule that is to be deleted, and its DaemonSet is the way back.",
-    cure: "Set kube2iam.namespace and kube2iam.daemonSet. After a retirement by this program there is nothing to do.",
+    cure: "Set kube2iam.namespace and kube2iam.daemonSet to where kube2iam runs. After a retirement by this program there is nothing to do.",
     acknowledgeable: false,
   },
   "kube2iam-misses-workers": {
@@ -50,7 +50,7 @@ export const kube2iamFindings = {
       "kube2iam's DaemonSet does not tolerate their taints, or its node selector or affinity leaves them out. Not looked at from stage retire on.",
     consequence:
       "Their pods read the node's own role, there is nothing to go back to, and the cutover finds no rule to take over.",
-    cure: "Let the DaemonSet cover them, or leave them out by workers.selector.",
+    cure: "Let its tolerations, node selector and affinity cover them, or leave them out by workers.selector.",
     acknowledgeable: true,
   },
   "kube2iam-not-ready": {
@@ -59,7 +59,7 @@ export const kube2iamFindings = {
     cause:
       "Its pod there fails its readiness probe, or is still starting. Not looked at from stage retire on.",
     consequence: "Pods there may get no credentials now, and the way back leads nowhere.",
-    cure: "See its log there.",
+    cure: "See its log there; kube2iam is Ready once it can read the instance's id from EC2's metadata.",
     acknowledgeable: true,
   },
   "kube2iam-restricts-namespaces": {
@@ -78,7 +78,7 @@ export const kube2iamFindings = {
     cause:
       "--app-port, --host-interface or --base-role-arn of its DaemonSet is not what that flag takes: a variable of the container, $(PORT), or a shell's words.",
     consequence:
-      "Port and interface make the rule that the cutover deletes and the way back restores; neither is guessed.",
+      "Port and interface make the rule that the cutover deletes and the way back restores, and the base ARN says which roles pods mean: neither is guessed.",
     cure: "Set kube2iam.port or kube2iam.interface; write the base ARN itself into the DaemonSet.",
     acknowledgeable: false,
     source: "kube2iam --app-port, --host-interface, --base-role-arn",
@@ -99,7 +99,7 @@ export const kube2iamFindings = {
     severities: ["warns"],
     cause: "Its tag is missing, or is one that moves, such as latest.",
     consequence: "A pod that starts anew, as on the way back, may be another version.",
-    cure: "Set the image to the version that runs, with updateStrategy OnDelete.",
+    cure: "Set the image to the version that runs (kubectl logs shows it, or the image's digest in the pod's status), with updateStrategy OnDelete, so that no pod restarts.",
     acknowledgeable: true,
   },
   "port-clash": {
@@ -117,7 +117,7 @@ export const kube2iamFindings = {
     cause:
       "kube2iam's README and charts offer a preStop hook that deletes every nat rule which holds 169.254.169.254.",
     consequence:
-      "Whenever a kube2iam pod goes, its worker's pods fall through to the node's own role, and SDKs keep such credentials for hours.",
+      "Such a hook deletes every nat rule for 169.254.169.254, kiam's included: whenever a kube2iam pod goes, its worker's pods fall through to the node's own role, and SDKs keep such credentials for hours.",
     cure: "Nothing where this program can disarm it (it informs then); otherwise disarm it by hand as the finding says.",
     acknowledgeable: false,
     source: "kube2iam README, chart value preStop",
@@ -127,7 +127,7 @@ export const kube2iamFindings = {
     severities: ["blocks"],
     cause: "kube2iam has no --base-role-arn, and kiam.roleBaseArn is not set.",
     consequence:
-      "Pods name roles without the account, and kiam's autodetection fails where IMDSv2 is required.",
+      "Pods name roles without the account; kiam has to know it, and its autodetection fails where IMDSv2 is required.",
     cure: "Set kiam.roleBaseArn, such as arn:aws:iam::123456789012:role/.",
     acknowledgeable: false,
     source: "kiam#398",
@@ -138,7 +138,7 @@ export const kube2iamFindings = {
     cause: "newNodes.startupTaint is on, and kube2iam's pods do not tolerate that taint.",
     consequence:
       "On a node that registers with it kube2iam starts after kiam's agent, so kiam supplies that node from its first pod on, at every stage.",
-    cure: "Nothing, if that is fine; otherwise let kube2iam tolerate the taint.",
+    cure: "Nothing, if that is fine; otherwise let kube2iam tolerate the taint (with updateStrategy OnDelete, so that no pod restarts).",
     acknowledgeable: true,
   },
   "taint-tolerated-by-kube2iam": {
@@ -146,7 +146,7 @@ export const kube2iamFindings = {
     severities: ["blocks"],
     cause: "newNodes.keepKube2iamOff is taint, and kube2iam's pods tolerate that taint.",
     consequence: "New nodes get kube2iam as before.",
-    cure: "Set newNodes.keepKube2iamOff to label, or narrow kube2iam's tolerations.",
+    cure: "Set newNodes.keepKube2iamOff to label, which works whatever kube2iam tolerates, or narrow kube2iam's tolerations (with updateStrategy OnDelete, so that no pod restarts).",
     acknowledgeable: true,
   },
   "worker-role-needed": {

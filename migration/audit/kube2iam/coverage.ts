@@ -4,21 +4,20 @@ import { untolerated, workerNodes } from "../../situation/nodeSelection.js";
 import type { Settings } from "../../settings/schema.js";
 import { reaches } from "../../stages.js";
 import { count, own, someOf } from "../../text/text.js";
-import type { Finding } from "../finding.js";
-import { kube2iamObject } from "./object.js";
+import { kube2iamObject, type Judgement } from "../judgement.js";
 
 /** Workers on which kube2iam does not serve, as long as it is what serves, or is the way back. */
 export function auditKube2iamCoverage(
   settings: Settings,
   facts: ClusterFacts,
   live: Kube2iamFacts,
-): Finding[] {
+): Judgement[] {
   if (reaches(settings.stage, "retire")) return [];
   const object = kube2iamObject(live);
   const workers = workerNodes(settings, facts.nodes).filter((node) => !isKiamOnly(facts, node));
   const without = workers.filter(({ name }) => own(live.pods, name) === undefined);
   const notReady = workers.filter(({ name }) => own(live.pods, name)?.ready === false);
-  const findings: Finding[] = [];
+  const findings: Judgement[] = [];
   if (without.length > 0) {
     const taints = new Set(
       without.flatMap((node) =>
@@ -30,8 +29,6 @@ export function auditKube2iamCoverage(
       severity: "warns",
       object,
       seen: `it has no pod on ${count(without.length, "worker")} (${someOf(without.map(({ name }) => name))})${taints.size === 0 ? "" : `; it does not tolerate ${someOf([...taints])}`}`,
-      why: "pods there read the node's own role now, and there is nothing to go back to; their cutover finds no rule to take over",
-      fix: "let its tolerations, node selector and affinity cover these nodes, or leave them out by workers.selector",
     });
   }
   if (notReady.length > 0) {
@@ -40,8 +37,6 @@ export function auditKube2iamCoverage(
       severity: "warns",
       object,
       seen: `its pod is not Ready on ${count(notReady.length, "worker")} (${someOf(notReady.map(({ name }) => name))})`,
-      why: "pods there may get no credentials now, and the way back leads nowhere",
-      fix: "see its log there; kube2iam is Ready once it can read the instance's id from EC2's metadata",
     });
   }
   return findings;

@@ -3,14 +3,13 @@ import { sessionMinutes } from "../../kube2iam/flags.js";
 import { usesRole } from "../../situation/rolesInUse.js";
 import { durationSeconds, type Settings } from "../../settings/schema.js";
 import { count, someOf } from "../../text/text.js";
-import type { Finding } from "../finding.js";
-import { perNamespace } from "../perNamespace.js";
+import { perNamespace, type Judgement } from "../judgement.js";
 
 /** Sessions from which on the AWS SDK for Java keeps credentials for a while [kiam#41]. */
 const longEnoughMinutes = 30;
 
 /** How pods use credentials: those that keep none, those that ask at once, sessions that are too short. */
-export function auditCredentialsUse(settings: Settings, facts: ClusterFacts): Finding[] {
+export function auditCredentialsUse(settings: Settings, facts: ClusterFacts): Judgement[] {
   return [
     ...tooShortSessions(settings),
     ...churningPods(settings, facts),
@@ -18,7 +17,7 @@ export function auditCredentialsUse(settings: Settings, facts: ClusterFacts): Fi
   ];
 }
 
-function tooShortSessions({ kiam: { sessionDuration } }: Settings): Finding[] {
+function tooShortSessions({ kiam: { sessionDuration } }: Settings): Judgement[] {
   if (durationSeconds(sessionDuration) >= longEnoughMinutes * 60) return [];
   return [
     {
@@ -26,13 +25,11 @@ function tooShortSessions({ kiam: { sessionDuration } }: Settings): Finding[] {
       severity: "warns",
       object: "kiam.sessionDuration",
       seen: `it is ${sessionDuration}`,
-      why: "some SDKs, that for Java among them, refresh credentials that have less than 15 minutes left: with short sessions that is at nearly every call",
-      fix: "set it to 30m or more; STS allows chained roles at most 1h",
     },
   ];
 }
 
-function churningPods(settings: Settings, facts: ClusterFacts): Finding[] {
+function churningPods(settings: Settings, facts: ClusterFacts): Judgement[] {
   const commandLine = facts.kube2iam?.commandLine ?? [];
   const today = sessionMinutes(commandLine);
   const later = durationSeconds(settings.kiam.sessionDuration) / 60;
@@ -40,7 +37,7 @@ function churningPods(settings: Settings, facts: ClusterFacts): Finding[] {
     today < longEnoughMinutes && later >= longEnoughMinutes
       ? `kiam's longer sessions may cure it (${settings.kiam.sessionDuration} after kube2iam's ${today}m); if not, `
       : "";
-  return perNamespace(facts.kube2iamLog?.churning ?? []).map(([namespace, pods]): Finding => ({
+  return perNamespace(facts.kube2iamLog?.churning ?? []).map(([namespace, pods]): Judgement => ({
     code: "credentials-churn",
     severity: "warns",
     object: `namespace/${namespace}`,
@@ -50,15 +47,13 @@ function churningPods(settings: Settings, facts: ClusterFacts): Finding[] {
   }));
 }
 
-function shortLivedPods(facts: ClusterFacts): Finding[] {
+function shortLivedPods(facts: ClusterFacts): Judgement[] {
   const ofJobs = (pod: PodFacts) => pod.controller === "Job" || pod.controller === "CronJob";
   const pods = facts.pods.filter((pod) => ofJobs(pod) && usesRole(pod));
-  return perNamespace(pods).map(([namespace, members]): Finding => ({
+  return perNamespace(pods).map(([namespace, members]): Judgement => ({
     code: "short-lived-pods",
     severity: "informs",
     object: `namespace/${namespace}`,
     seen: `${count(members.length, "pod")} of Jobs there use a role (${someOf(members.map(({ name }) => name))})`,
-    why: "such pods ask for credentials within a second of their start, when kube2iam or kiam may not know them yet; SDKs try once, for a second, by default",
-    fix: "set AWS_METADATA_SERVICE_TIMEOUT=5 and AWS_METADATA_SERVICE_NUM_ATTEMPTS=20 in their containers (AWS CLI and boto3; other SDKs have settings of their own)",
   }));
 }

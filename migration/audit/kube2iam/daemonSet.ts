@@ -4,15 +4,14 @@ import { allowedRolesAnnotation, roleAnnotation } from "../../kiam/permitted.js"
 import { permittedInForce } from "../../kiam/permittedInForce.js";
 import type { Settings } from "../../settings/schema.js";
 import { count, someOf } from "../../text/text.js";
-import type { Finding } from "../finding.js";
-import { kube2iamObject } from "./object.js";
+import { kube2iamObject, type Judgement } from "../judgement.js";
 
 /** How kube2iam's DaemonSet is set up, where kiam does otherwise or the way back depends on it. */
 export function auditKube2iamDaemonSet(
   settings: Settings,
   facts: ClusterFacts,
   live: Kube2iamFacts,
-): Finding[] {
+): Judgement[] {
   const object = kube2iamObject(live);
   return [
     ...version(live, object),
@@ -22,7 +21,7 @@ export function auditKube2iamDaemonSet(
   ];
 }
 
-function version({ image }: Kube2iamFacts, object: string): Finding[] {
+function version({ image }: Kube2iamFacts, object: string): Judgement[] {
   const name = image.slice(image.lastIndexOf("/") + 1);
   if (name.includes("@")) return [];
   const tag = name.split(":")[1] ?? "latest";
@@ -33,8 +32,6 @@ function version({ image }: Kube2iamFacts, object: string): Finding[] {
       severity: "warns",
       object,
       seen: `its image is ${image}, which names no version`,
-      why: "a kube2iam pod that starts anew, as on the way back from stage retire, may be another version than the one that runs now",
-      fix: "set its image to the version that runs (kubectl logs shows it, or the image's digest in the pod's status), with updateStrategy OnDelete, so that no pod restarts",
     },
   ];
 }
@@ -55,8 +52,8 @@ const annotationFlags = [
   },
 ] as const;
 
-function annotations({ commandLine }: Kube2iamFacts, object: string): Finding[] {
-  return annotationFlags.flatMap(({ flag, severity, usual, of }): Finding[] => {
+function annotations({ commandLine }: Kube2iamFacts, object: string): Judgement[] {
+  return annotationFlags.flatMap(({ flag, severity, usual, of }): Judgement[] => {
     const key = flagValue(commandLine, flag);
     if (key === undefined || key === usual) return [];
     return [
@@ -80,7 +77,7 @@ function restrictions(
   facts: ClusterFacts,
   { commandLine }: Kube2iamFacts,
   object: string,
-): Finding[] {
+): Judgement[] {
   const inForce = permittedInForce(settings, facts);
   const restricted = facts.namespaces.filter(
     ({ name, allowedRoles }) => allowedRoles !== undefined && inForce(name) === undefined,
@@ -102,7 +99,7 @@ function restrictions(
   ];
 }
 
-function ruleOfOthers(settings: Settings, live: Kube2iamFacts, object: string): Finding[] {
+function ruleOfOthers(settings: Settings, live: Kube2iamFacts, object: string): Judgement[] {
   if (insertsItsRule(live.commandLine)) return [];
   return [
     {
@@ -110,7 +107,6 @@ function ruleOfOthers(settings: Settings, live: Kube2iamFacts, object: string): 
       severity: "warns",
       object,
       seen: `it runs without --iptables: something else writes its rule, such as the nodes' user data${settings.kube2iam.interface === undefined ? ", and its --host-interface need not be that rule's" : ""}`,
-      why: "a node that reboots, or a new one, gets that rule again, after its cutover, too",
       fix: `take the rule out of whatever writes it once its nodes are cut over${settings.kube2iam.interface === undefined ? "; set kube2iam.interface to the interface of that rule (iptables -t nat -S PREROUTING on a worker)" : ""}`,
     },
   ];

@@ -3,16 +3,14 @@ import { defaultRole, sessionMinutes } from "../../kube2iam/flags.js";
 import { livesOnDefaultRole } from "../../situation/rolesInUse.js";
 import type { Settings } from "../../settings/schema.js";
 import { count, own, someOf } from "../../text/text.js";
-import type { Finding } from "../finding.js";
 import { workersToMove } from "../../plan/workersToMove.js";
-import { perNamespace } from "../perNamespace.js";
-import { blocksFrom } from "../severityFrom.js";
+import { blocksFrom, perNamespace, type Judgement } from "../judgement.js";
 
 /**
  * Pods that live on kube2iam's default role, and will have none under kiam. Only those of workers
  * that are still to move: where kiam supplies already, it is lost already.
  */
-export function auditDefaultRole(settings: Settings, facts: ClusterFacts): Finding[] {
+export function auditDefaultRole(settings: Settings, facts: ClusterFacts): Judgement[] {
   const commandLine = facts.kube2iam?.commandLine ?? [];
   const role = defaultRole(commandLine);
   if (role === undefined) return [];
@@ -21,7 +19,7 @@ export function auditDefaultRole(settings: Settings, facts: ClusterFacts): Findi
     (pod) => livesOnDefaultRole(pod, settings) && pod.node !== undefined && toMove.has(pod.node),
   );
   const shown = whatTheLogShows(facts, 2 * sessionMinutes(commandLine));
-  return perNamespace(pods).map(([namespace, members]): Finding => {
+  return perNamespace(pods).map(([namespace, members]): Judgement => {
     const asking = members.filter((pod) => shown(pod) === "asks");
     const silent = members.every((pod) => shown(pod) === "never asks");
     return {
@@ -35,7 +33,6 @@ export function auditDefaultRole(settings: Settings, facts: ClusterFacts): Findi
             ? "none of them asked for credentials of late, by its log"
             : "nothing tells that they do not use it"
       }`,
-      why: "kiam has no default role: these pods get no credentials after the cutover",
       fix: `annotate those of them that use AWS with iam.amazonaws.com/role, permit the role (namespaces.${namespace}.permitted), and acknowledge default-role-lost for namespace/${namespace} once no other does`,
     };
   });

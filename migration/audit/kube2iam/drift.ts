@@ -1,8 +1,7 @@
 import type { ClusterFacts, Kube2iamFacts } from "../../facts/clusterFacts.js";
 import { flagValue, insertsItsRule, kube2iamDefaults } from "../../kube2iam/flags.js";
 import type { Settings } from "../../settings/schema.js";
-import type { Finding } from "../finding.js";
-import { kube2iamObject } from "./object.js";
+import { kube2iamObject, type Judgement } from "../judgement.js";
 
 interface Difference {
   severity: "blocks" | "warns";
@@ -15,7 +14,7 @@ export function auditKube2iamDrift(
   settings: Settings,
   { recorded }: Pick<ClusterFacts, "recorded">,
   live: Kube2iamFacts,
-): Finding[] {
+): Judgement[] {
   const port = Number(flagValue(live.commandLine, "app-port") ?? kube2iamDefaults.port);
   const rule = insertsItsRule(live.commandLine)
     ? (flagValue(live.commandLine, "host-interface") ?? kube2iamDefaults.interface)
@@ -41,11 +40,10 @@ export function auditKube2iamDrift(
   return differences.map((each) => drift(live, each));
 }
 
-function drift(live: Kube2iamFacts, difference: Difference): Finding {
+function drift(live: Kube2iamFacts, difference: Difference): Judgement {
   return {
     code: "kube2iam-settings-differ",
     object: kube2iamObject(live),
-    why: "port and interface make the rule that the cutover deletes and the way back restores",
     ...difference,
   };
 }

@@ -3,15 +3,14 @@ import { effectiveKube2iam, effectiveRoleBaseArn } from "../../kube2iam/effectiv
 import { disarmByHand, whyNotDisarmed } from "../../kube2iam/preStop.js";
 import type { Settings } from "../../settings/schema.js";
 import { reaches } from "../../stages.js";
-import type { Finding } from "../finding.js";
 import { auditKube2iamCoverage } from "./coverage.js";
 import { auditKube2iamDaemonSet } from "./daemonSet.js";
 import { auditKube2iamDrift } from "./drift.js";
-import { kube2iamObject } from "./object.js";
+import { kube2iamObject, type Judgement } from "../judgement.js";
 
 /** kube2iam itself: where it is, how it is set up, what of it can turn against kiam. */
-export function auditKube2iam(settings: Settings, facts: ClusterFacts): Finding[] {
-  const findings: Finding[] = [];
+export function auditKube2iam(settings: Settings, facts: ClusterFacts): Judgement[] {
+  const findings: Judgement[] = [];
   const kube2iam = effectiveKube2iam(settings, facts);
   const object = kube2iamObject(kube2iam);
   const retired = settings.stage === "retire" && facts.recorded !== undefined;
@@ -21,8 +20,6 @@ export function auditKube2iam(settings: Settings, facts: ClusterFacts): Finding[
       severity: "blocks",
       object,
       seen: "there is no such DaemonSet, and no earlier run recorded one",
-      why: "its port and interface make the rule that is to be deleted, and its DaemonSet is the way back",
-      fix: "set kube2iam.namespace and kube2iam.daemonSet to where kube2iam runs",
     });
     return findings;
   }
@@ -43,7 +40,6 @@ export function auditKube2iam(settings: Settings, facts: ClusterFacts): Finding[
       severity: "blocks",
       object,
       seen: `its --${flag} reads ${JSON.stringify(value)}`,
-      why: "port and interface make the rule that is deleted and put back, and the base ARN says which roles pods mean: neither is guessed",
       fix: {
         "app-port": "set kube2iam.port",
         "host-interface": "set kube2iam.interface",
@@ -59,8 +55,6 @@ export function auditKube2iam(settings: Settings, facts: ClusterFacts): Finding[
       severity: "blocks",
       object,
       seen: "neither the settings nor the DaemonSet name an interface",
-      why: "kiam's rule must match the traffic that kube2iam's rule matches",
-      fix: "set kube2iam.interface",
     });
   }
   if (effectiveRoleBaseArn(settings, facts) === undefined && !unusable.has("base-role-arn")) {
@@ -69,8 +63,6 @@ export function auditKube2iam(settings: Settings, facts: ClusterFacts): Finding[
       severity: "blocks",
       object,
       seen: "kube2iam has no --base-role-arn, and kiam.roleBaseArn is not set",
-      why: "pods name roles without the account; kiam has to know it (its autodetection fails where IMDSv2 is required)",
-      fix: "set kiam.roleBaseArn, such as arn:aws:iam::123456789012:role/",
     });
   }
   if (kube2iam.port === settings.kiam.agentPort) {
@@ -79,8 +71,6 @@ export function auditKube2iam(settings: Settings, facts: ClusterFacts): Finding[
       severity: "blocks",
       object,
       seen: `kube2iam listens on port ${kube2iam.port}, and kiam's agent is to listen on the same`,
-      why: "both run on every worker for a while",
-      fix: "set kiam.agentPort to another port, such as 8881",
     });
   }
   const live = facts.kube2iam;
@@ -91,7 +81,6 @@ export function auditKube2iam(settings: Settings, facts: ClusterFacts): Finding[
       severity: refusal === undefined ? "informs" : "blocks",
       object,
       seen: `the preStop hook of its container ${hook.container} runs: ${hook.command.join(" ")}`,
-      why: "hooks of this kind delete every nat rule for 169.254.169.254, kiam's included: whenever a kube2iam pod goes, its worker's pods fall through to the node's own role",
       fix:
         refusal === undefined
           ? "nothing now: this update takes the hook off the DaemonSet (with updateStrategy OnDelete, so that no pod restarts) and disarms it in the running pods; it stays off. Take it out of what kube2iam is deployed from, too, or the next deployment brings it back"
@@ -104,8 +93,6 @@ export function auditKube2iam(settings: Settings, facts: ClusterFacts): Finding[
       severity: "blocks",
       object,
       seen: "kube2iam still runs, and iam.trustWorkerRole is off",
-      why: "kube2iam assumes the application roles as the worker's role, and so does the way back",
-      fix: "leave iam.trustWorkerRole on until an update at stage retire has succeeded",
     });
   }
   if (live === undefined) return findings;

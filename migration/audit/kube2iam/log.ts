@@ -4,11 +4,10 @@ import { usesRole } from "../../situation/rolesInUse.js";
 import type { Settings } from "../../settings/schema.js";
 import { workersToMove } from "../../plan/workersToMove.js";
 import { count, someOf } from "../../text/text.js";
-import type { Finding } from "../finding.js";
-import { kube2iamObject } from "./object.js";
+import { kube2iamObject, type Judgement } from "../judgement.js";
 
 /** What kube2iam's log could not tell. */
-export function auditKube2iamLog(settings: Settings, facts: ClusterFacts): Finding[] {
+export function auditKube2iamLog(settings: Settings, facts: ClusterFacts): Judgement[] {
   const log = facts.kube2iamLog;
   if (log === undefined) return [];
   const object = kube2iamObject(settings.kube2iam);
@@ -19,8 +18,6 @@ export function auditKube2iamLog(settings: Settings, facts: ClusterFacts): Findi
         severity: "warns",
         object,
         seen: `what kube2iam logged could not be read in ${count(log.unread.length, "place")}: ${someOf(log.unread)}`,
-        why: "which paths of the metadata service pods use there, and who lives on the default role, is not known",
-        fix: "allow list on pods and get on pods/log in kube2iam's namespace, and see that its nodes answer",
       },
     ];
   }
@@ -34,8 +31,6 @@ export function auditKube2iamLog(settings: Settings, facts: ClusterFacts): Findi
       severity: "informs",
       object,
       seen: `its log shows no request at all, although pods on the workers that it serves have roles${level === undefined ? "" : ` (--log-level=${level})`}`,
-      why: "kube2iam logs requests at level info; without them nobody knows which paths of the metadata service pods use",
-      fix: "see that its --log-level is info or debug, or wait until pods have asked",
     },
   ];
 }

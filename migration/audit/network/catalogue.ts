@@ -18,7 +18,7 @@ export const networkFindings = {
     cause:
       "Another pod has kiam.agentPort as a port of its node, or something listens on it (seen over SSH); from stage agent on it blocks.",
     consequence: "The agent cannot listen there, so that its worker cannot be moved.",
-    cure: "Set kiam.agentPort to a port that is free on every worker.",
+    cure: "Set kiam.agentPort to a port that is free on every worker, or move the other to another port.",
     acknowledgeable: true,
     onlyForward: true,
     seenIn: ["cluster", "overSsh"],
@@ -63,7 +63,7 @@ export const networkFindings = {
     cause:
       "With kiam.serverHostNetwork, another pod there has kiam.serverPort as a port of its node; on kops masters the API server has 443. From stage server on it blocks.",
     consequence: "The server cannot listen there.",
-    cure: "Set kiam.serverPort to a port that is free on the masters, and let workers reach it.",
+    cure: "Set kiam.serverPort to a port that is free on the masters, such as 8443, and let the workers reach it (security groups).",
     acknowledgeable: true,
     onlyForward: true,
   },

@@ -4,12 +4,10 @@ import { flagValue } from "../../kube2iam/flags.js";
 import type { AskedPath } from "../../kube2iam/log.js";
 import { count, messageOf, someOf } from "../../text/text.js";
 import type { Settings } from "../../settings/schema.js";
-import type { Finding } from "../finding.js";
-import { perNamespace } from "../perNamespace.js";
-import { blocksFrom } from "../severityFrom.js";
+import { blocksFrom, perNamespace, type Judgement } from "../judgement.js";
 
 /** Paths of the metadata service that pods ask kube2iam for, and that kiam's agent will refuse. */
-export function auditMetadataPaths(settings: Settings, facts: ClusterFacts): Finding[] {
+export function auditMetadataPaths(settings: Settings, facts: ClusterFacts): Judgement[] {
   const { image, extraArgs } = settings.kiam;
   const flag = allowRouteFlag(image);
   const pattern = flagValue(extraArgs.agent, flag);
@@ -23,12 +21,11 @@ export function auditMetadataPaths(settings: Settings, facts: ClusterFacts): Fin
     refused.map(({ path }) => path),
   );
   const fix = `if they need these, put --${flag}=${wider} into kiam.extraArgs.agent${pattern === undefined ? "" : ` instead of the present one`}: it allows every path that kube2iam's log shows, and no other besides`;
-  return byAsker(refused).map(([object, paths]): Finding => ({
+  return byAsker(refused).map(([object, paths]): Judgement => ({
     code: "metadata-path-refused",
     severity: blocksFrom("cutover", settings),
     object,
     seen: `${object === "cluster" ? "addresses that no pod has now" : "pods"} asked kube2iam for ${someOf(paths.map(describe), 5)}`,
-    why: "kube2iam passes every path on to EC2; kiam's agent answers 404 to all but those of credentials, unless its flag allows them",
     fix: `${fix}${paths.some(({ path }) => givesSecrets(path)) ? " (user data and identity credentials may hold the node's own secrets: think twice)" : ""}`,
   }));
 }
@@ -38,13 +35,12 @@ function wrongFlag(
   { kiam: { image, extraArgs } }: Settings,
   flag: string,
   pattern: string | undefined,
-): Finding | undefined {
-  const problem = (seen: string, fix: string): Finding => ({
+): Judgement | undefined {
+  const problem = (seen: string, fix: string): Judgement => ({
     code: "allow-route-regexp-invalid",
     severity: "blocks",
     object: "kiam.extraArgs.agent",
     seen,
-    why: "kiam's agent ends at once with it",
     fix,
   });
   const other = ["allow-route-regexp", "whitelist-route-regexp"].find(

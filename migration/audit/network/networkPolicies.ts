@@ -7,8 +7,7 @@ import { serverLabels } from "../../kiam/names.js";
 import { selects } from "../../facts/labelSelector.js";
 import { workerNodes } from "../../situation/nodeSelection.js";
 import type { Settings } from "../../settings/schema.js";
-import type { Finding } from "../finding.js";
-import { blocksFrom } from "../severityFrom.js";
+import { blocksFrom, type Judgement } from "../judgement.js";
 import { someOf } from "../../text/text.js";
 
 /**
@@ -16,7 +15,7 @@ import { someOf } from "../../text/text.js";
  * one rule that lets them in is enough. Agents are on the host's network, where selectors of pods
  * and namespaces say nothing about them; only a rule for everybody or for their nodes' addresses does.
  */
-export function auditNetworkPolicies(settings: Settings, facts: ClusterFacts): Finding[] {
+export function auditNetworkPolicies(settings: Settings, facts: ClusterFacts): Judgement[] {
   const { namespace, serverPort, serverHostNetwork } = settings.kiam;
   if (serverHostNetwork) return [];
   const policies = facts.networkPolicies.filter(
@@ -39,8 +38,6 @@ export function auditNetworkPolicies(settings: Settings, facts: ClusterFacts): F
         rules.length === 0
           ? `NetworkPolicies there (${names}) are for kiam's servers, and let nobody in on port ${serverPort}`
           : `NetworkPolicies there (${names}) let only some in on port ${serverPort} of kiam's servers, and name no address of ${someOf(outside)}`,
-      why: "the agents are on their nodes' network: they come with the node's address, and pod selectors do not fit them",
-      fix: `allow TCP port ${serverPort} from an ipBlock with the workers' addresses, or from everybody (the servers ask for a certificate)`,
     },
   ];
 }

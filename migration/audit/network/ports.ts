@@ -2,15 +2,14 @@ import type { ClusterFacts, PodFacts } from "../../facts/clusterFacts.js";
 import { kiamNames } from "../../kiam/names.js";
 import { serverNodes, workerNodes } from "../../situation/nodeSelection.js";
 import type { Settings } from "../../settings/schema.js";
-import type { Finding } from "../finding.js";
-import { blocksFrom } from "../severityFrom.js";
+import { blocksFrom, type Judgement } from "../judgement.js";
 import { own, someOf } from "../../text/text.js";
 
 /**
  * Whether the ports of agent and server are free on the nodes whose network they use, and the
  * agent's is the one to which the rules on the workers lead.
  */
-export function auditPorts(settings: Settings, facts: ClusterFacts): Finding[] {
+export function auditPorts(settings: Settings, facts: ClusterFacts): Judgement[] {
   return [
     ...auditAgentPort(settings, facts),
     ...auditChangedPort(settings, facts),
@@ -18,26 +17,21 @@ export function auditPorts(settings: Settings, facts: ClusterFacts): Finding[] {
   ];
 }
 
-function auditAgentPort(settings: Settings, facts: ClusterFacts): Finding[] {
+function auditAgentPort(settings: Settings, facts: ClusterFacts): Judgement[] {
   const { agentPort } = settings.kiam;
   const workers = workerNodes(settings, facts.nodes).map((node) => node.name);
   const takers = takersOf(agentPort, workers, settings, facts.pods);
   const severity = blocksFrom("agent", settings);
-  const why = "kiam's agent could not listen there: its worker could not be moved";
-  const fix =
-    "set kiam.agentPort to a port that is free on every worker, or move the other to another port";
-  const byPods = [...takers].map(([object, nodes]): Finding => ({
+  const byPods = [...takers].map(([object, nodes]): Judgement => ({
     code: "agent-port-in-use",
     severity,
     object,
     seen: `it takes port ${agentPort} (kiam.agentPort) of ${someOf([...nodes])}`,
-    why,
-    fix,
   }));
   const explained = new Set(
     [...takers.values(), nodesWithAgent(settings, facts)].flatMap((nodes) => [...nodes]),
   );
-  const byLooks = workers.flatMap((name): Finding[] => {
+  const byLooks = workers.flatMap((name): Judgement[] => {
     const look = own(facts.overSsh, name);
     if (look === undefined || "failed" in look || explained.has(name)) return [];
     const listener = look.listening.find(({ port }) => port === agentPort);
@@ -48,8 +42,6 @@ function auditAgentPort(settings: Settings, facts: ClusterFacts): Finding[] {
         severity,
         object: `node/${name}`,
         seen: `${listener.program ?? "something"} listens on port ${agentPort} (kiam.agentPort) there`,
-        why,
-        fix,
       },
     ];
   });
@@ -57,7 +49,7 @@ function auditAgentPort(settings: Settings, facts: ClusterFacts): Finding[] {
 }
 
 /** Agents put their rule behind the one that is there, and take none away when they stop. */
-function auditChangedPort({ kiam }: Settings, facts: ClusterFacts): Finding[] {
+function auditChangedPort({ kiam }: Settings, facts: ClusterFacts): Judgement[] {
   const nodes = new Map<string, string[]>();
   for (const [node, port] of Object.entries(facts.agentPorts)) {
     if (port === String(kiam.agentPort)) continue;
@@ -79,7 +71,6 @@ function auditChangedPort({ kiam }: Settings, facts: ClusterFacts): Finding[] {
       severity: "blocks",
       object: daemonSet,
       seen: `kiam.agentPort is ${kiam.agentPort}, and the agent ${seen.join(", ")}`,
-      why: "the rules on the workers lead to the former port, and stay in front when agents restart: every request there would be refused",
       fix:
         former === undefined
           ? `bring the agents' former port back (kubectl -n ${kiam.namespace} rollout undo daemonset/${kiamNames.agent}), and set kiam.agentPort to it`
@@ -88,7 +79,7 @@ function auditChangedPort({ kiam }: Settings, facts: ClusterFacts): Finding[] {
   ];
 }
 
-function auditServerPort(settings: Settings, facts: ClusterFacts): Finding[] {
+function auditServerPort(settings: Settings, facts: ClusterFacts): Judgement[] {
   const { serverHostNetwork, serverPort } = settings.kiam;
   if (!serverHostNetwork) return [];
   const servers = serverNodes(settings, facts.nodes).map((node) => node.name);
@@ -98,8 +89,6 @@ function auditServerPort(settings: Settings, facts: ClusterFacts): Finding[] {
     severity: blocksFrom("server", settings),
     object,
     seen: `it takes port ${serverPort} (kiam.serverPort) of ${someOf([...nodes])}`,
-    why: "with kiam.serverHostNetwork the kiam server could not listen there",
-    fix: "set kiam.serverPort to a port that is free on the masters, such as 8443, and let the workers reach it (security groups)",
   }));
 }
 

@@ -1,16 +1,16 @@
 import type { ClusterFacts } from "../../facts/clusterFacts.js";
 import { isCutOver } from "../../plan/cutoverRecord.js";
 import { workerNodes } from "../../situation/nodeSelection.js";
-import { deviation, type RuleState } from "../../rules/state.js";
+import { deviation, type RuleState } from "../../rules/deviation.js";
 import type { Settings } from "../../settings/schema.js";
 import { reaches } from "../../stages.js";
 import { own } from "../../text/text.js";
-import type { Finding } from "../finding.js";
+import type { Judgement } from "../judgement.js";
 
 /** Workers whose nat rules are not as the last update left them. */
-export function auditRules(settings: Settings, facts: ClusterFacts): Finding[] {
+export function auditRules(settings: Settings, facts: ClusterFacts): Judgement[] {
   if (!reaches(settings.stage, "agent")) return [];
-  return workerNodes(settings, facts.nodes).flatMap((node): Finding[] => {
+  return workerNodes(settings, facts.nodes).flatMap((node): Judgement[] => {
     const state = own(facts.rules, node.name);
     if (state === undefined) return [];
     const object = `node/${node.name}`;
@@ -21,8 +21,6 @@ export function auditRules(settings: Settings, facts: ClusterFacts): Finding[] {
           severity: "warns",
           object,
           seen: `you may not look at its nat rules (${state.unread})`,
-          why: "what a hand or a hook changed there goes unnoticed",
-          fix: "allow create on pods/exec in kiam's and kube2iam's namespaces, as an update needs it anyway",
         },
       ];
     }

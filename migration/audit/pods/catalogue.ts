@@ -42,7 +42,7 @@ export const podFindings = {
     cause: "They have the annotation iam.amazonaws.com/role and hostNetwork: true.",
     consequence:
       "The rule catches only what comes in through the pods' interfaces: they get their node's own role, under kube2iam and under kiam.",
-    cure: "Nothing for the migration. Take them off the host's network, or drop the annotation.",
+    cure: "Nothing for the migration. Take them off the host's network, or give the node what they need and drop the annotation.",
     acknowledgeable: true,
     source: "kube2iam README, kiam README",
   },
@@ -51,7 +51,7 @@ export const podFindings = {
     severities: ["informs"],
     cause: "Its --log-level is above info, or no pod asked within the last hour.",
     consequence: "Which paths of the metadata service pods use is not known.",
-    cure: "Set --log-level to info, or wait until pods have asked.",
+    cure: "Set --log-level to info or debug, or wait until pods have asked.",
     acknowledgeable: true,
     seenIn: ["kube2iamLog"],
     source: "kube2iam server/server.go",
@@ -71,7 +71,8 @@ export const podFindings = {
     severities: ["blocks", "warns"],
     cause:
       "By kube2iam's log of the last hour, pods asked for other paths than those of credentials, which kube2iam passed on to EC2 and EC2 answered. Blocks from stage cutover on. IMDSv2's token does not count: kiam passes it on since 3.6.",
-    consequence: "kiam's agent answers 404 to them from the cutover on.",
+    consequence:
+      "kube2iam passes every path on to EC2. kiam's agent answers 404 to all but those of credentials, unless its flag allows them.",
     cure: "Put the --allow-route-regexp that the finding gives into kiam.extraArgs.agent, or acknowledge it for the namespace where its pods can do without.",
     acknowledgeable: true,
     onlyForward: true,
@@ -93,8 +94,8 @@ export const podFindings = {
     severities: ["informs"],
     cause: "Pods that a Job controls use a role.",
     consequence:
-      "kube2iam and kiam may not know them yet, and SDKs try once, for a second, by default.",
-    cure: "Set AWS_METADATA_SERVICE_TIMEOUT and AWS_METADATA_SERVICE_NUM_ATTEMPTS in their containers, or what their SDK has instead.",
+      "They ask within a second of their start, when kube2iam and kiam may not know them yet; SDKs try once, for a second, by default.",
+    cure: "Set AWS_METADATA_SERVICE_TIMEOUT=5 and AWS_METADATA_SERVICE_NUM_ATTEMPTS=20 in their containers (AWS CLI and boto3; other SDKs have settings of their own).",
     acknowledgeable: true,
     source: "kiam#293",
   },

@@ -3,12 +3,12 @@ import { effectiveRoleBaseArn } from "../../kube2iam/effective.js";
 import { isPermitted, resolveRoleArn } from "../../kiam/permitted.js";
 import { permittedInForce, permittedMode } from "../../kiam/permittedInForce.js";
 import type { Settings } from "../../settings/schema.js";
-import type { Finding } from "../finding.js";
+import type { Judgement } from "../judgement.js";
 
 /** Namespaces: that they exist, who manages their permission, and kiam's own. */
-export function auditNamespaces(settings: Settings, facts: ClusterFacts): Finding[] {
+export function auditNamespaces(settings: Settings, facts: ClusterFacts): Judgement[] {
   const own = facts.namespaces.find((namespace) => namespace.name === settings.kiam.namespace);
-  const taken: Finding[] =
+  const taken: Judgement[] =
     own === undefined || own.owned
       ? []
       : [
@@ -17,15 +17,13 @@ export function auditNamespaces(settings: Settings, facts: ClusterFacts): Findin
             severity: "blocks",
             object: `namespace/${own.name}`,
             seen: "it is meant for kiam, and exists already",
-            why: "this program creates kiam's namespace and deletes it again with `pulumi destroy`, with everything in it",
-            fix: `set kiam.namespace to a name that is free`,
           },
         ];
   return taken.concat(auditPermissions(settings, facts), auditProbe(settings, facts));
 }
 
 /** The probe's own namespace, where it is not kiam's, whose permission this program sets itself. */
-function auditProbe(settings: Settings, facts: ClusterFacts): Finding[] {
+function auditProbe(settings: Settings, facts: ClusterFacts): Judgement[] {
   const { role, namespace } = settings.probe;
   const base = effectiveRoleBaseArn(settings, facts);
   if (role === undefined || base === undefined) return [];
@@ -49,36 +47,36 @@ function auditProbe(settings: Settings, facts: ClusterFacts): Finding[] {
   ];
 }
 
-function auditPermissions(settings: Settings, facts: ClusterFacts): Finding[] {
+function auditPermissions(settings: Settings, facts: ClusterFacts): Judgement[] {
   const namespaces = new Map(facts.namespaces.map((each) => [each.name, each]));
-  return Object.entries(settings.namespaces).flatMap(([name, { permitted, force }]): Finding[] => {
-    const namespace = namespaces.get(name);
-    const object = `namespace/${name}`;
-    if (namespace === undefined) return [missing(name, "namespaces")];
-    const others = namespace.permittedManagers.filter(
-      (manager) => !manager.startsWith("pulumi-kubernetes"),
-    );
-    if (others.length === 0 || namespace.permitted === permitted || force) return [];
-    return [
-      {
-        code: "annotation-managed-elsewhere",
-        severity: "blocks",
-        object,
-        seen: `iam.amazonaws.com/permitted is ${JSON.stringify(namespace.permitted)} and managed by ${others.join(", ")}; the settings want ${JSON.stringify(permitted)}`,
-        why: "two managers would overwrite each other's value",
-        fix: `change it there, or set namespaces.${name}.force to true to take it over`,
-      },
-    ];
-  });
+  return Object.entries(settings.namespaces).flatMap(
+    ([name, { permitted, force }]): Judgement[] => {
+      const namespace = namespaces.get(name);
+      const object = `namespace/${name}`;
+      if (namespace === undefined) return [missing(name, "namespaces")];
+      const others = namespace.permittedManagers.filter(
+        (manager) => !manager.startsWith("pulumi-kubernetes"),
+      );
+      if (others.length === 0 || namespace.permitted === permitted || force) return [];
+      return [
+        {
+          code: "annotation-managed-elsewhere",
+          severity: "blocks",
+          object,
+          seen: `iam.amazonaws.com/permitted is ${JSON.stringify(namespace.permitted)} and managed by ${others.join(", ")}; the settings want ${JSON.stringify(permitted)}`,
+          fix: `change it there, or set namespaces.${name}.force to true to take it over`,
+        },
+      ];
+    },
+  );
 }
 
-function missing(namespace: string, setting: string): Finding {
+function missing(namespace: string, setting: string): Judgement {
   return {
     code: "namespace-missing",
     severity: "blocks",
     object: `namespace/${namespace}`,
     seen: `there is no such namespace, and the setting ${setting} names it`,
-    why: "the update would stop half-way: what is to be in it cannot be created",
     fix: `create it, or take it out of ${setting}`,
   };
 }

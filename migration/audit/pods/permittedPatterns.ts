@@ -12,10 +12,10 @@ import {
 } from "../../situation/rolesInUse.js";
 import type { Settings } from "../../settings/schema.js";
 import { count, someOf } from "../../text/text.js";
-import type { Finding } from "../finding.js";
+import type { Judgement } from "../judgement.js";
 
 /** The expressions themselves: valid, not by accident, and no wider than their namespaces need. */
-export function auditPermittedPatterns(settings: Settings, facts: ClusterFacts): Finding[] {
+export function auditPermittedPatterns(settings: Settings, facts: ClusterFacts): Judgement[] {
   const base = effectiveRoleBaseArn(settings, facts);
   if (base === undefined) return [];
   const uses = rolesInUse(facts, base);
@@ -38,7 +38,7 @@ function judgeValidity(
   name: string,
   pattern: string,
   used: boolean,
-): Finding[] {
+): Judgement[] {
   if (!used) return [];
   const object = `namespace/${name}`;
   const shown = JSON.stringify(pattern);
@@ -50,7 +50,6 @@ function judgeValidity(
         severity: "blocks",
         object,
         seen: `iam.amazonaws.com/permitted is ${shown}, which is not a valid Go regular expression (${invalid})`,
-        why: "kiam cannot compile it and refuses the namespace's pods every role; they would fail from the cutover on",
         fix: `set namespaces.${name}.permitted to a valid expression; kiam-migrate permitted --stack <name> proposes one`,
       },
     ];
@@ -63,14 +62,13 @@ function judgeValidity(
       severity: "warns",
       object,
       seen: `iam.amazonaws.com/permitted is ${shown}, which compiles only inside the ^ and $ that kiam 4 puts around it (alone: ${alone})`,
-      why: "kiam 2 and 3, and 4 with --disable-strict-namespace-regexp, refuse the namespace every role; and it hardly means what it was written for",
       fix: `set namespaces.${name}.permitted; write .* for every role, or better the expression that kiam-migrate permitted --stack <name> proposes`,
     },
   ];
 }
 
 /** Strict matching refuses what matching as deployed permits; the other way round never. */
-function differs(settings: Settings, name: string, pattern: string, uses: RolesInUse): Finding[] {
+function differs(settings: Settings, name: string, pattern: string, uses: RolesInUse): Judgement[] {
   const mode = permittedMode(settings);
   if (mode === "strict") return [];
   const roles = [...(uses.get(name)?.values() ?? [])].filter(
@@ -85,7 +83,6 @@ function differs(settings: Settings, name: string, pattern: string, uses: RolesI
       severity: "warns",
       object: `namespace/${name}`,
       seen: `${JSON.stringify(pattern)} permits ${someOf(roles.map(({ arn }) => arn))} as kiam is deployed here (${mode === "as-written" ? settings.kiam.image : "--disable-strict-namespace-regexp"}), and would not with kiam 4's own strict matching`,
-      why: "an update of kiam, or of its flags, takes these pods their role",
       fix: `set namespaces.${name}.permitted to an expression that matches the roles' whole ARNs; kiam-migrate permitted --stack <name> proposes one`,
     },
   ];
@@ -99,7 +96,7 @@ function breadthOf(
   facts: ClusterFacts,
   uses: RolesInUse,
   base: string,
-): (name: string, pattern: string) => Finding[] {
+): (name: string, pattern: string) => Judgement[] {
   const mode = permittedMode(settings);
   const account = (facts.iam?.account ?? []).filter((arn) => !isReserved(arn));
   const known = [...new Set([...account, ...arnsInUse(uses)])].sort();
@@ -143,7 +140,6 @@ function breadthOf(
           beyond.length === 0
             ? `${JSON.stringify(pattern)} permits every role there is`
             : `${JSON.stringify(pattern)} permits ${count(beyond.length, "role")} that no pod in it uses: ${someOf(beyond)}`,
-        why: "whoever may create pods there gets them: permitted is all that keeps one namespace from the roles of another",
         fix: `set namespaces.${name}.permitted to what kiam-migrate permitted --stack <name> proposes, or acknowledge it${loose ? "; group what | separates, as in (?:a|b): kiam reads a|b as ^a or b$" : ""}`,
       },
     ];

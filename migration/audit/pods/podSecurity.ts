@@ -1,7 +1,6 @@
 import type { ClusterFacts } from "../../facts/clusterFacts.js";
 import type { Settings } from "../../settings/schema.js";
-import type { Finding } from "../finding.js";
-import { blocksFrom } from "../severityFrom.js";
+import { blocksFrom, type Judgement } from "../judgement.js";
 
 const enforceLabel = "pod-security.kubernetes.io/enforce";
 
@@ -14,7 +13,7 @@ const enforceLabel = "pod-security.kubernetes.io/enforce";
 export function auditPodSecurity(
   settings: Settings,
   facts: Pick<ClusterFacts, "namespaces">,
-): Finding[] {
+): Judgement[] {
   const { namespace } = settings.kiam;
   const level = facts.namespaces.find((each) => each.name === namespace)?.labels[enforceLabel];
   if (level === undefined || level === "privileged") return [];
@@ -24,7 +23,6 @@ export function auditPodSecurity(
       severity: blocksFrom("server", settings),
       object: `namespace/${namespace}`,
       seen: `its label ${enforceLabel} is ${level}`,
-      why: "the API server would reject the pods of kiam's server (host path) and agent (host network, NET_ADMIN)",
       fix: `kubectl label namespace ${namespace} ${enforceLabel}=privileged --overwrite, and find out who changed it`,
     },
   ];

@@ -25,7 +25,8 @@ export const roleFindings = {
     title: "kiam's namespace exists already and is not this program's",
     severities: ["blocks"],
     cause: "kiam.namespace names a namespace that something else created.",
-    consequence: "`pulumi destroy` deletes kiam's namespace with everything in it.",
+    consequence:
+      "This program creates kiam's namespace, and `pulumi destroy` deletes it with everything in it.",
     cure: "Set kiam.namespace to a name that is free.",
     acknowledgeable: false,
   },
@@ -44,7 +45,7 @@ export const roleFindings = {
     severities: ["blocks"],
     cause:
       "Pods there use roles, and its annotation is no regular expression that Go (RE2) compiles, such as one with a look-ahead. The settings' own expressions are refused before that.",
-    consequence: "kiam refuses these pods every role.",
+    consequence: "kiam cannot compile it, and refuses the namespace's pods every role.",
     cure: "Set namespaces.<name>.permitted; `kiam-migrate permitted --stack <name>` proposes the tightest expression.",
     acknowledgeable: true,
     onlyForward: true,
@@ -67,7 +68,7 @@ export const roleFindings = {
     cause:
       "`*.*` is not valid Go, since there is nothing to repeat; it compiles once kiam 4 puts ^ in front.",
     consequence:
-      "kiam 2 and 3, and 4 with --disable-strict-namespace-regexp, refuse the namespace every role.",
+      "kiam 2 and 3, and 4 with --disable-strict-namespace-regexp, refuse the namespace every role; and it hardly means what it was written for.",
     cure: "Write `.*` for every role, or better the expression that `kiam-migrate permitted --stack <name>` proposes.",
     acknowledgeable: true,
     source: "kiam pkg/server/policy.go; articles on the migration recommend `*.*`",
@@ -76,7 +77,8 @@ export const roleFindings = {
     title: "The kiam-server role may not assume a role that pods use",
     severities: ["blocks"],
     cause: "iam.assumableRoles does not cover it.",
-    consequence: "AccessDenied for these pods from the cutover on.",
+    consequence:
+      "The kiam-server role would lack sts:AssumeRole on it: AccessDenied for these pods from the cutover on.",
     cure: "Add it to iam.assumableRoles.",
     acknowledgeable: true,
     onlyForward: true,
@@ -86,7 +88,8 @@ export const roleFindings = {
     severities: ["blocks"],
     cause:
       "kiam matches the role's ARN (kiam 2 and 3: the role as the pod names it) against the namespace's iam.amazonaws.com/permitted, which is absent or does not match. Judged by the settings' expression where there is one, else by the annotation.",
-    consequence: "kiam refuses these pods their role from the cutover on.",
+    consequence:
+      "kiam gives a pod a role only if its namespace permits it: it refuses these pods their role from the cutover on.",
     cure: "Set namespaces.<name>.permitted; `kiam-migrate permitted --stack <name>` proposes the tightest expression.",
     acknowledgeable: true,
     onlyForward: true,

@@ -12,10 +12,10 @@ import {
 } from "../../situation/rolesInUse.js";
 import type { Settings } from "../../settings/schema.js";
 import { someOf } from "../../text/text.js";
-import type { Finding } from "../finding.js";
+import type { Judgement } from "../judgement.js";
 
 /** Roles that pods use: permitted by their namespace, and within what the kiam-server role may assume. */
-export function auditRoles(settings: Settings, facts: ClusterFacts): Finding[] {
+export function auditRoles(settings: Settings, facts: ClusterFacts): Judgement[] {
   const base = effectiveRoleBaseArn(settings, facts);
   if (base === undefined) return [];
   const uses = rolesInUse(facts, base);
@@ -26,10 +26,10 @@ export function auditRoles(settings: Settings, facts: ClusterFacts): Finding[] {
 }
 
 /** One finding a namespace, however many of its roles are refused. */
-function notPermitted(settings: Settings, facts: ClusterFacts, uses: RolesInUse): Finding[] {
+function notPermitted(settings: Settings, facts: ClusterFacts, uses: RolesInUse): Judgement[] {
   const mode = permittedMode(settings);
   const inForce = permittedInForce(settings, facts);
-  return [...uses].flatMap(([namespace, roles]): Finding[] => {
+  return [...uses].flatMap(([namespace, roles]): Judgement[] => {
     const permitted = inForce(namespace);
     // That has a finding of its own.
     if (permitted !== undefined && whyInvalid(permitted, mode) !== undefined) return [];
@@ -49,14 +49,13 @@ function notPermitted(settings: Settings, facts: ClusterFacts, uses: RolesInUse)
           permitted === undefined || permitted === ""
             ? `pods use ${someOf(refused)}, and the namespace has no iam.amazonaws.com/permitted`
             : `pods use ${someOf(refused)}, which ${JSON.stringify(permitted)} does not match${loosely ? " as a whole: kiam from version 4 on puts ^ and $ around it" : ""}`,
-        why: "kiam gives a pod a role only if its namespace permits it; these pods would fail from the cutover on",
         fix: `set namespaces.${namespace}.permitted to an expression that matches ${someOf(refused)}; kiam-migrate permitted --stack <name> proposes the tightest one`,
       },
     ];
   });
 }
 
-function notAssumable(assumable: readonly string[], uses: RolesInUse): Finding[] {
+function notAssumable(assumable: readonly string[], uses: RolesInUse): Judgement[] {
   return [...usersByRole(uses)]
     .filter(([arn]) => !assumable.some((pattern) => matchesIamPattern(pattern, arn)))
     .map(([arn, user]) => ({
@@ -64,7 +63,5 @@ function notAssumable(assumable: readonly string[], uses: RolesInUse): Finding[]
       severity: "blocks",
       object: `role/${arn}`,
       seen: `pods use it (${user}), and iam.assumableRoles does not cover it`,
-      why: "the kiam-server role would lack sts:AssumeRole on it: AccessDenied for these pods from the cutover on",
-      fix: "add it to iam.assumableRoles",
     }));
 }

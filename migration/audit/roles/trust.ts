@@ -9,17 +9,16 @@ import { rolesInUse, usersByRole } from "../../situation/rolesInUse.js";
 import type { Settings } from "../../settings/schema.js";
 import { reaches } from "../../stages.js";
 import { gonePrincipals } from "../../iam/trust.js";
-import type { Finding } from "../finding.js";
-import { trustUnclear } from "./trustUnclear.js";
+import { blocksFrom, type Judgement } from "../judgement.js";
 
 /** Application roles in IAM: that they exist, trust the kiam-server role, and it may assume them. */
-export function auditTrust(settings: Settings, facts: ClusterFacts): Finding[] {
+export function auditTrust(settings: Settings, facts: ClusterFacts): Judgement[] {
   const { iam } = facts;
   const base = effectiveRoleBaseArn(settings, facts);
   if (iam === undefined || base === undefined) return [];
   const users = usersByRole(rolesInUse(facts, base));
   const own = ownRoleArns(settings, base);
-  return Object.values(iam.roles).flatMap((role): Finding[] => {
+  return Object.values(iam.roles).flatMap((role): Judgement[] => {
     // A session that STS gave says more than all documents.
     if (role.tried?.ok === true) return stale(role, iam);
     const user = users.get(role.arn) ?? "the probe";
@@ -36,7 +35,7 @@ function judgeExistence(
   { arn, exists, elsewhere }: ApplicationRoleFacts,
   user: string,
   own: ReadonlySet<string>,
-): Finding[] {
+): Judgement[] {
   // This update creates it.
   if (exists !== false || own.has(arn)) return [];
   return [
@@ -45,7 +44,6 @@ function judgeExistence(
       severity: "blocks",
       object: `role/${arn}`,
       seen: `there is no such role, and pods ask for it (${user})${elsewhere === undefined ? "" : `; the account's role of that name is ${elsewhere}`}`,
-      why: "neither kube2iam nor kiam can supply it, and kiam's server would not be verified",
       fix:
         elsewhere === undefined
           ? "create the role, or correct the pods' annotation"
@@ -59,7 +57,7 @@ function judgeTrust(
   role: ApplicationRoleFacts,
   iam: IamFacts,
   user: string,
-): Finding[] {
+): Judgement[] {
   const object = `role/${role.arn}`;
   const server = iam.serverRole.arn;
   if (accountOf(role.arn) !== accountOf(server)) {
@@ -87,8 +85,6 @@ function judgeTrust(
   // Before there is a kiam-server role nothing can trust it, and its absence is what blocks.
   const severity =
     reaches(settings.stage, "server") && iam.serverRole.exists !== false ? "blocks" : "warns";
-  const why =
-    "kiam's server would get AccessDenied for it: stage server would not be verified, and from the cutover on its pods would have no credentials";
   const fix =
     "kiam-migrate trust --stack <name> shows the statement to add, and with --approve adds it, once stage prepare has created the kiam-server role";
   const gone = goneIds(role, iam);
@@ -99,7 +95,6 @@ function judgeTrust(
         severity,
         object,
         seen: `its trust policy names ${gone.join(", ")}, a role that was deleted, and not ${server} (used by ${user})`,
-        why: `a role created anew under the old name is another principal; ${why}`,
         fix: `${fix}; where the id stands in another statement than KiamServer, take it out by hand first: IAM refuses any change while it is named`,
       },
     ];
@@ -117,7 +112,6 @@ function judgeTrust(
       object,
       // Who uses it is left out: what all roles lack at first is then read once.
       seen: names,
-      why,
       fix: role.trustDenies
         ? "take the denial out of its trust policy by hand, if it is not meant: no statement allows what another one denies"
         : fix,
@@ -126,7 +120,7 @@ function judgeTrust(
 }
 
 /** It works as it is, and cannot be changed any more. */
-function stale(role: ApplicationRoleFacts, iam: IamFacts): Finding[] {
+function stale(role: ApplicationRoleFacts, iam: IamFacts): Judgement[] {
   const gone = goneIds(role, iam);
   if (gone.length === 0) return [];
   return [
@@ -152,7 +146,7 @@ function judgeServer(
   base: string,
   { arn, serverMay, serverReasons }: ApplicationRoleFacts,
   { serverRole, unread }: IamFacts,
-): Finding[] {
+): Judgement[] {
   const object = `role/${arn}`;
   if (serverRole.exists !== true || serverMay === "allowed") return [];
   if (serverMay === "unknown") {
@@ -176,7 +170,6 @@ function judgeServer(
       severity: reaches(settings.stage, "server") && !manage ? "blocks" : "warns",
       object,
       seen: serverReasons.join("; "),
-      why: "kiam's server would get AccessDenied for it",
       fix: manage
         ? "this update writes the kiam-server role's policy from iam.assumableRoles; if that does not mend it, look for a Deny in its other policies, or changes made by hand (pulumi refresh)"
         : `allow ${serverRole.arn} sts:AssumeRole on ${arn} in a policy of that role`,
@@ -184,13 +177,27 @@ function judgeServer(
   ];
 }
 
-function refused({ arn }: ApplicationRoleFacts, { message }: { message: string }): Finding {
+function refused({ arn }: ApplicationRoleFacts, { message }: { message: string }): Judgement {
   return {
     code: "assume-role-refused",
     severity: "blocks",
     object: `role/${arn}`,
     seen: `STS refused it to a session of the kiam-server role: ${message}`,
-    why: "kiam's server will be refused it, too: its pods would have no credentials from the cutover on",
-    fix: "the policies of both roles allow it: wait a minute if they have just been changed; else look for a permissions boundary or a service control policy",
+  };
+}
+
+/** What could not be checked of a role counts as not safe, once pods depend on it. */
+export function trustUnclear(
+  settings: Settings,
+  object: string,
+  seen: string,
+  fix: string,
+): Judgement {
+  return {
+    code: "trust-unclear",
+    severity: blocksFrom("cutover", settings),
+    object,
+    seen,
+    fix,
   };
 }

@@ -18,8 +18,9 @@ export const trustFindings = {
     severities: ["blocks"],
     cause:
       "A real AssumeRole, with a session of the kiam-server role as kiam's server has it, was answered AccessDenied.",
-    consequence: "kiam's server will be refused it, too.",
-    cure: "Wait a minute after a change; else look for a permissions boundary or a service control policy.",
+    consequence:
+      "kiam's server will be refused it as well: its pods would have no credentials from the cutover on.",
+    cure: "The policies of both roles allow it: wait a minute if they have just been changed; else look for a permissions boundary or a service control policy.",
     acknowledgeable: true,
     onlyForward: true,
     seenIn: ["assumeRole"],
@@ -29,8 +30,9 @@ export const trustFindings = {
     severities: ["warns", "blocks"],
     cause:
       "There are no AWS credentials, or they are of another account, or they may not read roles and policies. Blocks from stage cutover on, unless a real AssumeRole of every role succeeded.",
-    consequence: "What could not be checked counts as not safe.",
-    cure: "Allow whoever runs this iam:ListRoles (or iam:GetRole), iam:ListRolePolicies, iam:GetRolePolicy, iam:ListAttachedRolePolicies, iam:GetPolicy and iam:GetPolicyVersion.",
+    consequence:
+      "Whether kiam's server can assume the pods' roles is not known, which counts as not safe from stage cutover on.",
+    cure: "Run it with credentials of the roles' account that may call iam:ListRoles (or iam:GetRole), iam:ListRolePolicies, iam:GetRolePolicy, iam:ListAttachedRolePolicies, iam:GetPolicy and iam:GetPolicyVersion.",
     acknowledgeable: true,
     onlyForward: true,
     seenIn: ["iam"],
@@ -40,7 +42,8 @@ export const trustFindings = {
     severities: ["warns", "blocks"],
     cause:
       "The masters' policies do not allow sts:AssumeRole on it, or its trust policy does not name them. Blocks from stage server on.",
-    consequence: "kiam's server gets AccessDenied for everything: no pod would have a role.",
+    consequence:
+      "kiam's server runs with the masters' role, and gets AccessDenied for everything: no pod would have a role.",
     cure: "Correct iam.masterRoleName where the masters run with another role; else add what is missing.",
     acknowledgeable: true,
     onlyForward: true,
@@ -52,7 +55,8 @@ export const trustFindings = {
     severities: ["warns", "blocks"],
     cause:
       "Its trust policy names neither the kiam-server role nor the workers' role, or it denies the kiam-server role. Blocks from stage server on, where kiam's server is verified by fetching every role.",
-    consequence: "AccessDenied for these pods from the cutover on.",
+    consequence:
+      "kiam's server would get AccessDenied for it: stage server would not be verified, and from the cutover on its pods would have no credentials.",
     cure: "`kiam-migrate trust --stack <name>` shows the statement to add, and with --approve adds it; whoever is trusted stays so. A denial has to be taken out by hand.",
     acknowledgeable: true,
     onlyForward: true,
@@ -64,7 +68,8 @@ export const trustFindings = {
     severities: ["blocks"],
     cause:
       "The account has no role of that ARN; perhaps one of that name under another path. Roles that this program creates itself (iam.applicationRoles) do not count.",
-    consequence: "Neither system can supply it.",
+    consequence:
+      "Neither kube2iam nor kiam can supply it, and kiam's server would not be verified.",
     cure: "Create the role, or correct the annotation.",
     acknowledgeable: true,
     onlyForward: true,
@@ -75,7 +80,8 @@ export const trustFindings = {
     severities: ["warns", "blocks"],
     cause:
       "Its trust policy is as kube2iam needs it: it names the workers' role and not the kiam-server role. Blocks from stage server on.",
-    consequence: "AccessDenied for these pods from the cutover on.",
+    consequence:
+      "kiam's server would get AccessDenied for it: stage server would not be verified, and from the cutover on its pods would have no credentials.",
     cure: "`kiam-migrate trust --stack <name>` shows the statement to add, and with --approve adds it. The workers stay trusted until kube2iam is retired.",
     acknowledgeable: true,
     onlyForward: true,
@@ -97,7 +103,8 @@ export const trustFindings = {
     severities: ["warns", "blocks"],
     cause:
       "No policy of the kiam-server role allows sts:AssumeRole on it, or one denies it. Blocks from stage server on, but where iam.manage is on: the update itself writes that policy.",
-    consequence: "AccessDenied for these pods from the cutover on.",
+    consequence:
+      "kiam's server would get AccessDenied for it: stage server would not be verified, and from the cutover on its pods would have no credentials.",
     cure: "Allow it in a policy of the kiam-server role; look for a Deny.",
     acknowledgeable: true,
     onlyForward: true,
@@ -120,7 +127,7 @@ export const trustFindings = {
     cause:
       "IAM shows a principal by its unique id (AROA…) once it is gone, as when the kiam-server role was deleted and created anew. Blocks from stage server on where the policy does not name the role there is now; else warns.",
     consequence:
-      "A role created anew under the same name is not trusted; and IAM refuses any change of the policy while the id is named.",
+      "A role created anew under the same name is another principal, which the policy does not trust: AccessDenied for these pods from the cutover on. And IAM refuses any change of the policy while the id is named.",
     cure: "`kiam-migrate trust --stack <name> --approve` replaces it in its own statement (Sid KiamServer); take it out of others by hand.",
     acknowledgeable: true,
     onlyForward: true,
@@ -132,7 +139,7 @@ export const trustFindings = {
     severities: ["warns", "blocks"],
     cause:
       "The answer depends on conditions or policy variables, or the role belongs to another account. Blocks from stage cutover on. A real AssumeRole that succeeds makes it go away.",
-    consequence: "It will only be known when kiam's server tries.",
+    consequence: "Whether kiam's server can assume it will only be known when it tries.",
     cure: "Add a statement without conditions, or look for yourself and acknowledge it.",
     acknowledgeable: true,
     onlyForward: true,

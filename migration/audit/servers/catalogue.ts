@@ -28,7 +28,7 @@ export const serverFindings = {
     cause:
       "No node has the labels of kiam.serverNodeSelector, or the masters' role label where it is unset.",
     consequence: "The server has to run on nodes of its own, away from the agents.",
-    cure: "Set kiam.serverNodeSelector; managed masters (EKS) need a node group for it.",
+    cure: "Set kiam.serverNodeSelector to labels of the nodes that are to run it; managed masters (EKS) need a node group for it.",
     acknowledgeable: false,
   },
   "server-and-agent-on-one-node": {
@@ -54,7 +54,7 @@ export const serverFindings = {
     severities: ["blocks"],
     cause: "kiam.serverTolerations lacks it.",
     consequence: "The server's DaemonSet would leave this master out.",
-    cure: "Add the toleration to kiam.serverTolerations.",
+    cure: "Add a toleration for it to kiam.serverTolerations.",
     acknowledgeable: true,
     onlyForward: true,
   },

@@ -1,9 +1,8 @@
 import type { CertificateFacts, ClusterFacts } from "../../facts/clusterFacts.js";
 import { count } from "../../text/text.js";
 import type { Settings } from "../../settings/schema.js";
-import type { Finding } from "../finding.js";
 import { kiamSupplies } from "../../situation/goingBack.js";
-import { blocksFrom } from "../severityFrom.js";
+import { blocksFrom, type Judgement } from "../judgement.js";
 
 const day = 86_400_000;
 
@@ -11,8 +10,8 @@ const day = 86_400_000;
 export function auditCertificates(
   settings: Settings,
   facts: Pick<ClusterFacts, "certificates" | "nodes" | "observedAt">,
-): Finding[] {
-  return facts.certificates.flatMap((certificate): Finding[] => {
+): Judgement[] {
+  return facts.certificates.flatMap((certificate): Judgement[] => {
     const object = `secret/${settings.kiam.namespace}/${certificate.secret}`;
     if ("unread" in certificate) {
       return [
@@ -21,8 +20,6 @@ export function auditCertificates(
           severity: "warns",
           object,
           seen: `it may not be read: ${certificate.unread}`,
-          why: "a certificate that is about to expire goes unnoticed",
-          fix: "allow whoever runs this to get this secret",
         },
       ];
     }
@@ -33,7 +30,6 @@ export function auditCertificates(
           severity: blocksFrom("server", settings),
           object,
           seen: certificate.invalid,
-          why: "kiam's server and agents know each other by certificates, and start with nothing else",
           fix: `let it hold tls.crt, tls.key and ca.crt; ${renewal(settings)}`,
         },
       ];
@@ -48,7 +44,7 @@ function expiry(
   object: string,
   { notBefore, notAfter }: Extract<CertificateFacts, { notAfter: string }>,
   facts: Pick<ClusterFacts, "nodes" | "observedAt">,
-): Finding[] {
+): Judgement[] {
   const end = Date.parse(notAfter);
   const life = end - Date.parse(notBefore);
   const left = end - Date.parse(facts.observedAt);
@@ -61,7 +57,6 @@ function expiry(
       severity: soon && !kiamSupplies(facts) ? "blocks" : "warns",
       object,
       seen: left <= 0 ? `it expired ${notAfter}` : `it expires ${notAfter}, in ${days(left)}`,
-      why: "from then on agents and servers refuse each other, and no pod gets credentials that are not cached",
       fix: renewal(settings),
     },
   ];

@@ -28,7 +28,7 @@ export const kiamFindings = {
     severities: ["warns"],
     cause: "The API refuses to show the secret.",
     consequence: "A certificate that is about to expire goes unnoticed.",
-    cure: "Allow get on kiam's two secrets.",
+    cure: "Allow whoever runs this to get this secret.",
     acknowledgeable: true,
   },
   "image-of-archived-project": {

@@ -3,12 +3,12 @@ import { serverNodes, untolerated, workerNodes } from "../../situation/nodeSelec
 import type { Settings } from "../../settings/schema.js";
 import { reaches } from "../../stages.js";
 import { own } from "../../text/text.js";
-import type { Finding } from "../finding.js";
+import type { Judgement } from "../judgement.js";
 
 /** The nodes that are to run kiam's server. */
-export function auditServers(settings: Settings, facts: ClusterFacts): Finding[] {
+export function auditServers(settings: Settings, facts: ClusterFacts): Judgement[] {
   if (!reaches(settings.stage, "server")) return [];
-  const findings: Finding[] = [];
+  const findings: Judgement[] = [];
   const servers = serverNodes(settings, facts.nodes);
   if (servers.length === 0) {
     findings.push({
@@ -19,8 +19,6 @@ export function auditServers(settings: Settings, facts: ClusterFacts): Finding[]
         settings.kiam.serverNodeSelector === undefined
           ? "no node has the label node-role.kubernetes.io/master or node-role.kubernetes.io/control-plane"
           : `no node has the labels ${JSON.stringify(settings.kiam.serverNodeSelector)}`,
-      why: "the kiam server has to run on nodes of its own, away from the agents",
-      fix: "set kiam.serverNodeSelector to labels of the nodes that shall run it; managed masters (EKS) need a node group for it",
     });
   }
   if (servers.length === 1) {
@@ -29,8 +27,6 @@ export function auditServers(settings: Settings, facts: ClusterFacts): Finding[]
       severity: "warns",
       object: `node/${servers[0]?.name}`,
       seen: "only this node will run the kiam server",
-      why: "while it reboots no worker gets credentials that are not cached yet",
-      fix: "let at least two nodes match",
     });
   }
   const workers = new Set(workerNodes(settings, facts.nodes).map((node) => node.name));
@@ -42,8 +38,6 @@ export function auditServers(settings: Settings, facts: ClusterFacts): Finding[]
         severity: "blocks",
         object: `node/${node.name}`,
         seen: `it has ${taints.map((taint) => `${taint.key}:${taint.effect}`).join(", ")}, which kiam.serverTolerations does not tolerate`,
-        why: "the kiam server's DaemonSet would leave this master out",
-        fix: "add a toleration for it to kiam.serverTolerations",
       });
     }
     if (workers.has(node.name)) {
@@ -52,8 +46,6 @@ export function auditServers(settings: Settings, facts: ClusterFacts): Finding[]
         severity: "blocks",
         object: `node/${node.name}`,
         seen: "it matches both as a server node and as a worker",
-        why: "the agent's rule there would cut the server off from the node's credentials",
-        fix: "make kiam.serverNodeSelector and workers.selector exclude each other",
       });
     }
     if (own(facts.kube2iam?.pods, node.name) !== undefined && !settings.kiam.serverHostNetwork) {
@@ -62,8 +54,6 @@ export function auditServers(settings: Settings, facts: ClusterFacts): Finding[]
         severity: "blocks",
         object: `node/${node.name}`,
         seen: "kube2iam runs on it too",
-        why: "its rule would intercept the kiam server's own request for the master's credentials",
-        fix: "keep kube2iam off the masters, or set kiam.serverHostNetwork to true (and kiam.serverPort to a free port)",
       });
     }
   }

@@ -8,8 +8,8 @@ export const workerFindings = {
     cause:
       "The annotation kube2iam-to-kiam/cutover was written by something else than this program. It blocks from stage cutover on.",
     consequence:
-      "Nobody can tell whether the worker was moved, or ever had kube2iam. Nothing of the annotation is used.",
-    cure: "Find out who wrote it. Where the worker was not moved yet, remove the annotation. Otherwise acknowledge the finding for one update, which proves the worker anew.",
+      "Nobody can tell whether the worker was moved, or ever had kube2iam, and whoever wrote the annotation may patch nodes. Nothing of it is used.",
+    cure: "Find out who wrote it. Where the worker was not moved yet, remove the annotation. Otherwise acknowledge the finding for one update: it connects over SSH and proves the worker anew, as one that was moved from kube2iam.",
     acknowledgeable: true,
     onlyForward: true,
   },
@@ -26,7 +26,7 @@ export const workerFindings = {
     severities: ["blocks"],
     cause: "No worker is labelled with it.",
     consequence: "A misspelt group would move nobody, and look like success.",
-    cure: "Name it as its nodes' label has it.",
+    cure: "Name a group as its nodes' label has it: kops.k8s.io/instancegroup, eks.amazonaws.com/nodegroup, alpha.eksctl.io/nodegroup-name or karpenter.sh/nodepool.",
     acknowledgeable: true,
   },
   "host-key-unknown": {
@@ -35,7 +35,7 @@ export const workerFindings = {
     cause:
       "ssh.hostKeys has no key for it, and ssh.hostKeyCommand is not set. Its own move waits; it blocks at stage retire, and where the worker was moved already.",
     consequence: "Anybody who answers at its address would be handed root commands.",
-    cure: "Add its public host key to ssh.hostKeys, by its name or by a pattern for workers that share one; or let a program tell it (ssh.hostKeyCommand); or set workers.access: exec.",
+    cure: "Its move waits until then: add its public host key to ssh.hostKeys, by its name or by a pattern for workers that share one (from the instance's console output, or ssh-keyscan over a path you trust); or let a program tell it (ssh.hostKeyCommand); or set workers.access: exec.",
     acknowledgeable: false,
   },
   "new-nodes-unguarded": {
@@ -44,7 +44,7 @@ export const workerFindings = {
     cause:
       "newNodes.keepKube2iamOff is none, newNodes.startupTaint is off and newNodes.guardedBy is none. From stage cutover on it warns; from stage retire on it blocks.",
     consequence:
-      "After a boot there is no rule until the agent writes it: a pod that is faster reads the node's own role, and its SDK keeps that for hours.",
+      "After a boot there is no rule until the agent writes it: a pod that is faster reads the node's own role from instance metadata, and its SDK keeps that for hours.",
     cure: "Set newNodes.startupTaint, or put the boot guard or hop limit 1 into the workers' node groups and say so with newNodes.guardedBy; docs/new-nodes.md has all of them.",
     acknowledgeable: true,
     source: "kiam#395, kiam#203",
@@ -65,7 +65,7 @@ export const workerFindings = {
       "kube2iam runs on it, or pods there ask for a role, and workers.selector, workers.list or the master's role label keeps it out. It blocks at stage retire as long as kube2iam is there.",
     consequence:
       "No agent comes to it. Once kube2iam is retired its rule there leads nowhere, and pods that ask for a role are refused.",
-    cure: "Let the settings cover it, keep such pods off it, or acknowledge it: then retirement takes kube2iam from it and leaves the rule.",
+    cure: "Let workers.selector, workers.list or workers.groups cover it; keep such pods off it; or acknowledge it: then retirement takes kube2iam from it and leaves the rule.",
     acknowledgeable: true,
     onlyForward: true,
   },
@@ -82,7 +82,7 @@ export const workerFindings = {
     severities: ["warns"],
     cause: "The API refuses exec in the pods of kiam and kube2iam.",
     consequence: "What a hand or a hook changed there goes unnoticed.",
-    cure: "Allow create on pods/exec in these namespaces, as an update needs it anyway.",
+    cure: "Allow create on pods/exec in kiam's and kube2iam's namespaces, as an update needs it anyway.",
     acknowledgeable: true,
   },
   "startup-taint-unconfined": {
@@ -92,7 +92,7 @@ export const workerFindings = {
       "newNodes.startupTaint is on, and the API server has no ValidatingAdmissionPolicy (Kubernetes before 1.30). From stage agent on it blocks.",
     consequence:
       "Kubernetes has no permission for taints alone: whoever gets hold of that service account may change every label, annotation and taint of every node, also those by which this program knows what was moved.",
-    cure: "Upgrade the cluster, or turn newNodes.startupTaint off and use the boot guard or hop limit 1. Acknowledged, the Deployment runs without that limit.",
+    cure: "Upgrade the cluster, or turn newNodes.startupTaint off and use the boot guard or hop limit 1 (docs/new-nodes.md). Acknowledged, the Deployment runs without that limit.",
     acknowledgeable: true,
     onlyForward: true,
   },
@@ -114,7 +114,7 @@ export const workerFindings = {
       "workers.selector or workers.list makes a node of AWS Fargate (eks.amazonaws.com/compute-type) or Windows (kubernetes.io/os) a worker.",
     consequence:
       "No DaemonSet runs on Fargate, and Windows has no iptables: the update would wait for an agent there until it fails.",
-    cure: "Leave such nodes out; without these settings they are no workers.",
+    cure: "Leave it out of workers.selector or workers.list; without these settings such nodes are no workers.",
     acknowledgeable: false,
     onlyForward: true,
   },
@@ -123,7 +123,7 @@ export const workerFindings = {
     severities: ["informs"],
     cause: "workers.groups no longer names its group.",
     consequence: "This update puts kube2iam's rule back there.",
-    cure: "Nothing, if that is meant.",
+    cure: "Nothing, if that is meant; otherwise add its group to workers.groups again.",
     acknowledgeable: true,
   },
   "worker-left-out": {
@@ -131,7 +131,7 @@ export const workerFindings = {
     severities: ["blocks"],
     cause: "The settings do not count it among the workers any more.",
     consequence: "Its agent would go while its pods depend on it.",
-    cure: "Let the settings match it again; to take it out, move the stack back to stage server first.",
+    cure: "Let workers.selector or workers.list match it again; to take it out, move the stack back to stage server first.",
     acknowledgeable: false,
   },
   "worker-not-listed-in-cluster": {

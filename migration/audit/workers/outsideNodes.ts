@@ -4,10 +4,10 @@ import { concernedNodesOf } from "../../situation/nodeStandings.js";
 import { workerNodes } from "../../situation/nodeSelection.js";
 import type { Settings } from "../../settings/schema.js";
 import { reaches } from "../../stages.js";
-import type { Finding } from "../finding.js";
+import type { Judgement } from "../judgement.js";
 
 /** Nodes that the settings do not count among the workers, and that have to do with credentials all the same. */
-export function auditOutsideNodes(settings: Settings, facts: ClusterFacts): Finding[] {
+export function auditOutsideNodes(settings: Settings, facts: ClusterFacts): Judgement[] {
   const known = new Set([
     ...workerNodes(settings, facts.nodes).map(({ name }) => name),
     // worker-left-out is about these.
@@ -15,7 +15,7 @@ export function auditOutsideNodes(settings: Settings, facts: ClusterFacts): Find
   ]);
   const last = reaches(settings.stage, "retire") && facts.kube2iam !== undefined;
   const severity = last ? "blocks" : reaches(settings.stage, "agent") ? "warns" : "informs";
-  return concernedNodesOf(facts).flatMap(({ name, kube2iam, asking }): Finding[] => {
+  return concernedNodesOf(facts).flatMap(({ name, kube2iam, asking }): Judgement[] => {
     if (known.has(name) || (!kube2iam && asking.length === 0)) return [];
     const seen = [
       kube2iam ? "kube2iam runs there" : undefined,
@@ -32,7 +32,6 @@ export function auditOutsideNodes(settings: Settings, facts: ClusterFacts): Find
         why: kube2iam
           ? "once kube2iam is retired its rule there leads nowhere: pods that ask for a role are refused"
           : "neither kube2iam nor kiam supplies them: they read the node's own role",
-        fix: "let workers.selector, workers.list or workers.groups cover it; keep such pods off it; or acknowledge this for it",
       },
     ];
   });

@@ -7,8 +7,9 @@ export const overSshFindings = {
     severities: ["blocks"],
     cause:
       "The key that it presents is not the one in ssh.hostKeys, or not the one that ssh.hostKeyCommand told.",
-    consequence: "Root commands would be handed to a stranger.",
-    cure: "Find out why. If the worker was replaced, pin its new key, from a source you trust.",
+    consequence:
+      "Whoever answers there is not who was pinned: root commands would be handed to a stranger.",
+    cure: "Find out why. If the worker was replaced, put its new public host key into ssh.hostKeys, from a source you trust, or see where ssh.hostKeyCommand has the other one from.",
     acknowledgeable: false,
     seenIn: ["overSsh"],
   },
@@ -19,7 +20,7 @@ export const overSshFindings = {
       "The program could not be started, failed, took too long, or printed something else than one public host key. It blocks from stage cutover on.",
     consequence:
       "Without the key anybody who answers at the worker's address would be handed root commands: the cutover does not log in there.",
-    cure: "Run it by hand with NODE_NAME, PROVIDER_ID and ADDRESS of that node set, or put the key into ssh.hostKeys.",
+    cure: "Run ssh.hostKeyCommand by hand with NODE_NAME, PROVIDER_ID and ADDRESS of that node set: it has to print one public host key; or put the node's key into ssh.hostKeys.",
     acknowledgeable: true,
     seenIn: ["overSsh"],
   },
@@ -29,7 +30,7 @@ export const overSshFindings = {
     cause:
       "There is no iptables, or none for a set of tables that the kernel has, or it is too old to read the rules of kube2iam's or kiam's own. It blocks from stage cutover on.",
     consequence: "A rule there that cannot be read can be neither judged nor removed.",
-    cure: "Install iptables there, as new as the one in kube2iam's and kiam's images, with the backends that are in use. Where the image offers a login none (Bottlerocket), replace such nodes by new ones that get kiam only: docs/new-nodes.md.",
+    cure: "Install iptables there, as new as the one in kube2iam's and kiam's images, with a backend for every set of tables that the kernel has (iptables-nft and iptables-legacy). Where the image offers a login none (Bottlerocket), replace such nodes by new ones that get kiam only: docs/new-nodes.md.",
     acknowledgeable: true,
     seenIn: ["overSsh"],
     source: "kubernetes#95409, kubernetes#114537",
@@ -40,7 +41,7 @@ export const overSshFindings = {
     cause:
       "It does not accept ssh.user with the key of the settings. It blocks from stage cutover on.",
     consequence: "The cutover removes kube2iam's rule over SSH: the worker could not be moved.",
-    cure: "Check ssh.user and the worker's authorized_keys.",
+    cure: "Check ssh.user, and that the worker's authorized_keys has the public half of ssh.privateKey (or the agent's key).",
     acknowledgeable: true,
     seenIn: ["overSsh"],
   },
@@ -50,8 +51,8 @@ export const overSshFindings = {
     cause:
       "In front of kube2iam's or kiam's rule stands somebody else's for 169.254.169.254, one of theirs in another form, or a nat chain that nft itself made (kube2iam with --nftables, a CNI, a firewall). It blocks from stage cutover on.",
     consequence:
-      "Removing kube2iam's rule would not lead pods to kiam, or nobody could tell: the cutover refuses.",
-    cure: "Move what is in front behind, or remove it: its rule or chain is in the finding.",
+      "Who answers pods' requests there cannot be told from its rules: removing kube2iam's rule might not lead pods to kiam, so the cutover refuses.",
+    cure: "Do as the finding says there, then look again: move the rule or chain that is in front behind, or remove it.",
     acknowledgeable: true,
     onlyForward: true,
     seenIn: ["overSsh"],
@@ -61,8 +62,9 @@ export const overSshFindings = {
     severities: ["warns", "blocks"],
     cause:
       "Only with kiam.serverHostNetwork: a connection to kiam.serverPort of the master timed out; a refusal would do before the server runs. It blocks from stage agent on.",
-    consequence: "A security group, or a firewall, keeps kiam's agents from the server.",
-    cure: "Let the workers reach that port of the masters.",
+    consequence:
+      "Something between them, such as a security group or a firewall, keeps kiam's agents from the server.",
+    cure: "Let the workers reach the port kiam.serverPort (TCP) of the masters.",
     acknowledgeable: true,
     onlyForward: true,
     seenIn: ["overSsh"],
@@ -74,7 +76,7 @@ export const overSshFindings = {
     cause:
       "sudo -n asks for a password or a terminal, or is not there. It blocks from stage cutover on.",
     consequence: "Reading and removing nat rules takes root.",
-    cure: "Give ssh.user NOPASSWD, or log in as root.",
+    cure: "Let ssh.user use sudo without a password (NOPASSWD) and without a terminal, with ssh.sudo on; or log in as root.",
     acknowledgeable: true,
     seenIn: ["overSsh"],
   },
@@ -84,7 +86,7 @@ export const overSshFindings = {
     cause:
       "The read-only script was cut off, took too long, or something else wrote into its answer. It blocks from stage cutover on.",
     consequence: "The cutover runs the same script, and would not understand it either.",
-    cure: "See what a login there prints by itself, and whether the machine is overloaded.",
+    cure: "See what a login there prints by itself (shell profiles, banners on stdout), and whether the machine is overloaded.",
     acknowledgeable: true,
     seenIn: ["overSsh"],
   },
@@ -103,7 +105,7 @@ export const overSshFindings = {
     cause:
       "Connections failed as often as ssh.dialErrorLimit allows. It blocks from stage cutover on.",
     consequence: "The cutover removes kube2iam's rule over SSH: the worker could not be moved.",
-    cure: "Check ssh.port, workers.addressType, the worker's security group, and the bastion.",
+    cure: "Check ssh.port, workers.addressType, the worker's security group, and ssh.bastion if there is one.",
     acknowledgeable: true,
     seenIn: ["overSsh"],
   },

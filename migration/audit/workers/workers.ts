@@ -7,12 +7,11 @@ import { notReadyBecause } from "../../situation/nodeStandings.js";
 import type { Settings } from "../../settings/schema.js";
 import { reaches } from "../../stages.js";
 import { lacksAddress, lacksHostKey } from "../../plan/waiting.js";
-import type { Finding } from "../finding.js";
-import { blocksFrom } from "../severityFrom.js";
+import { blocksFrom, type Judgement } from "../judgement.js";
 
 /** The nodes that are to be moved. */
-export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[] {
-  const findings: Finding[] = [];
+export function auditWorkers(settings: Settings, facts: ClusterFacts): Judgement[] {
+  const findings: Judgement[] = [];
   const workers = workerNodes(settings, facts.nodes);
   if (workers.length === 0) {
     findings.push({
@@ -21,8 +20,6 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[]
       severity: facts.recorded === undefined ? "blocks" : "warns",
       object: "cluster",
       seen: "no node matches as a worker",
-      why: "there is nothing to move",
-      fix: "set workers.selector or workers.list",
     });
   }
   const names = new Set(workers.map((node) => node.name));
@@ -34,8 +31,6 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[]
       severity: "blocks",
       object: `node/${node.name}`,
       seen: "kiam serves it, as far as is known, and the settings no longer count it among the workers",
-      why: "its agent would go while its pods depend on it",
-      fix: "let workers.selector or workers.list match it again; to take it out, move the stack back to stage server first",
     });
   }
   for (const node of workers) {
@@ -46,8 +41,6 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[]
       severity: blocksFrom("cutover", settings),
       object: `node/${node.name}`,
       seen: `its annotation ${cutoverAnnotation} was not written by this program: ${record.unreadable}`,
-      why: "nobody can tell whether it was moved, or ever had kube2iam, and whoever wrote it may patch nodes",
-      fix: "find out who wrote it; where the worker was not moved yet, remove the annotation, otherwise acknowledge this finding for one update: it connects over SSH and proves the worker anew, as one that was moved from kube2iam",
     });
   }
   const inCluster = new Set(facts.nodes.map((node) => node.name));
@@ -58,8 +51,6 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[]
       severity: "informs",
       object: `node/${name}`,
       seen: "workers.list names it, and the cluster has no such node",
-      why: "it is passed over, as a worker that left the cluster is",
-      fix: "take it out of workers.list if it is gone for good",
     });
   }
   for (const node of workers) {
@@ -71,7 +62,6 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[]
         severity: lastChance(settings, facts) ? "blocks" : "warns",
         object,
         seen: `it reports no ${missing} that is ${missing === "InternalIP" ? "an IPv4 address" : "an address or a host name"}`,
-        why: `${missing === "InternalIP" ? "the rules carry that address" : "SSH has nothing to connect to"}: it cannot be moved; the update moves all others, then fails naming it`,
         fix:
           missing === "InternalIP"
             ? "see why its kubelet, or the cloud controller, reports none"
@@ -84,8 +74,6 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[]
         severity: "blocks",
         object,
         seen: "it is a node of AWS Fargate, or of Windows, and workers.selector or workers.list makes it a worker",
-        why: "no DaemonSet runs on Fargate, and Windows has no iptables: the update would wait for an agent there until it fails",
-        fix: "leave it out of workers.selector or workers.list; without these settings such nodes are no workers",
       });
     }
     const broken = notReadyBecause(node);
@@ -95,8 +83,6 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[]
         severity: lastChance(settings, facts) ? "blocks" : "warns",
         object,
         seen: broken,
-        why: "it cannot be moved or proven; the update moves all others, then fails naming it",
-        fix: "mend it, or delete it from the cluster if it is gone for good",
       });
     }
     if (
@@ -111,8 +97,6 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Finding[]
         severity: mayBeCutOver(node) || lastChance(settings, facts) ? "blocks" : "warns",
         object,
         seen: "ssh.hostKeys has no key for it",
-        why: "without it anybody who answers at its address would be handed root commands",
-        fix: "its move waits until then: add its public host key to ssh.hostKeys, by its name or by a pattern for workers that share one (from the instance's console output, or ssh-keyscan over a path you trust), let a program tell it (ssh.hostKeyCommand), or set workers.access: exec",
       });
     }
     if (

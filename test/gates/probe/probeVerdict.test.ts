@@ -7,7 +7,7 @@ import {
   parseVerdict,
   type ProbeVerdict,
 } from "../../../worker/probe/verdict.js";
-import { roleForms } from "../../../gates/kiam/roleForms.js";
+import { roleForms } from "../../../migration/iam/roleArn.js";
 
 const failed: ProbeVerdict = {
   verdict: "failed",

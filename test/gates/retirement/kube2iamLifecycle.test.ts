@@ -16,7 +16,7 @@ import pWaitFor from "p-wait-for";
 import { Cluster, nameOf } from "../../../cluster/kubernetes/cluster.js";
 import { readRecord, removeRecord, writeRecord } from "../../../gates/nodes/cutoverRecord.js";
 import type { CheckedInput, GateOutput, Target } from "../../../gates/protocol/inputs.js";
-import { kube2iamPods } from "../../../gates/retirement/podDeletion.js";
+import { listKube2iamPods } from "../../../gates/retirement/podDeletion.js";
 import { replaceHookedPod } from "../../../gates/kube2iam/preStop.js";
 import { accountForNodes } from "../../../gates/nodes/accountForNodes.js";
 import { captureKube2iam } from "../../../gates/retirement/captureKube2iam.js";
@@ -137,7 +137,7 @@ describe("kube2iam's last days, on a real API server", function () {
 
   /** kube2iam's pods by node, those without an owner included. */
   async function pods(): Promise<Record<string, V1Pod>> {
-    const found = await kube2iamPods(cluster, { metadata: name, spec: { selector } });
+    const found = await listKube2iamPods(cluster, { metadata: name, spec: { selector } });
     return Object.fromEntries(
       found
         .map((pod): [string, V1Pod] => [pod.spec?.nodeName ?? "", pod])

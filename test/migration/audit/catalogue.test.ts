@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { format, resolveConfig } from "prettier";
 
 import { findingCodes } from "../../../migration/audit/catalogue.js";
+import { inFull } from "../../../migration/audit/judgement.js";
 import { findingsPage } from "../../../migration/preview/findingsPage.js";
 
 /* Pure: what is written about findings is complete. That it is true is for the other tests. */
@@ -21,6 +22,23 @@ describe("the catalogue of findings", () => {
       findingCodes.filter((code) => !tested.has(code)),
       [],
     );
+  });
+
+  it("has why and fix of a finding, as its lines have them, unless the judge says otherwise", () => {
+    const judgement = { severity: "warns", object: "cluster", seen: "…" } as const;
+    for (const code of findingCodes) {
+      const { why, fix } = inFull({ ...judgement, code });
+      for (const line of [why, fix])
+        assert.match(line, /^(?![A-Z][a-z]* (?<!Kubernetes ))[^`]+[^`.]$/);
+    }
+    const code = "kube2iam-not-ready";
+    assert.match(inFull({ ...judgement, code }).fix, /^see its log there; .*metadata$/);
+    assert.deepEqual(inFull({ ...judgement, code, why: "w", fix: "f" }), {
+      ...judgement,
+      code,
+      why: "w",
+      fix: "f",
+    });
   });
 });
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { auditPermittedPatterns } from "../../../migration/audit/pods/permittedPatterns.js";
 import { auditRoles } from "../../../migration/audit/roles/roles.js";
 import type { Finding } from "../../../migration/audit/finding.js";
+import { inFull } from "../../../migration/audit/judgement.js";
 import type { ClusterFacts, NamespaceFacts } from "../../../migration/facts/clusterFacts.js";
 import { parseSettings } from "../../../migration/settings/parse.js";
 import type { SettingsInput } from "../../../migration/settings/schema.js";
@@ -33,7 +34,7 @@ function findings(
     namespaces: [exampleNamespace("orders", change), exampleNamespace("payments")],
     ...facts,
   });
-  return [...auditRoles(parsed, all), ...auditPermittedPatterns(parsed, all)];
+  return [...auditRoles(parsed, all), ...auditPermittedPatterns(parsed, all)].map(inFull);
 }
 
 const deployed = (image: string, ...server: string[]): Partial<SettingsInput> => ({

@@ -4,6 +4,7 @@ import { auditServerRole } from "../../../migration/audit/roles/serverRole.js";
 import { auditTrust } from "../../../migration/audit/roles/trust.js";
 import { describeFindings } from "../../../migration/preview/describeFindings.js";
 import type { Finding } from "../../../migration/audit/finding.js";
+import { inFull } from "../../../migration/audit/judgement.js";
 import type { ClusterFacts } from "../../../migration/facts/clusterFacts.js";
 import type { ApplicationRoleFacts, IamFacts } from "../../../migration/facts/iamFacts.js";
 import { parseSettings } from "../../../migration/settings/parse.js";
@@ -31,7 +32,7 @@ function findings(
 ): Finding[] {
   const parsed = parseSettings(exampleSettings({ stage: "agent", ...settings }));
   const all = exampleFacts({ iam: iam && exampleIam(iam), ...facts });
-  return [...auditTrust(parsed, all), ...auditServerRole(parsed, all)];
+  return [...auditTrust(parsed, all), ...auditServerRole(parsed, all)].map(inFull);
 }
 
 /** IAM as it should be, but for the role app-orders (or another). */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import type { RuleState } from "../../../migration/rules/state.js";
+import type { RuleState } from "../../../migration/rules/deviation.js";
 import { exampleFacts } from "../../support/exampleCluster.js";
 import { codes, findings } from "../../support/findings.js";
 

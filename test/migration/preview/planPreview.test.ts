@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import type { BackendRules } from "../../../migration/rules/backendRules.js";
+import type { BackendRules } from "../../../migration/rules/nodeReport.js";
 import { previewAsMarkdown, previewAsText } from "../../../migration/preview/describePreview.js";
 import { credentialRuleSpec } from "../../../migration/rules/natRule.js";
 import { parseSettings } from "../../../migration/settings/parse.js";

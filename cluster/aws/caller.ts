@@ -1,4 +1,10 @@
-import { awsRegion } from "./region.js";
+/** Who asks AWS, and where. */
+
+/** Region of AWS's endpoints: the environment's, as for every AWS tool, else `fallback`. */
+export function awsRegion(fallback: string): string {
+  const { AWS_REGION, AWS_DEFAULT_REGION } = process.env;
+  return AWS_REGION ?? AWS_DEFAULT_REGION ?? fallback;
+}
 
 /**
  * The account of the AWS SDK's default credentials. STS tells it to everybody who has any.

@@ -9,7 +9,7 @@ import {
 } from "./trust.js";
 
 /** What a role's trust policy is to become, and why. */
-export interface TrustChange {
+export interface TrustAddition {
   current: TrustDocument;
   /** The same object as `current` where nothing has to change. */
   proposed: TrustDocument;
@@ -29,11 +29,11 @@ export interface TrustChange {
  *
  * @param principalId its unique id (AROA…), where it is known
  */
-export function trustChange(
+export function trustAddition(
   document: TrustDocument,
   principalArn: string,
   principalId?: string,
-): TrustChange {
+): TrustAddition {
   const caller = { arn: principalArn, id: principalId ?? "none", policies: undefined };
   const trusted = (trust: TrustDocument) =>
     evaluateAssumeRole({ caller, target: { arn: "", trust } }).trust;

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 
 import type { ApplicationRoleFacts, IamFacts } from "../../../migration/facts/iamFacts.js";
 import { trustSid, type TrustDocument, type TrustStatement } from "../../../migration/iam/trust.js";
-import { trustChange } from "../../../migration/iam/trustChange.js";
-import { trustChanges, trustRemovals } from "../../../migration/iam/trustChanges.js";
+import { trustAddition } from "../../../migration/iam/trustAddition.js";
+import { planServerTrust, planWorkerRemoval } from "../../../migration/iam/trustPlan.js";
 import { withoutTrust } from "../../../migration/iam/trustRemoval.js";
 import { exampleIam, exampleRole } from "../../support/exampleCluster.js";
 
@@ -29,10 +29,10 @@ const document = (...Statement: TrustStatement[]): TrustDocument => ({
   Statement,
 });
 
-describe("trustChange", () => {
+describe("trustAddition", () => {
   it("shows the statement to add, between what is and what is to be", () => {
     const before = document(trusts(worker));
-    const change = trustChange(before, kiam, "AROANEW");
+    const change = trustAddition(before, kiam, "AROANEW");
     assert.deepEqual(change, {
       current: before,
       proposed: document(trusts(worker), own(kiam)),
@@ -40,35 +40,35 @@ describe("trustChange", () => {
       reason: "missing",
       obstacle: undefined,
     });
-    const again = trustChange(change.proposed, kiam, "AROANEW");
+    const again = trustAddition(change.proposed, kiam, "AROANEW");
     assert.deepEqual([again.reason, again.statement], ["present", undefined]);
     assert.equal(again.proposed, change.proposed);
   });
 
   it("recognises a server role that was created anew by the id of the old one", () => {
-    const change = trustChange(document(trusts(worker), own(id)), kiam, "AROANEW");
+    const change = trustAddition(document(trusts(worker), own(id)), kiam, "AROANEW");
     assert.equal(change.reason, "recreated");
     assert.deepEqual(change.proposed, document(trusts(worker), own(kiam)));
     assert.equal(change.obstacle, undefined);
     // The id of the role that there is now is no obstacle: it is the role itself.
-    assert.equal(trustChange(document(own(id)), kiam, id).reason, "present");
+    assert.equal(trustAddition(document(own(id)), kiam, id).reason, "present");
   });
 
   it("says what to do where another statement names somebody who is gone", () => {
-    const { obstacle } = trustChange(document(trusts([worker, id])), kiam, "AROANEW");
+    const { obstacle } = trustAddition(document(trusts([worker, id])), kiam, "AROANEW");
     assert.match(obstacle ?? "", /names AROAJQ.*IAM refuses.*remove it/);
   });
 
   it("does not pass over a denial, which no statement overrides", () => {
     const denial = trusts(kiam, { Effect: "Deny" });
-    const change = trustChange(document(trusts(worker), denial), kiam);
+    const change = trustAddition(document(trusts(worker), denial), kiam);
     assert.match(change.obstacle ?? "", /denies .*kiam-server/);
-    assert.match(trustChange(document(own(kiam), denial), kiam).obstacle ?? "", /denies/);
+    assert.match(trustAddition(document(own(kiam), denial), kiam).obstacle ?? "", /denies/);
   });
 
   it("adds nothing where the whole account is trusted", () => {
     const root = document(trusts("arn:aws:iam::123456789012:root"));
-    assert.equal(trustChange(root, kiam).reason, "present");
+    assert.equal(trustAddition(root, kiam).reason, "present");
   });
 });
 
@@ -135,7 +135,7 @@ describe("the trust of all roles", () => {
     });
 
   it("adds the kiam-server role, and names the roles that are not known", () => {
-    const { changes, unknown } = trustChanges(iam());
+    const { changes, unknown } = planServerTrust(iam());
     assert.deepEqual(
       changes.map(({ arn, reason, obstacle }) => [arn, reason, obstacle]),
       [
@@ -149,16 +149,16 @@ describe("the trust of all roles", () => {
   it("waits for the kiam-server role", () => {
     const early = iam({ serverRole: { arn: kiam, id: undefined, exists: false } });
     assert.match(
-      trustChanges(early).changes[0]?.obstacle ?? "",
+      planServerTrust(early).changes[0]?.obstacle ?? "",
       /no role .*kiam-server yet.*prepare/,
     );
   });
 
   it("removes the workers' role only where kiam is trusted", () => {
-    const [a, b] = trustRemovals(iam())?.changes ?? [];
+    const [a, b] = planWorkerRemoval(iam())?.changes ?? [];
     assert.match(a?.obstacle ?? "", /does not trust .*kiam-server/);
     assert.equal(a?.proposed, a?.current);
     assert.deepEqual(b?.proposed, document(trusts(kiam)));
-    assert.equal(trustRemovals(iam({ workerRoleArn: undefined })), undefined);
+    assert.equal(planWorkerRemoval(iam({ workerRoleArn: undefined })), undefined);
   });
 });

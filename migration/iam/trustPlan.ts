@@ -1,7 +1,7 @@
 import { compareText } from "../text/text.js";
 import type { ApplicationRoleFacts, IamFacts } from "../facts/iamFacts.js";
 import type { TrustDocument } from "./trust.js";
-import { trustChange, type TrustChange } from "./trustChange.js";
+import { trustAddition, type TrustAddition } from "./trustAddition.js";
 import { withoutTrust, type TrustRemoval } from "./trustRemoval.js";
 
 /** A change to one application role's trust policy. */
@@ -15,10 +15,10 @@ export interface TrustPlan<Change> {
 }
 
 /** Lets the kiam-server role assume every role in use. */
-export function trustChanges(iam: IamFacts): TrustPlan<TrustChange> {
+export function planServerTrust(iam: IamFacts): TrustPlan<TrustAddition> {
   const { serverRole } = iam;
   return eachRole(iam, (trust) => {
-    const change = trustChange(trust, serverRole.arn, serverRole.id);
+    const change = trustAddition(trust, serverRole.arn, serverRole.id);
     if (serverRole.exists !== false || change.reason === "present") return change;
     return {
       ...change,
@@ -32,7 +32,7 @@ export function trustChanges(iam: IamFacts): TrustPlan<TrustChange> {
  *
  * @returns undefined where the workers' role is not known (setting iam.workerRoleName)
  */
-export function trustRemovals(iam: IamFacts): TrustPlan<TrustRemoval> | undefined {
+export function planWorkerRemoval(iam: IamFacts): TrustPlan<TrustRemoval> | undefined {
   const { workerRoleArn } = iam;
   if (workerRoleArn === undefined) return undefined;
   return eachRole(iam, (trust, role) => {
