@@ -181,7 +181,7 @@ describe("node script and natRule agree", () => {
       const calls = rules.map(
         ([spec]) => `classify '${spec}'\nprintf '%s %s\\n' "$kind" "$iface"\n`,
       );
-      const answers = withFunctions(shell, calls.join(""));
+      const answers = withFunctions("remove", shell, calls.join(""));
       rules.forEach(([spec, expected], at) => {
         const answer = answers[at] ?? "";
         const [kind = ""] = answer.split(" ");
@@ -198,7 +198,7 @@ describe("node script and natRule agree", () => {
       const calls = samples.map(
         (spec) => `classify '${spec}'\nprintf '%s %s\\n' "$kind" "$iface"\n`,
       );
-      const answers = withFunctions(shell, calls.join(""));
+      const answers = withFunctions("remove", shell, calls.join(""));
       let own = 0;
       samples.forEach((spec, at) => {
         const [kind = "", name] = (answers[at] ?? "").split(" ");
@@ -220,7 +220,7 @@ describe("node script and natRule agree", () => {
         ([wide, narrow]) =>
           `if covers '${wide}' '${narrow}'; then echo true; else echo false; fi\n`,
       );
-      const answers = withFunctions(shell, calls.join(""));
+      const answers = withFunctions("remove", shell, calls.join(""));
       pairs.forEach(([wide, narrow], at) => {
         const expected = interfaceCovers(
           wide === "-" ? undefined : wide,
