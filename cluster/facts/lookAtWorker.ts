@@ -30,7 +30,7 @@ export interface WorkerAddress {
 
 /** What is the same for every worker. */
 export interface Sights {
-  /** Flags of rules.sh. */
+  /** Flags of the script of worker/rules/. */
   rules: Omit<RuleArguments["inspect"], "hostIp">;
   /** kiam's servers on the host's network: `IP:port` → node name. */
   servers: ReadonlyMap<string, string>;
@@ -58,7 +58,7 @@ export async function lookAtWorker(
   }
 }
 
-/** What of rules.sh's findings keeps the cutover from a worker. */
+/** What of its findings keeps the cutover from a worker. */
 const refusals: Partial<Record<NodeReport["findings"][number]["code"], LookFailure>> = {
   "not-root": "sudo",
   "wrong-node": "wrong-node",
@@ -74,7 +74,7 @@ async function inspect(
   sudo: boolean,
 ): Promise<NodeReport> {
   const command = ruleCommand("inspect", { ...rules, hostIp, attempts: 1 });
-  const report = parseNodeReport(await answerOf(client, command, ruleScript(), sudo));
+  const report = parseNodeReport(await answerOf(client, command, ruleScript("inspect"), sudo));
   for (const { code, message } of report.findings) {
     const failed = refusals[code];
     if (failed !== undefined) throw new LookError(failed, message);

@@ -29,7 +29,7 @@ export interface LookOptions {
 
 /**
  * Looks at every worker that the cutover will connect to, by the same login. Changes nothing: it
- * runs `rules.sh inspect` and look.sh. What fails on a worker is said in its place and stops nobody.
+ * runs `inspect` of worker/rules/ and look.sh. What fails on a worker is said in its place and stops nobody.
  *
  * Left out are workers whose host key is not known (finding host-key-unknown) or that have no
  * address (worker-address-unknown), and all of them while both systems are to have one port

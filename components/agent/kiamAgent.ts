@@ -91,7 +91,7 @@ function selectionOf({ workers, kiam }: Pick<KiamAgentArgs, "workers" | "kiam">)
 }
 
 /**
- * To change nat rules: kiam's own, and those that gates change by worker/rules/rules.sh in the
+ * To change nat rules: kiam's own, and those that gates change by worker/rules/ in the
  * agent's pod. iptables-legacy speaks to the kernel through a raw socket.
  */
 export const ruleCapabilities: readonly string[] = ["NET_ADMIN", "NET_RAW"];

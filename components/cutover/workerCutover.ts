@@ -137,7 +137,7 @@ export class WorkerCutover extends pulumi.ComponentResource {
     return new command.remote.Command(
       `${this.childName}-removal`,
       {
-        ...scriptOverSsh(this.args, this.hostKey),
+        ...scriptOverSsh(this.args, "remove", this.hostKey),
         // The generation is a comment to the shell. A new one runs the removal again, in place.
         create: commented(
           scriptCommand(this.args, "remove", { system: "kube2iam" }),
@@ -167,10 +167,15 @@ export class WorkerCutover extends pulumi.ComponentResource {
       input: object,
       after: pulumi.Resource[],
     ): pulumi.Resource => this.step(`rehearsal-${name}`, { verb, input }, after, once);
-    const overSsh = (name: string, create: pulumi.Input<string>, after: pulumi.Resource[]) =>
+    const overSsh = (
+      name: string,
+      verb: "restore" | "remove",
+      create: pulumi.Input<string>,
+      after: pulumi.Resource[],
+    ) =>
       new command.remote.Command(
         `${this.childName}-rehearsal-${name}`,
-        { ...scriptOverSsh(this.args, this.hostKey), create, logging: "stderr" },
+        { ...scriptOverSsh(this.args, verb, this.hostKey), create, logging: "stderr" },
         { ...once, dependsOn: after },
       );
     const restore =
@@ -178,13 +183,19 @@ export class WorkerCutover extends pulumi.ComponentResource {
         ? step("restore", "restore-rule", { rules }, after)
         : overSsh(
             "restore",
+            "restore",
             rules.apply((captured) => scriptCommand(this.args, "restore", { rules: captured })),
             after,
           );
     const proof = [step("proof", "rehearse-undo", { rules, access }, [restore])];
     return access === "exec"
       ? step("removal", "remove-rule", { generation: this.args.worker.generation }, proof)
-      : overSsh("removal", scriptCommand(this.args, "remove", { system: "kube2iam" }), proof);
+      : overSsh(
+          "removal",
+          "remove",
+          scriptCommand(this.args, "remove", { system: "kube2iam" }),
+          proof,
+        );
   }
 
   private step(

@@ -10,7 +10,7 @@ import {
 } from "../../worker/rules/script.js";
 import { sshConnection } from "./sshConnection.js";
 
-/** What worker/rules/rules.sh has to know of a worker, and how to reach it there. */
+/** What the script of worker/rules/ has to know of a worker, and how to reach it there. */
 export interface WorkerScript {
   worker: PlannedWorker;
   kube2iam: Plan["kube2iam"];
@@ -40,14 +40,15 @@ export function scriptCommand<Verb extends RuleVerb>(
   return (ssh.sudo ? "sudo -n " : "") + command;
 }
 
-/** The part that every `command.remote.Command` which runs the script has in common. */
+/** The part that every `command.remote.Command` which runs this verb of the script has in common. */
 export function scriptOverSsh(
   { ssh, worker }: WorkerScript,
+  verb: RuleVerb,
   hostKey: pulumi.Input<string> | undefined,
 ) {
   return {
     connection: sshConnection(ssh, worker, hostKey),
-    stdin: ruleScript(),
+    stdin: ruleScript(verb),
     // Environment variables reach a worker only where its sshd accepts them.
     addPreviousOutputInEnv: false,
   };

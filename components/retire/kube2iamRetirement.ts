@@ -99,7 +99,7 @@ export class Kube2iamRetirement extends pulumi.ComponentResource {
     return new command.remote.Command(
       `${worker.worker.name}-retirement-drain`,
       {
-        ...scriptOverSsh(worker, hostKey),
+        ...scriptOverSsh(worker, "drain", hostKey),
         // The attempt is a comment to the shell.
         create: commented(scriptCommand(worker, "drain", drain), "attempt", drainAttempt),
         logging: "stderr",

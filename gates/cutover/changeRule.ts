@@ -6,7 +6,7 @@ import { progress } from "../protocol/progress.js";
 import { requireSameNode } from "../nodes/sameNode.js";
 
 /*
- * What worker/rules/rules.sh does over SSH, through the agent's pod instead: for workers that
+ * What the script of worker/rules/ does over SSH, through the agent's pod instead: for workers that
  * have no sshd, or whose host key no one can commit (workers.access: exec).
  */
 

@@ -19,7 +19,7 @@ export const keptToolsDirectory = "/run/kube2iam-to-kiam/bin";
 type Pods = Record<System, Map<string, V1Pod>>;
 
 /**
- * The rules of a worker, seen and changed without SSH: worker/rules/rules.sh runs in a pod
+ * The rules of a worker, seen and changed without SSH: the script of worker/rules/ runs in a pod
  * that is on the worker's network and may use iptables, kiam's agent or kube2iam.
  */
 export class NodeRules {
@@ -131,7 +131,7 @@ export class NodeRules {
     worker: Worker,
     args: RuleArguments[Verb],
   ): Promise<NodeReport> {
-    const script = ruleScript();
+    const script = ruleScript(verb);
     const result = await this.cluster.exec(
       pod,
       // head ends with the last byte of the script, and that is what ends the shell's input.

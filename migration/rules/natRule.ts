@@ -10,7 +10,7 @@
  * deleted and put back (never by line number). Sources: kube2iam iptables/iptables.go (AddRule),
  * kiam cmd/kiam/iptables.go (ruleSpec).
  *
- * worker/rules/rules.sh applies the same rules of recognition on the worker itself;
+ * worker/rules/tables/classify.sh applies the same rules of recognition on the worker itself;
  * test/worker/ruleClassification.test.ts holds the two against each other. What the rules of others do to
  * a request, in PREROUTING and the chains that it jumps to, the script alone judges: its report says
  * who is in force.

@@ -1,4 +1,4 @@
-/** The JSON document that worker/rules/rules.sh prints: what it found on a worker and did there. */
+/** The JSON document that the script of worker/rules/ prints: what it found on a worker and did there. */
 import { z } from "zod";
 import { shownJson } from "../text/shown.js";
 import { backendSchema, systemSchema, type Backend } from "./natRule.js";

@@ -7,6 +7,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execaSync } from "execa";
+import { ruleVerbs } from "../../worker/rules/assemble.js";
 import { ruleArguments, ruleCommand, ruleScript } from "../../worker/rules/script.js";
 import { credentialRuleSpec } from "../../migration/rules/natRule.js";
 import { findCommand, needsCommands } from "../support/requirements.js";
@@ -23,7 +24,7 @@ describe("node script, arguments", () => {
   const without = (flag: string) =>
     good.filter((_, at) => at !== good.indexOf(flag) && at !== good.indexOf(flag) + 1);
   const refused: [string, string[], RegExp][] = [
-    ["no verb", [], /first argument must be inspect, remove, restore, ensure or/],
+    ["no verb", [], /first argument must be inspect, .* not ''/],
     ["another verb", ["destroy", ...good], /not 'destroy'/],
     ["no address", ["inspect", ...without("--host-ip")], /--host-ip must be an IPv4 address/],
     ["a flag without value", ["inspect", ...good, "--interface"], /--interface .* lacks its value/],
@@ -32,7 +33,7 @@ describe("node script, arguments", () => {
     ["one port for both", ["inspect", ...without("--kiam-port"), "--kiam-port", "8181"], /differ/],
     ["no system", ["remove", ...good], /remove needs --system/],
     ["another system", ["remove", ...good, "--system", "irsa"], /not 'irsa'/],
-    ["a system to inspect", ["inspect", ...good, "--system", "kiam"], /for remove and ensure only/],
+    ["a system to inspect", ["inspect", ...good, "--system", "kiam"], /not known to inspect/],
     ["nothing to ensure", ["ensure", ...good], /ensure needs --system kiam, not ''/],
     [
       "kube2iam to ensure",
@@ -42,7 +43,7 @@ describe("node script, arguments", () => {
     [
       "a system to drain",
       ["drain", ...good, "--idle", "5", "--wait", "0", "--system", "kiam"],
-      /--system is for remove and ensure only/,
+      /--system is not known to drain/,
     ],
     ["nothing to close", ["drain", ...good, "--wait", "0"], /needs --idle or --left close/],
     [
@@ -60,7 +61,7 @@ describe("node script, arguments", () => {
     [
       "an idle time to inspect",
       ["inspect", ...good, "--idle", "5"],
-      /--idle, --wait and --left are for drain only/,
+      /--idle is not known to inspect/,
     ],
     [
       "another interface of kiam's",
@@ -68,7 +69,11 @@ describe("node script, arguments", () => {
       /--kiam-interface must be an interface/,
     ],
     ["no rule", ["restore", ...good], /restore needs --rule/],
-    ["a rule to remove", ["remove", ...good, "--system", "kiam", "--rule", spec], /restore only/],
+    [
+      "a rule to remove",
+      ["remove", ...good, "--system", "kiam", "--rule", spec],
+      /--rule is not known to remove/,
+    ],
     ["a backend first", ["restore", ...good, "--backend", "nft", "--rule", spec], /must follow/],
     ["another backend", ["restore", ...good, "--rule", spec, "--backend", "ebtables"], /nft or/],
     ["attempts without end", ["inspect", ...good, "--attempts", "61"], /from 1 to 60/],
@@ -126,7 +131,7 @@ describe("node script, arguments", () => {
       const [command = "sh", ...rest] = shells[at % shells.length] ?? [];
       const values = words.map((word) => word.replace("touch /x", `touch ${touched}`));
       const result = execaSync(command, [...rest, "-s", "--", ...values], {
-        input: ruleScript(),
+        input: ruleScript(ruleVerbs.find((verb) => verb === words[0]) ?? "inspect"),
         reject: false,
         cwd: directory,
       });
@@ -136,6 +141,19 @@ describe("node script, arguments", () => {
       assert.match(result.stderr, /Nothing was touched/, what);
     }
     assert.equal(existsSync(touched) || existsSync(join(directory, "x")), false);
+  });
+
+  it("refuses every verb but the one that the text is of", () => {
+    for (const verb of ruleVerbs) {
+      for (const other of ruleVerbs.filter((each) => each !== verb)) {
+        const { exitCode, stderr } = execaSync("sh", ["-s", "--", other, ...good], {
+          input: ruleScript(verb),
+          reject: false,
+        });
+        assert.equal(exitCode, 2, `${other} to the text of ${verb}: ${stderr}`);
+        assert.match(stderr, new RegExp(`must be ${verb}, .* not '${other}'`));
+      }
+    }
   });
 
   it("gives the words of a command, and the same quoted", () => {

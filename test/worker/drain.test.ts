@@ -255,7 +255,7 @@ describe("node script, drain", function () {
         await setMemory(seconds);
         for (const shell of shells) {
           assert.deepEqual(
-            withFunctions(["nsenter", ...node.onWorker(shell)], "memory_of_closed"),
+            withFunctions("drain", ["nsenter", ...node.onWorker(shell)], "memory_of_closed"),
             [known],
           );
         }
@@ -359,7 +359,7 @@ describe("node script, drain", function () {
         hostIp: "10.99.0.12",
         attempts: 1,
       });
-      assertRefused(await node.raw(other, ruleScript()), "wrong-node", /another node/);
+      assertRefused(await node.raw(other, ruleScript("drain")), "wrong-node", /another node/);
     });
 
     it("because ss is not installed, or fails", async () => {

@@ -23,7 +23,7 @@ describe("node script, disturbed", function () {
 
   for (const shell of shells) {
     it(`does nothing by halves: a script cut off anywhere (${shell[0]})`, async () => {
-      const text = ruleScript();
+      const text = ruleScript("remove");
       const cuts = [1, 2, 3, 5, 10, 20, 27, 28, 29, 30, 31, 35, 40].map(
         (left) => text.length - left,
       );
@@ -38,7 +38,7 @@ describe("node script, disturbed", function () {
 
     it(`finishes with nobody left to read what it prints (${shell[0]})`, async () => {
       const closed = ["exec >&- 2>&-", `exec ${shell.join(" ")} ${removal.join(" ")}`].join("; ");
-      const outcome = await node.raw(["sh", "-c", closed], ruleScript());
+      const outcome = await node.raw(["sh", "-c", closed], ruleScript("remove"));
       assert.equal(outcome.exitCode, 0);
       assert.deepEqual(await node.rules("nft"), [kiamRule]);
     });
@@ -109,7 +109,7 @@ describe("node script, disturbed", function () {
     );
     await holder.line();
     // The real wait, 30 s, would only make the test slow.
-    const impatient = ruleScript().replace("LOCK_WAIT=30", "LOCK_WAIT=1");
+    const impatient = ruleScript("remove").replace("LOCK_WAIT=30", "LOCK_WAIT=1");
     const outcome = await node.raw(["dash", ...removal], impatient);
     holder.child.stdin.end("\n");
     await once(holder.child, "exit");

@@ -204,13 +204,12 @@ describe("node script refuses and touches nothing", function () {
   it("because the address is another machine's", async () => {
     await node.reset({ nft: [rule(8181), kiamRule] });
     const words = ["--host-ip", "10.99.0.12", "--kube2iam-port", "8181", "--kiam-port", "8881"];
-    const text = ruleScript();
     const outcome = await node.raw(
       ["dash", "-s", "--", "remove", "--system", "kube2iam", "--attempts", "1", ...words],
-      text,
+      ruleScript("remove"),
     );
     assertRefused(outcome, "wrong-node", /10\.99\.0\.12 is not an address of this machine/);
-    const looked = await node.raw(["dash", "-s", "--", "inspect", ...words], text);
+    const looked = await node.raw(["dash", "-s", "--", "inspect", ...words], ruleScript("inspect"));
     assertRefused(looked, "wrong-node", /another node/);
   });
 

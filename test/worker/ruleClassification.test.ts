@@ -181,7 +181,7 @@ const anyRule = fc
 /** Has a shell classify each rule; gives kind and interface. */
 function classified(shell: readonly string[], specs: readonly string[]): [string, string][] {
   const calls = specs.map((spec) => `classify ${word(spec)}\nprintf '%s %s\\n' "$kind" "$iface"\n`);
-  const answers = withFunctions(shell, calls.join(""));
+  const answers = withFunctions("remove", shell, calls.join(""));
   return specs.map((_, at) => {
     const [kind = "", name = ""] = (answers[at] ?? "").split(" ");
     return [kind, name];
@@ -302,7 +302,7 @@ describe("node script and natRule agree", () => {
         })),
       ];
       const calls = cases.map(({ call }) => `if ${call}; then echo true; else echo false; fi\n`);
-      const answers = withFunctions(shell, calls.join(""));
+      const answers = withFunctions("remove", shell, calls.join(""));
       cases.forEach(({ call, accepted }, at) => {
         assert.equal(answers[at], String(accepted), `${call} (seed ${seed})`);
       });
@@ -317,7 +317,7 @@ describe("node script and natRule agree", () => {
         ([wide, narrow]) =>
           `if covers '${wide}' '${narrow}'; then echo true; else echo false; fi\n`,
       );
-      const answers = withFunctions(shell, calls.join(""));
+      const answers = withFunctions("remove", shell, calls.join(""));
       pairs.forEach(([wide, narrow], at) => {
         const expected = interfaceCovers(
           wide === "-" ? undefined : wide,

@@ -115,7 +115,7 @@ describe("node script, its walk through the chains", () => {
       const seed = Date.now();
       const samples = fc.sample(tables, { seed, numRuns: 150 });
       const calls = samples.map((table) => inForce(listing(table)));
-      const answers = withFunctions(shell, setUp + calls.join(""));
+      const answers = withFunctions("remove", shell, setUp + calls.join(""));
       let said = 0;
       let right = 0;
       samples.forEach((table, at) => {
@@ -136,7 +136,7 @@ describe("node script, its walk through the chains", () => {
       const rival = `-A B -d 169.254.169.254/32 ${to("10.0.0.9:80")}`;
       const lines = [circle.join("\n"), [...circle, rival].join("\n")];
       const calls = lines.map((each) => inForce(`${each}\n${kiam}`));
-      const answers = withFunctions(shell, setUp + calls.join(""));
+      const answers = withFunctions("remove", shell, setUp + calls.join(""));
       assert.deepEqual(answers.slice(0, 2), ["kiam", "unknown"]);
     });
   }

@@ -134,6 +134,7 @@ describe("node script, list of connections", () => {
       it(`${what} (${shell[0]})`, function () {
         needsCommands(this, shell.slice(0, 1));
         const lines = withFunctions(
+          "drain",
           shell,
           [
             `ss() { printf '%s\\n' ${printed.map((line) => `'${line}'`).join(" ")}; }`,
@@ -157,6 +158,7 @@ describe("node script, list of connections", () => {
       needsCommands(this, shell.slice(0, 1));
       // By then the first has sent a request; the second is as it was.
       const lines = withFunctions(
+        "drain",
         shell,
         [
           "ss() {",
@@ -183,6 +185,7 @@ describe("node script, list of connections", () => {
           (time, at) => `${at + 1 < times.length ? at + 1 : "*"}) ${time} ;;`,
         );
         const lines = withFunctions(
+          "drain",
           shell,
           [
             "ss() {",

@@ -26,18 +26,18 @@ describe("node script over SSH", function () {
   it("inspects, removes and restores", async () => {
     await node.reset({ legacy: [kube2iamRule, kiamRule] });
     const inspect = ruleCommand("inspect", { ...worker, interface: "!eth0" });
-    const seen = await node.raw(ssh(`sudo -n ${inspect}`), ruleScript());
+    const seen = await node.raw(ssh(`sudo -n ${inspect}`), ruleScript("inspect"));
     assert.equal(seen.exitCode, 0, seen.stderr);
     assert.equal(seen.report.before.inForce, "kube2iam");
 
-    const removed = await node.raw(ssh(removal()), ruleScript());
+    const removed = await node.raw(ssh(removal()), ruleScript("remove"));
     assert.equal(removed.exitCode, 0, removed.stderr);
     assert.deepEqual(await node.rules("legacy"), [kiamRule]);
 
     const rules = removed.report.kube2iamRules;
     const restored = await node.raw(
       ssh(`sudo -n ${ruleCommand("restore", { ...worker, rules })}`),
-      ruleScript(),
+      ruleScript("restore"),
     );
     assert.equal(restored.exitCode, 0, restored.stderr);
     assert.deepEqual(await node.rules("legacy"), [kube2iamRule, kiamRule]);
@@ -45,7 +45,7 @@ describe("node script over SSH", function () {
 
   it("says what is missing without sudo", async () => {
     await node.reset({ nft: [kube2iamRule, kiamRule] });
-    const outcome = await node.raw(ssh(removal().replace("sudo -n ", "")), ruleScript());
+    const outcome = await node.raw(ssh(removal().replace("sudo -n ", "")), ruleScript("remove"));
     assert.equal(outcome.exitCode, 1);
     assert.equal(outcome.report.findings[0]?.code, "not-root");
     assert.match(outcome.stderr, /runs as ubuntu.*sudo/);
@@ -67,14 +67,14 @@ describe("node script over SSH", function () {
 
     const asked = node.asked();
     const cut = node.startOnWorker(...drain(60));
-    cut.child.stdin.end(ruleScript());
+    cut.child.stdin.end(ruleScript("drain"));
     await asked;
     cut.child.kill("SIGKILL");
     assert.equal(await running("drain"), true, "it ended before the cut: nothing proven");
     await waitUntil(async () => !(await running("drain")));
     assert.equal(await client.say("get /"), "kube2iam");
 
-    const drained = await node.raw(drain(1), ruleScript());
+    const drained = await node.raw(drain(1), ruleScript("drain"));
     assert.equal(drained.exitCode, 0, drained.stderr);
     assert.equal(drained.report.closed.length, 1);
     assert.equal(await client.line(), "closed");
@@ -89,7 +89,7 @@ describe("node script over SSH", function () {
       await node.order("slow kiam 300");
       for (const order of orders) await node.order(order);
       const client = node.startOnWorker(...ssh(removal()));
-      client.child.stdin.end(ruleScript());
+      client.child.stdin.end(ruleScript("remove"));
       await node.waitForRule("nft", kube2iamRule, false);
       client.child.kill("SIGKILL");
       assert.equal(

@@ -256,7 +256,7 @@ export class TestWorker {
     environment: Record<string, string> = {},
   ): Promise<Outcome> {
     const words = ruleArguments(verb, { ...worker, ...args } as RuleArguments[Verb]);
-    return await this.raw([...shell, ...words.slice(1)], ruleScript(), environment);
+    return await this.raw([...shell, ...words.slice(1)], ruleScript(verb), environment);
   }
 
   /** Starts the script as `script` does, without waiting for its end. */
@@ -267,7 +267,7 @@ export class TestWorker {
   ): ChildProcessWithoutNullStreams {
     const words = ruleArguments(verb, { ...worker, ...args } as RuleArguments[Verb]);
     const { child } = this.startOnWorker(...shell, ...words.slice(1));
-    child.stdin.end(ruleScript());
+    child.stdin.end(ruleScript(verb));
     return child;
   }
 

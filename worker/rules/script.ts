@@ -1,15 +1,13 @@
 /**
- * The node script and the command lines that start it.
+ * The node script and the command lines that start it. Its text is put together in assemble.ts.
  *
- * Transport is the caller's: over SSH `sudo -n ${ruleCommand(…)}` with `ruleScript()` on stdin;
+ * Transport is the caller's: over SSH `sudo -n ${ruleCommand(…)}` with `ruleScript(verb)` on stdin;
  * through the Kubernetes API an exec of `ruleArguments(…)` with the same stdin. Either way the
  * answer on stdout is a migration/rules/nodeReport.ts document, whatever the exit status:
  *
  *   0 as asked for, 1 refused and nothing touched, 2 arguments refused (no document),
  *   3 changed but put back, 4 changed and could not be put back.
  */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { z } from "zod";
 import {
   capturedRuleProblems,
@@ -18,6 +16,9 @@ import {
 } from "../../migration/rules/natRule.js";
 import { hostInterfaceSchema, hostIpSchema, portSchema } from "../../migration/settings/fields.js";
 import { quote } from "../shellWords.js";
+import type { RuleVerb } from "./assemble.js";
+
+export { ruleScript, type RuleVerb } from "./assemble.js";
 
 const workerSchema = z.object({
   /** The worker's address as kube2iam and kiam get it in HOST_IP. */
@@ -61,19 +62,10 @@ const argumentSchemas = {
     /** What becomes of connections that are left then; default `leave`, which needs `idle`. */
     left: z.enum(["leave", "close"]).optional(),
   }),
-};
+} satisfies Record<RuleVerb, z.ZodType>;
 
-export type RuleVerb = keyof typeof argumentSchemas;
 /** What each verb of the node script takes. */
 export type RuleArguments = { [Verb in RuleVerb]: z.input<(typeof argumentSchemas)[Verb]> };
-
-let text: string | undefined;
-
-/** The text of worker/rules/rules.sh. */
-export function ruleScript(): string {
-  text ??= readFileSync(join(__dirname, "rules.sh"), "utf8");
-  return text;
-}
 
 /**
  * The words of the command, for transports that take a list (exec through the Kubernetes API).

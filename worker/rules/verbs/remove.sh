@@ -1,0 +1,92 @@
+# remove: deletes one system's rules, where the other's are there and it answers.
+
+VERB=remove
+USAGE='--system kube2iam|kiam'
+
+own_flag() {
+  case $1 in
+  --system) once "$1" "$system" && system=$2 ;;
+  *) return 1 ;;
+  esac
+}
+
+check_own_flags() {
+  case $system in
+  kube2iam | kiam) ;;
+  *) usage "remove needs --system kube2iam or --system kiam, not '$system'" ;;
+  esac
+}
+
+act() {
+  if [ "$system" = kube2iam ]; then other=kiam; else other=kube2iam; fi
+  # Health first, rules second: what is decided on is then as fresh as can be.
+  if ! healthy "$other" before "$attempts"; then
+    problem unhealthy "$other does not answer on this worker: $http_detail. Pods would be left without credentials. See the log of $other's pod here."
+  fi
+  look
+  check_forms
+  check_takeover "$system" "$other"
+  if [ "$problems" -gt 0 ]; then
+    say "nothing was touched."
+    report refused
+  fi
+
+  going=$(places_of "$system") other_before=$(places_of "$other" | sed -e 's/^\([a-z]*\) [0-9]* /\1 /')
+  if [ -z "$going" ]; then
+    say "$system's rule is not here (any more); $other's is, and $other answers. Nothing to do."
+    report ok
+  fi
+  begin_change
+  delete_failure=''
+  delete_rules "$going" || delete_failure="deleting from the $backend tables failed: $change_detail"
+  verify_removal
+  [ "$problems" -eq 0 ] || undo_removal
+  say "$system's rule is gone, $other's rule is there and $other answers."
+  report ok
+}
+
+verify_removal() {
+  if ! snapshot; then
+    problem backend-unreadable "after the change the tables could not be read: $detail_nft $detail_legacy"
+    return
+  fi
+  if [ -n "$(rows_with "$system")" ]; then
+    if [ -n "$delete_failure" ]; then
+      problem change-failed "$system's rule is still there: $delete_failure"
+    else
+      problem not-verified "$system's rule is there after its removal: $(places_of "$system" | tr '\n' ';') Did its pod restart just now?"
+    fi
+  fi
+  if [ "$(places_of "$other" | sed -e 's/^\([a-z]*\) [0-9]* /\1 /')" != "$other_before" ]; then
+    problem not-verified "$other's rule changed or went while $system's was removed."
+  fi
+  if [ "$problems" -eq 0 ] && ! healthy "$other" after 1; then
+    problem unhealthy "$other stopped answering right after $system's rule was removed: $http_detail. See the log of $other's pod here."
+  fi
+}
+
+# Exactly what was removed goes back where it was.
+undo_removal() {
+  take_back
+  if snapshot && [ "$before_force" = "$system" ] && [ "$(in_force)" != "$system" ]; then
+    # The chain changed under our hands: what was in force before must be so again.
+    for row in $removed; do
+      split_place "$row"
+      insert_again "$backend" 1 "$spec" || :
+    done
+    snapshot || :
+  fi
+  for row in $removed; do
+    split_place "$row"
+    case "$NEWLINE$(chain_of "$backend")$NEWLINE" in
+    *"$NEWLINE$spec$NEWLINE"*) ;;
+    *) stuck="$stuck $backend: $spec is not there;" ;;
+    esac
+  done
+  if [ -n "$stuck" ] || [ "$(in_force)" != "$before_force" ]; then
+    problem undo-failed "$system's rule could NOT be put back:$stuck. First in force is now: $(in_force). Look at this worker now; iptables -t nat -S $CHAIN shows the rules."
+    report broken
+  fi
+  notice undone "what had been removed is back where it was; $system serves this worker as before."
+  report undone
+}

@@ -1,0 +1,29 @@
+# Whether requests come to a system's rule: whose it is, and what may take them before it.
+
+# serves SYSTEM INTERFACE: one of SYSTEM's rules takes all of INTERFACE's traffic; where INTERFACE is
+# not known (empty), any rule of SYSTEM's will do.
+serves() {
+  for row in $(rows_with "$1"); do
+    split_row "$row"
+    if [ -z "$2" ] || covers "$iface" "$2"; then return 0; fi
+  done
+  return 1
+}
+
+# check_rivals SYSTEM INTERFACES: somebody else's rule must not take the requests of one of these
+# INTERFACES before a rule of SYSTEM's does. On the way back to kube2iam that is no reason to stop
+# where it takes them already.
+check_rivals() {
+  for rival in $(for each in $2; do rivals_of "$1" "$each"; done | sort -u); do
+    split_row "$rival"
+    rival_backend=$backend rival_place=$place rival_iface=$iface rival_spec=$spec
+    [ "$kind" = competing ] || continue
+    severity=problem
+    if [ "$1" = kube2iam ] && ! shielded "$rival_backend" "$rival_place" kiam "$rival_iface"; then severity=notice; fi
+    case $rival_spec in
+    "-A $CHAIN "*) move=it ;;
+    *) rival_spec="$rival_spec. $CHAIN jumps there" move="that jump" ;;
+    esac
+    "$severity" competing-rule "in the $rival_backend tables somebody else's rule for $METADATA comes before $1's: $rival_spec. It is not touched. Move $move behind $1's rule or remove it, then run again."
+  done
+}
