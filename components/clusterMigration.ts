@@ -13,7 +13,7 @@ import { reaches } from "../migration/stages.js";
 import { EveryNode } from "./cutover/everyNode.js";
 import { Fallback } from "./agent/fallback.js";
 import type { ToolLocation } from "./gate.js";
-import { gateTarget, type GateTarget } from "./gateTarget.js";
+import { gateTarget, type GateTarget } from "../migration/situation/target.js";
 import { IamRoles } from "./prepare/iamRoles.js";
 import { KiamAgent } from "./agent/kiamAgent.js";
 import { KiamFoundation } from "./prepare/kiamFoundation.js";

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { PlannedProbe } from "../../migration/plan/plan.js";
 import { gate, whileHeld, type ToolLocation } from "../gate.js";
-import type { GateTarget } from "../gateTarget.js";
+import type { GateTarget } from "../../migration/situation/target.js";
 
 export interface FallbackArgs extends ToolLocation {
   probe: PlannedProbe;

@@ -9,7 +9,7 @@ import {
 import type { PlannedProbe } from "../../migration/plan/plan.js";
 import type { Settings } from "../../migration/settings/schema.js";
 import { gate, whileHeld, type ToolLocation } from "../gate.js";
-import type { GateTarget } from "../gateTarget.js";
+import type { GateTarget } from "../../migration/situation/target.js";
 import {
   confined,
   deletionAwaited,

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import { gate, whileHeld, type ToolLocation } from "../gate.js";
-import type { GateTarget } from "../gateTarget.js";
+import type { GateTarget } from "../../migration/situation/target.js";
 
 export interface Kube2iamPreStopArgs extends ToolLocation {
   target: GateTarget;

@@ -4,7 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { workerLabel } from "../../migration/facts/clusterFacts.js";
 import type { PlannedProbe, PlannedWorker } from "../../migration/plan/plan.js";
 import { gate, whileHeld, type ToolLocation } from "../gate.js";
-import type { GateTarget } from "../gateTarget.js";
+import type { GateTarget } from "../../migration/situation/target.js";
 
 export interface WorkerAgentArgs extends ToolLocation {
   worker: PlannedWorker;

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { digest } from "../../migration/text/digest.js";
 import type { PlannedWorker, WaitingWorker } from "../../migration/plan/plan.js";
 import { gate, whileHeld, type ToolLocation } from "../gate.js";
-import type { GateTarget } from "../gateTarget.js";
+import type { GateTarget } from "../../migration/situation/target.js";
 
 export interface EveryNodeArgs extends ToolLocation {
   target: GateTarget;

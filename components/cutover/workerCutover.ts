@@ -6,7 +6,7 @@ import type { CapturedRule } from "../../migration/rules/natRule.js";
 import type { PlannedProbe } from "../../migration/plan/plan.js";
 import { commented } from "../../worker/shellWords.js";
 import { gate, whileHeld, type GateArgs, type ToolLocation } from "../gate.js";
-import type { GateTarget } from "../gateTarget.js";
+import type { GateTarget } from "../../migration/situation/target.js";
 import { scriptCommand, scriptOverSsh, type WorkerScript } from "./workerScript.js";
 
 export interface WorkerCutoverArgs extends ToolLocation, WorkerScript {

@@ -6,7 +6,7 @@ import type { GateOutput } from "../../gates/protocol/inputs.js";
 import type { PlannedProbe } from "../../migration/plan/plan.js";
 import type { Settings } from "../../migration/settings/schema.js";
 import { gate, type ToolLocation } from "../gate.js";
-import type { GateTarget } from "../gateTarget.js";
+import type { GateTarget } from "../../migration/situation/target.js";
 import { commented } from "../../worker/shellWords.js";
 import { scriptCommand, scriptOverSsh, type WorkerScript } from "../cutover/workerScript.js";
 

@@ -2,7 +2,7 @@ import type * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 
 import { gate, type ToolLocation } from "../gate.js";
-import type { GateTarget } from "../gateTarget.js";
+import type { GateTarget } from "../../migration/situation/target.js";
 
 /** Where server and agent find their certificates. */
 const tlsMountPath = "/etc/kiam/tls";

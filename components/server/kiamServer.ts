@@ -4,7 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { masterLabels } from "../../migration/situation/nodeSelection.js";
 import type { Settings } from "../../migration/settings/schema.js";
 import { gate, whileHeld, type ToolLocation } from "../gate.js";
-import type { GateTarget } from "../gateTarget.js";
+import type { GateTarget } from "../../migration/situation/target.js";
 import {
   confined,
   deletionAwaited,

@@ -4,7 +4,7 @@ import { rehearsalOf } from "../../migration/plan/cutoverRecord.js";
 import { readRecord, writeRecord } from "../nodes/cutoverRecord.js";
 import type { Probe, Target, Worker } from "../protocol/inputs.js";
 import { proveLive } from "../probe/live.js";
-import { NodeRules, reportProblemsOf } from "../nodes/nodeRules.js";
+import { NodeRules, reportProblemsOf } from "../../cluster/rules/nodeRules.js";
 import { GateError, problemsOf, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
 

@@ -9,7 +9,7 @@ import { Cluster, describePod } from "../../cluster/kubernetes/cluster.js";
 import type { CheckedInput, GateOutput, Target, Worker } from "../protocol/inputs.js";
 import { agentLogProblems } from "./agentLog.js";
 import { notInForce } from "../probe/live.js";
-import { NodeRules } from "../nodes/nodeRules.js";
+import { NodeRules } from "../../cluster/rules/nodeRules.js";
 import {
   distinctProblems,
   GateError,

@@ -8,7 +8,7 @@ import { ClusterError, isReady, type Cluster } from "../../cluster/kubernetes/cl
 import type { Target, Worker } from "../protocol/inputs.js";
 import { restartKube2iam } from "./restart.js";
 import { lookForNewRule, waitForKube2iamRule } from "./rule.js";
-import { NodeRules, reportProblemsOf } from "../nodes/nodeRules.js";
+import { NodeRules, reportProblemsOf } from "../../cluster/rules/nodeRules.js";
 import { notMeantFor } from "../nodes/placement.js";
 import { GateError } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";

@@ -8,7 +8,7 @@ import { Cluster, nameOf } from "../../cluster/kubernetes/cluster.js";
 import type { CheckedInput, GateOutput, Target, Worker } from "../protocol/inputs.js";
 import { changeAffinity } from "./affinity.js";
 import { notInForce } from "../probe/live.js";
-import { NodeRules } from "../nodes/nodeRules.js";
+import { NodeRules } from "../../cluster/rules/nodeRules.js";
 import { GateError } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
 import { Deadline } from "../../cluster/wait.js";

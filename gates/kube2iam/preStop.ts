@@ -8,7 +8,7 @@ import type { Target, Worker } from "../protocol/inputs.js";
 import { requireKiamRule } from "../cutover/kiamRule.js";
 import { restartKube2iam } from "./restart.js";
 import { removeNewRule } from "./rule.js";
-import { NodeRules } from "../nodes/nodeRules.js";
+import { NodeRules } from "../../cluster/rules/nodeRules.js";
 import { GateError } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
 

@@ -9,7 +9,7 @@ import {
 import { plainId } from "../../migration/text/digest.js";
 import type { Cluster } from "../../cluster/kubernetes/cluster.js";
 import type { Target, Worker } from "../protocol/inputs.js";
-import { NodeRules } from "./nodeRules.js";
+import { NodeRules } from "../../cluster/rules/nodeRules.js";
 
 /** What a node's annotation says about its cutover; undefined where it says nothing. */
 export async function readRecord(

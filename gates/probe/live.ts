@@ -3,7 +3,7 @@ import type { Probe, ProbeResult, Target, Worker } from "../protocol/inputs.js";
 import type { System } from "../../migration/rules/natRule.js";
 import { messageOf } from "../../migration/text/text.js";
 import { whyUnclear, type NodeReport } from "../../migration/rules/nodeReport.js";
-import { NodeRules } from "../nodes/nodeRules.js";
+import { NodeRules } from "../../cluster/rules/nodeRules.js";
 import { askWho, OtherSystemError, runProbe } from "./runProbe.js";
 import { metadataService } from "../../worker/probe/verdict.js";
 import { GateError, type Problem } from "../../migration/text/problem.js";

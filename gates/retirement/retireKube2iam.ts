@@ -23,7 +23,7 @@ import { requireKiamRule } from "../cutover/kiamRule.js";
 import { removeRule } from "../kube2iam/rule.js";
 import { deletePods, isUnplaced, kube2iamPods } from "./podDeletion.js";
 import { notInForce, proveLive } from "../probe/live.js";
-import { NodeRules } from "../nodes/nodeRules.js";
+import { NodeRules } from "../../cluster/rules/nodeRules.js";
 import { GateError, problemsOf, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
 import { readStandings, unlessGone, workerOf } from "../nodes/standings.js";

@@ -1,7 +1,7 @@
 import type { System } from "../../migration/rules/natRule.js";
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import type { CheckedInput, GateOutput, Worker } from "../protocol/inputs.js";
-import { NodeRules, unreadTables } from "../nodes/nodeRules.js";
+import { NodeRules, unreadTables } from "../../cluster/rules/nodeRules.js";
 import { kiamOnlyNodes } from "../nodes/placement.js";
 import { GateError } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";

@@ -9,7 +9,7 @@ import { Cluster, selectorText } from "../../cluster/kubernetes/cluster.js";
 import type { CheckedInput, GateOutput, Target, Worker } from "../protocol/inputs.js";
 import { bringKube2iam, bringRuleBack } from "../kube2iam/comes.js";
 import { requireKiamNotInForce } from "../probe/live.js";
-import { maybeHidden, NodeRules, reportProblemsOf } from "../nodes/nodeRules.js";
+import { maybeHidden, NodeRules, reportProblemsOf } from "../../cluster/rules/nodeRules.js";
 import { GateError, problemsOf, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
 import { unlessGone, unlessLost, workerOf } from "../nodes/standings.js";

@@ -7,7 +7,7 @@ import { releaseWorker } from "../nodes/cutoverRecord.js";
 import type { CheckedInput, GateOutput, Probe, Target, Worker } from "../protocol/inputs.js";
 import { bringKube2iam, bringRuleBack } from "../kube2iam/comes.js";
 import { proveLive, requireKiamNotInForce } from "../probe/live.js";
-import { maybeHidden, NodeRules, reportProblemsOf } from "../nodes/nodeRules.js";
+import { maybeHidden, NodeRules, reportProblemsOf } from "../../cluster/rules/nodeRules.js";
 import { runProbe } from "../probe/runProbe.js";
 import { distinctProblems, GateError, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";

@@ -8,7 +8,7 @@ import { restartKube2iam } from "../kube2iam/restart.js";
 import { notMeantFor } from "../nodes/placement.js";
 import type { CheckedInput, GateOutput, Worker } from "../protocol/inputs.js";
 import { proveLive } from "../probe/live.js";
-import { NodeRules, reportProblemsOf } from "../nodes/nodeRules.js";
+import { NodeRules, reportProblemsOf } from "../../cluster/rules/nodeRules.js";
 import { GateError, problemsOf } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
 import { unlessLost, workerOf } from "../nodes/standings.js";

@@ -1,6 +1,6 @@
-import { agentInterface, type Plan } from "../migration/plan/plan.js";
-import type { Settings } from "../migration/settings/schema.js";
-import { kiamNames } from "../migration/kiam/names.js";
+import { agentInterface, type Plan } from "../plan/plan.js";
+import type { Settings } from "../settings/schema.js";
+import { kiamNames } from "../kiam/names.js";
 
 /** The part of every gate's input that says which cluster and which kube2iam and kiam in it. */
 export interface GateTarget {

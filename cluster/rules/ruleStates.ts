@@ -5,11 +5,11 @@ import { messageOf } from "../../migration/text/text.js";
 import { inForceOf } from "../../migration/rules/nodeReport.js";
 import { brokenBecause } from "../../migration/situation/nodeStandings.js";
 import type { RuleState } from "../../migration/rules/state.js";
-import { Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { Target } from "../protocol/inputs.js";
+import { Cluster } from "../kubernetes/cluster.js";
+import type { Target } from "../../gates/protocol/inputs.js";
 import { NodeRules } from "./nodeRules.js";
 import { GateError } from "../../migration/text/problem.js";
-import { workerOf } from "./standings.js";
+import { workerOf } from "../../gates/nodes/standings.js";
 
 /** Workers looked at at the same time. */
 const concurrency = 20;
