@@ -5,7 +5,7 @@ import type { CapturedRule, System } from "../../migration/rules/natRule.js";
 import { parseNodeReport, whyUnclear, type NodeReport } from "../../migration/rules/nodeReport.js";
 import { describePod, isReady, type Cluster } from "../kubernetes/cluster.js";
 import { ExecRefusedError } from "../kubernetes/exec.js";
-import type { Target, Worker } from "../../gates/protocol/inputs.js";
+import type { Target, Worker } from "../../migration/situation/target.js";
 import { GateError, type Problem } from "../../migration/text/problem.js";
 import { Deadline, waitFor } from "../wait.js";
 

@@ -6,10 +6,9 @@ import { inForceOf } from "../../migration/rules/nodeReport.js";
 import { brokenBecause } from "../../migration/situation/nodeStandings.js";
 import type { RuleState } from "../../migration/rules/state.js";
 import { Cluster } from "../kubernetes/cluster.js";
-import type { Target } from "../../gates/protocol/inputs.js";
+import { type Target, workerOf } from "../../migration/situation/target.js";
 import { NodeRules } from "./nodeRules.js";
 import { GateError } from "../../migration/text/problem.js";
-import { workerOf } from "../../gates/nodes/standings.js";
 
 /** Workers looked at at the same time. */
 const concurrency = 20;

@@ -1,17 +1,25 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { GateOutput, GateVerb } from "../../gates/protocol/inputs.js";
+import type { GateInput, GateVerb } from "../../gates/protocol/inputs.js";
 import type { CapturedRule } from "../../migration/rules/natRule.js";
 import type { PlannedProbe } from "../../migration/plan/plan.js";
 import { commented } from "../../worker/shellWords.js";
-import { gate, whileHeld, type GateArgs, type ToolLocation } from "../gate.js";
-import type { GateTarget } from "../../migration/situation/target.js";
+import {
+  answerOf,
+  gate,
+  knownUnlessHeld,
+  whileHeld,
+  type Gate,
+  type GateArgs,
+  type ToolLocation,
+} from "../gate.js";
+import type { Target } from "../../migration/situation/target.js";
 import { scriptCommand, scriptOverSsh, type WorkerScript } from "./workerScript.js";
 
 export interface WorkerCutoverArgs extends ToolLocation, WorkerScript {
   probe: PlannedProbe;
-  target: GateTarget;
+  target: Target;
   /** Stands for the node: it goes only when the node has left the cluster, and all of this with it. */
   anchor: pulumi.Resource;
 }
@@ -31,6 +39,8 @@ export class WorkerCutover extends pulumi.ComponentResource {
   private readonly args: WorkerCutoverArgs;
   private readonly childName: string;
   private readonly options: pulumi.CustomResourceOptions;
+  /** What every step reads. */
+  private readonly known: Pick<GateInput<"recheck-worker">, "target" | "worker" | "probe">;
 
   constructor(name: string, args: WorkerCutoverArgs, opts?: pulumi.ComponentResourceOptions) {
     super("kube2iam-to-kiam:index:WorkerCutover", name, {}, opts);
@@ -42,17 +52,19 @@ export class WorkerCutover extends pulumi.ComponentResource {
       deletedWith: args.anchor,
       ...whileHeld(args.worker.held),
     };
-    const { steps, generation } = args.worker;
+    const { name: node, uid, hostIp, steps, generation } = args.worker;
+    this.known = {
+      target: args.target,
+      worker: { name: node, uid, hostIp: knownUnlessHeld(hostIp) },
+      probe: args.probe,
+    };
     const kiamOnly = !steps.includes("remove-rule");
 
     const asking = steps.includes("ask-host-key") ? this.askHostKey() : undefined;
-    this.hostKey =
-      asking?.stdout.apply((text) => (JSON.parse(text) as GateOutput<"ask-host-key">).hostKey) ??
-      args.worker.hostKey;
+    this.hostKey = asking === undefined ? args.worker.hostKey : answerOf(asking).hostKey;
     const capture = steps.includes("capture") ? this.capture() : undefined;
     const rules =
-      capture?.stdout.apply((text) => (JSON.parse(text) as GateOutput<"capture-rule">).rules) ??
-      pulumi.output<CapturedRule[]>([]);
+      capture === undefined ? pulumi.output<CapturedRule[]>([]) : answerOf(capture).rules;
     let last: pulumi.Resource = this.step(
       "recheck",
       {
@@ -60,7 +72,7 @@ export class WorkerCutover extends pulumi.ComponentResource {
         // The way back of all that follows. Through the API, which sees the node as it is then: over
         // SSH, a node that has left, was replaced or has another key would need `pulumi state delete`.
         undo: "return-worker",
-        input: { rules, generation, kiamOnly },
+        input: { ...this.known, rules, generation, kiamOnly },
       },
       [asking, capture].filter((step) => step !== undefined),
     );
@@ -68,24 +80,25 @@ export class WorkerCutover extends pulumi.ComponentResource {
     if (steps.includes("rehearse-undo")) last = this.rehearsal(rules, last);
     this.step(
       "live",
-      {
-        verb: "probe-live",
-        input: { rules, generation, kiamOnly },
-      },
+      { verb: "probe-live", input: { ...this.known, rules, generation, kiamOnly } },
       [last],
     );
     this.registerOutputs({});
   }
 
   /** Once for each node, and before anything is done on it. */
-  private askHostKey(): command.local.Command {
+  private askHostKey(): Gate<"ask-host-key"> {
     const { worker, ssh, toolDirectory } = this.args;
     const { name, uid, providerId, address } = worker;
     return gate(
       `${this.childName}-host-key`,
       {
         verb: "ask-host-key",
-        input: { command: ssh.hostKeyCommand, worker: { name, uid, providerId, address } },
+        input: {
+          // The plan has this step only where the settings have the program.
+          command: ssh.hostKeyCommand!,
+          worker: { name, uid, providerId, address: knownUnlessHeld(address) },
+        },
         toolDirectory,
       },
       this.options,
@@ -93,14 +106,9 @@ export class WorkerCutover extends pulumi.ComponentResource {
   }
 
   /** Of this very node: one that is replaced under its name has a rule of its own. */
-  private capture(): command.local.Command {
-    const { target, worker, toolDirectory } = this.args;
-    const { name, uid, hostIp } = worker;
-    return gate(
-      `${this.childName}-capture`,
-      { verb: "capture-rule", input: { target, worker: { name, uid, hostIp } }, toolDirectory },
-      this.options,
-    );
+  private capture(): Gate<"capture-rule"> {
+    const { target, worker } = this.known;
+    return this.step("capture", { verb: "capture-rule", input: { target, worker } }, []);
   }
 
   private removal(after: pulumi.Resource): pulumi.Resource {
@@ -108,7 +116,7 @@ export class WorkerCutover extends pulumi.ComponentResource {
     if (worker.access === "exec") {
       return this.step(
         "removal",
-        { verb: "remove-rule", input: { generation: worker.generation } },
+        { verb: "remove-rule", input: { ...this.known, generation: worker.generation } },
         [after],
       );
     }
@@ -137,11 +145,12 @@ export class WorkerCutover extends pulumi.ComponentResource {
       ...this.options,
       ignoreChanges: ["create", "stdin", "connection", "dir"],
     };
-    const { access } = this.args.worker;
-    const step = (
+    const { known } = this;
+    const { access, generation } = this.args.worker;
+    const step = <Verb extends GateVerb>(
       name: string,
-      verb: GateVerb,
-      input: object,
+      verb: Verb,
+      input: GateArgs<Verb>["input"],
       after: pulumi.Resource,
     ): pulumi.Resource => this.step(`rehearsal-${name}`, { verb, input }, [after], once);
     const overSsh = (name: string, create: pulumi.Input<string>, after: pulumi.Resource) =>
@@ -152,33 +161,27 @@ export class WorkerCutover extends pulumi.ComponentResource {
       );
     const restore =
       access === "exec"
-        ? step("restore", "restore-rule", { rules }, after)
+        ? step("restore", "restore-rule", { ...known, rules }, after)
         : overSsh(
             "restore",
             rules.apply((captured) => scriptCommand(this.args, "restore", { rules: captured })),
             after,
           );
-    const proof = step("proof", "rehearse-undo", { rules, access }, restore);
+    const proof = step("proof", "rehearse-undo", { ...known, rules, access }, restore);
     return access === "exec"
-      ? step("removal", "remove-rule", { generation: this.args.worker.generation }, proof)
+      ? step("removal", "remove-rule", { ...known, generation }, proof)
       : overSsh("removal", scriptCommand(this.args, "remove", { system: "kube2iam" }), proof);
   }
 
-  private step(
+  private step<Verb extends GateVerb, Undo extends GateVerb = Verb>(
     step: string,
-    { verb, undo, input }: Pick<GateArgs, "verb" | "undo" | "input">,
+    args: Pick<GateArgs<Verb, Undo>, "verb" | "undo" | "input">,
     dependsOn: pulumi.Resource[],
     options = this.options,
-  ): command.local.Command {
-    const { target, worker, probe, toolDirectory } = this.args;
-    const known = {
-      target,
-      worker: { name: worker.name, uid: worker.uid, hostIp: worker.hostIp },
-      probe,
-    };
+  ): Gate<Verb> {
     return gate(
       `${this.childName}-${step}`,
-      { verb, undo, input: { ...known, ...input }, toolDirectory },
+      { ...args, toolDirectory: this.args.toolDirectory },
       { ...options, dependsOn },
     );
   }

@@ -1,5 +1,5 @@
 import type { Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { Target, Worker } from "../protocol/inputs.js";
+import type { Target, Worker } from "../../migration/situation/target.js";
 import { notInForce } from "../probe/live.js";
 import { NodeRules, reportProblemsOf } from "../../cluster/rules/nodeRules.js";
 import { GateError } from "../../migration/text/problem.js";

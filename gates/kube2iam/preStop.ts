@@ -4,7 +4,7 @@ import { dangerousHooks } from "../../migration/kube2iam/preStop.js";
 import type { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { waitForConnections } from "../retirement/connections.js";
 import { disarmPod } from "./disarm.js";
-import type { Target, Worker } from "../protocol/inputs.js";
+import type { Target, Worker } from "../../migration/situation/target.js";
 import { requireKiamRule } from "../cutover/kiamRule.js";
 import { restartKube2iam } from "./restart.js";
 import { removeNewRule } from "./rule.js";

@@ -1,5 +1,6 @@
 import type { Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { Probe, ProbeResult, Target, Worker } from "../protocol/inputs.js";
+import type { Probe, ProbeResult } from "../protocol/inputs.js";
+import type { Target, Worker } from "../../migration/situation/target.js";
 import type { System } from "../../migration/rules/natRule.js";
 import { messageOf } from "../../migration/text/text.js";
 import { whyUnclear, type NodeReport } from "../../migration/rules/nodeReport.js";

@@ -1,6 +1,6 @@
 import { gateNotesName, type GateNotes } from "../../migration/plan/gateNotes.js";
 import type { Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { Target } from "./inputs.js";
+import type { Target } from "../../migration/situation/target.js";
 
 /** Sets these notes; others that are there stay. */
 export async function noteForNextPlan(

@@ -18,7 +18,8 @@ import {
 } from "../../cluster/kubernetes/cluster.js";
 import { describeClient, waitForConnections, type LingeringClient } from "./connections.js";
 import { noteForNextPlan } from "../protocol/gateNotes.js";
-import type { CheckedInput, GateOutput, ProbeResult, Target, Worker } from "../protocol/inputs.js";
+import type { CheckedInput, GateOutput, ProbeResult } from "../protocol/inputs.js";
+import { type Target, type Worker, workerOf } from "../../migration/situation/target.js";
 import { requireKiamRule } from "../cutover/kiamRule.js";
 import { removeRule } from "../kube2iam/rule.js";
 import { deletePods, isUnplaced, kube2iamPods } from "./podDeletion.js";
@@ -26,7 +27,7 @@ import { notInForce, proveLive } from "../probe/live.js";
 import { NodeRules } from "../../cluster/rules/nodeRules.js";
 import { GateError, problemsOf, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
-import { readStandings, unlessGone, workerOf } from "../nodes/standings.js";
+import { readStandings, unlessGone } from "../nodes/standings.js";
 import { Deadline, waitFor } from "../../cluster/wait.js";
 import { onEachWorker } from "../protocol/workers.js";
 

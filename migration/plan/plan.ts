@@ -20,6 +20,7 @@ import { assumableRoles } from "../iam/chain.js";
 import { isKiamOnly } from "../kiam/kiamOnly.js";
 import { brokenBecause } from "../situation/nodeStandings.js";
 import { mayMove, serverNodes, sshAddress, workerNodes } from "../situation/nodeSelection.js";
+import { agentInterface } from "../situation/target.js";
 import { digest } from "../text/digest.js";
 import { resolveRoleArn } from "../kiam/permitted.js";
 import { preStopToken } from "../kube2iam/preStopToken.js";
@@ -218,11 +219,6 @@ function acceptedOutside({ audit }: Settings): string[] {
     .filter(({ code }) => code === "node-outside-workers")
     .map(({ object }) => object.replace(/^node\//, ""))
     .sort(compareText);
-}
-
-/** Interface of the kiam agent's rule: that of kube2iam unless the settings say otherwise. */
-export function agentInterface(settings: Settings, kube2iam: { interface: string }): string {
-  return settings.kiam.hostInterface ?? kube2iam.interface;
 }
 
 function planWorker(settings: Settings, facts: ClusterFacts, node: NodeFacts): PlannedWorker {
