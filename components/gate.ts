@@ -10,9 +10,7 @@ export interface ToolLocation {
 }
 
 /** A value of which any part may be an output of another resource. */
-type Wrapped<T> =
-  | pulumi.Input<T>
-  | (T extends object ? WrappedMembers<T> : never);
+type Wrapped<T> = pulumi.Input<T> | (T extends object ? WrappedMembers<T> : never);
 
 type WrappedMembers<T> = { [Key in keyof T]: Wrapped<T[Key]> };
 
@@ -24,7 +22,10 @@ export interface RerunOn {
   generations?: string;
 }
 
-export interface GateArgs<Verb extends GateVerb, Undo extends GateVerb = Verb> extends ToolLocation {
+export interface GateArgs<
+  Verb extends GateVerb,
+  Undo extends GateVerb = Verb,
+> extends ToolLocation {
   /** Verb of gates/main.ts to run on creation and after every change of `input`. */
   verb: Verb;
   /**
