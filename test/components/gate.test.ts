@@ -52,9 +52,9 @@ describe("what gates are given", () => {
       const gates = engine.registered.filter(({ type }) => type === local);
       assert.ok(gates.length > 20);
       for (const { name, inputs } of gates) {
-        for (const command of [inputs.create, inputs.delete]) {
+        for (const command of [inputs.create, inputs.delete] as (string | undefined)[]) {
           if (command === undefined) continue;
-          const verb = String(command).split(" ").at(-1) as GateVerb;
+          const verb = command.split(" ").at(-1) as GateVerb;
           const checked = gateSchemas[verb].input.safeParse(JSON.parse(String(inputs.stdin)));
           assert.deepEqual(checked.error?.issues ?? [], [], `${name}: ${verb}`);
         }
