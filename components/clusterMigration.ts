@@ -13,7 +13,7 @@ import { reaches } from "../migration/stages.js";
 import { EveryNode } from "./cutover/everyNode.js";
 import { Fallback } from "./agent/fallback.js";
 import type { ToolLocation } from "./gate.js";
-import { gateTarget, type GateTarget } from "./gateTarget.js";
+import { gateTarget, type Target } from "../migration/situation/target.js";
 import { IamRoles } from "./prepare/iamRoles.js";
 import { KiamAgent } from "./agent/kiamAgent.js";
 import { KiamFoundation } from "./prepare/kiamFoundation.js";
@@ -45,7 +45,7 @@ export class ClusterMigration extends pulumi.ComponentResource {
   /** ARN of the role that kiam's server assumes; application roles have to trust it. */
   readonly serverRoleArn: pulumi.Output<string>;
 
-  private readonly target: GateTarget;
+  private readonly target: Target;
   private readonly settings: Settings;
   private readonly plan: Plan;
   private readonly tool: ToolLocation;

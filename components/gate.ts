@@ -1,7 +1,7 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { GateVerb } from "../gates/protocol/inputs.js";
+import type { GateInput, GateOutput, GateVerb } from "../gates/protocol/inputs.js";
 
 /** Where `gates/` is found from the directory the engine runs in; see {@link gate}. */
 export interface ToolLocation {
@@ -9,16 +9,40 @@ export interface ToolLocation {
   toolDirectory?: string;
 }
 
-export interface GateArgs extends ToolLocation {
+/** A value of which any part may be an output of another resource. */
+type Wrapped<T> = pulumi.Input<T> | (T extends object ? WrappedMembers<T> : never);
+
+type WrappedMembers<T> = { [Key in keyof T]: Wrapped<T[Key]> };
+
+/** Members of a gate's input that no gate reads: another value only makes it run again. */
+export interface RerunOn {
+  /** Generation of the object that was checked: one that was changed is checked anew. */
+  revision?: pulumi.Input<number>;
+  /** Digest of the generations of the workers' cutovers: one that is moved anew is checked anew. */
+  generations?: string;
+}
+
+export interface GateArgs<
+  Verb extends GateVerb,
+  Undo extends GateVerb = Verb,
+> extends ToolLocation {
   /** Verb of gates/main.ts to run on creation and after every change of `input`. */
-  verb: GateVerb;
-  /** What that verb reads, and the one of `undo`; may hold outputs. */
-  input: object;
+  verb: Verb;
+  /**
+   * What that verb reads, and the one of `undo`. The state holds it as text: another order of
+   * members runs the gate again in every stack.
+   */
+  input: WrappedMembers<GateInput<Verb> & GateInput<Undo>> & RerunOn;
   /** Verb to run when the resource goes. */
-  undo?: GateVerb;
+  undo?: Undo;
   /** Whether the result is a secret: then it is neither logged nor shown. */
   secret?: boolean;
 }
+
+declare const verbOf: unique symbol;
+
+/** A gate in the stack. Which verb it runs is known to the compiler alone. */
+export type Gate<Verb extends GateVerb> = command.local.Command & { readonly [verbOf]?: Verb };
 
 /** What a resource keeps of its inputs where nothing can be done on its node now. */
 const heldInputs = ["create", "delete", "stdin", "connection", "dir"];
@@ -29,17 +53,25 @@ export function whileHeld(held: boolean): Pick<pulumi.CustomResourceOptions, "ig
 }
 
 /**
+ * What is known of every worker but one that is held. There it goes into no gate that is in the
+ * state, and one that is not fails and says which member is missing.
+ */
+export function knownUnlessHeld<T>(value: T | undefined): T {
+  return value as T;
+}
+
+/**
  * A check or an action that runs on the machine that runs Pulumi, through the Kubernetes API.
  *
  * It is a command and not a Job: a Job that failed stays failed, and the next update would fail
  * again although the cause is mended, whereas a command whose creation failed is not in the
  * state and runs again. There is no separate update: changed input runs `verb` again in place.
  */
-export function gate(
+export function gate<Verb extends GateVerb, Undo extends GateVerb = Verb>(
   name: string,
-  args: GateArgs,
+  args: GateArgs<Verb, Undo>,
   opts: pulumi.CustomResourceOptions,
-): command.local.Command {
+): Gate<Verb> {
   return new command.local.Command(
     name,
     {
@@ -52,6 +84,16 @@ export function gate(
     },
     args.secret ? pulumi.mergeOptions(opts, { additionalSecretOutputs: ["stdout"] }) : opts,
   );
+}
+
+/**
+ * What the gate answered. It is not held against the verb's schema: it may stand in the state since
+ * an earlier version, and would come out of the schema in another order, which runs gates again.
+ */
+export function answerOf<Verb extends GateVerb>(
+  answered: Gate<Verb>,
+): pulumi.Output<GateOutput<Verb>> {
+  return answered.stdout.apply((text) => JSON.parse(text) as GateOutput<Verb>);
 }
 
 function gateCommand(verb: GateVerb): string {

@@ -47,7 +47,7 @@ import type { Settings, Toleration } from "../../migration/settings/schema.js";
 
 /**
  * Reads what the plan and the audit need, but for the workers' rules, which take more than the
- * API (gates/nodes/ruleStates.ts). Changes nothing.
+ * API (cluster/rules/ruleStates.ts). Changes nothing.
  *
  * @throws Error that names the call where the API refuses or cannot be reached
  */

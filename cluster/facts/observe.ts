@@ -1,11 +1,11 @@
-import { readRuleStates } from "../../gates/nodes/ruleStates.js";
+import { readRuleStates } from "../rules/ruleStates.js";
 import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
 import { effectiveKube2iam } from "../../migration/kube2iam/effective.js";
 import { kubeConfig } from "../kubernetes/api.js";
 import { readClusterFacts } from "./clusterFacts.js";
 import type { Settings } from "../../migration/settings/schema.js";
 import { readCertificates } from "./certificates.js";
-import { gateTarget } from "../../components/gateTarget.js";
+import { gateTarget } from "../../migration/situation/target.js";
 
 /**
  * Everything that plan and audit need to know of the cluster, the workers' rules included.

@@ -2,11 +2,11 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { PlannedProbe } from "../../migration/plan/plan.js";
 import { gate, whileHeld, type ToolLocation } from "../gate.js";
-import type { GateTarget } from "../gateTarget.js";
+import type { Target } from "../../migration/situation/target.js";
 
 export interface FallbackArgs extends ToolLocation {
   probe: PlannedProbe;
-  target: GateTarget;
+  target: Target;
   /** Whether the update goes back: then it is not seen again whether one could. */
   held: boolean;
 }

@@ -1,15 +1,12 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import {
-  agentlessLabels,
-  masterLabels,
-  type WorkerSelection,
-} from "../../migration/situation/nodeSelection.js";
+import type { GateInput } from "../../gates/protocol/inputs.js";
+import { agentlessLabels, masterLabels } from "../../migration/situation/nodeSelection.js";
 import type { PlannedProbe } from "../../migration/plan/plan.js";
 import type { Settings } from "../../migration/settings/schema.js";
 import { gate, whileHeld, type ToolLocation } from "../gate.js";
-import type { GateTarget } from "../gateTarget.js";
+import type { Target } from "../../migration/situation/target.js";
 import {
   confined,
   deletionAwaited,
@@ -28,7 +25,7 @@ export interface KiamAgentArgs extends ToolLocation {
   interface: string;
   tlsSecretName: pulumi.Input<string>;
   probe: PlannedProbe;
-  target: GateTarget;
+  target: Target;
   /** Whether the update goes back: then nothing is asked of kiam, and what was verified stands. */
   held: boolean;
 }
@@ -83,7 +80,10 @@ export class KiamAgent extends pulumi.ComponentResource {
 }
 
 /** What tells the nodes with an agent, for when there is no DaemonSet any more that does. */
-function selectionOf({ workers, kiam }: Pick<KiamAgentArgs, "workers" | "kiam">): WorkerSelection {
+function selectionOf({
+  workers,
+  kiam,
+}: Pick<KiamAgentArgs, "workers" | "kiam">): GateInput<"clear-agent">["selection"] {
   return {
     workers: { selector: workers.selector, list: workers.list?.map(({ name }) => ({ name })) },
     kiam: { serverNodeSelector: kiam.serverNodeSelector },

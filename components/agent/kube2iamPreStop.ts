@@ -1,10 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import { gate, whileHeld, type ToolLocation } from "../gate.js";
-import type { GateTarget } from "../gateTarget.js";
+import type { Target } from "../../migration/situation/target.js";
 
 export interface Kube2iamPreStopArgs extends ToolLocation {
-  target: GateTarget;
+  target: Target;
   /** See migration/kube2iam/preStopToken.ts. */
   token: string;
   /** Whether the update goes back, which a hook that cannot be disarmed does not hold up. */

@@ -3,13 +3,13 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { workerLabel } from "../../migration/facts/clusterFacts.js";
 import type { PlannedProbe, PlannedWorker } from "../../migration/plan/plan.js";
-import { gate, whileHeld, type ToolLocation } from "../gate.js";
-import type { GateTarget } from "../gateTarget.js";
+import { gate, knownUnlessHeld, whileHeld, type ToolLocation } from "../gate.js";
+import type { Target } from "../../migration/situation/target.js";
 
 export interface WorkerAgentArgs extends ToolLocation {
   worker: PlannedWorker;
   probe: PlannedProbe;
-  target: GateTarget;
+  target: Target;
 }
 
 /**
@@ -35,7 +35,7 @@ export class WorkerAgent extends pulumi.ComponentResource {
     );
     const { target, probe, toolDirectory } = args;
     const { uid, hostIp, steps, held } = args.worker;
-    const worker = { name: args.worker.name, uid, hostIp };
+    const worker = { name: args.worker.name, uid, hostIp: knownUnlessHeld(hostIp) };
     if (steps.includes("shadow-probe")) {
       gate(
         `${name}-shadow`,

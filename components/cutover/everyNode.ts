@@ -3,10 +3,10 @@ import * as pulumi from "@pulumi/pulumi";
 import { digest } from "../../migration/text/digest.js";
 import type { PlannedWorker, WaitingWorker } from "../../migration/plan/plan.js";
 import { gate, whileHeld, type ToolLocation } from "../gate.js";
-import type { GateTarget } from "../gateTarget.js";
+import type { Target } from "../../migration/situation/target.js";
 
 export interface EveryNodeArgs extends ToolLocation {
-  target: GateTarget;
+  target: Target;
   /** Workers that are cut over at the plan's stage. */
   moved: PlannedWorker[];
   /** Workers that stay on kube2iam at the plan's stage. */

@@ -1,18 +1,26 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { GateOutput, GateVerb } from "../../gates/protocol/inputs.js";
+import type { GateInput, GateVerb } from "../../gates/protocol/inputs.js";
 import type { CapturedRule } from "../../migration/rules/natRule.js";
 import type { PlannedProbe } from "../../migration/plan/plan.js";
 import type { WorkerStep } from "../../migration/plan/steps.js";
 import { commented } from "../../worker/shellWords.js";
-import { gate, whileHeld, type GateArgs, type ToolLocation } from "../gate.js";
-import type { GateTarget } from "../gateTarget.js";
+import {
+  answerOf,
+  gate,
+  knownUnlessHeld,
+  whileHeld,
+  type Gate,
+  type GateArgs,
+  type ToolLocation,
+} from "../gate.js";
+import type { Target } from "../../migration/situation/target.js";
 import { scriptCommand, scriptOverSsh, type WorkerScript } from "./workerScript.js";
 
 export interface WorkerCutoverArgs extends ToolLocation, WorkerScript {
   probe: PlannedProbe;
-  target: GateTarget;
+  target: Target;
   /** Stands for the node: it goes only when the node has left the cluster, and all of this with it. */
   anchor: pulumi.Resource;
 }
@@ -32,6 +40,8 @@ export class WorkerCutover extends pulumi.ComponentResource {
   private readonly args: WorkerCutoverArgs;
   private readonly childName: string;
   private readonly options: pulumi.CustomResourceOptions;
+  /** What every step reads. */
+  private readonly known: Pick<GateInput<"recheck-worker">, "target" | "worker" | "probe">;
 
   constructor(name: string, args: WorkerCutoverArgs, opts?: pulumi.ComponentResourceOptions) {
     super("kube2iam-to-kiam:index:WorkerCutover", name, {}, opts);
@@ -42,6 +52,12 @@ export class WorkerCutover extends pulumi.ComponentResource {
       parent: this,
       deletedWith: args.anchor,
       ...whileHeld(args.worker.held),
+    };
+    const { name: node, uid, hostIp } = args.worker;
+    this.known = {
+      target: args.target,
+      worker: { name: node, uid, hostIp: knownUnlessHeld(hostIp) },
+      probe: args.probe,
     };
     this.hostKey = args.worker.hostKey;
     let before: pulumi.Resource[] = [];
@@ -74,7 +90,7 @@ export class WorkerCutover extends pulumi.ComponentResource {
           {
             verb: "recheck-worker",
             undo: "return-worker",
-            input: { rules, generation, kiamOnly },
+            input: { ...this.known, rules, generation, kiamOnly },
           },
           after,
         );
@@ -85,43 +101,42 @@ export class WorkerCutover extends pulumi.ComponentResource {
       case "live-probe":
         return this.step(
           "live",
-          { verb: "probe-live", input: { rules, generation, kiamOnly } },
+          { verb: "probe-live", input: { ...this.known, rules, generation, kiamOnly } },
           after,
         );
     }
   }
 
   /** Once for each node, and before anything is done on it. */
-  private askHostKey(after: pulumi.Resource[]): command.local.Command {
+  private askHostKey(after: pulumi.Resource[]): Gate<"ask-host-key"> {
     const { worker, ssh, toolDirectory } = this.args;
     const { name, uid, providerId, address } = worker;
     const asked = gate(
       `${this.childName}-host-key`,
       {
         verb: "ask-host-key",
-        input: { command: ssh.hostKeyCommand, worker: { name, uid, providerId, address } },
+        input: {
+          // The plan has this step only where the settings have the program.
+          command: ssh.hostKeyCommand!,
+          worker: { name, uid, providerId, address: knownUnlessHeld(address) },
+        },
         toolDirectory,
       },
       { ...this.options, dependsOn: after },
     );
-    this.hostKey = asked.stdout.apply(
-      (text) => (JSON.parse(text) as GateOutput<"ask-host-key">).hostKey,
-    );
+    this.hostKey = answerOf(asked).hostKey;
     return asked;
   }
 
   /** Of this very node: one that is replaced under its name has a rule of its own. */
-  private capture(after: pulumi.Resource[]): command.local.Command {
-    const { target, worker, toolDirectory } = this.args;
-    const { name, uid, hostIp } = worker;
-    const captured = gate(
-      `${this.childName}-capture`,
-      { verb: "capture-rule", input: { target, worker: { name, uid, hostIp } }, toolDirectory },
-      { ...this.options, dependsOn: after },
+  private capture(after: pulumi.Resource[]): Gate<"capture-rule"> {
+    const { target, worker } = this.known;
+    const captured = this.step(
+      "capture",
+      { verb: "capture-rule", input: { target, worker } },
+      after,
     );
-    this.rules = captured.stdout.apply(
-      (text) => (JSON.parse(text) as GateOutput<"capture-rule">).rules,
-    );
+    this.rules = answerOf(captured).rules;
     return captured;
   }
 
@@ -130,7 +145,7 @@ export class WorkerCutover extends pulumi.ComponentResource {
     if (worker.access === "exec") {
       return this.step(
         "removal",
-        { verb: "remove-rule", input: { generation: worker.generation } },
+        { verb: "remove-rule", input: { ...this.known, generation: worker.generation } },
         after,
       );
     }
@@ -155,16 +170,16 @@ export class WorkerCutover extends pulumi.ComponentResource {
    * worker that is in service back to kube2iam, not even for a second.
    */
   private rehearsal(after: pulumi.Resource[]): pulumi.Resource {
-    const { rules } = this;
+    const { known, rules } = this;
     const once = {
       ...this.options,
       ignoreChanges: ["create", "stdin", "connection", "dir"],
     };
-    const { access } = this.args.worker;
-    const step = (
+    const { access, generation } = this.args.worker;
+    const step = <Verb extends GateVerb>(
       name: string,
-      verb: GateVerb,
-      input: object,
+      verb: Verb,
+      input: GateArgs<Verb>["input"],
       after: pulumi.Resource[],
     ): pulumi.Resource => this.step(`rehearsal-${name}`, { verb, input }, after, once);
     const overSsh = (
@@ -180,16 +195,16 @@ export class WorkerCutover extends pulumi.ComponentResource {
       );
     const restore =
       access === "exec"
-        ? step("restore", "restore-rule", { rules }, after)
+        ? step("restore", "restore-rule", { ...known, rules }, after)
         : overSsh(
             "restore",
             "restore",
             rules.apply((captured) => scriptCommand(this.args, "restore", { rules: captured })),
             after,
           );
-    const proof = [step("proof", "rehearse-undo", { rules, access }, [restore])];
+    const proof = [step("proof", "rehearse-undo", { ...known, rules, access }, [restore])];
     return access === "exec"
-      ? step("removal", "remove-rule", { generation: this.args.worker.generation }, proof)
+      ? step("removal", "remove-rule", { ...known, generation }, proof)
       : overSsh(
           "removal",
           "remove",
@@ -198,21 +213,15 @@ export class WorkerCutover extends pulumi.ComponentResource {
         );
   }
 
-  private step(
+  private step<Verb extends GateVerb, Undo extends GateVerb = Verb>(
     step: string,
-    { verb, undo, input }: Pick<GateArgs, "verb" | "undo" | "input">,
+    args: Pick<GateArgs<Verb, Undo>, "verb" | "undo" | "input">,
     dependsOn: pulumi.Resource[],
     options = this.options,
-  ): command.local.Command {
-    const { target, worker, probe, toolDirectory } = this.args;
-    const known = {
-      target,
-      worker: { name: worker.name, uid: worker.uid, hostIp: worker.hostIp },
-      probe,
-    };
+  ): Gate<Verb> {
     return gate(
       `${this.childName}-${step}`,
-      { verb, undo, input: { ...known, ...input }, toolDirectory },
+      { ...args, toolDirectory: this.args.toolDirectory },
       { ...options, dependsOn },
     );
   }

@@ -2,12 +2,12 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { Settings } from "../../migration/settings/schema.js";
 import { gate, type ToolLocation } from "../gate.js";
-import type { GateTarget } from "../gateTarget.js";
+import type { Target } from "../../migration/situation/target.js";
 
 export interface NewNodesArgs extends ToolLocation {
   /** What whoever makes new nodes gives them, so that kube2iam stays away. */
   keepKube2iamOff: Exclude<Settings["newNodes"]["keepKube2iamOff"], "none">;
-  target: GateTarget;
+  target: Target;
 }
 
 /**

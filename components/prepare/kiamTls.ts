@@ -2,7 +2,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
 import type { Settings } from "../../migration/settings/schema.js";
-import { gate, type ToolLocation } from "../gate.js";
+import { answerOf, gate, type ToolLocation } from "../gate.js";
 import { kiamNames } from "../../migration/kiam/names.js";
 
 export interface KiamTlsArgs extends ToolLocation {
@@ -13,12 +13,6 @@ export interface KiamTlsArgs extends ToolLocation {
 const serverCertificateNames = [kiamNames.server, `${kiamNames.server}:443`, "localhost"];
 
 const serverCertificateAddresses = ["127.0.0.1"];
-
-interface IssuedCertificates {
-  ca: string;
-  server: { certificate: string; privateKey: string };
-  agent: { certificate: string; privateKey: string };
-}
 
 /**
  * Certificates for mutual TLS between kiam's agents and servers, in Secrets of type
@@ -38,22 +32,24 @@ export class KiamTls extends pulumi.ComponentResource {
         this.agentSecretName = pulumi.output(tls.agentSecret);
         break;
       case "issued": {
-        const issued = gate(
-          name,
-          {
-            verb: "issue-certificates",
-            input: {
-              serverNames: serverCertificateNames,
-              ipAddresses: serverCertificateAddresses,
-              validityDays: tls.validityDays,
+        const issued = answerOf(
+          gate(
+            name,
+            {
+              verb: "issue-certificates",
+              input: {
+                serverNames: serverCertificateNames,
+                ipAddresses: serverCertificateAddresses,
+                validityDays: tls.validityDays,
+              },
+              secret: true,
+              toolDirectory: args.toolDirectory,
             },
-            secret: true,
-            toolDirectory: args.toolDirectory,
-          },
-          // Once: new certificates under running agents and servers would cut them off from each
-          // other until all have read them. `pulumi up --replace` with this resource renews them.
-          { parent: this, ignoreChanges: ["create", "stdin", "dir"] },
-        ).stdout.apply((text) => JSON.parse(text) as IssuedCertificates);
+            // Once: new certificates under running agents and servers would cut them off from each
+            // other until all have read them. `pulumi up --replace` with this resource renews them.
+            { parent: this, ignoreChanges: ["create", "stdin", "dir"] },
+          ),
+        );
         const secret = (end: "server" | "agent", secretName: string) =>
           new k8s.core.v1.Secret(
             `${name}-${end}`,

@@ -2,18 +2,17 @@ import * as command from "@pulumi/command";
 import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { GateOutput } from "../../gates/protocol/inputs.js";
 import type { PlannedProbe } from "../../migration/plan/plan.js";
 import type { Settings } from "../../migration/settings/schema.js";
-import { gate, type ToolLocation } from "../gate.js";
-import type { GateTarget } from "../gateTarget.js";
+import { answerOf, gate, type ToolLocation } from "../gate.js";
+import type { Target } from "../../migration/situation/target.js";
 import { commented } from "../../worker/shellWords.js";
 import { scriptCommand, scriptOverSsh, type WorkerScript } from "../cutover/workerScript.js";
 
 export interface Kube2iamRetirementArgs extends ToolLocation {
   probe: PlannedProbe;
   retirement: Settings["retirement"];
-  target: GateTarget;
+  target: Target;
   /** Nodes outside the workers from which kube2iam goes all the same, by name. */
   outside: string[];
   /** Workers that were moved from kube2iam and can be reached, each with what stands for its node, and its host key. */
@@ -43,9 +42,7 @@ export class Kube2iamRetirement extends pulumi.ComponentResource {
       // Taken once: afterwards there is nothing left to capture.
       { parent: this, ignoreChanges: ["create", "stdin", "dir"] },
     );
-    const captured = capture.stdout.apply(
-      (text) => JSON.parse(text) as GateOutput<"capture-kube2iam">,
-    );
+    const captured = answerOf(capture);
     const drains = closes ? args.workers.map((worker) => this.drain(worker, args)) : [];
     // Not the retirement's own undo: one that failed half-way is not in the state.
     const undo = gate(

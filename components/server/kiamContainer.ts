@@ -1,8 +1,9 @@
 import type * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 
+import type { GateInput } from "../../gates/protocol/inputs.js";
 import { gate, type ToolLocation } from "../gate.js";
-import type { GateTarget } from "../gateTarget.js";
+import type { Target } from "../../migration/situation/target.js";
 
 /** Where server and agent find their certificates. */
 const tlsMountPath = "/etc/kiam/tls";
@@ -61,21 +62,19 @@ export const gateAwaits = { "pulumi.com/skipAwait": "true" } as const;
 export function deletionAwaited(
   name: string,
   daemonSet: string,
-  args: ToolLocation & { kiam: { namespace: string }; target: GateTarget },
+  args: ToolLocation & { kiam: { namespace: string }; target: Target },
   parent: pulumi.Resource,
-  { undo, input = {} }: { undo: "await-deletion" | "clear-agent"; input?: object } = {
-    undo: "await-deletion",
-  },
+  more?: { undo: "clear-agent"; input: Pick<GateInput<"clear-agent">, "probe" | "selection"> },
 ): pulumi.Resource {
-  return gate(
+  return gate<"await-deletion", "await-deletion" | "clear-agent">(
     `${name}-cleared`,
     {
       verb: "await-deletion",
-      undo,
+      undo: more?.undo ?? "await-deletion",
       input: {
         target: args.target,
         daemonSet: { namespace: args.kiam.namespace, name: daemonSet },
-        ...input,
+        ...more?.input,
       },
       toolDirectory: args.toolDirectory,
     },

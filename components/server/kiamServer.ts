@@ -4,7 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { masterLabels } from "../../migration/situation/nodeSelection.js";
 import type { Settings } from "../../migration/settings/schema.js";
 import { gate, whileHeld, type ToolLocation } from "../gate.js";
-import type { GateTarget } from "../gateTarget.js";
+import type { Target } from "../../migration/situation/target.js";
 import {
   confined,
   deletionAwaited,
@@ -26,7 +26,7 @@ export interface KiamServerArgs extends ToolLocation {
   servers: string[];
   /** IAM role of those nodes, to explain a broken chain; unset where this program does not manage it. */
   masterRoleName: string | undefined;
-  target: GateTarget;
+  target: Target;
   /** Whether the update goes back: then nothing is asked of kiam, and what was verified stands. */
   held: boolean;
 }

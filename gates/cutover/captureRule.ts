@@ -1,7 +1,7 @@
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { readRecord } from "../nodes/cutoverRecord.js";
 import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
-import { NodeRules, unreadTables } from "../nodes/nodeRules.js";
+import { NodeRules, unreadTables } from "../../cluster/rules/nodeRules.js";
 import { GateError } from "../../migration/text/problem.js";
 import { requireSameNode } from "../nodes/sameNode.js";
 

@@ -1,7 +1,7 @@
 import type { Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { Target, Worker } from "../protocol/inputs.js";
+import type { Target, Worker } from "../../migration/situation/target.js";
 import { notInForce } from "../probe/live.js";
-import { NodeRules, reportProblemsOf } from "../nodes/nodeRules.js";
+import { NodeRules, reportProblemsOf } from "../../cluster/rules/nodeRules.js";
 import { GateError } from "../../migration/text/problem.js";
 
 /**

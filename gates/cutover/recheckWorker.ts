@@ -2,7 +2,7 @@ import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { asFound, recordCutover } from "../nodes/cutoverRecord.js";
 import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
 import { removeRule } from "../kube2iam/rule.js";
-import { NodeRules, reportProblemsOf } from "../nodes/nodeRules.js";
+import { NodeRules, reportProblemsOf } from "../../cluster/rules/nodeRules.js";
 import { runProbe } from "../probe/runProbe.js";
 import type { NodeReport } from "../../migration/rules/nodeReport.js";
 import { GateError, type Problem } from "../../migration/text/problem.js";

@@ -2,7 +2,7 @@ import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { readRecord, writeRecord } from "../nodes/cutoverRecord.js";
 import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
 import { proveLive } from "../probe/live.js";
-import { NodeRules, reportProblemsOf } from "../nodes/nodeRules.js";
+import { NodeRules, reportProblemsOf } from "../../cluster/rules/nodeRules.js";
 import { GateError, problemsOf } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
 

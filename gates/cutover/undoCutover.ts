@@ -2,9 +2,10 @@ import type { CapturedRule } from "../../migration/rules/natRule.js";
 import type { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { rehearsalOf } from "../../migration/plan/cutoverRecord.js";
 import { readRecord, writeRecord } from "../nodes/cutoverRecord.js";
-import type { Probe, Target, Worker } from "../protocol/inputs.js";
+import type { Probe } from "../protocol/inputs.js";
+import type { Target, Worker } from "../../migration/situation/target.js";
 import { proveLive } from "../probe/live.js";
-import { NodeRules, reportProblemsOf } from "../nodes/nodeRules.js";
+import { NodeRules, reportProblemsOf } from "../../cluster/rules/nodeRules.js";
 import { GateError, problemsOf, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
 

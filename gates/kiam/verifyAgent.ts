@@ -6,10 +6,11 @@ import { mayBeCutOver } from "../../migration/plan/cutoverRecord.js";
 import { whyUnclear } from "../../migration/rules/nodeReport.js";
 import { nodeFacts } from "../../cluster/facts/clusterFacts.js";
 import { Cluster, describePod } from "../../cluster/kubernetes/cluster.js";
-import type { CheckedInput, GateOutput, Target, Worker } from "../protocol/inputs.js";
+import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
+import type { Target, Worker } from "../../migration/situation/target.js";
 import { agentLogProblems } from "./agentLog.js";
 import { notInForce } from "../probe/live.js";
-import { NodeRules } from "../nodes/nodeRules.js";
+import { NodeRules } from "../../cluster/rules/nodeRules.js";
 import {
   distinctProblems,
   GateError,

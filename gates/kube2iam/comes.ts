@@ -5,10 +5,10 @@ import { insertsItsRule, kube2iamCommandLine } from "../../migration/kube2iam/fl
 import { untolerated } from "../../migration/situation/nodeSelection.js";
 import type { Toleration } from "../../migration/settings/schema.js";
 import { ClusterError, isReady, type Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { Target, Worker } from "../protocol/inputs.js";
+import type { Target, Worker } from "../../migration/situation/target.js";
 import { restartKube2iam } from "./restart.js";
 import { lookForNewRule, waitForKube2iamRule } from "./rule.js";
-import { NodeRules, reportProblemsOf } from "../nodes/nodeRules.js";
+import { NodeRules, reportProblemsOf } from "../../cluster/rules/nodeRules.js";
 import { notMeantFor } from "../nodes/placement.js";
 import { GateError } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";

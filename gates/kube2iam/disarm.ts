@@ -11,7 +11,7 @@ import {
 } from "../../migration/kube2iam/preStop.js";
 import { messageOf } from "../../migration/text/text.js";
 import { describePod, nameOf, type Cluster } from "../../cluster/kubernetes/cluster.js";
-import { keptToolsDirectory } from "../nodes/nodeRules.js";
+import { keptToolsDirectory } from "../../cluster/rules/nodeRules.js";
 import { GateError, type Problem } from "../../migration/text/problem.js";
 
 /** Seconds for the script in one container. */

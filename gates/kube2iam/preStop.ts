@@ -4,11 +4,11 @@ import { dangerousHooks, type PreStopHook } from "../../migration/kube2iam/preSt
 import type { Cluster, ObjectName } from "../../cluster/kubernetes/cluster.js";
 import { waitForConnections } from "../retirement/connections.js";
 import { disarmPod } from "./disarm.js";
-import type { Target, Worker } from "../protocol/inputs.js";
+import type { Target, Worker } from "../../migration/situation/target.js";
 import { requireKiamRule } from "../cutover/kiamRule.js";
 import { restartKube2iam } from "./restart.js";
 import { removeNewRule } from "./rule.js";
-import { NodeRules } from "../nodes/nodeRules.js";
+import { NodeRules } from "../../cluster/rules/nodeRules.js";
 import { GateError, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
 

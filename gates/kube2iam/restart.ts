@@ -2,7 +2,7 @@ import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 
 import { isReady, nameOf, type Cluster } from "../../cluster/kubernetes/cluster.js";
 import { disarmPod } from "./disarm.js";
-import type { Target, Worker } from "../protocol/inputs.js";
+import type { Target, Worker } from "../../migration/situation/target.js";
 import { GateError } from "../../migration/text/problem.js";
 import { Deadline, waitFor } from "../../cluster/wait.js";
 

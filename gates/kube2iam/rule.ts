@@ -3,9 +3,9 @@ import type { V1DaemonSet } from "@kubernetes/client-node";
 import { insertsItsRule, kube2iamCommandLine } from "../../migration/kube2iam/flags.js";
 import type { NodeReport } from "../../migration/rules/nodeReport.js";
 import type { Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { Target, Worker } from "../protocol/inputs.js";
+import type { Target, Worker } from "../../migration/situation/target.js";
 import { notInForce } from "../probe/live.js";
-import { NodeRules, reportProblemsOf } from "../nodes/nodeRules.js";
+import { NodeRules, reportProblemsOf } from "../../cluster/rules/nodeRules.js";
 import { GateError } from "../../migration/text/problem.js";
 import { Deadline, waitFor } from "../../cluster/wait.js";
 

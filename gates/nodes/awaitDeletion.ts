@@ -1,5 +1,6 @@
 import { Cluster, type ObjectName } from "../../cluster/kubernetes/cluster.js";
-import type { CheckedInput, GateOutput, Target } from "../protocol/inputs.js";
+import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
+import type { Target } from "../../migration/situation/target.js";
 import { GateError } from "../../migration/text/problem.js";
 import { Deadline, waitFor } from "../../cluster/wait.js";
 

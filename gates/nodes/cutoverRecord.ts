@@ -8,8 +8,8 @@ import {
 } from "../../migration/plan/cutoverRecord.js";
 import { plainId } from "../../migration/text/digest.js";
 import type { Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { Target, Worker } from "../protocol/inputs.js";
-import { NodeRules } from "./nodeRules.js";
+import type { Target, Worker } from "../../migration/situation/target.js";
+import { NodeRules } from "../../cluster/rules/nodeRules.js";
 
 /** What a node's annotation says about its cutover; undefined where it says nothing. */
 export async function readRecord(

@@ -1,5 +1,5 @@
 import type { Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { Worker } from "../protocol/inputs.js";
+import type { Worker } from "../../migration/situation/target.js";
 import { nodeFacts } from "../../cluster/facts/clusterFacts.js";
 import { GateError } from "../../migration/text/problem.js";
 

@@ -1,7 +1,6 @@
 import type { V1DaemonSet, V1DaemonSetSpec } from "@kubernetes/client-node";
 
 import { agentLabels } from "../../migration/kiam/names.js";
-import { hostIpSchema } from "../../migration/settings/fields.js";
 import {
   brokenBecause,
   concernedNodes,
@@ -9,9 +8,8 @@ import {
 } from "../../migration/situation/nodeStandings.js";
 import { agentOn, nodeFacts, podFacts } from "../../cluster/facts/clusterFacts.js";
 import { selectorText, type Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { Target, Worker } from "../protocol/inputs.js";
+import type { Target } from "../../migration/situation/target.js";
 import { listKube2iamPods } from "../retirement/podDeletion.js";
-import { GateError } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
 
 /** What tells kube2iam's pods: its DaemonSet, or that as it was captured. */
@@ -62,24 +60,6 @@ export function agentsIn(standings: readonly NodeStanding[]): {
     workers,
     skipped: agents.filter((node) => !workers.includes(node)).map(({ name }) => name),
   };
-}
-
-/** The node as gates address it. @throws GateError where it has no address that rules can carry */
-export function workerOf({
-  name,
-  uid,
-  internalIp,
-}: Pick<NodeStanding, "name" | "uid" | "internalIp">): Worker {
-  const address = hostIpSchema.safeParse(internalIp);
-  if (address.success) return { name, uid, hostIp: address.data };
-  throw new GateError(`${name} has no address to use`, [
-    {
-      where: `node ${name}`,
-      what: `it reports ${internalIp === undefined ? "no IPv4 address as InternalIP" : "an InternalIP that is no IPv4 address"}`,
-      why: "the rules carry it",
-      fix: "see why the kubelet or the cloud controller does not report one",
-    },
-  ]);
 }
 
 /**

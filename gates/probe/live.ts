@@ -1,9 +1,10 @@
 import type { Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { Probe, ProbeResult, Target, Worker } from "../protocol/inputs.js";
+import type { Probe, ProbeResult } from "../protocol/inputs.js";
+import type { Target, Worker } from "../../migration/situation/target.js";
 import type { System } from "../../migration/rules/natRule.js";
 import { messageOf } from "../../migration/text/text.js";
 import { whyUnclear, type NodeReport } from "../../migration/rules/nodeReport.js";
-import { NodeRules } from "../nodes/nodeRules.js";
+import { NodeRules } from "../../cluster/rules/nodeRules.js";
 import { askWho, OtherSystemError, runProbe } from "./runProbe.js";
 import { metadataService } from "../../worker/probe/verdict.js";
 import { GateError, type Problem } from "../../migration/text/problem.js";

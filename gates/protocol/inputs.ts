@@ -2,8 +2,8 @@
  * What each gate reads on stdin and writes on stdout.
  *
  * Only schemas and types: components import this file, so it must stay free of the Kubernetes and
- * AWS clients. Members that a schema does not know are ignored, so that a component can add what
- * has to make a gate run again (a DaemonSet's generation, say).
+ * AWS clients. A verb ignores members that its schema does not know: what its undo alone reads, and
+ * what only makes it run again (RerunOn in components/gate.ts).
  */
 import { z } from "zod";
 
@@ -13,54 +13,15 @@ import { capturedRuleSchema } from "../../migration/rules/natRule.js";
 import {
   annotatedRoleSchema,
   hostAddressSchema,
-  hostInterfaceSchema,
   hostIpSchema,
   imageSchema,
   objectNameSchema as name,
-  portSchema,
   roleArnSchema,
 } from "../../migration/settings/fields.js";
-
-/** Which cluster, which kube2iam and kiam in it, and how long a gate may wait. */
-const target = z.object({
-  kubernetes: z.object({
-    /** Context in the kubeconfig; the current one when unset. */
-    context: z.string().min(1).optional(),
-  }),
-  kube2iam: z.object({
-    namespace: name,
-    daemonSet: name,
-    /** Its --app-port. */
-    port: portSchema,
-    /** Its --host-interface; completes the way back where a worker has no live rule. */
-    interface: hostInterfaceSchema.optional(),
-  }),
-  kiam: z.object({
-    namespace: name,
-    serverDaemonSet: name,
-    agentDaemonSet: name,
-    /** The agent's --port. */
-    agentPort: portSchema,
-    /** Its --host-interface; kube2iam's when unset. */
-    interface: hostInterfaceSchema.optional(),
-    serverPort: portSchema,
-  }),
-  /** Limit for each thing that a gate waits for (a roll-out, a probe, one worker's turn). */
-  timeoutSeconds: z.number().positive().max(86_400),
-});
-export type Target = z.output<typeof target>;
-
-const worker = z.object({
-  /** Node name. */
-  name,
-  /** The node's uid, where it matters that it is this very node. */
-  uid: z.string().optional(),
-  /** Address in the DNAT rules: the node's internal IP. */
-  hostIp: hostIpSchema,
-  /** Interface of kube2iam's rule on it; that of the target when unset. */
-  interface: hostInterfaceSchema.optional(),
-});
-export type Worker = z.output<typeof worker>;
+import {
+  targetSchema as target,
+  workerSchema as worker,
+} from "../../migration/situation/target.js";
 
 const probe = z.object({
   /** Image with a POSIX shell and wget (busybox or GNU); kiam's own has both. */

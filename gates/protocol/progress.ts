@@ -2,7 +2,7 @@
 import { gateNotesName, type GateNotes } from "../../migration/plan/gateNotes.js";
 import { shown } from "../../migration/text/shown.js";
 import type { Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { Target } from "./inputs.js";
+import type { Target } from "../../migration/situation/target.js";
 
 /** Tells the person watching what is going on; stdout is for the result alone. */
 export function progress(message: string): void {

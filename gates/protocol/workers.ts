@@ -1,6 +1,6 @@
 import pMap from "p-map";
 
-import type { Worker } from "./inputs.js";
+import type { Worker } from "../../migration/situation/target.js";
 import {
   distinctProblems,
   GateError,

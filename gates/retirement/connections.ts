@@ -1,7 +1,7 @@
 import type { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { describePod } from "../../cluster/kubernetes/cluster.js";
-import type { Target, Worker } from "../protocol/inputs.js";
-import { NodeRules } from "../nodes/nodeRules.js";
+import type { Target, Worker } from "../../migration/situation/target.js";
+import { NodeRules } from "../../cluster/rules/nodeRules.js";
 import { GateError } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
 import { unlessGone } from "../nodes/standings.js";

@@ -17,16 +17,17 @@ import {
   selectorText,
 } from "../../cluster/kubernetes/cluster.js";
 import { describeClient, waitForConnections, type LingeringClient } from "./connections.js";
-import type { CheckedInput, GateOutput, ProbeResult, Target, Worker } from "../protocol/inputs.js";
+import type { CheckedInput, GateOutput, ProbeResult } from "../protocol/inputs.js";
+import { type Target, type Worker, workerOf } from "../../migration/situation/target.js";
 import { requireKiamRule } from "../cutover/kiamRule.js";
 import { hookIsBack } from "../kube2iam/preStop.js";
 import { removeRule } from "../kube2iam/rule.js";
 import { deletePods, isUnplaced, listKube2iamPods } from "./podDeletion.js";
 import { notInForce, proveLive } from "../probe/live.js";
-import { NodeRules } from "../nodes/nodeRules.js";
+import { NodeRules } from "../../cluster/rules/nodeRules.js";
 import { GateError, problemsOf, type Problem } from "../../migration/text/problem.js";
 import { noteForNextPlan, progress } from "../protocol/progress.js";
-import { readStandings, unlessGone, workerOf } from "../nodes/standings.js";
+import { readStandings, unlessGone } from "../nodes/standings.js";
 import { Deadline, waitFor } from "../../cluster/wait.js";
 import { onEachWorker } from "../protocol/workers.js";
 

@@ -1,12 +1,13 @@
 import type { System } from "../../migration/rules/natRule.js";
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { CheckedInput, GateOutput, Worker } from "../protocol/inputs.js";
-import { NodeRules, unreadTables } from "../nodes/nodeRules.js";
+import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
+import { type Worker, workerOf } from "../../migration/situation/target.js";
+import { NodeRules, unreadTables } from "../../cluster/rules/nodeRules.js";
 import { kiamOnlyNodes } from "../nodes/placement.js";
 import { GateError } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
 import { waitForRollout } from "../nodes/rollout.js";
-import { agentsIn, readStandings, unlessLost, workerOf } from "../nodes/standings.js";
+import { agentsIn, readStandings, unlessLost } from "../nodes/standings.js";
 import { Deadline } from "../../cluster/wait.js";
 import { onEachWorker } from "../protocol/workers.js";
 

@@ -6,13 +6,14 @@ import { workerNodes } from "../../migration/situation/nodeSelection.js";
 import { brokenBecause } from "../../migration/situation/nodeStandings.js";
 import { nodeFacts } from "../../cluster/facts/clusterFacts.js";
 import { Cluster, selectorText } from "../../cluster/kubernetes/cluster.js";
-import type { CheckedInput, GateOutput, Target, Worker } from "../protocol/inputs.js";
+import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
+import { type Target, type Worker, workerOf } from "../../migration/situation/target.js";
 import { bringKube2iam, bringRuleBack } from "../kube2iam/comes.js";
 import { requireKiamNotInForce } from "../probe/live.js";
-import { maybeHidden, NodeRules, reportProblemsOf } from "../nodes/nodeRules.js";
+import { maybeHidden, NodeRules, reportProblemsOf } from "../../cluster/rules/nodeRules.js";
 import { GateError, problemsOf, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
-import { unlessGone, unlessLost, workerOf } from "../nodes/standings.js";
+import { unlessGone, unlessLost } from "../nodes/standings.js";
 import { onEachWorker } from "../protocol/workers.js";
 import { waitUntilDeleted } from "../nodes/awaitDeletion.js";
 

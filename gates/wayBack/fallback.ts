@@ -4,14 +4,15 @@ import { count } from "../../migration/text/text.js";
 import { brokenBecause, type NodeStanding } from "../../migration/situation/nodeStandings.js";
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { releaseWorker } from "../nodes/cutoverRecord.js";
-import type { CheckedInput, GateOutput, Probe, Target, Worker } from "../protocol/inputs.js";
+import type { CheckedInput, GateOutput, Probe } from "../protocol/inputs.js";
+import { type Target, type Worker, workerOf } from "../../migration/situation/target.js";
 import { bringKube2iam, bringRuleBack } from "../kube2iam/comes.js";
 import { proveLive, requireKiamNotInForce } from "../probe/live.js";
-import { maybeHidden, NodeRules, reportProblemsOf } from "../nodes/nodeRules.js";
+import { maybeHidden, NodeRules, reportProblemsOf } from "../../cluster/rules/nodeRules.js";
 import { runProbe } from "../probe/runProbe.js";
 import { distinctProblems, GateError, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
-import { readStandings, unlessLost, workerOf } from "../nodes/standings.js";
+import { readStandings, unlessLost } from "../nodes/standings.js";
 import { tryEachWorker } from "../protocol/workers.js";
 
 type Result = GateOutput<"fallback">["workers"][number];

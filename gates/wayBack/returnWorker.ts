@@ -6,12 +6,13 @@ import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { readRecord, removeRecord, writeRecord } from "../nodes/cutoverRecord.js";
 import { restartKube2iam } from "../kube2iam/restart.js";
 import { notMeantFor } from "../nodes/placement.js";
-import type { CheckedInput, GateOutput, Worker } from "../protocol/inputs.js";
+import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
+import { type Worker, workerOf } from "../../migration/situation/target.js";
 import { proveLive } from "../probe/live.js";
-import { NodeRules, reportProblemsOf } from "../nodes/nodeRules.js";
+import { NodeRules, reportProblemsOf } from "../../cluster/rules/nodeRules.js";
 import { GateError, problemsOf } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
-import { unlessLost, workerOf } from "../nodes/standings.js";
+import { unlessLost } from "../nodes/standings.js";
 
 type Input = CheckedInput<"return-worker">;
 

@@ -24,14 +24,8 @@ import { reaches } from "../stages.js";
 import { stepsOf, workerSteps, type StepTable } from "./steps.js";
 import { isAcceptedAsBroken, waitsBecause } from "./waiting.js";
 import { withoutAskingKiam } from "../situation/wayBack.js";
-import {
-  agentInterface,
-  type Plan,
-  type PlannedProbe,
-  type PlannedWorker,
-  type WaitingWorker,
-  type Wave,
-} from "./plan.js";
+import { agentInterface } from "../situation/target.js";
+import type { Plan, PlannedProbe, PlannedWorker, WaitingWorker, Wave } from "./plan.js";
 import { makeWaves } from "./waves.js";
 
 /**

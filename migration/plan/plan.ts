@@ -92,11 +92,6 @@ export interface PlannedProbe {
   namespace: string;
 }
 
-/** Interface of the kiam agent's rule: that of kube2iam unless the settings say otherwise. */
-export function agentInterface(settings: Settings, kube2iam: { interface: string }): string {
-  return settings.kiam.hostInterface ?? kube2iam.interface;
-}
-
 /** All workers of a plan on which something is done: those that move, in their order, then the others. */
 export function plannedWorkers(plan: Plan): PlannedWorker[] {
   return [

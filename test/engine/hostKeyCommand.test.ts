@@ -18,7 +18,7 @@ import path from "node:path";
 
 import * as command from "@pulumi/command";
 
-import { gateTarget } from "../../components/gateTarget.js";
+import { gateTarget } from "../../migration/situation/target.js";
 import { WorkerCutover } from "../../components/cutover/workerCutover.js";
 import { makePlan } from "../../migration/plan/makePlan.js";
 import type { PlannedWorker } from "../../migration/plan/plan.js";

@@ -18,7 +18,7 @@ import {
   type V1Taint,
 } from "@kubernetes/client-node";
 
-import type { Target } from "../../gates/protocol/inputs.js";
+import type { Target } from "../../migration/situation/target.js";
 import { notMeantFor } from "../../gates/nodes/placement.js";
 import { GateError } from "../../migration/text/problem.js";
 import { keepKube2iamOff } from "../../gates/kube2iam/keepOff.js";

@@ -6,7 +6,8 @@ import { AppsV1Api, CoreV1Api, type V1DaemonSet, type V1Pod } from "@kubernetes/
 import pWaitFor from "p-wait-for";
 
 import { Cluster, isReady } from "../../cluster/kubernetes/cluster.js";
-import type { Probe, Target } from "../../gates/protocol/inputs.js";
+import type { Probe } from "../../gates/protocol/inputs.js";
+import type { Target } from "../../migration/situation/target.js";
 import type { GateError } from "../../migration/text/problem.js";
 import { kube2iamName, kube2iamObjects } from "../../lab/workload/kube2iam.js";
 import { agentLabels } from "../../migration/kiam/names.js";

@@ -3,7 +3,7 @@ import { findCni } from "../../facts/cni.js";
 import { effectiveKube2iam } from "../../kube2iam/effective.js";
 import { coversInterface, fitsInterface } from "../../rules/hostInterface.js";
 import { workerNodes } from "../../situation/nodeSelection.js";
-import { agentInterface } from "../../plan/plan.js";
+import { agentInterface } from "../../situation/target.js";
 import type { Settings } from "../../settings/schema.js";
 import { own } from "../../text/text.js";
 import { blocksFrom, type Judgement } from "../judgement.js";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import * as k8s from "@pulumi/kubernetes";
 
-import { gateTarget } from "../../../components/gateTarget.js";
+import { gateTarget } from "../../../migration/situation/target.js";
 import { Kube2iamRetirement } from "../../../components/retire/kube2iamRetirement.js";
 import { makePlan } from "../../../migration/plan/makePlan.js";
 import { plannedWorkers } from "../../../migration/plan/plan.js";

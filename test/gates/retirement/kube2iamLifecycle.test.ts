@@ -15,7 +15,8 @@ import pWaitFor from "p-wait-for";
 
 import { Cluster, nameOf } from "../../../cluster/kubernetes/cluster.js";
 import { readRecord, removeRecord, writeRecord } from "../../../gates/nodes/cutoverRecord.js";
-import type { CheckedInput, GateOutput, Target } from "../../../gates/protocol/inputs.js";
+import type { CheckedInput, GateOutput } from "../../../gates/protocol/inputs.js";
+import type { Target } from "../../../migration/situation/target.js";
 import { listKube2iamPods } from "../../../gates/retirement/podDeletion.js";
 import { replaceHookedPod } from "../../../gates/kube2iam/preStop.js";
 import { accountForNodes } from "../../../gates/nodes/accountForNodes.js";

@@ -5,7 +5,7 @@ import pWaitFor from "p-wait-for";
 
 import { Cluster } from "../../../cluster/kubernetes/cluster.js";
 import { readRecord, writeRecord } from "../../../gates/nodes/cutoverRecord.js";
-import type { Target } from "../../../gates/protocol/inputs.js";
+import type { Target } from "../../../migration/situation/target.js";
 import { GateError } from "../../../migration/text/problem.js";
 import { clearAgent } from "../../../gates/wayBack/clearAgent.js";
 import { fallback } from "../../../gates/wayBack/fallback.js";

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 
 import fc from "fast-check";
 
-import { gateTarget } from "../../../components/gateTarget.js";
+import { gateTarget } from "../../../migration/situation/target.js";
 import { gateSchemas, type GateVerb } from "../../../gates/protocol/inputs.js";
 import { iamChain } from "../../../migration/iam/chain.js";
-import { makePlan, plannedWorkers } from "../../../migration/plan/plan.js";
+import { makePlan, plannedWorkers } from "../../../migration/plan/makePlan.js";
 import { parseSettings, SettingsError } from "../../../migration/settings/parse.js";
 import type { Settings, SettingsInput } from "../../../migration/settings/schema.js";
 import { bootGuardScript } from "../../../worker/bootGuard/bootGuard.js";

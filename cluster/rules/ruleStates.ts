@@ -5,11 +5,10 @@ import { messageOf } from "../../migration/text/text.js";
 import { inForceOf } from "../../migration/rules/nodeReport.js";
 import { brokenBecause } from "../../migration/situation/nodeStandings.js";
 import type { RuleState } from "../../migration/rules/deviation.js";
-import { Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { Target } from "../protocol/inputs.js";
+import { Cluster } from "../kubernetes/cluster.js";
+import { type Target, workerOf } from "../../migration/situation/target.js";
 import { NodeRules } from "./nodeRules.js";
 import { GateError } from "../../migration/text/problem.js";
-import { workerOf } from "./standings.js";
 
 /** Workers looked at at the same time. */
 const concurrency = 20;

@@ -3,11 +3,11 @@ import type { V1Pod } from "@kubernetes/client-node";
 import { ruleArguments, ruleScript, type RuleArguments } from "../../worker/rules/script.js";
 import type { CapturedRule, System } from "../../migration/rules/natRule.js";
 import { parseNodeReport, whyUnclear, type NodeReport } from "../../migration/rules/nodeReport.js";
-import { describePod, isReady, type Cluster } from "../../cluster/kubernetes/cluster.js";
-import { ExecRefusedError } from "../../cluster/kubernetes/exec.js";
-import type { Target, Worker } from "../protocol/inputs.js";
+import { describePod, isReady, type Cluster } from "../kubernetes/cluster.js";
+import { ExecRefusedError } from "../kubernetes/exec.js";
+import type { Target, Worker } from "../../migration/situation/target.js";
 import { GateError, type Problem } from "../../migration/text/problem.js";
-import { Deadline, waitFor } from "../../cluster/wait.js";
+import { Deadline, waitFor } from "../wait.js";
 
 /**
  * Directory, in the containers of kube2iam, that keeps links to the real iptables tools where
