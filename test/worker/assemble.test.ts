@@ -114,7 +114,7 @@ describe("node script, put together for a verb", () => {
     needsCommands(this, ["bash"]);
     const end = `\n{\n  main "$@"\n}\n`;
     for (const text of [
-      "a() { echo 'x\n# y'; }",
+      "a() { echo 'x\n# y\nz'; }",
       "a() {\n  echo x \\\n  # y\n  echo z\n}",
       "b='\n\n'",
     ]) {
