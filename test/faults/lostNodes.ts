@@ -112,6 +112,22 @@ fault("pulumi refresh after a worker left", {
   },
 });
 
+fault("a worker leaves right before an update marks it as a worker", {
+  at: "server",
+  leaves: "agent",
+  setUp: aNewcomer,
+  run: async (lab) => {
+    const gone = once("kiam-agent-verified", "begin", () => leave(lab, newcomer));
+    const { failure } = await lab.move("agent", {}, gone.watch);
+    await gone.done();
+    const nodes = await kubectl(lab, "get", "nodes", "-o", "name");
+    assert.ok(!nodes.includes(newcomer), `no Node came back for one that has left: ${nodes}`);
+    assert.match(failure, new RegExp(`${newcomer}-anchor`));
+    await lab.mustReach("agent");
+    return "the update failed and brought no Node object back; the next one forgot the worker and went on";
+  },
+});
+
 fault("a worker replaced under its name", {
   at: "cutover",
   leaves: "agent",
