@@ -37,6 +37,7 @@ import { agentLabels } from "../../migration/kiam/names.js";
 import { dangerousHooks } from "../../migration/kube2iam/preStop.js";
 import { avoidsKiamOnly } from "../../migration/kiam/kiamOnlyAffinity.js";
 import { apiMessage, collect, isNotFound, named } from "../kubernetes/api.js";
+import { isEmptyNode } from "../kubernetes/emptyNode.js";
 import {
   allowedRolesAnnotation,
   permittedAnnotation,
@@ -68,7 +69,7 @@ export async function readClusterFacts(
         "listing nodes",
         collect(
           (page) => core.listNode(page),
-          (node) => [nodeFacts(node)],
+          (node) => (isEmptyNode(node) ? [] : [nodeFacts(node)]),
         ),
       ),
       named(

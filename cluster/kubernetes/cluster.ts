@@ -16,6 +16,7 @@ import { ownedLabel, ownedValue } from "../../migration/facts/clusterFacts.js";
 import { apiMessage, isNotFound, kubeConfig, listAll } from "./api.js";
 import { messageOf } from "../../migration/text/text.js";
 import { exec, type ExecOptions, type ExecResult } from "./exec.js";
+import { isEmptyNode } from "./emptyNode.js";
 import { PodChanges } from "./podChanges.js";
 import { GateError } from "../../migration/text/problem.js";
 
@@ -225,7 +226,27 @@ export class Cluster {
   }
 
   async node(name: string): Promise<V1Node | undefined> {
+    const node = await this.listedNode(name);
+    return node === undefined || isEmptyNode(node) ? undefined : node;
+  }
+
+  private async listedNode(name: string): Promise<V1Node | undefined> {
     return orUndefined(call(`reading node ${name}`, () => this.core.readNode({ name })));
+  }
+
+  /**
+   * Deletes a Node of that name that no machine belongs to, where it has the label: applying the
+   * label made it, after the node had left.
+   *
+   * @returns whether there was one
+   */
+  async deleteEmptyNode(name: string, label: string): Promise<boolean> {
+    const node = await this.listedNode(name);
+    const { uid, resourceVersion, labels = {} } = node?.metadata ?? {};
+    if (node === undefined || !isEmptyNode(node) || !(label in labels)) return false;
+    const body = { preconditions: { uid, resourceVersion } };
+    await call(`deleting node ${name}`, () => this.core.deleteNode({ name, body }));
+    return true;
   }
 
   /** All of the operations are applied in one request, or none of them. */
@@ -240,7 +261,8 @@ export class Cluster {
   }
 
   async nodes(): Promise<V1Node[]> {
-    return listAll((page) => call("listing nodes", () => this.core.listNode(page)));
+    const listed = await listAll((page) => call("listing nodes", () => this.core.listNode(page)));
+    return listed.filter((node) => !isEmptyNode(node));
   }
 
   /**

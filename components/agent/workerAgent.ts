@@ -25,15 +25,7 @@ export class WorkerAgent extends pulumi.ComponentResource {
     super("kube2iam-to-kiam:index:WorkerAgent", name, {}, opts);
     this.anchor = new k8s.core.v1.NodePatch(
       `${name}-anchor`,
-      {
-        metadata: {
-          name: args.worker.name,
-          // Applying creates what is not there: of a node that has left since the plan was made, a
-          // Node that no machine belongs to. With another node's uid the API server refuses.
-          uid: args.worker.uid,
-          labels: { [workerLabel]: "true" },
-        },
-      },
+      { metadata: { name: args.worker.name, labels: { [workerLabel]: "true" } } },
       {
         parent: this,
         // Taking a patch back applies what is left of it, and that would bring a bare Node back
