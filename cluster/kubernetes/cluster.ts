@@ -234,19 +234,21 @@ export class Cluster {
     return orUndefined(call(`reading node ${name}`, () => this.core.readNode({ name })));
   }
 
-  /**
-   * Deletes a Node of that name that no machine belongs to, where it has the label: applying the
-   * label made it, after the node had left.
-   *
-   * @returns whether there was one
-   */
-  async deleteEmptyNode(name: string, label: string): Promise<boolean> {
+  /** Names of the empty Nodes that have a label. */
+  async emptyNodes(label: string): Promise<string[]> {
+    const listed = await listAll((page) =>
+      call("listing nodes", () => this.core.listNode({ ...page, labelSelector: label })),
+    );
+    return listed.filter(isEmptyNode).map((node) => nameOf(node).name);
+  }
+
+  /** Deletes a Node, provided that it is empty still; one that is gone is fine. */
+  async deleteEmptyNode(name: string): Promise<void> {
     const node = await this.listedNode(name);
-    const { uid, resourceVersion, labels = {} } = node?.metadata ?? {};
-    if (node === undefined || !isEmptyNode(node) || !(label in labels)) return false;
+    if (node === undefined || !isEmptyNode(node)) return;
+    const { uid, resourceVersion } = node.metadata ?? {};
     const body = { preconditions: { uid, resourceVersion } };
-    await call(`deleting node ${name}`, () => this.core.deleteNode({ name, body }));
-    return true;
+    await orUndefined(call(`deleting node ${name}`, () => this.core.deleteNode({ name, body })));
   }
 
   /** All of the operations are applied in one request, or none of them. */

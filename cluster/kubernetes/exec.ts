@@ -75,14 +75,16 @@ export async function exec(
         input?.write(stdin);
       })
       .catch((error: unknown) => {
-        settle(() => reject(new ExecRefusedError(failure(connectMessage(error), error), false)));
+        const message = connectMessage(error);
+        const missing = /\b404\b/.test(message);
+        settle(() => reject(new ExecRefusedError(failure(message, error), missing)));
       });
   });
 }
 
 /** The command was not even started: the container does not run, say, or nobody may exec there. */
 export class ExecRefusedError extends GateError {
-  /** @param missing whether the kubelet said that there is no such pod or container on its node */
+  /** @param missing whether the API server or the kubelet said that there is no such pod or container */
   constructor(
     failure: GateError,
     readonly missing: boolean,

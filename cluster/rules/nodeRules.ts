@@ -26,12 +26,21 @@ export class NodeRules {
   private constructor(
     private readonly cluster: Cluster,
     private readonly target: Target,
+    private readonly waitSeconds: number,
     private pods: Pods,
   ) {}
 
-  /** Reads which pods there are to work through; make a new one after pods were replaced. */
-  static async read(cluster: Cluster, target: Target): Promise<NodeRules> {
-    return new NodeRules(cluster, target, await readPods(cluster, target));
+  /**
+   * Reads which pods there are to work through; make a new one after pods were replaced.
+   *
+   * @param waitSeconds how long to wait for a pod that its kubelet does not know yet
+   */
+  static async read(
+    cluster: Cluster,
+    target: Target,
+    waitSeconds = target.timeoutSeconds,
+  ): Promise<NodeRules> {
+    return new NodeRules(cluster, target, waitSeconds, await readPods(cluster, target));
   }
 
   /** That system's running pod on the worker. */
@@ -79,8 +88,9 @@ export class NodeRules {
   }
 
   /**
-   * Runs in the first pod that takes it. Where none does, but one is listed as running, or has just
-   * been replaced, its kubelet does not know it yet: this waits until it does.
+   * Runs in the first pod that takes it. Where none is there to take it, but one is listed as
+   * running, or its successor is still to come, this waits: a kubelet that has just started does not
+   * know its pods yet.
    */
   private async run<Verb extends keyof RuleArguments>(
     verb: Verb,
@@ -90,14 +100,9 @@ export class NodeRules {
   ): Promise<NodeReport> {
     const order: System[] = through === "kiam" ? ["kiam", "kube2iam"] : ["kube2iam", "kiam"];
     let refused: { pod: V1Pod; error: ExecRefusedError }[] = [];
-    const deadline = Deadline.after(this.target.timeoutSeconds);
+    const deadline = Deadline.after(this.waitSeconds);
     const look = await waitFor<NodeReport, GateError>(deadline, async () => {
-      if (refused.length > 0) {
-        this.pods = await readPods(this.cluster, this.target);
-        if (!refused.some(({ pod, error }) => this.mayTakeIt(worker, pod, error))) {
-          throw refused[0]!.error;
-        }
-      }
+      if (refused.length > 0 && !(await this.mayBeTaken(worker, refused))) throw refused[0]!.error;
       const pods = order.flatMap((system) => this.pod(system, worker) ?? []);
       if (pods.length === 0 && refused.length === 0) throw noPodOn(worker);
       // With none left, the successors of those that refused are still to come.
@@ -111,18 +116,35 @@ export class NodeRules {
           refused.push({ pod, error });
         }
       }
+      // Where nobody may exec, say, time mends nothing.
+      if (!refused.some(({ error }) => error.missing)) throw refused[0]!.error;
       return { pending: refused[0]!.error };
     });
     if ("done" in look) return look.done;
     throw look.pending;
   }
 
-  /** Whether a pod that refused, or the one in its place, may take the command a little later. */
-  private mayTakeIt(worker: Worker, { metadata }: V1Pod, { missing }: ExecRefusedError): boolean {
-    const now = [...Object.values(this.pods)]
-      .map((pods) => pods.get(worker.name))
-      .find((pod) => pod?.metadata?.uid === metadata?.uid);
-    return now === undefined || (missing && saysItRuns(now));
+  /** Whether a pod that refused, or the one in its place, may take the command now or later. */
+  private async mayBeTaken(
+    worker: Worker,
+    refused: readonly { pod: V1Pod; error: ExecRefusedError }[],
+  ): Promise<boolean> {
+    const [first] = refused;
+    try {
+      this.pods = await readPods(this.cluster, this.target);
+    } catch {
+      // What the pod was refused for says more.
+      throw first!.error;
+    }
+    const own = Object.values(this.pods).flatMap((pods) => pods.get(worker.name) ?? []);
+    if (own.length === 0) {
+      const node = await this.cluster.node(worker.name);
+      return node !== undefined && [undefined, node.metadata?.uid].includes(worker.uid);
+    }
+    return refused.some(({ pod, error }) => {
+      const now = own.find(({ metadata }) => metadata?.uid === pod.metadata?.uid);
+      return now === undefined || (error.missing && saysItRuns(now));
+    });
   }
 
   private async runIn<Verb extends keyof RuleArguments>(

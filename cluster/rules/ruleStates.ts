@@ -24,7 +24,7 @@ export async function readRuleStates(
   const workers = facts.nodes.filter(({ name }) => facts.agents.includes(name));
   if (workers.length === 0) return {};
   const cluster = await Cluster.connect(target.kubernetes);
-  const rules = await NodeRules.read(cluster, target);
+  const rules = await NodeRules.read(cluster, target, 0);
   const states = await pMap(
     workers,
     async (node): Promise<[string, RuleState]> => {

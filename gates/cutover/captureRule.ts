@@ -18,6 +18,7 @@ export async function captureRule({
   const cluster = await Cluster.connect(target.kubernetes);
   await requireSameNode(cluster, worker);
   const nodeRules = await NodeRules.read(cluster, target);
+  const runsKube2iam = nodeRules.pod("kube2iam", worker) !== undefined;
   const report = await nodeRules.inspect(worker);
   const unread = unreadTables(report);
   if (unread !== undefined) {
@@ -31,8 +32,6 @@ export async function captureRule({
   }
   const { kube2iamRules, kube2iamRule } = report;
   if (kube2iamRules.length > 0) return { rules: kube2iamRules };
-  const never =
-    nodeRules.pod("kube2iam", worker) === undefined &&
-    (await readRecord(cluster, worker.name)) === undefined;
+  const never = !runsKube2iam && (await readRecord(cluster, worker.name)) === undefined;
   return { rules: kube2iamRule === null || never ? [] : [kube2iamRule] };
 }

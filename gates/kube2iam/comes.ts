@@ -9,6 +9,7 @@ import type { Target, Worker } from "../../migration/situation/target.js";
 import { restartKube2iam } from "./restart.js";
 import { lookForNewRule, waitForKube2iamRule } from "./rule.js";
 import { NodeRules, reportProblemsOf } from "../../cluster/rules/nodeRules.js";
+import { nodeFacts } from "../../cluster/facts/clusterFacts.js";
 import { notMeantFor } from "../nodes/placement.js";
 import { GateError } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
@@ -59,20 +60,22 @@ async function endStartupTaint(
   spec: V1PodSpec,
   { target, worker, deadline }: { target: Target; worker: Worker; deadline: Deadline },
 ): Promise<void> {
-  const tolerations = (spec.tolerations ?? []) as Toleration[];
-  if (untolerated({ taints: [agentNotReadyTaint] }, tolerations).length === 0) return;
   const agents = { namespace: target.kiam.namespace, name: target.kiam.agentDaemonSet };
+  const tolerations = (spec.tolerations ?? []) as Toleration[];
+  const { key } = agentNotReadyTaint;
   await waitFor<void, undefined>(deadline, async () => {
     const node = await cluster.node(worker.name);
-    const tainted = node?.spec?.taints?.some(({ key }) => key === agentNotReadyTaint.key);
-    if (!tainted) return { done: undefined };
+    const taints = node === undefined ? [] : nodeFacts(node).taints;
+    const own = taints.filter((taint) => taint.key === key);
+    if (untolerated({ taints: own }, tolerations).length === 0) return { done: undefined };
     const daemonSet = await cluster.daemonSet(agents);
-    const pods = daemonSet === undefined ? [] : await cluster.podsOf(daemonSet);
-    const own = pods.filter((pod) => pod.spec?.nodeName === worker.name);
-    if (own.length === 0) return { done: undefined };
-    if (!own.some(isReady)) return { pending: undefined };
-    if (await takeTaintOff(cluster, worker.name, agentNotReadyTaint.key, deadline)) {
-      progress(`${worker.name}: kiam's agent is ready; taint ${agentNotReadyTaint.key} taken off`);
+    const pods = (daemonSet === undefined ? [] : await cluster.podsOf(daemonSet)).filter(
+      (pod) => pod.spec?.nodeName === worker.name,
+    );
+    if (pods.length === 0) return { done: undefined };
+    if (!pods.some(isReady)) return { pending: undefined };
+    if (await takeTaintOff(cluster, worker.name, key, Deadline.after(target.timeoutSeconds))) {
+      progress(`${worker.name}: kiam's agent is ready; taint ${key} taken off`);
     }
     return { done: undefined };
   });

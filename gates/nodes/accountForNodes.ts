@@ -6,6 +6,7 @@ import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
 import { GateError, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
+import { deleteEmptyNodes } from "./emptyNodes.js";
 import { readStandings } from "./standings.js";
 
 /**
@@ -21,6 +22,7 @@ export async function accountForNodes({
   waiting,
 }: CheckedInput<"account-for-nodes">): Promise<GateOutput<"account-for-nodes">> {
   const cluster = await Cluster.connect(target.kubernetes);
+  await deleteEmptyNodes(cluster);
   const standings = await readStandings(cluster, target, { applications: true });
   const held = new Map(waiting.map(({ name, why }) => [name, why]));
   const known = new Set([...moved, ...staying, ...held.keys()]);

@@ -1,9 +1,8 @@
 import type { Cluster } from "../../cluster/kubernetes/cluster.js";
 import type { Worker } from "../../migration/situation/target.js";
 import { nodeFacts } from "../../cluster/facts/clusterFacts.js";
-import { workerLabel } from "../../migration/facts/clusterFacts.js";
 import { GateError } from "../../migration/text/problem.js";
-import { progress } from "../protocol/progress.js";
+import { deleteEmptyNodes } from "./emptyNodes.js";
 
 /**
  * The node is still the one that the plan was made for. One that left, was replaced under its name
@@ -24,11 +23,7 @@ export async function requireSameNode(
           ? `its address is ${now.internalIp ?? "unknown"} now, and was ${hostIp}`
           : undefined;
   if (what === undefined) return;
-  if (now === undefined && (await cluster.deleteEmptyNode(name, workerLabel))) {
-    progress(
-      `${name} has left meanwhile; the empty Node that its label had brought back is deleted`,
-    );
-  }
+  if (now === undefined) await deleteEmptyNodes(cluster);
   throw new GateError(`${name} has changed since this update began`, [
     {
       where: `node ${name}`,

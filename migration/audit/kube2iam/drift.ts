@@ -6,6 +6,7 @@ import { kube2iamObject, type Judgement } from "../judgement.js";
 interface Difference {
   severity: "blocks" | "warns";
   seen: string;
+  why?: string;
   fix: string;
 }
 
@@ -65,6 +66,7 @@ function recordDiffers(before: string, now: string): Difference {
   return {
     severity: "warns",
     seen: `an earlier run recorded ${before}, and its DaemonSet runs with ${now} now`,
+    why: "port and interface make the rule that the cutover deletes and the way back restores",
     fix: "see that this is meant, and that every kube2iam pod has been restarted since; this update records it anew",
   };
 }

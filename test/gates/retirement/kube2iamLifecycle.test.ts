@@ -671,6 +671,30 @@ describe("kube2iam's last days, on a real API server", function () {
       assert.match(said.join(""), /gone-1 .*left the cluster/);
     });
 
+    it("deletes Nodes that a worker's label has brought back, and no other", async () => {
+      const labels = { [workerLabel]: "true" };
+      const create = (name: string, body: object) =>
+        core.createNode({ body: { metadata: { name, ...body } } });
+      await create("brought-back", { labels });
+      await create("of-somebody-else", {});
+      await core.createNode({
+        body: { metadata: { name: "on-its-way", labels }, spec: { providerID: "aws:///a/i-1" } },
+      });
+      const said: string[] = [];
+      process.stderr.write = (text) => said.push(String(text)) > 0;
+      try {
+        await account({ staying: ["master-1", "brought-back"] });
+        const names = (await core.listNode()).items.map(({ metadata }) => metadata?.name);
+        assert.ok(!names.includes("brought-back"), names.join());
+        assert.ok(names.includes("of-somebody-else") && names.includes("on-its-way"), names.join());
+        assert.match(said.join(""), /brought-back has left; the empty Node .* is deleted\n/);
+        assert.match(said.join(""), /brought-back has left the cluster meanwhile/);
+      } finally {
+        await core.deleteNode({ name: "of-somebody-else" });
+        await core.deleteNode({ name: "on-its-way" });
+      }
+    });
+
     it("counts nodes where only pods that ask for a role are", async () => {
       await makeNodeWithoutEither("lonely");
       const said: string[] = [];
