@@ -101,7 +101,11 @@ async function skewedSecrets(lab: Session): Promise<void> {
 
 async function setPreStop(lab: Session, preStop: object): Promise<void> {
   const patch = {
-    spec: { template: { spec: { containers: [{ name: "kube2iam", lifecycle: { preStop } }] } } },
+    spec: {
+      // Where kube2iam was kept off new nodes by their label before, it is OnDelete since.
+      updateStrategy: { type: "RollingUpdate" },
+      template: { spec: { containers: [{ name: "kube2iam", lifecycle: { preStop } }] } },
+    },
   };
   await kubectl(
     lab,
