@@ -171,7 +171,7 @@ export class Cluster {
 
   private async boot(node: ClusterNode): Promise<void> {
     await bootNode(this.paths, this.description, node, this.supervisor);
-    await nodes.waitForRuntime(node, this.supervisor);
+    await nodes.waitForRuntime(this.paths, node, this.supervisor);
   }
 }
 

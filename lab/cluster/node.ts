@@ -1,11 +1,12 @@
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { Client, credentials } from "@grpc/grpc-js";
 import { execa } from "execa";
 import type { BuiltImage } from "../images/images.js";
 import type { LabPaths } from "../paths.js";
 import { kubeconfigOf } from "./control-plane.js";
 import { kubeconfig } from "./kubeconfig.js";
-import { installMachine, nodeDirectory, onNode, writeOnNode } from "./machine.js";
+import { installMachine, machineInit, nodeDirectory, onNode, writeOnNode } from "./machine.js";
 import { runIn } from "./namespaces.js";
 import * as config from "./node-config.js";
 import { issueKubelet } from "./pki.js";
@@ -94,14 +95,46 @@ export function startRuntime(node: ClusterNode, supervisor: Supervisor): void {
   });
 }
 
-export async function waitForRuntime(node: ClusterNode, supervisor: Supervisor): Promise<void> {
-  await supervisor.until(
-    async () => {
-      await runIn(node.name, "ctr", ["version"]);
-      return undefined;
-    },
-    { timeoutMs: 30_000, blame: `containerd-${node.name}` },
+/**
+ * Waits until containerd answers as kubelets ask it. Its own client is answered earlier, while it
+ * still reads what its disk has of containers; a kubelet that asks then gives up.
+ */
+export async function waitForRuntime(
+  paths: LabPaths,
+  node: ClusterNode,
+  supervisor: Supervisor,
+): Promise<void> {
+  const init = machineInit(paths.directory, node.name);
+  const client = new Client(
+    `unix:/proc/${init?.pid}/root/run/containerd/containerd.sock`,
+    credentials.createInsecure(),
+    { "grpc.initial_reconnect_backoff_ms": 100, "grpc.max_reconnect_backoff_ms": 500 },
   );
+  try {
+    await supervisor.until(
+      async () => {
+        await cri(client, "Version");
+        return undefined;
+      },
+      { timeoutMs: 30_000, blame: `containerd-${node.name}` },
+    );
+  } finally {
+    client.close();
+  }
+}
+
+/** A call of the container runtime interface whose request may be empty; its answer is not read. */
+function cri(client: Client, method: string): Promise<void> {
+  const asIs = (bytes: Buffer) => bytes;
+  return new Promise((resolve, reject) => {
+    client.makeUnaryRequest(
+      `/runtime.v1.RuntimeService/${method}`,
+      asIs,
+      asIs,
+      Buffer.alloc(0),
+      (error) => (error === null ? resolve() : reject(error)),
+    );
+  });
 }
 
 /** Hands a node its images; they stay on its disk. */

@@ -167,7 +167,7 @@ async function startRuntimes(
   const start = async (node: ClusterNode) => {
     supervisor.assertRunning();
     if (node.role === "worker") await bootNode(paths, description, node, supervisor);
-    await nodes.waitForRuntime(node, supervisor);
+    await nodes.waitForRuntime(paths, node, supervisor);
     await nodes.importImages(node, description.images);
   };
   try {
