@@ -69,7 +69,8 @@ export async function readClusterFacts(
         "listing nodes",
         collect(
           (page) => core.listNode(page),
-          (node) => (isEmptyNode(node) ? [] : [nodeFacts(node)]),
+          // Read all the same: a name that is none says what the API server is worth.
+          (node) => [nodeFacts(node)].filter(() => !isEmptyNode(node)),
         ),
       ),
       named(
