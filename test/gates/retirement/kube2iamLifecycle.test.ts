@@ -721,6 +721,8 @@ describe("kube2iam's last days, on a real API server", function () {
     async function makeNodeWithoutEither(node: string): Promise<void> {
       const taints = [{ key: "dedicated", value: "x", effect: "NoExecute" }];
       await core.createNode({ body: { metadata: { name: node }, spec: { taints } } });
+      // Without a kubelet's report it would count as no node.
+      await fake.setBootId(node, bootIdOf(node));
       await core.createNamespacedPod({
         namespace: "kiam",
         body: {
