@@ -7,7 +7,7 @@ import type { WorkerLook } from "../migration/facts/workerLook.js";
 
 /*
  * A cluster of any size, the same for the same size: every 10th thing has something wrong, so that
- * findings are made, too. Facts of every kind are there: the audit leaves nothing out.
+ * findings are made. Facts of every kind are there: the audit leaves nothing out.
  */
 
 export interface Size {

@@ -10,7 +10,7 @@ export interface Figures {
   peakMiB: number;
   /** MiB of that which it had before the measured steps. */
   beforeMiB: number;
-  /** What came out, to show that it is of one kind: a number of findings, say. */
+  /** What came out, such as a number of findings: shows that all runs did the same work. */
   result: string;
 }
 

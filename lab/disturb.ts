@@ -5,6 +5,8 @@ import pWaitFor from "p-wait-for";
 import { agentLabels, serverLabels } from "../migration/kiam/names.js";
 import { AWS_CONTROL } from "./aws/command.js";
 import { runIn } from "./cluster/namespaces.js";
+import { workloadName } from "./workload/applications.js";
+import { applicationRoles } from "./workload/roles.js";
 
 interface HasCore {
   readonly core: CoreV1Api;
@@ -22,6 +24,9 @@ const selectorOf = (labels: Record<string, string>) =>
 
 export const agents = { namespace: "kiam", selector: selectorOf(agentLabels) };
 export const servers = { namespace: "kiam", selector: selectorOf(serverLabels) };
+export const workloads = applicationRoles
+  .map(workloadName)
+  .map(({ namespace, name }) => ({ namespace, selector: `app=${name}` }));
 export const kube2iam = { namespace: "kube-system", selector: "app.kubernetes.io/name=kube2iam" };
 
 /** Waits until the pods by these labels are Ready: all that there are, or those on one node. */

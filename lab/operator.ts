@@ -15,7 +15,7 @@ import { CHECKOUT } from "./paths.js";
 import type { Parts } from "./parts/types.js";
 import { applicationRoles, nodeRoles, roleArn } from "./workload/roles.js";
 
-/** What whoever operates the lab's cluster needs in the environment, as on any cluster. */
+/** What an operator of the lab's cluster needs in the environment, as on any cluster. */
 export async function operatorEnvironment(cluster: Cluster): Promise<Record<string, string>> {
   const admin = await readAdminKey(cluster.paths);
   return {

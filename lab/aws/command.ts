@@ -6,7 +6,7 @@ import type { LabPaths } from "../paths.js";
 /** The one region of the lab's AWS. */
 export const AWS_REGION = "us-east-1";
 
-/** Plain http, for whoever can reach the VPC: what AWS_ENDPOINT_URL is set to. */
+/** Plain http, for all that can reach the VPC: what AWS_ENDPOINT_URL is set to. */
 export const AWS_ENDPOINT = `http://${VPC_ADDRESS}:4566`;
 /** Where faults are switched on and off, see lab_aws/control.py. */
 export const AWS_CONTROL = `http://${VPC_ADDRESS}:4567`;

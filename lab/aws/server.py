@@ -74,7 +74,7 @@ def create_admin(directory: Directory, path: Path) -> None:
     directory.iam.put_user_policy("admin", "administrator", json.dumps(ADMINISTRATOR))
     key = directory.iam.create_access_key("admin")
     content = {"accessKeyId": key.access_key_id, "secretAccessKey": key.secret_access_key}
-    # Complete under its name or not there: whoever waits for the file may read it at once.
+    # Complete under its name or not there: a process that waits for the file may read it at once.
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     with open(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
         json.dump(content, file)

@@ -4,7 +4,7 @@ const LABELS = { "k8s-app": "kube-dns" };
 
 /**
  * The zone "." given to the kubernetes plugin is what makes any other name NXDOMAIN at once:
- * a look-up that nobody answers would cost its caller seconds.
+ * a look-up without an answer would cost its caller seconds.
  */
 const COREFILE = `.:53 {
     errors

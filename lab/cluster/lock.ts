@@ -39,7 +39,7 @@ export function isRunning(lock: LabLock): boolean {
 
 /**
  * Takes a directory for a lab of this process, or to remove what one has left. What is left of one
- * whose program was killed goes with the lock to the process that gets it; while somebody is
+ * whose program was killed goes with the lock to the process that gets it; while a process is
  * removing it, that is waited for.
  * @throws when a lab runs there, or in a directory above or below, saying whose and how to take it down
  */
@@ -154,7 +154,7 @@ function dropStale(lock: string): void {
     throw error;
   }
   const moved = JSON.parse(readFileSync(aside, "utf8")) as LabLock;
-  // Whoever got the name in between has it.
+  // The process that got the name in between has it.
   if (isAlive(moved.owner) || isRunning(moved)) tryLink(aside, lock);
   rmSync(aside, { force: true });
 }

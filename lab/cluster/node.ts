@@ -161,7 +161,7 @@ export function startKubelet(node: ClusterNode, supervisor: Supervisor): void {
       "--kubeconfig=/etc/kubernetes/kubelet.kubeconfig",
       `--hostname-override=${node.name}`,
       `--node-ip=${node.address}`,
-      // cAdvisor's statistics are for nobody here, and cost the most of an idle kubelet.
+      // Nothing here reads cAdvisor's statistics, and they cost the most of an idle kubelet.
       "--housekeeping-interval=30s",
     ],
   });

@@ -71,7 +71,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   }
 }
 
-/** The cluster that runs in this lab's directory, whoever started it. */
+/** The cluster that runs in this lab's directory, also where another process started it. */
 export async function openCluster(): Promise<Cluster> {
   const paths = labPaths();
   if (!findRunningLab()) throw new Error(`no lab runs in ${paths.directory}`);
@@ -110,7 +110,7 @@ async function bringUp(
   try {
     await supervisor.guard(Promise.all([aws, runtimes, api]));
   } catch (error) {
-    // Whoever cleans up after this must not race with what still starts things.
+    // The clean-up after this must not race with what still starts things.
     supervisor.abandon(error as Error);
     await Promise.allSettled([aws, runtimes, api]);
     throw error;

@@ -12,7 +12,7 @@ import {
 } from "./lock.js";
 import { listMembers } from "./namespaces.js";
 
-/** Takes down the lab of a directory, whoever started it; fine when there is none. */
+/** Takes down the lab of a directory, also where another process started it; fine when there is none. */
 export async function stopCluster(directory: string = labDirectory()): Promise<void> {
   if (findRunningLab(directory)) adoptLock(directory);
   else await acquireLock(directory, { cleaning: true });

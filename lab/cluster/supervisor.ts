@@ -86,7 +86,7 @@ export class Supervisor {
 
   /** Waits for `work`, but rejects as soon as any daemon dies. */
   async guard<T>(work: Promise<T>): Promise<T> {
-    // Whoever loses the race may still fail some day, when nobody listens any more.
+    // The one that loses the race may still fail later, when nothing listens any more.
     work.catch(() => undefined);
     this.assertRunning();
     let stop: ((error: Error) => void) | undefined;

@@ -42,7 +42,7 @@ async function makeUnlessThere(
 }
 
 /**
- * Runs `work` once nobody else holds that lock. It is taken anew every second while it is held: one
+ * Runs `work` once no other process holds that lock. It is taken anew every second while it is held: one
  * that is older than ten was left by a process that is gone.
  */
 async function oneAtATime<T>(lock: string, work: () => Promise<T>): Promise<T> {
@@ -65,7 +65,7 @@ async function oneAtATime<T>(lock: string, work: () => Promise<T>): Promise<T> {
   );
   const hold = setInterval(() => {
     const now = new Date();
-    // Where it is gone, somebody has taken this process for dead, and makes the same once more.
+    // Where it is gone, another process has taken this one for dead, and makes the same once more.
     void utimes(lock, now, now).catch(() => undefined);
   }, 1000);
   try {

@@ -80,7 +80,7 @@ export interface ToolOptions {
 }
 
 /**
- * Sees to it that the tools are there: says which Debian packages are missing and installs them.
+ * Checks that the tools are there: says which Debian packages are missing and installs them.
  * No service that comes with one is started, now or at the machine's next start.
  *
  * @throws where it may not or cannot install: the message has the command to type

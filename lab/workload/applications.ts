@@ -27,7 +27,7 @@ export interface WorkloadOptions {
   timeout?: number;
 }
 
-const workloadName = (role: ApplicationRole): DaemonSetName => ({
+export const workloadName = (role: ApplicationRole): DaemonSetName => ({
   namespace: role.namespace,
   name: `${role.namespace}-app`,
 });

@@ -69,7 +69,7 @@ export async function* readRecords(directory: string): AsyncGenerator<RequestRec
 
 /**
  * Reads the records of the lab on while they are written: each time only what is new, and keeps no
- * more of them than somebody wants to look back at.
+ * more of them than will be looked back at.
  */
 export class RecordsAsTheyCome {
   /** Of each file, how far it was read (to the end of a whole line), and what is kept of it. */

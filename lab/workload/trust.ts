@@ -10,7 +10,7 @@ export interface TrustOutcome {
 }
 
 /**
- * Lets `principalArn` (the kiam server's role) assume each role, in addition to whoever may.
+ * Lets `principalArn` (the kiam server's role) assume each role, in addition to those who may.
  * Safe to run again: a role that already trusts the principal is not written.
  *
  * @param roleNames names without path

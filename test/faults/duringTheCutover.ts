@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { agents, podsReady, restartPods, servers, sh, stsFault } from "../../lab/disturb.js";
+import { agents, kube2iam, podsReady, restartPods, servers, sh, stsFault } from "../../lab/disturb.js";
 import { fault } from "./fault.js";
 import { hostIp, keepDead, kill, kubectl, pids, rule } from "./onWorker.js";
 import { once, type Session, type Update } from "./session.js";
@@ -126,8 +126,15 @@ fault("cluster DNS down", {
   },
 });
 
+/**
+ * kube2iam asks STS once in 15 minutes. It asks now, so that it has no need to while STS fails: the
+ * fault is about kiam.
+ */
+const kube2iamHasAsked = (lab: Session) => restartPods(lab, kube2iam);
+
 fault("STS slow: 3 s for each AssumeRole", {
   at: "agent",
+  setUp: kube2iamHasAsked,
   run: async (lab) => {
     await stsFault({ delayMs: 3000 });
     try {
@@ -142,11 +149,13 @@ fault("STS slow: 3 s for each AssumeRole", {
 
 fault("STS throttling", {
   at: "agent",
+  setUp: kube2iamHasAsked,
   run: (lab) => withoutSts(lab, { throttle: true }),
 });
 
 fault("STS denying", {
   at: "agent",
+  setUp: kube2iamHasAsked,
   run: (lab) => withoutSts(lab, { deny: true }),
 });
 

@@ -5,8 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
+import pWaitFor from "p-wait-for";
+
 import { SSH_USER } from "../../lab/cluster/topology.js";
-import { restartPods, servers, sh } from "../../lab/disturb.js";
+import { podsReady, restartPods, servers, sh, workloads } from "../../lab/disturb.js";
 import { agentNotReadyTaint } from "../../migration/facts/clusterFacts.js";
 import { fault } from "./fault.js";
 import { keepDead, kubectl, unreachable } from "./onWorker.js";
@@ -17,10 +19,24 @@ import { once, type Session } from "./session.js";
  * come back under their name, can't be reached, or are left out by the settings. None may be lost.
  */
 
-/** A worker joins, and its pods have been served once. @returns its name */
+/**
+ * A worker joins, and its pods have been served once. They start beside kube2iam and kiam's agent:
+ * one that asks before their rules are there may keep its connection to the node's own role, which
+ * no rule ends. So all begin once more when the rules are there.
+ *
+ * @returns its name
+ */
 async function joined(lab: Session): Promise<string> {
   const { name } = await (await lab.cluster()).addNode();
-  await lab.everybodyServed(Date.now(), 120);
+  const ruled = async () => Boolean((await lab.rules())[name]);
+  await pWaitFor(ruled, { interval: 500, timeout: 120_000 });
+  await Promise.all(
+    workloads.map(async (workload) => {
+      await podsReady(lab, workload.namespace, workload.selector, name);
+      await restartPods(lab, { ...workload, node: name });
+    }),
+  );
+  await lab.everybodyServed(Date.now());
   return name;
 }
 

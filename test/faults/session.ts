@@ -33,6 +33,9 @@ import type { Stage } from "../../migration/stages.js";
 /** Workers of the cluster at the start: the first is the canary. */
 export const workers = 2;
 
+/** Milliseconds between the requests of one client; each worker has eight, in their own time. */
+const interval = 400;
+
 /** Environment variable by which run.ts hands over engine and plugins. */
 export const programsVariable = "KIAM_FAULTS_PROGRAMS";
 
@@ -92,7 +95,7 @@ export class Session {
     const iam = await adminIam(cluster.paths);
     await seedRoles(iam);
     await deployKube2iam(kube, { workers });
-    await deployWorkload(kube, cluster.paths, { workers });
+    await deployWorkload(kube, cluster.paths, { workers, interval });
     await session.prepareAgain();
     return session;
   }
@@ -221,22 +224,28 @@ export class Session {
     assert.deepEqual(rules, wanted, `rules at stage ${stage}`);
   }
 
-  /** Waits until every application's client on the cluster has had a good answer since a moment. */
+  /**
+   * Waits until every application's client on the cluster has had a good answer since a moment. The
+   * error says what the others were answered last.
+   */
   async everybodyServed(since: number, seconds = 60): Promise<void> {
     let silent: string[] = [];
     await pWaitFor(
       async () => {
         const good = new Set<string>();
+        const last = new Map<string, string>();
         for (const record of await this.records.read()) {
-          if (record.kind === "ok" && Date.parse(record.time) >= since) {
-            good.add(`${record.namespace}/${record.pod} (${record.mode})`);
-          }
+          const client = `${record.namespace}/${record.pod} (${record.mode})`;
+          if (record.kind === "ok" && Date.parse(record.time) >= since) good.add(client);
+          last.set(client, `${record.time} ${record.kind} ${record.error ?? record.role ?? ""}`);
         }
-        silent = (await this.clients()).filter((client) => !good.has(client));
+        silent = (await this.clients())
+          .filter((client) => !good.has(client))
+          .map((client) => `${client}, last ${last.get(client) ?? "nothing"}`);
         return silent.length === 0;
       },
       { interval: 500, timeout: seconds * 1000 },
-    ).catch(() => assert.fail(`no good answer for ${silent.join(", ")} within ${seconds} s`));
+    ).catch(() => assert.fail(`no good answer within ${seconds} s for ${silent.join("; ")}`));
   }
 
   /** What the applications were answered in a stretch of time. */

@@ -92,7 +92,7 @@ export function withoutReadOnly(object: PropertyMap): PropertyMap {
   return READ_ONLY.reduce((rest, field) => without(rest, ["metadata", field]), object);
 }
 
-/** Inputs of an object nobody has inputs of: an import, or a look-up by id. */
+/** Inputs of an object that was never declared here: an import, or a look-up by id. */
 export function inputsFromLive(live: PropertyMap): PropertyMap {
   const noise = [
     ["status"],

@@ -17,7 +17,7 @@ type Unary<Q, R> = (request: Q) => Promise<R>;
 /**
  * The implementation of the gRPC service for this provider.
  *
- * @param cancelled aborted by the engine's request to cancel, and by whoever calls this
+ * @param cancelled aborted by the engine's request to cancel, and by the caller
  */
 export function handlers(
   provider: Provider,

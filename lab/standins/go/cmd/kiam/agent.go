@@ -49,7 +49,7 @@ func bindAgent(command *kingpin.CmdClause) *agentCommand {
 }
 
 // run follows the official order, which matters: the rule is there before the server has been
-// reached, and it stays, with nobody listening, from the end of the HTTP server to the removal.
+// reached, and it stays, with nothing listening, from the end of the HTTP server to the removal.
 func (o *agentCommand) run() error {
 	o.log.apply()
 	if o.iptables {
