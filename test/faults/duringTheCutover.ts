@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 
-import { agents, kube2iam, podsReady, restartPods, servers, sh, stsFault } from "../../lab/disturb.js";
+import {
+  agents,
+  kube2iam,
+  podsReady,
+  restartPods,
+  servers,
+  sh,
+  stsFault,
+} from "../../lab/disturb.js";
 import { fault } from "./fault.js";
 import { hostIp, keepDead, kill, kubectl, pids, rule } from "./onWorker.js";
 import { once, type Session, type Update } from "./session.js";
