@@ -11,7 +11,7 @@
  * kiam cmd/kiam/iptables.go (ruleSpec).
  *
  * worker/rules/tables/classify.sh applies the same rules of recognition on the worker itself;
- * test/worker/ruleClassification.test.ts holds the two against each other. What the rules of others do to
+ * test/worker/rules/tables/classify.test.ts holds the two against each other. What the rules of others do to
  * a request, in PREROUTING and the chains that it jumps to, the script alone judges: its report says
  * who is in force.
  */

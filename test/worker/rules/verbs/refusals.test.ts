@@ -5,10 +5,10 @@
  * fail; a tool that fails is put in the place of the real one for that.
  */
 import assert from "node:assert/strict";
-import { ruleScript } from "../../worker/rules/script.js";
-import type { Backend } from "../../migration/rules/natRule.js";
-import type { Finding } from "../../migration/rules/nodeReport.js";
-import { findCommand } from "../support/requirements.js";
+import { ruleScript } from "../../../../worker/rules/script.js";
+import type { Backend } from "../../../../migration/rules/natRule.js";
+import type { Finding } from "../../../../migration/rules/nodeReport.js";
+import { findCommand } from "../../../support/requirements.js";
 import {
   assertRefused,
   kiamRule,
@@ -17,7 +17,7 @@ import {
   ruleForAll,
   TestWorker,
   worker,
-} from "./worker.js";
+} from "../../worker.js";
 
 type Chains = Partial<Record<Backend, readonly string[]>>;
 

@@ -6,7 +6,7 @@
  * were), the real kube2iam and kiam, more than one pod.
  */
 import assert from "node:assert/strict";
-import { kiamRule, kube2iamRule, TestWorker } from "./worker.js";
+import { kiamRule, kube2iamRule, TestWorker } from "../worker.js";
 
 describe("node script, seen from a pod", function () {
   let node: TestWorker;

@@ -8,7 +8,7 @@
  * `-m tcp --dport 80`).
  */
 import assert from "node:assert/strict";
-import { findCommand, needsCommands } from "../support/requirements.js";
+import { findCommand, needsCommands } from "../../../support/requirements.js";
 import {
   assertRefused,
   kiamRule,
@@ -18,7 +18,7 @@ import {
   shells,
   TestWorker,
   worker,
-} from "./worker.js";
+} from "../../worker.js";
 
 const system = "kube2iam" as const;
 const metadata = "-A PREROUTING -d 169.254.169.254/32";

@@ -7,12 +7,16 @@
  */
 import assert from "node:assert/strict";
 import type { V1Pod } from "@kubernetes/client-node";
-import { ruleCapabilities } from "../../components/agent/kiamAgent.js";
-import type { Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { Target } from "../../migration/situation/target.js";
-import { keptToolsDirectory, NodeRules, reportProblemsOf } from "../../cluster/rules/nodeRules.js";
-import { findCommand } from "../support/requirements.js";
-import { kiamRule, kube2iamRule, rule, TestWorker, worker } from "./worker.js";
+import { ruleCapabilities } from "../../../components/agent/kiamAgent.js";
+import type { Cluster } from "../../../cluster/kubernetes/cluster.js";
+import type { Target } from "../../../migration/situation/target.js";
+import {
+  keptToolsDirectory,
+  NodeRules,
+  reportProblemsOf,
+} from "../../../cluster/rules/nodeRules.js";
+import { findCommand } from "../../support/requirements.js";
+import { kiamRule, kube2iamRule, rule, TestWorker, worker } from "../../worker/worker.js";
 
 const target: Target = {
   kubernetes: {},

@@ -14,7 +14,7 @@ import {
   shells,
   TestWorker,
   worker,
-} from "./worker.js";
+} from "../../worker.js";
 
 const system = "kube2iam" as const;
 const metadata = "-d 169.254.169.254/32";

@@ -7,8 +7,8 @@
  */
 import assert from "node:assert/strict";
 
-import { findCommand, needsCommands } from "../support/requirements.js";
-import { kiamRule, kube2iamRule, TestWorker, worker } from "./worker.js";
+import { findCommand, needsCommands } from "../../support/requirements.js";
+import { kiamRule, kube2iamRule, TestWorker, worker } from "../worker.js";
 
 describe("who answers, seen from a pod", function () {
   let node: TestWorker;

@@ -3,7 +3,7 @@
  * covers: the plan is made with the one and carried out with the other. Runs the script's own
  * functions, by every shell that is here; needs no root.
  *
- * Not proven here: that iptables prints rules in this form (rules.test.ts does).
+ * Not proven here: that iptables prints rules in this form (verbs/removeAndRestore.test.ts does).
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -11,12 +11,16 @@ import {
   interfaceCovers,
   parseCredentialRule,
   systemOfRule,
-} from "../../migration/rules/natRule.js";
-import { hostInterfaceSchema, hostIpSchema, portSchema } from "../../migration/settings/fields.js";
-import { needsCommands } from "../support/requirements.js";
+} from "../../../../migration/rules/natRule.js";
+import {
+  hostInterfaceSchema,
+  hostIpSchema,
+  portSchema,
+} from "../../../../migration/settings/fields.js";
+import { needsCommands } from "../../../support/requirements.js";
 import { randomRule, type RandomRule } from "./randomRules.js";
-import { withFunctions } from "./scriptFunctions.js";
-import { shells } from "./worker.js";
+import { withFunctions } from "../scriptFunctions.js";
+import { shells } from "../../worker.js";
 
 const targets = { hostIp: "10.0.0.1", kube2iamPort: 8181, kiamPort: 8881 };
 const base =

@@ -5,15 +5,15 @@
  * Real: TCP connections through the kernel's nat, the kernel's list of sockets and its SOCK_DESTROY,
  * ss. The kernel is told to forget sooner than it does by default. Not proven here: a request that is
  * sent in the few milliseconds between looking and closing (it would be reset); other clients than
- * Node's; older versions of ss (socketList.test.ts reads what those print).
+ * Node's; older versions of ss (sockets.test.ts reads what those print).
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type RuleArguments, ruleArguments, ruleScript } from "../../worker/rules/script.js";
-import type { Finding, NodeReport } from "../../migration/rules/nodeReport.js";
-import { findCommand, needsCommands } from "../support/requirements.js";
-import { withFunctions } from "./scriptFunctions.js";
+import { type RuleArguments, ruleArguments, ruleScript } from "../../../../worker/rules/script.js";
+import type { Finding, NodeReport } from "../../../../migration/rules/nodeReport.js";
+import { findCommand, needsCommands } from "../../../support/requirements.js";
+import { withFunctions } from "../scriptFunctions.js";
 import {
   assertRefused,
   type Instrument,
@@ -23,7 +23,7 @@ import {
   shells,
   TestWorker,
   worker,
-} from "./worker.js";
+} from "../../worker.js";
 
 const path = "/latest/meta-data/";
 /** Seconds for which the kernel remembers a connection that was reset; ten by default. */

@@ -7,8 +7,8 @@
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { ruleScript } from "../../worker/rules/script.js";
-import { kiamRule, kube2iamRule, shells, TestWorker } from "./worker.js";
+import { ruleScript } from "../../../worker/rules/script.js";
+import { kiamRule, kube2iamRule, shells, TestWorker } from "../worker.js";
 
 const flags = "--host-ip 10.99.0.11 --kube2iam-port 8181 --kiam-port 8881".split(" ");
 const removal = ["-s", "--", "remove", ...flags, "--system", "kube2iam"];

@@ -8,9 +8,9 @@
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import type { Backend } from "../../migration/rules/natRule.js";
-import type { Finding } from "../../migration/rules/nodeReport.js";
-import { findCommand } from "../support/requirements.js";
+import type { Backend } from "../../../../migration/rules/natRule.js";
+import type { Finding } from "../../../../migration/rules/nodeReport.js";
+import { findCommand } from "../../../support/requirements.js";
 import {
   assertRefused,
   kiamRule,
@@ -20,7 +20,7 @@ import {
   shells,
   TestWorker,
   worker,
-} from "./worker.js";
+} from "../../worker.js";
 
 const backends = ["nft", "legacy"] as const;
 const system = "kiam" as const;

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 
 import { execa } from "execa";
 
-import { lookCommand, lookScript, parseLookAnswer } from "../../worker/look/script.js";
-import { shells, TestWorker, worker } from "./worker.js";
+import { lookCommand, lookScript, parseLookAnswer } from "../../../worker/look/script.js";
+import { shells, TestWorker, worker } from "../worker.js";
 
 describe("look script", function () {
   let node: TestWorker;

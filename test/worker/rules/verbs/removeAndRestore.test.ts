@@ -7,7 +7,15 @@
  * pods see meanwhile (traffic.test.ts).
  */
 import assert from "node:assert/strict";
-import { kiamRule, kube2iamRule, rule, ruleForAll, shells, TestWorker, worker } from "./worker.js";
+import {
+  kiamRule,
+  kube2iamRule,
+  rule,
+  ruleForAll,
+  shells,
+  TestWorker,
+  worker,
+} from "../../worker.js";
 
 const kubeServices =
   '-A PREROUTING -p icmp -m comment --comment "kubernetes \\"service\\" portals \\\\ é" -j ACCEPT';

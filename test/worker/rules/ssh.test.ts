@@ -6,10 +6,10 @@
  * here: the command provider's SSH client, bastions.
  */
 import assert from "node:assert/strict";
-import { ruleCommand, ruleScript } from "../../worker/rules/script.js";
-import { needsCommands } from "../support/requirements.js";
-import { kiamRule, kube2iamRule, TestWorker, waitUntil, worker } from "./worker.js";
-import { WorkerSshd } from "./workerSshd.js";
+import { ruleCommand, ruleScript } from "../../../worker/rules/script.js";
+import { needsCommands } from "../../support/requirements.js";
+import { kiamRule, kube2iamRule, TestWorker, waitUntil, worker } from "../worker.js";
+import { WorkerSshd } from "../workerSshd.js";
 
 describe("node script over SSH", function () {
   let node: TestWorker;

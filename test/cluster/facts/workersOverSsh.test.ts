@@ -10,19 +10,26 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import type { SettingsInput } from "../../migration/settings/schema.js";
-import type { WorkerLook } from "../../migration/facts/workerLook.js";
-import { parseSettings } from "../../migration/settings/parse.js";
-import { lookOverSsh } from "../../cluster/facts/workersOverSsh.js";
+import type { SettingsInput } from "../../../migration/settings/schema.js";
+import type { WorkerLook } from "../../../migration/facts/workerLook.js";
+import { parseSettings } from "../../../migration/settings/parse.js";
+import { lookOverSsh } from "../../../cluster/facts/workersOverSsh.js";
 import {
   exampleFacts,
   exampleMaster,
   exampleNode,
   exampleSettings,
-} from "../support/exampleCluster.js";
-import { findCommand } from "../support/requirements.js";
-import { type Instrument, kiamRule, kube2iamRule, rule, TestWorker, worker } from "./worker.js";
-import { passPhrase, WorkerSshd } from "./workerSshd.js";
+} from "../../support/exampleCluster.js";
+import { findCommand } from "../../support/requirements.js";
+import {
+  type Instrument,
+  kiamRule,
+  kube2iamRule,
+  rule,
+  TestWorker,
+  worker,
+} from "../../worker/worker.js";
+import { passPhrase, WorkerSshd } from "../../worker/workerSshd.js";
 
 describe("look at workers over SSH", function () {
   let node: TestWorker;
@@ -40,7 +47,7 @@ describe("look at workers over SSH", function () {
       "timeout",
     );
     sshd = await WorkerSshd.start(node);
-    const program = require.resolve("./instruments/lookOverSsh.ts");
+    const program = require.resolve("./lookOverSsh.ts");
     looker = node.startOnWorker(process.execPath, "--import", require.resolve("tsx"), program);
     await node.reset({ nft: [kube2iamRule], legacy: [kiamRule] });
   });
