@@ -136,25 +136,6 @@ export function systemOfRule(spec: string, targets: RuleTargets): System | undef
   return undefined;
 }
 
-/**
- * Whether a rule for `wide` sees every packet that a rule for `narrow` sees. Where that cannot
- * be told from the two names (`cni0` under `!eth0` can, `!eth0` under `cni0` cannot) the answer is
- * no, because a removal that relies on it would hand pods the node's own role.
- */
-export function interfaceCovers(wide: string | undefined, narrow: string | undefined): boolean {
-  if (wide === undefined || wide === narrow) return true;
-  if (narrow === undefined || narrow.startsWith("!")) return false;
-  if (wide.startsWith("!")) return !interfacesOverlap(wide.slice(1), narrow);
-  return wide.endsWith("+") && narrow.startsWith(wide.slice(0, -1));
-}
-
-/** Whether one interface can match both of these names or prefixes (no negations). */
-function interfacesOverlap(one: string, other: string): boolean {
-  if (one.endsWith("+") && other.startsWith(one.slice(0, -1))) return true;
-  if (other.endsWith("+") && one.startsWith(other.slice(0, -1))) return true;
-  return one === other;
-}
-
 /** A rule as it stood on a worker, with what is needed to put it back. */
 export const capturedRuleSchema = z.object({
   /** The tables it stood in. */

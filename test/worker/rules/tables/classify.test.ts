@@ -1,5 +1,5 @@
 /**
- * The node script and migration/rules/natRule.ts must agree on what a rule is and on what an interface
+ * The node script and migration/rules/ must agree on what a rule is and on what an interface
  * covers: the plan is made with the one and carried out with the other. Runs the script's own
  * functions, by every shell that is here; needs no root.
  *
@@ -7,11 +7,8 @@
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import {
-  interfaceCovers,
-  parseCredentialRule,
-  systemOfRule,
-} from "../../../../migration/rules/natRule.js";
+import { parseCredentialRule, systemOfRule } from "../../../../migration/rules/natRule.js";
+import { coversInterface } from "../../../../migration/rules/hostInterface.js";
 import {
   hostInterfaceSchema,
   hostIpSchema,
@@ -222,7 +219,7 @@ const interfaces = [
   "eth+",
 ];
 
-describe("node script and natRule agree", () => {
+describe("node script and migration/rules agree", () => {
   for (const shell of shells) {
     it(`on what a rule is (${shell[0]})`, function () {
       needsCommands(this, shell.slice(0, 1));
@@ -323,7 +320,7 @@ describe("node script and natRule agree", () => {
       );
       const answers = withFunctions("remove", shell, calls.join(""));
       pairs.forEach(([wide, narrow], at) => {
-        const expected = interfaceCovers(
+        const expected = coversInterface(
           wide === "-" ? undefined : wide,
           narrow === "-" ? undefined : narrow,
         );
