@@ -76,12 +76,23 @@ export async function named<T>(what: string, call: Promise<T>): Promise<T> {
   }
 }
 
-/** Whether an error of the Kubernetes client says that the object is not there. */
-export function isNotFound(error: unknown): boolean {
-  return typeof error === "object" && error !== null && "code" in error && error.code === 404;
+/** The HTTP status that an error of the Kubernetes client carries; undefined where it has none. */
+export function codeOf(error: unknown): number | undefined {
+  const code = typeof error === "object" && error !== null && "code" in error ? error.code : "";
+  return typeof code === "number" ? code : undefined;
 }
 
-/** Whether an error of the Kubernetes client says that this user may not. */
-export function isForbidden(error: unknown): boolean {
-  return typeof error === "object" && error !== null && "code" in error && error.code === 403;
+/** Whether it says that the object is not there. */
+export function isNotFound(error: unknown): boolean {
+  return codeOf(error) === 404;
+}
+
+/** What reading one object gives; undefined where it is not there (yet). */
+export async function ifThere<T>(what: string, read: Promise<T>): Promise<T | undefined> {
+  try {
+    return await read;
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw new Error(`Could not read ${what}: ${apiMessage(error)}`, { cause: error });
+  }
 }
