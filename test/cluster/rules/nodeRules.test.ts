@@ -34,11 +34,7 @@ const here = { name: "worker-1", hostIp: worker.hostIp };
 const tools = ["iptables", "iptables-nft", "iptables-legacy"];
 
 describe("node script through exec", function () {
-  let node: TestWorker;
-  before(async function () {
-    node = await TestWorker.create(this, "exec", "sh", "head", "setpriv");
-  });
-  after(() => node?.remove());
+  const node = TestWorker.forSuite("exec", "sh", "head", "setpriv");
 
   /** A cluster with kiam's agent and kube2iam on that worker, where exec runs on the test's worker. */
   function cluster(environment: Record<string, string> = {}): { api: Cluster; pods: string[] } {

@@ -1,7 +1,7 @@
 /**
  * The node script and migration/rules/ must agree on what a rule is and on what an interface
  * covers: the plan is made with the one and carried out with the other. Runs the script's own
- * functions, by every shell that is here; needs no root.
+ * functions, by every shell that is here; needs no root. Half of this file is the tables of rules.
  *
  * Not proven here: that iptables prints rules in this form (verbs/removeAndRestore.test.ts does).
  */

@@ -1,24 +1,15 @@
 /**
- * What iptables does not tell: rules that it cannot read, rules of somebody else in front, and chains
- * that nft itself made. None of it is ever taken for "no rule".
+ * What iptables does not tell: rules that it cannot read, and whose the rules in front are. None of it
+ * is ever taken for "no rule". Chains that nft itself made: native.test.ts.
  *
- * Real: iptables, nft, the kernel's tables, and who answers the pod. Not real: the iptables that is
+ * Real: iptables, the kernel's tables, and who answers the pod. Not real: the iptables that is
  * older than the one that wrote the rules. A stand-in prints what kubernetes#114537 shows
  * (`[unsupported revision]`) and what Debian's 1.8.7 was seen to print of rules of 1.8.9 (no
  * `-m tcp --dport 80`).
  */
 import assert from "node:assert/strict";
-import { findCommand, needsCommands } from "../../../support/requirements.js";
-import {
-  assertRefused,
-  kiamRule,
-  kube2iamRule,
-  rule,
-  ruleForAll,
-  shells,
-  TestWorker,
-  worker,
-} from "../../worker.js";
+import { findCommand } from "../../../support/requirements.js";
+import { assertRefused, kiamRule, kube2iamRule, rule, TestWorker, worker } from "../../worker.js";
 
 const system = "kube2iam" as const;
 const metadata = "-A PREROUTING -d 169.254.169.254/32";
@@ -26,11 +17,7 @@ const metadata = "-A PREROUTING -d 169.254.169.254/32";
 const rival = rule(8282);
 
 describe("node script, what iptables does not tell", function () {
-  let node: TestWorker;
-  before(async function () {
-    node = await TestWorker.create(this, "not-told", "dash", "bash", "busybox", "mount", "umount");
-  });
-  after(() => node?.remove());
+  const node = TestWorker.forSuite("not-told", "dash", "bash", "busybox", "mount", "umount");
 
   /** The environment in which iptables-nft prints its rules changed by these sed expressions. */
   function older(...expressions: string[]): Record<string, string> {
@@ -107,8 +94,7 @@ describe("node script, what iptables does not tell", function () {
       await node.reset({ nft: [kiamRule], legacy: [] });
       const rules = [{ backend: "legacy" as const, spec: kube2iamRule }];
       const environment = older(unsupported(8881));
-      const outcome = await node.script("restore", { rules }, ["dash"], environment);
-      assert.equal(outcome.exitCode, 0, outcome.stderr);
+      const outcome = await node.done("restore", { rules }, ["dash"], environment);
       assert.equal(outcome.report.after.inForce, "kube2iam");
       assert.ok(outcome.report.findings.some((each) => each.code === "rule-unread"));
       assert.deepEqual(await node.rules("nft"), [kube2iamRule, kiamRule]);
@@ -151,204 +137,17 @@ describe("node script, what iptables does not tell", function () {
     it("does not stop where it comes behind, is for another interface, or sees nothing", async () => {
       const others = [rule(8282, "eth1"), `${metadata} -p udp -j ACCEPT`];
       await node.reset({ nft: [...others, kiamRule, rival] });
-      const outcome = await node.script("remove", { system });
-      assert.equal(outcome.exitCode, 0, outcome.stderr);
+      const outcome = await node.done("remove", { system });
       assert.equal(outcome.report.after.inForce, "kiam");
       assert.deepEqual(outcome.report.findings, []);
     });
 
     it("does not stop the way back where it takes the requests already", async () => {
       await node.reset({ nft: [rival, kiamRule, kube2iamRule] });
-      const outcome = await node.script("remove", { system: "kiam" });
-      assert.equal(outcome.exitCode, 0, outcome.stderr);
+      const outcome = await node.done("remove", { system: "kiam" });
       assert.ok(outcome.report.findings.some((each) => each.code === "competing-rule"));
       assert.deepEqual(await node.rules("nft"), [rival, kube2iamRule]);
     });
-  });
-
-  describe("a chain that nft itself made", () => {
-    before(function () {
-      needsCommands(this, ["nft"]);
-    });
-    const toKube2iam = `dnat ip to ${worker.hostIp}:${worker.kube2iamPort}`;
-    const toKube2iamInIp = toKube2iam.replace(" ip", "");
-    const native = (family: string, priority: string, text: string, table = "own") =>
-      `table ${family} ${table} {\n${text.includes("chain ") ? "" : "chain pre {\n"}` +
-      `type nat hook prerouting priority ${priority}; policy accept;\n${text}\n}\n}\n`;
-
-    async function nft(ruleset: string): Promise<void> {
-      await node.run("nft", ruleset);
-    }
-    afterEach(() => node.run("nft", "flush ruleset"));
-
-    const first: [string, string][] = [
-      [
-        "at iptables' own priority",
-        native("ip", "dstnat", `ip daddr 169.254.169.254 tcp dport 80 ${toKube2iamInIp}`),
-      ],
-      [
-        "before it, in the family inet, by a network",
-        native("inet", "-101", `ip daddr 169.254.0.0/16 tcp dport 80 ${toKube2iam}`),
-      ],
-      [
-        "by a range in a set, from a chain that it jumps to",
-        `table inet own {
-          set md { type ipv4_addr; flags interval; elements = { 169.254.169.250-169.254.169.255 } }
-          chain other { ip daddr @md tcp dport 80 ${toKube2iam}; }
-          chain pre { type nat hook prerouting priority -150; jump other; }
-        }`,
-      ],
-      ["with no destination", native("ip", "-110", `iifname cni0 tcp dport 80 redirect to :8181`)],
-      [
-        "in iptables' own table, where iptables cannot list it",
-        native("ip", "-110", `ip daddr 169.254.169.254 tcp dport 80 ${toKube2iamInIp}`, "nat"),
-      ],
-    ];
-    for (const [at, [what, ruleset]] of first.entries()) {
-      it(`in front of iptables' rules: nobody can tell who answers (${what})`, async () => {
-        const shell = shells[at % shells.length];
-        await node.reset({ nft: [kiamRule] });
-        assert.equal(await node.whoAnswers(), "kiam");
-        await nft(ruleset);
-        assert.equal(await node.whoAnswers(), "kube2iam");
-        const outcome = await node.script("remove", { system }, shell);
-        assertRefused(
-          outcome,
-          "native-chain",
-          /nft's own chain pre \(table .*prerouting, priority/,
-        );
-        assert.equal(outcome.report.after.inForce, "unknown");
-        const seen = await node.script("inspect", {}, shell);
-        assert.equal(seen.exitCode, 0, seen.stderr);
-        assert.equal(seen.report.after.inForce, "unknown");
-      });
-    }
-
-    it("behind iptables' rules is only said", async () => {
-      await node.reset({ nft: [kube2iamRule, kiamRule] });
-      await nft(native("ip", "-90", `ip daddr 169.254.169.254 tcp dport 80 ${toKube2iamInIp}`));
-      const outcome = await node.script("remove", { system });
-      assert.equal(outcome.exitCode, 0, outcome.stderr);
-      assert.equal(outcome.report.after.inForce, "kiam");
-      assert.deepEqual(
-        outcome.report.findings.map(({ severity, code }) => [severity, code]),
-        [["notice", "native-chain"]],
-      );
-      assert.equal(await node.whoAnswers(), "kiam");
-    });
-
-    it("for other traffic is nobody's business", async () => {
-      await node.reset({ nft: [kube2iamRule, kiamRule] });
-      await nft(`table ip kube-proxy {
-        map services { type ipv4_addr . inet_proto . inet_service : verdict;
-          elements = { 10.96.0.7 . tcp . 80 : goto endpoint } }
-        chain endpoint { meta l4proto tcp dnat to 10.244.1.9:8080; }
-        chain pre { type nat hook prerouting priority dstnat;
-          ip daddr . meta l4proto . th dport vmap @services; iifname eth0 tcp dport 8443 redirect to :443; }
-      }`);
-      const outcome = await node.script("remove", { system });
-      assert.equal(outcome.exitCode, 0, outcome.stderr);
-      assert.deepEqual(outcome.report.findings, []);
-      assert.equal(outcome.report.after.inForce, "kiam");
-    });
-
-    it("does not stop the way back", async () => {
-      await node.reset({ nft: [kiamRule] });
-      await nft(native("ip", "-110", `ip daddr 169.254.169.254 tcp dport 80 ${toKube2iamInIp}`));
-      const rules = [{ backend: "nft" as const, spec: kube2iamRule }];
-      const back = await node.script("restore", { rules });
-      assert.equal(back.exitCode, 0, back.stderr);
-      const outcome = await node.script("remove", { system: "kiam" });
-      assert.equal(outcome.exitCode, 0, outcome.stderr);
-      assert.deepEqual(await node.rules("nft"), [kube2iamRule]);
-    });
-
-    it("that nft cannot list is said not to be in the report", async () => {
-      await node.reset({ nft: [kube2iamRule, kiamRule] });
-      const environment = node.first(
-        node.tool("nft", "echo 'Operation not permitted' >&2; exit 1"),
-      );
-      const outcome = await node.script("remove", { system }, ["dash"], environment);
-      assert.equal(outcome.exitCode, 0, outcome.stderr);
-      assert.match(outcome.stderr, /could not list its chains \(Operation not permitted\)/);
-    });
-
-    it("in iptables' own table stops also where nft is not installed to look at it", async () => {
-      await node.reset({ nft: [kube2iamRule, kiamRule] });
-      await nft(native("ip", "-110", "tcp dport 8443 redirect to :443", "nat"));
-      const looked = await node.script("inspect", {});
-      assert.equal(looked.report.after.inForce, "kube2iam", looked.stderr);
-      assert.deepEqual(looked.report.findings, []);
-      const undo = await node.instead("nft", "/dev/null");
-      try {
-        const outcome = await node.script("remove", { system });
-        assertRefused(outcome, "rule-unread", /incompatible base-chains.*Install nft/);
-        assert.equal(outcome.report.after.inForce, "unknown");
-      } finally {
-        await undo();
-      }
-    });
-  });
-
-  describe("interfaces", () => {
-    it("a rule of kube2iam's for one that is not there goes with the live one", async () => {
-      const stale = rule(worker.kube2iamPort, "cbr0");
-      await node.reset({ nft: [stale, kube2iamRule, kiamRule] });
-      const outcome = await node.script("remove", { system });
-      assert.equal(outcome.exitCode, 0, outcome.stderr);
-      assert.deepEqual(
-        outcome.report.findings.map(({ severity, code }) => [severity, code]),
-        [["notice", "interface-unused"]],
-      );
-      assert.match(
-        outcome.stderr,
-        /kube2iam's rule is for interface cbr0, which this machine does not/,
-      );
-      assert.deepEqual(await node.rules("nft"), [kiamRule]);
-      const back = await node.script("restore", { rules: outcome.report.kube2iamRules });
-      assert.equal(back.exitCode, 0, back.stderr);
-      assert.deepEqual(await node.rules("nft"), [stale, kube2iamRule, kiamRule]);
-    });
-
-    it("kube2iam's only rule does not: its interface may come with the first pod", async () => {
-      await node.reset({ nft: [rule(worker.kube2iamPort, "cbr0"), kiamRule] });
-      assertRefused(await node.script("remove", { system }), "interface-not-covered", /cbr0/);
-    });
-
-    for (const backend of ["nft", "legacy"] as const) {
-      it(`a name with quotes is kube2iam's, and named (${backend})`, async () => {
-        await node.reset({ [backend]: [kube2iamRule, kiamRule] });
-        const stale = rule(worker.kube2iamPort, '"veth+"');
-        const words = stale.replace("-A PREROUTING", "-t nat -I PREROUTING 1").split(" ");
-        await node.run(`iptables-${backend}`, ...words);
-        assert.deepEqual(await node.rules(backend), [stale, kube2iamRule, kiamRule]);
-        const outcome = await node.script("remove", { system });
-        assert.equal(outcome.exitCode, 0, outcome.stderr);
-        assert.match(outcome.stderr, /kube2iam's rule is for interface "veth\+", which/);
-        assert.deepEqual(await node.rules(backend), [kiamRule]);
-        assert.deepEqual(outcome.report.kube2iamRules, [{ backend, spec: kube2iamRule }]);
-      });
-
-      it(`+ is every one, there and back (${backend})`, async () => {
-        const [all, kiams] = [ruleForAll(worker.kube2iamPort), ruleForAll(worker.kiamPort)];
-        const args = { interface: "+", kiamInterface: "+" };
-        await node.reset({ [backend]: [all] });
-        await node.script("ensure", { ...args, system: "kiam" });
-        assert.deepEqual(await node.rules(backend), [all, kiams]);
-        const removed = await node.script("remove", { ...args, system });
-        assert.equal(removed.exitCode, 0, removed.stderr);
-        const { report } = await node.script("remove", { ...args, system });
-        assert.equal(report.kube2iamRule?.source, "derived");
-        // As an earlier version derived it, and as it stands in stacks.
-        const noted = { backend, spec: kube2iamRule.replace("cni0", "+") };
-        for (const rules of [[report.kube2iamRule], [noted]]) {
-          await node.reset({ [backend]: [kiams] });
-          const back = await node.script("restore", { ...args, rules });
-          assert.equal(back.exitCode, 0, back.stderr);
-          assert.deepEqual(await node.rules(backend), [all, kiams]);
-        }
-      });
-    }
   });
 
   describe("iptables from before 1.4.22, which takes no seconds to wait for the lock", () => {
@@ -370,18 +169,12 @@ describe("node script, what iptables does not tell", function () {
           `case $1 in -w | [0-9]*) echo "Bad argument $1" >&2; exit 2 ;; esac`,
           `exec ${copy} iptables "$@"`,
         );
-        const undo = [await node.instead("iptables-nft", "/dev/null")];
-        undo.push(await node.instead("iptables-legacy", "/dev/null"));
-        try {
+        await node.instead(["iptables-nft", "iptables-legacy"], "/dev/null", async () => {
           const environment = node.first(old);
-          const removed = await node.script("remove", { system }, ["dash"], environment);
-          assert.equal(removed.exitCode, 0, removed.stderr);
+          const removed = await node.done("remove", { system }, ["dash"], environment);
           const rules = removed.report.kube2iamRules;
-          const back = await node.script("restore", { rules }, ["busybox", "sh"], environment);
-          assert.equal(back.exitCode, 0, back.stderr);
-        } finally {
-          for (const each of undo) await each();
-        }
+          await node.done("restore", { rules }, ["busybox", "sh"], environment);
+        });
         assert.deepEqual(await node.rules("legacy"), [kube2iamRule, kiamRule]);
       });
     }
