@@ -21,10 +21,10 @@ import { z } from "zod";
 import { hostInterfaceSchema } from "../settings/fields.js";
 
 /** Where EC2 serves instance metadata; the destination of every credential request. */
-export const metadataAddress = "169.254.169.254";
+const metadataAddress = "169.254.169.254";
 
 /** The chain, in the nat table, that both systems use. */
-export const natChain = "PREROUTING";
+const natChain = "PREROUTING";
 
 /** Which of the kernel's two sets of tables a rule lives in: `iptables-nft` or `iptables-legacy`. */
 export const backendSchema = z.enum(["nft", "legacy"]);
@@ -35,8 +35,8 @@ export const systemSchema = z.enum(["kube2iam", "kiam"]);
 export type System = z.infer<typeof systemSchema>;
 
 /**
- * What `iptables -S` may print behind `-i`: any name that the kernel takes. Somebody gave kube2iam
- * `"veth+"`, quotes and all, and its rule is kube2iam's all the same.
+ * What `iptables -S` may print behind `-i`: any name that the kernel takes. kube2iam
+ * has been seen with `"veth+"`, quotes and all, and that rule is its own all the same.
  */
 const printedInterfacePattern = /^(?![-!])[!-.0-~]{1,15}$/;
 
@@ -127,7 +127,7 @@ function parseTarget(value: string): { address: string; port: number } | undefin
   return isIPv4(address) && port >= 1 && port <= 65535 ? { address, port } : undefined;
 }
 
-/** Whose rule this is on the worker described by `targets`; undefined for everybody else's. */
+/** Which system's rule this is on the worker of `targets`; undefined where it is neither's. */
 export function systemOfRule(spec: string, targets: RuleTargets): System | undefined {
   const rule = parseCredentialRule(spec);
   if (rule === undefined || rule.address !== targets.hostIp) return undefined;
