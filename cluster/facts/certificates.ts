@@ -58,7 +58,7 @@ export function certificateFacts(
   if (own === undefined || ca === undefined) {
     return { secret, invalid: `its ${own === undefined ? "tls.crt" : "ca.crt"} is no certificate` };
   }
-  // Who trusts only an expired CA trusts nobody.
+  // A certificate is of no use once the only CA that is trusted has expired.
   const notAfter = own.validToDate < ca.validToDate ? own.validToDate : ca.validToDate;
   return {
     secret,

@@ -29,7 +29,8 @@ export interface LookOptions {
 
 /**
  * Looks at every worker that the cutover will connect to, by the same login. Changes nothing: it
- * runs `inspect` of worker/rules/ and look.sh. What fails on a worker is said in its place and stops nobody.
+ * runs `inspect` of worker/rules/ and look.sh. What fails on one worker is its result, and the
+ * others are looked at all the same.
  *
  * Left out are workers whose host key is not known (finding host-key-unknown) or that have no
  * address (worker-address-unknown), and all of them while both systems are to have one port

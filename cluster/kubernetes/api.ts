@@ -2,7 +2,7 @@ import type { KubeConfig } from "@kubernetes/client-node";
 
 import { messageOf } from "../../migration/text/text.js";
 
-/* What everybody who reads the cluster needs of the Kubernetes client. */
+/* What all that reads the cluster needs of the Kubernetes client. */
 
 /** Objects per list call; the API server's own default for chunked lists. */
 const pageSize = 500;

@@ -16,7 +16,7 @@ import { exec, type ExecOptions, type ExecResult } from "./exec.js";
 import { isEmptyNode, nameOf, pathOf, selectorText, type ObjectName } from "./objects.js";
 import { PodChanges } from "./podChanges.js";
 
-// Who makes these calls needs to know what an object is called and why a call failed.
+// Callers need these beside the calls: what an object is called, and why a call failed.
 export { ClusterError } from "./call.js";
 export { describePod, isReady, nameOf, selectorText, type ObjectName } from "./objects.js";
 
