@@ -4,7 +4,7 @@ import { recordKey, recordName, type ClusterFacts } from "../../migration/facts/
 import { gateNotesSchema, recordedKube2iamSchema } from "../../migration/facts/clusterValues.js";
 import { gateNotesName } from "../../migration/plan/gateNotes.js";
 import type { Settings } from "../../migration/settings/schema.js";
-import { collect, ifThere, named } from "../kubernetes/api.js";
+import { ifThere, named, readAll } from "../kubernetes/api.js";
 import { isEmptyNode } from "../kubernetes/objects.js";
 import {
   agentOn,
@@ -45,41 +45,33 @@ export async function readClusterFacts(
   };
   const [nodes, namespaces, pods, idle, networkPolicies, admission, record, notes] =
     await Promise.all([
-      named(
+      readAll(
         "listing nodes",
-        collect(
-          (page) => core.listNode(page),
-          // Read all the same: a name that is none says what the API server is worth.
-          (node) => [nodeFacts(node)].filter(() => !isEmptyNode(node)),
-        ),
+        (page) => core.listNode(page),
+        // Read all the same: a name that is none says what the API server is worth.
+        (node) => [nodeFacts(node)].filter(() => !isEmptyNode(node)),
       ),
-      named(
+      readAll(
         "listing namespaces",
-        collect(
-          (page) => core.listNamespace(page),
-          (each) => [namespaceFacts(each)],
-        ),
+        (page) => core.listNamespace(page),
+        (each) => [namespaceFacts(each)],
       ),
-      named(
+      readAll(
         "listing pods",
-        collect(
-          (page) => core.listPodForAllNamespaces(page),
-          (pod) => [
-            {
-              facts: isFinished(pod) ? [] : [podFacts(pod)],
-              ofKube2iam: kube2iamPodOf(live, pod),
-              agent: agentOn(pod, kiam),
-            },
-          ],
-        ),
+        (page) => core.listPodForAllNamespaces(page),
+        (pod) => [
+          {
+            facts: isFinished(pod) ? [] : [podFacts(pod)],
+            ofKube2iam: kube2iamPodOf(live, pod),
+            agent: agentOn(pod, kiam),
+          },
+        ],
       ),
       readIdlePods(config),
-      named(
+      readAll(
         "listing NetworkPolicies",
-        collect(
-          (page) => networking.listNamespacedNetworkPolicy({ namespace: kiam, ...page }),
-          (policy) => [networkPolicyFacts(policy)],
-        ),
+        (page) => networking.listNamespacedNetworkPolicy({ namespace: kiam, ...page }),
+        (policy) => [networkPolicyFacts(policy)],
       ),
       named(
         "listing what admissionregistration.k8s.io/v1 has",

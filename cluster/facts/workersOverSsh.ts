@@ -22,11 +22,6 @@ const concurrency = 16;
 /** Programs that are asked for a host key at the same time: EC2's API is slow to serve, quick to throttle. */
 const asking = 5;
 
-export interface LookOptions {
-  /** Called after each worker. */
-  progress?: (done: number, total: number) => void;
-}
-
 /**
  * Looks at every worker that the cutover will connect to, by the same login. Changes nothing: it
  * runs `inspect` of worker/rules/ and look.sh. What fails on one worker is its result, and the
@@ -37,12 +32,13 @@ export interface LookOptions {
  * (port-clash), since their rules could not be told apart, or while kube2iam's own flags cannot be
  * used (kube2iam-flag-unusable).
  *
+ * @param options `progress` is called after each worker
  * @throws Error where the settings have no usable key to log in with
  */
 export async function lookOverSsh(
   settings: Settings,
   facts: ClusterFacts,
-  { progress }: LookOptions = {},
+  { progress }: { progress?: (done: number, total: number) => void } = {},
 ): Promise<Record<string, WorkerLook>> {
   const { ssh } = settings;
   requireCredentials(ssh);

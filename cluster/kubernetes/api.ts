@@ -30,12 +30,10 @@ interface Page {
   _continue?: string;
 }
 
-/** Every object that a list call has, page by page. */
-export async function listAll<Item>(list: List<Item>): Promise<Item[]> {
-  return collect(list, (item) => [item]);
-}
-
-type List<Item> = (page: Page) => Promise<{ items: Item[]; metadata?: { _continue?: string } }>;
+/** A list call, of which each answer is one page. */
+export type List<Item> = (
+  page: Page,
+) => Promise<{ items: Item[]; metadata?: { _continue?: string } }>;
 
 /**
  * What is made of every object that a list call has. Of the objects themselves no more than a page
@@ -55,6 +53,15 @@ export async function collect<Item, Kept>(
     next = page.metadata?._continue || undefined;
   } while (next !== undefined);
   return kept;
+}
+
+/** The same; says what was read where it fails. */
+export function readAll<Item, Kept>(
+  what: string,
+  list: List<Item>,
+  make: (item: Item) => readonly Kept[],
+): Promise<Kept[]> {
+  return named(what, collect(list, make));
 }
 
 /** The API server's own message, where an error carries one. */

@@ -1,7 +1,7 @@
 import pRetry from "p-retry";
 
 import { GateError } from "../../migration/text/problem.js";
-import { apiMessage, codeOf, isNotFound } from "./api.js";
+import { apiMessage, codeOf, collect, isNotFound, type List } from "./api.js";
 
 /**
  * Makes a request, again where the API server was only briefly away.
@@ -36,6 +36,14 @@ export async function find<T>(what: string, request: () => Promise<T>): Promise<
     if (isNotFound(error)) return undefined;
     throw error;
   }
+}
+
+/** Every object that a list call has, page by page. */
+export function listAll<Item>(what: string, list: List<Item>): Promise<Item[]> {
+  return collect(
+    (page) => call(what, () => list(page)),
+    (item) => [item],
+  );
 }
 
 /** An answer of the API server that is a refusal, or none at all (`code` undefined). */

@@ -10,8 +10,8 @@ import type {
 import { ownedLabel, ownedValue } from "../../migration/facts/clusterFacts.js";
 import { GateError } from "../../migration/text/problem.js";
 import { messageOf } from "../../migration/text/text.js";
-import { apiMessage, codeOf, isNotFound, kubeConfig, listAll } from "./api.js";
-import { call, find } from "./call.js";
+import { apiMessage, codeOf, isNotFound, kubeConfig } from "./api.js";
+import { call, find, listAll } from "./call.js";
 import { exec, type ExecOptions, type ExecResult } from "./exec.js";
 import { isEmptyNode, nameOf, pathOf, selectorText, type ObjectName } from "./objects.js";
 import { PodChanges } from "./podChanges.js";
@@ -60,12 +60,10 @@ export class Cluster {
 
   /** Every object of a kind, in all namespaces where it has any. */
   async objectsOf<T extends KubernetesObject>(apiVersion: string, kind: string): Promise<T[]> {
-    const items = await listAll(({ limit, _continue }) =>
-      call(`listing ${kind}s`, () =>
-        this.objects.list<T>(
-          ...([apiVersion, kind, undefined, undefined, undefined, undefined] as const),
-          ...([undefined, undefined, limit, _continue] as const),
-        ),
+    const items = await listAll(`listing ${kind}s`, ({ limit, _continue }) =>
+      this.objects.list<T>(
+        ...([apiVersion, kind, undefined, undefined, undefined, undefined] as const),
+        ...([undefined, undefined, limit, _continue] as const),
       ),
     );
     // The server leaves these out in lists.
@@ -144,8 +142,8 @@ export class Cluster {
 
   /** Every pod of the cluster; `fieldSelector` such as `status.phase=Running`. */
   async allPods(fieldSelector?: string): Promise<V1Pod[]> {
-    return listAll((page) =>
-      call("listing pods", () => this.core.listPodForAllNamespaces({ ...page, fieldSelector })),
+    return listAll("listing pods", (page) =>
+      this.core.listPodForAllNamespaces({ ...page, fieldSelector }),
     );
   }
 
@@ -228,9 +226,7 @@ export class Cluster {
   }
 
   private listedNodes(labelSelector?: string): Promise<V1Node[]> {
-    return listAll((page) =>
-      call("listing nodes", () => this.core.listNode({ ...page, labelSelector })),
-    );
+    return listAll("listing nodes", (page) => this.core.listNode({ ...page, labelSelector }));
   }
 
   /**

@@ -20,7 +20,9 @@ export function isReady({ metadata, status }: V1Pod): boolean {
 
 /** Whether the kubelet of a node, or that of a pod, says that it is ready. */
 export function saysReady(status?: { conditions?: { type: string; status: string }[] }): boolean {
-  return status?.conditions?.some((each) => each.type === "Ready" && each.status === "True") ?? false;
+  return (
+    status?.conditions?.some((each) => each.type === "Ready" && each.status === "True") ?? false
+  );
 }
 
 /** A label selector as list calls take it. */

@@ -40,6 +40,15 @@ export type System = z.infer<typeof systemSchema>;
  */
 const printedInterfacePattern = /^(?![-!])[!-.0-~]{1,15}$/;
 
+/** What stands in every credential rule besides its interface and target. */
+const fixedMatches: ReadonlyMap<string, readonly string[]> = new Map([
+  ["-d", [`${metadataAddress}/32`, metadataAddress]],
+  ["-p", ["tcp"]],
+  ["-m", ["tcp"]],
+  ["--dport", ["80"]],
+  ["-j", ["DNAT"]],
+]);
+
 /** What tells the two systems' rules of one worker apart: its address and both ports. */
 export interface RuleTargets {
   readonly hostIp: string;
@@ -77,47 +86,25 @@ export function credentialRuleSpec(rule: CredentialRule): string {
  * else (another port, another destination, a comment, another chain) gives undefined.
  */
 export function parseCredentialRule(spec: string): CredentialRule | undefined {
-  const words = spec.split(" ").filter((word) => word !== "");
-  if (words[0] !== "-A" || words[1] !== natChain) return undefined;
-  const seen = new Set<string>();
-  let hostInterface: string | undefined;
-  let target: { address: string; port: number } | undefined;
-  for (let at = 2; at < words.length; at += 2) {
-    const negated = words[at] === "!";
-    if (negated) at += 1;
-    const option = words[at] ?? "";
-    const value = words[at + 1] ?? "";
+  const [append, chain, ...words] = spec.split(" ").filter((word) => word !== "");
+  if (append !== "-A" || chain !== natChain) return undefined;
+  const seen = new Map<string, string>();
+  while (words.length > 0) {
+    const negated = words[0] === "!";
+    const [option = "", value = ""] = words.splice(0, negated ? 3 : 2).slice(negated ? 1 : 0);
     if (seen.has(option) || (negated && option !== "-i")) return undefined;
-    seen.add(option);
-    switch (option) {
-      case "-d":
-        if (value !== `${metadataAddress}/32` && value !== metadataAddress) return undefined;
-        break;
-      case "-i":
-        if (!printedInterfacePattern.test(value) || (negated && value === "+")) return undefined;
-        hostInterface = value === "+" ? undefined : `${negated ? "!" : ""}${value}`;
-        break;
-      case "-p":
-      case "-m":
-        if (value !== "tcp") return undefined;
-        break;
-      case "--dport":
-        if (value !== "80") return undefined;
-        break;
-      case "-j":
-        if (value !== "DNAT") return undefined;
-        break;
-      case "--to-destination":
-        target = parseTarget(value);
-        if (target === undefined) return undefined;
-        break;
-      default:
-        return undefined;
-    }
+    const valid =
+      option === "-i"
+        ? printedInterfacePattern.test(value) && !(negated && value === "+")
+        : option === "--to-destination" || fixedMatches.get(option)?.includes(value) === true;
+    if (!valid) return undefined;
+    seen.set(option, negated ? `!${value}` : value);
   }
-  const needed = ["-d", "-p", "--dport", "-j", "--to-destination"];
+  const target = parseTarget(seen.get("--to-destination") ?? "");
+  const needed = ["-d", "-p", "--dport", "-j"];
   if (target === undefined || !needed.every((option) => seen.has(option))) return undefined;
-  return { interface: hostInterface, ...target };
+  const hostInterface = seen.get("-i");
+  return { interface: hostInterface === "+" ? undefined : hostInterface, ...target };
 }
 
 function parseTarget(value: string): { address: string; port: number } | undefined {

@@ -4,7 +4,16 @@
  * Real: iptables and the kernel's tables.
  */
 import assert from "node:assert/strict";
-import { assertRefused, codes, kiamRule, kube2iamRule, rule, ruleForAll, TestWorker, worker } from "../../worker.js";
+import {
+  assertRefused,
+  codes,
+  kiamRule,
+  kube2iamRule,
+  rule,
+  ruleForAll,
+  TestWorker,
+  worker,
+} from "../../worker.js";
 
 const system = "kube2iam" as const;
 

@@ -4,7 +4,15 @@
  * Real: iptables, nft, the kernel's tables, and who answers the pod.
  */
 import assert from "node:assert/strict";
-import { assertRefused, codes, kiamRule, kube2iamRule, shells, TestWorker, worker } from "../../worker.js";
+import {
+  assertRefused,
+  codes,
+  kiamRule,
+  kube2iamRule,
+  shells,
+  TestWorker,
+  worker,
+} from "../../worker.js";
 
 const system = "kube2iam" as const;
 
@@ -50,11 +58,7 @@ describe("node script, a chain that nft itself made", () => {
       await nft(ruleset);
       assert.equal(await node.whoAnswers(), "kube2iam");
       const outcome = await node.script("remove", { system }, shell);
-      assertRefused(
-        outcome,
-        "native-chain",
-        /nft's own chain pre \(table .*prerouting, priority/,
-      );
+      assertRefused(outcome, "native-chain", /nft's own chain pre \(table .*prerouting, priority/);
       assert.equal(outcome.report.after.inForce, "unknown");
       const seen = await node.done("inspect", {}, shell);
       assert.equal(seen.report.after.inForce, "unknown");
@@ -95,9 +99,7 @@ describe("node script, a chain that nft itself made", () => {
 
   it("that nft cannot list is said not to be in the report", async () => {
     await node.reset({ nft: [kube2iamRule, kiamRule] });
-    const environment = node.first(
-      node.tool("nft", "echo 'Operation not permitted' >&2; exit 1"),
-    );
+    const environment = node.first(node.tool("nft", "echo 'Operation not permitted' >&2; exit 1"));
     const outcome = await node.done("remove", { system }, ["dash"], environment);
     assert.match(outcome.stderr, /could not list its chains \(Operation not permitted\)/);
   });

@@ -277,12 +277,7 @@ describe("node script refuses and touches nothing", function () {
       const bad = await node.script("inspect", {}, ["busybox", "sh"], environment);
       assert.match(bad.report.health[1]?.detail ?? "", /503/);
       await node.order("healthy kiam");
-      await node.done(
-        "remove",
-        { system: "kube2iam" },
-        ["busybox", "sh"],
-        environment,
-      );
+      await node.done("remove", { system: "kube2iam" }, ["busybox", "sh"], environment);
     });
   });
 });
