@@ -11,7 +11,7 @@ export class Deadline {
     return new Deadline(Date.now() + seconds * 1000);
   }
 
-  /** Begins anew: something went forward. */
+  /** Begins anew, since there was progress. */
   renew(seconds: number): void {
     this.at = Date.now() + seconds * 1000;
   }

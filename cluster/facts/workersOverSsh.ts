@@ -19,7 +19,7 @@ import { requireCredentials } from "../ssh/credentials.js";
 /** Workers looked at at the same time. */
 const concurrency = 16;
 
-/** Programs that are asked for a host key at the same time: EC2's API is slow to serve, quick to throttle. */
+/** Programs that are asked for a host key at the same time: EC2's API is slow, and quick to throttle. */
 const asking = 5;
 
 /**

@@ -10,10 +10,10 @@
  * deleted and put back (never by line number). Sources: kube2iam iptables/iptables.go (AddRule),
  * kiam cmd/kiam/iptables.go (ruleSpec).
  *
- * worker/rules/tables/classify.sh applies the same rules of recognition on the worker itself;
- * test/worker/rules/tables/classify.test.ts holds the two against each other. What the rules of others do to
- * a request, in PREROUTING and the chains that it jumps to, the script alone judges: its report says
- * who is in force.
+ * worker/rules/tables/classify.sh recognises them in the same way on the worker itself;
+ * test/worker/rules/tables/classify.test.ts compares the two. What other programs' rules do to a
+ * request, in PREROUTING and the chains that it jumps to, only the script judges: its report says
+ * which system is in force.
  */
 import { isIPv4 } from "node:net";
 import { z } from "zod";

@@ -87,8 +87,8 @@ const natStateSchema = z.object({
   kiam: z.array(placedRuleSchema),
   /**
    * Whose rule comes first. `unknown`: they stand in different sets of tables, whose order depends
-   * on which was registered first and cannot be read; or a rule in front of it is
-   * another program's, or cannot be read (findings competing-rule, rule-unread, native-chain, unexpected-form).
+   * on which was registered first and cannot be read; or a rule in front of it is another program's,
+   * or cannot be read (findings competing-rule, rule-unread, native-chain, unexpected-form).
    * `none`: pods reach the node's own role.
    */
   inForce: z.enum(["kube2iam", "kiam", "none", "unknown"]),

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { System } from "../../migration/rules/natRule.js";
 import type { Problem } from "../../migration/text/problem.js";
 
-/** Text of at most so many characters. Any program may have answered it: printable ASCII, or no verdict. */
+/** Text of at most so many characters. Any program may have answered it, so only printable ASCII. */
 const text = (characters: number) =>
   z
     .string()
