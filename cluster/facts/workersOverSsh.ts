@@ -14,7 +14,7 @@ import { lacksHostKey } from "../../migration/plan/waiting.js";
 import type { WorkerLook } from "../../migration/facts/workerLook.js";
 import { lookAtWorker, lookFailure, type Sights, type WorkerAddress } from "./lookAtWorker.js";
 import { Bastion } from "../ssh/bastion.js";
-import { requireCredentials } from "../ssh/credentials.js";
+import { requireCredentials } from "../ssh/logIn.js";
 
 /** Workers looked at at the same time. */
 const concurrency = 16;

@@ -59,7 +59,7 @@ export interface RuleTargets {
 }
 
 /** A credential rule taken apart. */
-export interface CredentialRule {
+interface CredentialRule {
   /** `cni0`, `cali+`, `!eth0`; undefined where the rule has no `-i` and so covers every interface. */
   readonly interface: string | undefined;
   readonly address: string;

@@ -65,7 +65,7 @@ export function parseVerdict(message: string | undefined): ProbeVerdict | undefi
 }
 
 /** What a probe asked, for explanations. */
-export interface ProbeQuestion {
+interface ProbeQuestion {
   /** The role of the pod's annotation. */
   role: string;
   /** `10.0.0.1:8881`, or {@link metadataService}. */
