@@ -25,7 +25,7 @@ import type { Instrument } from "../../worker/instrument.js";
 import { kiamRule, kube2iamRule, rule, TestWorker, worker } from "../../worker/worker.js";
 import { passPhrase, WorkerSshd } from "../../worker/workerSshd.js";
 
-describe("look at workers over SSH", function () {
+describe("look at workers over SSH", () => {
   const commands = ["sshd", "ssh-keygen", "sudo", "ss", "bash", "timeout"];
   const node = TestWorker.forSuite("look", ...commands);
   let sshd: WorkerSshd;

@@ -33,7 +33,7 @@ const target: Target = {
 const here = { name: "worker-1", hostIp: worker.hostIp };
 const tools = ["iptables", "iptables-nft", "iptables-legacy"];
 
-describe("node script through exec", function () {
+describe("node script through exec", () => {
   const node = TestWorker.forSuite("exec", "sh", "head", "setpriv");
 
   /** A cluster with kiam's agent and kube2iam on that worker, where exec runs on the test's worker. */

@@ -6,7 +6,7 @@ import { execa } from "execa";
 import { lookCommand, lookScript, parseLookAnswer } from "../../../worker/look/script.js";
 import { shells, TestWorker, worker } from "../worker.js";
 
-describe("look script", function () {
+describe("look script", () => {
   const node = TestWorker.forSuite("lookscript", "ss", "dash", "bash", "busybox", "timeout");
 
   const refusing = `${worker.hostIp}:9`;

@@ -10,7 +10,7 @@ import assert from "node:assert/strict";
 import { findCommand, needsCommands } from "../../support/requirements.js";
 import { kiamRule, kube2iamRule, TestWorker, worker } from "../worker.js";
 
-describe("who answers, seen from a pod", function () {
+describe("who answers, seen from a pod", () => {
   const node = TestWorker.forSuite("who", "dash", "wget", "timeout");
 
   const seen = async () => {

@@ -13,7 +13,7 @@ import { kiamRule, kube2iamRule, shells, TestWorker } from "../worker.js";
 const flags = "--host-ip 10.99.0.11 --kube2iam-port 8181 --kiam-port 8881".split(" ");
 const removal = ["-s", "--", "remove", ...flags, "--system", "kube2iam"];
 
-describe("node script, disturbed", function () {
+describe("node script, disturbed", () => {
   const node = TestWorker.forSuite("disturbed", "dash", "bash", "busybox", "flock");
   beforeEach(() => node.reset({ nft: [kube2iamRule, kiamRule] }));
 

@@ -12,7 +12,7 @@ import { waitUntil } from "../instrument.js";
 import { kiamRule, kube2iamRule, TestWorker, worker } from "../worker.js";
 import { WorkerSshd } from "../workerSshd.js";
 
-describe("node script over SSH", function () {
+describe("node script over SSH", () => {
   const node = TestWorker.forSuite("ssh", "sshd", "ssh", "ssh-keygen", "sudo");
   let sshd: WorkerSshd;
   before(async () => {

@@ -8,7 +8,7 @@
 import assert from "node:assert/strict";
 import { kiamRule, kube2iamRule, TestWorker } from "../worker.js";
 
-describe("node script, seen from a pod", function () {
+describe("node script, seen from a pod", () => {
   const node = TestWorker.forSuite("traffic");
 
   it("without a rule, the node's own role answers: the instrument would show it", async () => {

@@ -16,7 +16,7 @@ const metadata = "-A PREROUTING -d 169.254.169.254/32";
 /** To a port that is nobody's. */
 const rival = rule(8282);
 
-describe("node script, what iptables does not tell", function () {
+describe("node script, what iptables does not tell", () => {
   const node = TestWorker.forSuite("not-told", "dash", "bash", "busybox", "mount", "umount");
 
   /** The environment in which iptables-nft prints its rules changed by these sed expressions. */

@@ -23,7 +23,7 @@ const web = "-p tcp -m tcp --dport 80";
 const elsewhere = `-j DNAT --to-destination ${worker.hostIp}:8282`;
 const local = "-m addrtype --dst-type LOCAL";
 
-describe("node script, rules in chains that PREROUTING jumps to", function () {
+describe("node script, rules in chains that PREROUTING jumps to", () => {
   const node = TestWorker.forSuite("chains", "dash", "bash", "busybox");
 
   /** The rules of PREROUTING among these. */

@@ -32,7 +32,7 @@ const path = "/latest/meta-data/";
 /** Seconds for which the kernel remembers a connection that was reset; ten by default. */
 const memory = 2;
 
-describe("node script, drain", function () {
+describe("node script, drain", () => {
   const node = TestWorker.forSuite("drain", "dash", "bash", "busybox", "mount", "umount", "ss");
   let clients: Instrument[] = [];
   before(() => setMemory(memory));

@@ -30,7 +30,7 @@ const foreign =
 /** Takes credential requests elsewhere. */
 const elsewhere = kiamRule.replace(worker.hostIp, "10.99.0.12");
 
-describe("node script, ensure", function () {
+describe("node script, ensure", () => {
   const node = TestWorker.forSuite("ensure", "dash", "bash", "busybox", "mount", "umount");
 
   for (const shell of shells) {

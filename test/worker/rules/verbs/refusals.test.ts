@@ -24,7 +24,7 @@ type Chains = Partial<Record<Backend, readonly string[]>>;
 const toKube2iam = `-j DNAT --to-destination ${worker.hostIp}:${worker.kube2iamPort}`;
 const metadata = "-A PREROUTING -d 169.254.169.254/32";
 
-describe("node script refuses and touches nothing", function () {
+describe("node script refuses and touches nothing", () => {
   const node = TestWorker.forSuite("refusals", "dash", "busybox", "mount", "umount");
 
   const cases: { what: string; chains: Chains; code: Finding["code"]; message: RegExp }[] = [

@@ -30,7 +30,7 @@ const lookalikes = [
 const elsewhere =
   "-A PREROUTING -d 169.254.169.254/32 -i cni0 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.99.0.12:8181";
 
-describe("node script", function () {
+describe("node script", () => {
   const node = TestWorker.forSuite("rules", "dash", "bash", "busybox");
 
   it("creates no tables by looking", async () => {
