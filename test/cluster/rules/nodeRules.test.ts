@@ -57,7 +57,7 @@ describe("node script through exec", () => {
     return { api: api as unknown as Cluster, pods };
   }
 
-  it("sees to kiam's rule, through kiam's agent", async () => {
+  it("puts kiam's rule back, through kiam's agent", async () => {
     await node.reset({ legacy: [kube2iamRule] });
     const { api, pods } = cluster();
     const report = await (await NodeRules.read(api, target)).ensure(here);
@@ -66,7 +66,7 @@ describe("node script through exec", () => {
     assert.deepEqual(pods, ["kiam-agent-1"]);
   });
 
-  it("gives kiam's rule the interface of kiam's", async () => {
+  it("gives kiam's rule kiam's own interface", async () => {
     await node.reset({ legacy: [kube2iamRule] });
     const other = { ...target, kiam: { ...target.kiam, interface: "!eth0" } };
     await (await NodeRules.read(cluster().api, other)).ensure(here);
