@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node";
 
 import { parseSettings } from "../migration/settings/parse.js";
-import { readClusterFacts } from "../cluster/facts/clusterFacts.js";
+import { readClusterFacts } from "../cluster/facts/readCluster.js";
 import { peakMiB, printGrowth, timed, type Figures } from "./growth.js";
 
 /*

@@ -11,7 +11,7 @@ export class Deadline {
     return new Deadline(Date.now() + seconds * 1000);
   }
 
-  /** Begins anew: something went forward. */
+  /** Begins anew, since there was progress. */
   renew(seconds: number): void {
     this.at = Date.now() + seconds * 1000;
   }
@@ -32,7 +32,7 @@ export interface Changes {
 
 /**
  * Looks again and again until it is as wanted or the deadline has passed; looks at least once.
- * Whoever calls decides what a passed deadline means, so that the last reason is not lost.
+ * The caller decides what a passed deadline means, so that the last reason is not lost.
  *
  * @param pause milliseconds between two looks, or what says when to look again
  */

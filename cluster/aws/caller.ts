@@ -1,5 +1,3 @@
-/** Who asks AWS, and where. */
-
 /** Region of AWS's endpoints: the environment's, as for every AWS tool, else `fallback`. */
 export function awsRegion(fallback: string): string {
   const { AWS_REGION, AWS_DEFAULT_REGION } = process.env;
@@ -7,7 +5,7 @@ export function awsRegion(fallback: string): string {
 }
 
 /**
- * The account of the AWS SDK's default credentials. STS tells it to everybody who has any.
+ * The account of the AWS SDK's default credentials. STS tells it to any that are valid.
  *
  * @param region of the STS endpoint where the environment names none
  * @throws what the SDK says where there are no credentials, or STS refuses them

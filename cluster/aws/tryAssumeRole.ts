@@ -8,13 +8,13 @@ import { messageOf } from "../../migration/text/text.js";
 export interface Tries {
   /** What STS answered, by ARN of the application role; those that it answered at all. */
   tried: Record<string, { ok: boolean; message: string }>;
-  /** Why none was made: the operator may not assume the kiam-server role, say. */
+  /** Why none was made, such as that the operator may not assume the kiam-server role. */
   notTried: string | undefined;
   /** Those that failed for another reason than that STS refuses them. */
   unread: string[];
 }
 
-/** Seconds that a session lasts: the least that STS accepts, since nobody uses it. */
+/** Seconds that a session lasts: the least that STS accepts, since it is not used. */
 const sessionSeconds = 900;
 const concurrency = 8;
 

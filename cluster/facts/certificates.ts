@@ -4,7 +4,7 @@ import type { CoreV1Api, KubeConfig } from "@kubernetes/client-node";
 
 import type { CertificateFacts } from "../../migration/facts/clusterFacts.js";
 import { kiamNames } from "../../migration/kiam/names.js";
-import { apiMessage, isForbidden, isNotFound } from "../kubernetes/api.js";
+import { apiMessage, codeOf, isNotFound } from "../kubernetes/api.js";
 import type { Settings } from "../../migration/settings/schema.js";
 
 /**
@@ -39,7 +39,7 @@ async function readCertificate(
     return certificateFacts(secret, data);
   } catch (error) {
     if (isNotFound(error)) return undefined;
-    if (isForbidden(error)) return { secret, unread: apiMessage(error) };
+    if (codeOf(error) === 403) return { secret, unread: apiMessage(error) };
     throw new Error(`Could not read secret ${namespace}/${secret}: ${apiMessage(error)}`, {
       cause: error,
     });
@@ -58,7 +58,7 @@ export function certificateFacts(
   if (own === undefined || ca === undefined) {
     return { secret, invalid: `its ${own === undefined ? "tls.crt" : "ca.crt"} is no certificate` };
   }
-  // Who trusts only an expired CA trusts nobody.
+  // A certificate is of no use once the only CA that is trusted has expired.
   const notAfter = own.validToDate < ca.validToDate ? own.validToDate : ca.validToDate;
   return {
     secret,

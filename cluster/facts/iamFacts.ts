@@ -56,13 +56,11 @@ export async function readIamFacts(
       : { tried: {}, notTried: undefined, unread: [] };
   const roles = await pMap(
     chain.applicationRoleArns,
-    async (arn) =>
-      applicationRole(arn, await lookInAccount(reader, arn, server.arn), {
-        server,
-        policies,
-        worker,
-        tried: tries.tried[arn],
-      }),
+    async (arn) => {
+      const seen = await lookInAccount(reader, arn, server.arn);
+      const role = applicationRole(arn, seen, { server, policies, worker });
+      return { ...role, tried: tries.tried[arn] };
+    },
     { concurrency },
   );
   return {
@@ -90,7 +88,7 @@ async function whyNoAccess(region: string, account: string): Promise<string | un
 
 function nothingRead(chain: IamChain, why: string): IamFacts {
   const server = roleFacts(chain.serverRoleArn, undefined);
-  const unknown = { server, policies: undefined, worker: undefined, tried: undefined };
+  const unknown = { server, policies: undefined, worker: undefined };
   return {
     serverRole: server,
     mastersMayAssumeServer: undefined,
@@ -133,20 +131,17 @@ async function workerRole(
   };
 }
 
+/** What assumes application roles: kiam's server by these policies, and the workers until now. */
+interface Callers {
+  server: RoleFacts;
+  policies: PolicyDocument[] | undefined;
+  worker: AssumeRoleQuestion["caller"] | undefined;
+}
+
 function applicationRole(
   arn: string,
   seen: RoleDocuments | "absent" | undefined,
-  {
-    server,
-    policies,
-    worker,
-    tried,
-  }: {
-    server: RoleFacts;
-    policies: PolicyDocument[] | undefined;
-    worker: AssumeRoleQuestion["caller"] | undefined;
-    tried: ApplicationRoleFacts["tried"];
-  },
+  { server, policies, worker }: Callers,
 ): ApplicationRoleFacts {
   const role = roleFacts(arn, seen);
   const found = seen === "absent" ? undefined : seen;
@@ -167,6 +162,6 @@ function applicationRole(
     serverMay: answer.identity,
     reasons: role.exists === false ? [`there is no role ${arn}`] : answer.reasons,
     serverReasons: answer.identityReasons,
-    tried,
+    tried: undefined,
   };
 }

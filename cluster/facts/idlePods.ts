@@ -8,7 +8,7 @@ import type {
 
 import type { PodFacts } from "../../migration/facts/clusterFacts.js";
 import { objectName } from "../../migration/facts/clusterValues.js";
-import { collect, named } from "../kubernetes/api.js";
+import { readAll } from "../kubernetes/api.js";
 import { roleAnnotation } from "../../migration/kiam/permitted.js";
 
 /** Phase of a pod that is not there, and will be once its workload wants one. */
@@ -24,20 +24,20 @@ export async function readIdlePods(config: KubeConfig): Promise<PodFacts[]> {
   const apps = config.makeApiClient(AppsV1Api);
   const batch = config.makeApiClient(BatchV1Api);
   const lists = await Promise.all([
-    named(
+    readAll(
       "listing CronJobs",
-      collect(
-        (page) => batch.listCronJobForAllNamespaces(page),
-        ({ metadata, spec }) => idlePod("CronJob", metadata, spec?.jobTemplate.spec?.template),
-      ),
+      (page) => batch.listCronJobForAllNamespaces(page),
+      ({ metadata, spec }) => idlePod("CronJob", metadata, spec?.jobTemplate.spec?.template),
     ),
-    named(
+    readAll(
       "listing Deployments",
-      collect((page) => apps.listDeploymentForAllNamespaces(page), scaledDown("Deployment")),
+      (page) => apps.listDeploymentForAllNamespaces(page),
+      scaledDown("Deployment"),
     ),
-    named(
+    readAll(
       "listing StatefulSets",
-      collect((page) => apps.listStatefulSetForAllNamespaces(page), scaledDown("StatefulSet")),
+      (page) => apps.listStatefulSetForAllNamespaces(page),
+      scaledDown("StatefulSet"),
     ),
   ]);
   return lists.flat();

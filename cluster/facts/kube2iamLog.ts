@@ -8,28 +8,20 @@ import { apiMessage, collect } from "../kubernetes/api.js";
 import type { Settings } from "../../migration/settings/schema.js";
 import { Kube2iamLogSummary } from "../../migration/kube2iam/summarizeLog.js";
 
-export interface Kube2iamLogOptions {
-  /** How many pods are read at a time; default 8. */
-  concurrency?: number;
-  /** Most lines to read of each pod, from the end; default 5,000. */
-  tailLines?: number;
-  /** Most minutes to go back; default 60. */
-  sinceMinutes?: number;
-  /** Most bytes to read of each pod; default 4 MiB, three times what so many lines take. */
-  limitBytes?: number;
-  /** Seconds that one pod's log may take; default 30. */
-  timeoutSeconds?: number;
-}
+/** Pods that are read at the same time. */
+const concurrency = 8;
 
-type Resolved = Required<Kube2iamLogOptions>;
-
-const defaults: Resolved = {
-  concurrency: 8,
+/** What is read of each pod's log at most. */
+const limits = {
+  /** Lines, from the end. */
   tailLines: 5_000,
   sinceMinutes: 60,
+  /** Three times what so many lines take. */
   limitBytes: 4 * 1024 * 1024,
+  /** Seconds that it may take. */
   timeoutSeconds: 30,
 };
+type Limits = typeof limits;
 
 /**
  * Reads what kube2iam's pods have logged of late through the Kubernetes API. Needs `list` on pods
@@ -42,9 +34,9 @@ export async function readKube2iamLog(
   config: KubeConfig,
   settings: Pick<Settings, "kube2iam">,
   facts: Pick<ClusterFacts, "kube2iam" | "pods">,
-  options: Kube2iamLogOptions = {},
+  changed: Partial<Limits> = {},
 ): Promise<Kube2iamLogFacts> {
-  const wanted = { ...defaults, ...options };
+  const wanted = { ...limits, ...changed };
   const { CoreV1Api, Observable } = await import("@kubernetes/client-node");
   const core = config.makeApiClient(CoreV1Api);
   const withinTime: ObservableMiddleware = {
@@ -82,7 +74,7 @@ export async function readKube2iamLog(
         );
       }
     },
-    { concurrency: wanted.concurrency },
+    { concurrency },
   );
   return summary.facts();
 }
@@ -90,7 +82,7 @@ export async function readKube2iamLog(
 async function readLog(
   core: CoreV1Api,
   pod: V1Pod,
-  { tailLines, sinceMinutes, limitBytes }: Resolved,
+  { tailLines, sinceMinutes, limitBytes }: Limits,
   middleware: ObservableMiddleware,
 ): Promise<string> {
   const request = {
@@ -113,7 +105,7 @@ async function readLog(
 function minutesCovered(
   log: string,
   { begins, started }: { begins: number | undefined; started: number | undefined },
-  { tailLines, sinceMinutes, limitBytes }: Resolved,
+  { tailLines, sinceMinutes, limitBytes }: Limits,
 ): number {
   // The API leaves out the end, not the beginning, where the bytes do not suffice.
   if (Buffer.byteLength(log) >= limitBytes) return 0;
@@ -123,7 +115,7 @@ function minutesCovered(
   return Math.max(0, Math.min(sinceMinutes, Math.floor((Date.now() - from) / 60_000)));
 }
 
-function why(error: unknown, { timeoutSeconds }: Resolved): string {
+function why(error: unknown, { timeoutSeconds }: Limits): string {
   const timedOut =
     error instanceof Error && (error.name === "TimeoutError" || error.name === "AbortError");
   return timedOut ? `no answer within ${timeoutSeconds} s` : apiMessage(error);

@@ -2,7 +2,7 @@ import { readRuleStates } from "../rules/ruleStates.js";
 import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
 import { effectiveKube2iam } from "../../migration/kube2iam/effective.js";
 import { kubeConfig } from "../kubernetes/api.js";
-import { readClusterFacts } from "./clusterFacts.js";
+import { readClusterFacts } from "./readCluster.js";
 import type { Settings } from "../../migration/settings/schema.js";
 import { readCertificates } from "./certificates.js";
 import { gateTarget } from "../../migration/situation/target.js";

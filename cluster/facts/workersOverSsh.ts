@@ -14,34 +14,31 @@ import { lacksHostKey } from "../../migration/plan/waiting.js";
 import type { WorkerLook } from "../../migration/facts/workerLook.js";
 import { lookAtWorker, lookFailure, type Sights, type WorkerAddress } from "./lookAtWorker.js";
 import { Bastion } from "../ssh/bastion.js";
-import { requireCredentials } from "../ssh/credentials.js";
+import { requireCredentials } from "../ssh/logIn.js";
 
 /** Workers looked at at the same time. */
 const concurrency = 16;
 
-/** Programs that are asked for a host key at the same time: EC2's API is slow to serve, quick to throttle. */
+/** Programs that are asked for a host key at the same time: EC2's API is slow, and quick to throttle. */
 const asking = 5;
-
-export interface LookOptions {
-  /** Called after each worker. */
-  progress?: (done: number, total: number) => void;
-}
 
 /**
  * Looks at every worker that the cutover will connect to, by the same login. Changes nothing: it
- * runs `inspect` of worker/rules/ and look.sh. What fails on a worker is said in its place and stops nobody.
+ * runs `inspect` of worker/rules/ and look.sh. What fails on one worker is its result, and the
+ * others are looked at all the same.
  *
  * Left out are workers whose host key is not known (finding host-key-unknown) or that have no
  * address (worker-address-unknown), and all of them while both systems are to have one port
  * (port-clash), since their rules could not be told apart, or while kube2iam's own flags cannot be
  * used (kube2iam-flag-unusable).
  *
+ * @param options `progress` is called after each worker
  * @throws Error where the settings have no usable key to log in with
  */
 export async function lookOverSsh(
   settings: Settings,
   facts: ClusterFacts,
-  { progress }: LookOptions = {},
+  { progress }: { progress?: (done: number, total: number) => void } = {},
 ): Promise<Record<string, WorkerLook>> {
   const { ssh } = settings;
   requireCredentials(ssh);

@@ -2,7 +2,7 @@ import type { KubeConfig } from "@kubernetes/client-node";
 
 import { messageOf } from "../../migration/text/text.js";
 
-/* What everybody who reads the cluster needs of the Kubernetes client. */
+/* What all that reads the cluster needs of the Kubernetes client. */
 
 /** Objects per list call; the API server's own default for chunked lists. */
 const pageSize = 500;
@@ -30,12 +30,10 @@ interface Page {
   _continue?: string;
 }
 
-/** Every object that a list call has, page by page. */
-export async function listAll<Item>(list: List<Item>): Promise<Item[]> {
-  return collect(list, (item) => [item]);
-}
-
-type List<Item> = (page: Page) => Promise<{ items: Item[]; metadata?: { _continue?: string } }>;
+/** A list call, of which each answer is one page. */
+export type List<Item> = (
+  page: Page,
+) => Promise<{ items: Item[]; metadata?: { _continue?: string } }>;
 
 /**
  * What is made of every object that a list call has. Of the objects themselves no more than a page
@@ -57,6 +55,15 @@ export async function collect<Item, Kept>(
   return kept;
 }
 
+/** The same; says what was read where it fails. */
+export function readAll<Item, Kept>(
+  what: string,
+  list: List<Item>,
+  make: (item: Item) => readonly Kept[],
+): Promise<Kept[]> {
+  return named(what, collect(list, make));
+}
+
 /** The API server's own message, where an error carries one. */
 export function apiMessage(error: unknown): string {
   if (typeof error === "object" && error !== null && "body" in error) {
@@ -76,12 +83,23 @@ export async function named<T>(what: string, call: Promise<T>): Promise<T> {
   }
 }
 
-/** Whether an error of the Kubernetes client says that the object is not there. */
-export function isNotFound(error: unknown): boolean {
-  return typeof error === "object" && error !== null && "code" in error && error.code === 404;
+/** The HTTP status that an error of the Kubernetes client carries; undefined where it has none. */
+export function codeOf(error: unknown): number | undefined {
+  const code = typeof error === "object" && error !== null && "code" in error ? error.code : "";
+  return typeof code === "number" ? code : undefined;
 }
 
-/** Whether an error of the Kubernetes client says that this user may not. */
-export function isForbidden(error: unknown): boolean {
-  return typeof error === "object" && error !== null && "code" in error && error.code === 403;
+/** Whether it says that the object is not there. */
+export function isNotFound(error: unknown): boolean {
+  return codeOf(error) === 404;
+}
+
+/** What reading one object gives; undefined where it is not there (yet). */
+export async function ifThere<T>(what: string, read: Promise<T>): Promise<T | undefined> {
+  try {
+    return await read;
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw new Error(`Could not read ${what}: ${apiMessage(error)}`, { cause: error });
+  }
 }

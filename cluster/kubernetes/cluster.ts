@@ -1,30 +1,24 @@
+import type * as Client from "@kubernetes/client-node";
 import type {
-  AppsV1Api,
-  CoreV1Api,
   CoreV1Event,
-  KubeConfig,
   KubernetesObject,
-  KubernetesObjectApi,
   V1DaemonSet,
-  V1LabelSelector,
   V1Node,
   V1Pod,
 } from "@kubernetes/client-node";
-import pRetry from "p-retry";
 
 import { ownedLabel, ownedValue } from "../../migration/facts/clusterFacts.js";
-import { apiMessage, isNotFound, kubeConfig, listAll } from "./api.js";
-import { messageOf } from "../../migration/text/text.js";
-import { exec, type ExecOptions, type ExecResult } from "./exec.js";
-import { isEmptyNode } from "./emptyNode.js";
-import { PodChanges } from "./podChanges.js";
 import { GateError } from "../../migration/text/problem.js";
+import { messageOf } from "../../migration/text/text.js";
+import { apiMessage, codeOf, isNotFound, kubeConfig } from "./api.js";
+import { call, find, listAll } from "./call.js";
+import { exec, type ExecOptions, type ExecResult } from "./exec.js";
+import { isEmptyNode, nameOf, pathOf, selectorText, type ObjectName } from "./objects.js";
+import { PodChanges } from "./podChanges.js";
 
-/** The namespace and name of an object. */
-export interface ObjectName {
-  namespace: string;
-  name: string;
-}
+// Callers need these beside the calls: what an object is called, and why a call failed.
+export { ClusterError } from "./call.js";
+export { describePod, isReady, nameOf, selectorText, type ObjectName } from "./objects.js";
 
 /** Operations of RFC 6902. */
 export type JsonPatch = {
@@ -39,27 +33,19 @@ export type JsonPatch = {
  */
 export class Cluster {
   private constructor(
-    private readonly config: KubeConfig,
-    readonly core: CoreV1Api,
-    readonly apps: AppsV1Api,
-    private readonly objects: KubernetesObjectApi,
+    private readonly client: typeof Client,
+    private readonly config: Client.KubeConfig,
+    private readonly core = config.makeApiClient(client.CoreV1Api),
+    private readonly apps = config.makeApiClient(client.AppsV1Api),
+    private readonly objects = client.KubernetesObjectApi.makeApiClient(config),
   ) {}
 
   /** By KUBECONFIG, ~/.kube/config or in-cluster; `context` picks another than the current one. */
   static async connect({ context }: { context?: string }): Promise<Cluster> {
-    const { AppsV1Api, CoreV1Api, KubernetesObjectApi } = await import("@kubernetes/client-node");
-    let config: KubeConfig;
-    try {
-      config = await kubeConfig(context);
-    } catch (error) {
+    const config = await kubeConfig(context).catch((error: unknown) => {
       throw new GateError(messageOf(error));
-    }
-    return new Cluster(
-      config,
-      config.makeApiClient(CoreV1Api),
-      config.makeApiClient(AppsV1Api),
-      KubernetesObjectApi.makeApiClient(config),
-    );
+    });
+    return new Cluster(await import("@kubernetes/client-node"), config);
   }
 
   /** An object of any kind. */
@@ -67,21 +53,17 @@ export class Cluster {
     kind: Pick<T, "apiVersion" | "kind">,
     name: { namespace?: string; name: string },
   ): Promise<T | undefined> {
-    return orUndefined(
-      call(`reading ${kind.kind} ${pathOf(name)}`, () =>
-        this.objects.read<T>({ ...kind, metadata: name }),
-      ),
+    return find(`reading ${kind.kind} ${pathOf(name)}`, () =>
+      this.objects.read<T>({ ...kind, metadata: name }),
     );
   }
 
   /** Every object of a kind, in all namespaces where it has any. */
   async objectsOf<T extends KubernetesObject>(apiVersion: string, kind: string): Promise<T[]> {
-    const items = await listAll(({ limit, _continue }) =>
-      call(`listing ${kind}s`, () =>
-        this.objects.list<T>(
-          ...([apiVersion, kind, undefined, undefined, undefined, undefined] as const),
-          ...([undefined, undefined, limit, _continue] as const),
-        ),
+    const items = await listAll(`listing ${kind}s`, ({ limit, _continue }) =>
+      this.objects.list<T>(
+        ...([apiVersion, kind, undefined, undefined, undefined, undefined] as const),
+        ...([undefined, undefined, limit, _continue] as const),
       ),
     );
     // The server leaves these out in lists.
@@ -107,30 +89,22 @@ export class Cluster {
   }
 
   async daemonSet({ namespace, name }: ObjectName): Promise<V1DaemonSet | undefined> {
-    return orUndefined(
-      call(`reading DaemonSet ${namespace}/${name}`, () =>
-        this.apps.readNamespacedDaemonSet({ namespace, name }),
-      ),
+    return find(`reading DaemonSet ${namespace}/${name}`, () =>
+      this.apps.readNamespacedDaemonSet({ namespace, name }),
     );
   }
 
   /** All of the operations are applied in one request, or none of them. */
   async patchDaemonSet({ namespace, name }: ObjectName, body: JsonPatch): Promise<V1DaemonSet> {
-    const { PatchStrategy, setHeaderOptions } = await import("@kubernetes/client-node");
     return call(`patching DaemonSet ${namespace}/${name}`, () =>
-      this.apps.patchNamespacedDaemonSet(
-        { namespace, name, body },
-        setHeaderOptions("Content-Type", PatchStrategy.JsonPatch),
-      ),
+      this.apps.patchNamespacedDaemonSet({ namespace, name, body }, this.as("JsonPatch")),
     );
   }
 
   /** Its pods go on running, without an owner. One that is gone already is fine. */
   async deleteDaemonSet({ namespace, name }: ObjectName): Promise<void> {
-    await orUndefined(
-      call(`deleting DaemonSet ${namespace}/${name}`, () =>
-        this.apps.deleteNamespacedDaemonSet({ namespace, name, propagationPolicy: "Orphan" }),
-      ),
+    await find(`deleting DaemonSet ${namespace}/${name}`, () =>
+      this.apps.deleteNamespacedDaemonSet({ namespace, name, propagationPolicy: "Orphan" }),
     );
   }
 
@@ -144,17 +118,15 @@ export class Cluster {
       const name = metadata?.name ?? "";
       if (metadata?.ownerReferences !== undefined || !name.startsWith(`${daemonSet.name}-`))
         continue;
-      await orUndefined(
-        call(`deleting ControllerRevision ${namespace}/${name}`, () =>
-          this.apps.deleteNamespacedControllerRevision({ namespace, name }),
-        ),
+      await find(`deleting ControllerRevision ${namespace}/${name}`, () =>
+        this.apps.deleteNamespacedControllerRevision({ namespace, name }),
       );
     }
   }
 
   /** The pods that a DaemonSet controls, those that are being deleted included. */
   async podsOf(daemonSet: V1DaemonSet): Promise<V1Pod[]> {
-    const namespace = daemonSet.metadata?.namespace ?? "";
+    const { namespace } = nameOf(daemonSet);
     const pods = await this.pods(namespace, selectorText(daemonSet.spec?.selector));
     return pods.filter((pod) =>
       pod.metadata?.ownerReferences?.some((owner) => owner.uid === daemonSet.metadata?.uid),
@@ -170,16 +142,14 @@ export class Cluster {
 
   /** Every pod of the cluster; `fieldSelector` such as `status.phase=Running`. */
   async allPods(fieldSelector?: string): Promise<V1Pod[]> {
-    return listAll((page) =>
-      call("listing pods", () => this.core.listPodForAllNamespaces({ ...page, fieldSelector })),
+    return listAll("listing pods", (page) =>
+      this.core.listPodForAllNamespaces({ ...page, fieldSelector }),
     );
   }
 
   async pod({ namespace, name }: ObjectName): Promise<V1Pod | undefined> {
-    return orUndefined(
-      call(`reading pod ${namespace}/${name}`, () =>
-        this.core.readNamespacedPod({ namespace, name }),
-      ),
+    return find(`reading pod ${namespace}/${name}`, () =>
+      this.core.readNamespacedPod({ namespace, name }),
     );
   }
 
@@ -196,10 +166,8 @@ export class Cluster {
 
   /** A pod that is gone already is fine. */
   async deletePod({ namespace, name }: ObjectName, gracePeriodSeconds?: number): Promise<void> {
-    await orUndefined(
-      call(`deleting pod ${namespace}/${name}`, () =>
-        this.core.deleteNamespacedPod({ namespace, name, gracePeriodSeconds }),
-      ),
+    await find(`deleting pod ${namespace}/${name}`, () =>
+      this.core.deleteNamespacedPod({ namespace, name, gracePeriodSeconds }),
     );
   }
 
@@ -208,14 +176,11 @@ export class Cluster {
     { namespace, name }: ObjectName,
     data: Record<string, string>,
   ): Promise<void> {
-    const { PatchStrategy, setHeaderOptions } = await import("@kubernetes/client-node");
     const what = `writing ConfigMap ${namespace}/${name}`;
-    const patched = await orUndefined(
-      call(what, () =>
-        this.core.patchNamespacedConfigMap(
-          { namespace, name, body: { data } },
-          setHeaderOptions("Content-Type", PatchStrategy.MergePatch),
-        ),
+    const patched = await find(what, () =>
+      this.core.patchNamespacedConfigMap(
+        { namespace, name, body: { data } },
+        this.as("MergePatch"),
       ),
     );
     if (patched !== undefined) return;
@@ -231,14 +196,12 @@ export class Cluster {
   }
 
   private async listedNode(name: string): Promise<V1Node | undefined> {
-    return orUndefined(call(`reading node ${name}`, () => this.core.readNode({ name })));
+    return find(`reading node ${name}`, () => this.core.readNode({ name }));
   }
 
   /** Names of the empty Nodes that have a label. */
   async emptyNodes(label: string): Promise<string[]> {
-    const listed = await listAll((page) =>
-      call("listing nodes", () => this.core.listNode({ ...page, labelSelector: label })),
-    );
+    const listed = await this.listedNodes(label);
     return listed.filter(isEmptyNode).map((node) => nameOf(node).name);
   }
 
@@ -248,23 +211,22 @@ export class Cluster {
     if (node === undefined || !isEmptyNode(node)) return;
     const { uid, resourceVersion } = node.metadata ?? {};
     const body = { preconditions: { uid, resourceVersion } };
-    await orUndefined(call(`deleting node ${name}`, () => this.core.deleteNode({ name, body })));
+    await find(`deleting node ${name}`, () => this.core.deleteNode({ name, body }));
   }
 
   /** All of the operations are applied in one request, or none of them. */
   async patchNode(name: string, body: JsonPatch): Promise<void> {
-    const { PatchStrategy, setHeaderOptions } = await import("@kubernetes/client-node");
     await call(`patching node ${name}`, () =>
-      this.core.patchNode(
-        { name, body },
-        setHeaderOptions("Content-Type", PatchStrategy.JsonPatch),
-      ),
+      this.core.patchNode({ name, body }, this.as("JsonPatch")),
     );
   }
 
   async nodes(): Promise<V1Node[]> {
-    const listed = await listAll((page) => call("listing nodes", () => this.core.listNode(page)));
-    return listed.filter((node) => !isEmptyNode(node));
+    return (await this.listedNodes()).filter((node) => !isEmptyNode(node));
+  }
+
+  private listedNodes(labelSelector?: string): Promise<V1Node[]> {
+    return listAll("listing nodes", (page) => this.core.listNode({ ...page, labelSelector }));
   }
 
   /**
@@ -276,14 +238,8 @@ export class Cluster {
     name: string,
     metadata: Partial<Record<"annotations" | "labels", Record<string, string | null>>>,
   ): Promise<boolean> {
-    const { PatchStrategy, setHeaderOptions } = await import("@kubernetes/client-node");
-    const patched = await orUndefined(
-      call(`marking node ${name}`, () =>
-        this.core.patchNode(
-          { name, body: { metadata } },
-          setHeaderOptions("Content-Type", PatchStrategy.MergePatch),
-        ),
-      ),
+    const patched = await find(`marking node ${name}`, () =>
+      this.core.patchNode({ name, body: { metadata } }, this.as("MergePatch")),
     );
     return patched !== undefined;
   }
@@ -324,103 +280,14 @@ export class Cluster {
   async exec(pod: V1Pod, command: string[], options: ExecOptions): Promise<ExecResult> {
     return exec(this.config, pod, command, options);
   }
-}
 
-/** Namespace and name of an object of the client. */
-export function nameOf(object: { metadata?: { namespace?: string; name?: string } }): ObjectName {
-  return { namespace: object.metadata?.namespace ?? "", name: object.metadata?.name ?? "" };
-}
-
-export function isReady(pod: V1Pod): boolean {
-  return (
-    pod.metadata?.deletionTimestamp === undefined &&
-    pod.status?.phase === "Running" &&
-    (pod.status.conditions?.some((each) => each.type === "Ready" && each.status === "True") ??
-      false)
-  );
-}
-
-/** A label selector as list calls take it. */
-export function selectorText({
-  matchLabels = {},
-  matchExpressions = [],
-}: V1LabelSelector = {}): string {
-  const expressions = matchExpressions.map(({ key, operator, values = [] }) => {
-    switch (operator) {
-      case "Exists":
-        return key;
-      case "DoesNotExist":
-        return `!${key}`;
-      default:
-        return `${key} ${operator.toLowerCase()} (${values.join(",")})`;
-    }
-  });
-  return [
-    ...Object.entries(matchLabels).map(([label, value]) => `${label}=${value}`),
-    ...expressions,
-  ].join(",");
-}
-
-/** Pod, with the node it is on, for messages. */
-export function describePod(pod: V1Pod): string {
-  const { namespace, name } = nameOf(pod);
-  return `pod ${namespace}/${name}${pod.spec?.nodeName ? ` on ${pod.spec.nodeName}` : ""}`;
-}
-
-function pathOf({ namespace, name }: { namespace?: string; name: string }): string {
-  return namespace === undefined ? name : `${namespace}/${name}`;
-}
-
-async function call<T>(what: string, request: () => Promise<T>): Promise<T> {
-  try {
-    return await pRetry(request, {
-      retries: 4,
-      minTimeout: 300,
-      maxTimeout: 3000,
-      // The API server's own "no" stays one; a refused connection, 429 and 5xx may pass.
-      shouldRetry: ({ error }) => {
-        const code = codeOf(error);
-        return code === undefined || code === 429 || code >= 500;
-      },
-    });
-  } catch (error) {
-    if (isNotFound(error)) throw error;
-    throw new ClusterError(`${capitalised(what)} failed: ${apiMessage(error)}`, codeOf(error), {
-      cause: error,
-    });
+  /** What says of which kind a patch is. */
+  private as(kind: "JsonPatch" | "MergePatch") {
+    return this.client.setHeaderOptions("Content-Type", this.client.PatchStrategy[kind]);
   }
-}
-
-/** An answer of the API server that is a refusal, or none at all (`code` undefined). */
-export class ClusterError extends GateError {
-  constructor(
-    finding: string,
-    readonly code: number | undefined,
-    options: ErrorOptions,
-  ) {
-    super(finding, [], options);
-  }
-}
-
-async function orUndefined<T>(request: Promise<T>): Promise<T | undefined> {
-  try {
-    return await request;
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
-}
-
-function codeOf(error: unknown): number | undefined {
-  const code = typeof error === "object" && error !== null && "code" in error ? error.code : "";
-  return typeof code === "number" ? code : undefined;
 }
 
 function eventTime(event: CoreV1Event): number {
   const time = event.lastTimestamp ?? event.eventTime ?? event.firstTimestamp;
   return time === undefined ? 0 : new Date(time).getTime();
-}
-
-function capitalised(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

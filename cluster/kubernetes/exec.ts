@@ -82,7 +82,7 @@ export async function exec(
   });
 }
 
-/** The command was not even started: the container does not run, say, or nobody may exec there. */
+/** The command was not started: the container does not run, for example, or exec is forbidden. */
 export class ExecRefusedError extends GateError {
   /** @param missing whether the API server or the kubelet said that there is no such pod or container */
   constructor(

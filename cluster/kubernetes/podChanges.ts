@@ -10,7 +10,7 @@ const anyway = 2000;
  * clock. What it is like then is for the next look to read.
  */
 export class PodChanges implements Changes {
-  /** Whether something has happened that nobody has waited for yet. */
+  /** Whether something has happened since the last {@link next}. */
   private changed = false;
   private wake: () => void = () => {};
   private watching = false;
@@ -25,7 +25,7 @@ export class PodChanges implements Changes {
   ): Promise<PodChanges> {
     const { Watch } = await import("@kubernetes/client-node");
     const changes = new PodChanges();
-    // Not awaited: whoever waits for the pod must not wait for an answer that never comes.
+    // Not awaited: the answer may never come, and the pod is waited for by the clock then.
     void new Watch(config)
       .watch(
         `/api/v1/namespaces/${namespace}/pods`,

@@ -43,7 +43,7 @@ export class NodeRules {
     return new NodeRules(cluster, target, waitSeconds, await readPods(cluster, target));
   }
 
-  /** That system's running pod on the worker. */
+  /** The running pod of that system on the worker. */
   pod(system: System, worker: Pick<Worker, "name">): V1Pod | undefined {
     return this.pods[system].get(worker.name);
   }
@@ -116,7 +116,7 @@ export class NodeRules {
           refused.push({ pod, error });
         }
       }
-      // Where nobody may exec, say, time mends nothing.
+      // Time does not mend every refusal: exec may be forbidden.
       if (!refused.some(({ error }) => error.missing)) throw refused[0]!.error;
       return { pending: refused[0]!.error };
     });

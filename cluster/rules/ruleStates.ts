@@ -14,8 +14,8 @@ import { GateError } from "../../migration/text/problem.js";
 const concurrency = 20;
 
 /**
- * Reads the rules of every node that runs an agent, through a pod there. Changes nothing. What
- * cannot be read is said in its place and stops nobody: it is for the plan and the audit to judge.
+ * Reads the rules of every node that runs an agent, through a pod there. Changes nothing. Where
+ * they cannot be read, the reason stands in their place: plan and audit judge it.
  */
 export async function readRuleStates(
   facts: Pick<ClusterFacts, "nodes" | "agents">,

@@ -35,7 +35,7 @@ export async function askHostKey(
     {
       where: `node ${name} (${providerId}, ${address})`,
       what: `ssh.hostKeyCommand, ${command[0]}, ${answer.problem}${words}`,
-      why: "without the key anybody who answers at its address would be handed root commands",
+      why: "without the key, root commands would go to whatever answers at its address",
       fix: `run it by hand with NODE_NAME, PROVIDER_ID and ADDRESS of this node: it has to print one line such as 'ssh-ed25519 AAAA…' within ${seconds} s; or put the node's key into ssh.hostKeys`,
     },
   ]);

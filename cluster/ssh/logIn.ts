@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream";
 
 import pRetry from "p-retry";
-import type { Client, ConnectConfig, ServerHostKeyAlgorithm } from "ssh2";
+import { utils, type Client, type ConnectConfig, type ServerHostKeyAlgorithm } from "ssh2";
 
 import type { Settings } from "../../migration/settings/schema.js";
 import { dial } from "./dial.js";
@@ -105,4 +105,22 @@ function signatures(type: string): ServerHostKeyAlgorithm[] {
   return (
     type === "ssh-rsa" ? ["rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"] : [type]
   ) as ServerHostKeyAlgorithm[];
+}
+
+/** @throws Error where the settings have nothing to log in with, or a private key that cannot be used */
+export function requireCredentials(ssh: Settings["ssh"]): void {
+  if (ssh.privateKey === undefined) {
+    if (ssh.agentSocketPath !== undefined) return;
+    throw new Error(
+      "Nothing to log in to the workers with: set ssh.privateKey (pulumi config set --secret --path ssh.privateKey) or ssh.agentSocketPath",
+    );
+  }
+  requireKey("ssh.privateKey", ssh.privateKey, ssh.privateKeyPassword);
+  const own = ssh.bastion?.privateKey;
+  if (own !== undefined) requireKey("ssh.bastion.privateKey", own, undefined);
+}
+
+function requireKey(setting: string, key: string, password: string | undefined): void {
+  const parsed = utils.parseKey(key, password);
+  if (parsed instanceof Error) throw new Error(`${setting}: ${parsed.message}`);
 }

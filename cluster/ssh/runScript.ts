@@ -3,7 +3,7 @@ import type { Client, ClientChannel } from "ssh2";
 import { LookError } from "../../migration/facts/workerLook.js";
 
 /** How a command on a worker ended. */
-export interface RemoteResult {
+interface RemoteResult {
   stdout: string;
   stderr: string;
   /** Undefined where the connection was cut. */

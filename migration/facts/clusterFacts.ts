@@ -1,6 +1,6 @@
 /*
- * What the migration has to know of a live cluster, read-only. Plain data: the readers are in
- * readClusterFacts.ts, the decisions in plan.ts and audit.ts.
+ * What the migration has to know of a live cluster, read-only. Plain data: cluster/facts/ reads it,
+ * migration/plan/ and migration/audit/ decide by it.
  */
 
 import type { GateNotes } from "../plan/gateNotes.js";

@@ -9,16 +9,24 @@ export function fitsInterface(expression: string, name: string): boolean {
   return expression.endsWith("+") ? name.startsWith(expression.slice(0, -1)) : expression === name;
 }
 
-/** Whether an expression fits every interface that a name or a prefix fits. */
-export function coversInterface(expression: string, other: string): boolean {
-  const stem = other.endsWith("+") ? other.slice(0, -1) : other;
-  if (!expression.startsWith("!")) {
-    // What fits only the stem itself does not fit the longer names that the prefix fits.
-    return fitsInterface(expression, stem) && (expression.endsWith("+") || !other.endsWith("+"));
-  }
-  const excluded = expression.slice(1);
-  const overlap =
-    fitsInterface(excluded, stem) ||
-    (other.endsWith("+") && excluded.replace(/\+$/, "").startsWith(stem));
-  return !overlap;
+/**
+ * Whether a rule for `wide` sees every packet that a rule for `narrow` sees; undefined is every
+ * interface. Of negations only an equal one, or every interface, is taken to cover one: where the
+ * answer is not certain it is no, because a removal that relies on it would hand pods the node's
+ * own role. `covers` in worker/rules/tables/interfaces.sh is the same on a worker.
+ */
+export function coversInterface(wide: string | undefined, narrow: string | undefined): boolean {
+  if (wide === undefined || wide === "+" || wide === narrow) return true;
+  if (narrow === undefined || narrow.startsWith("!")) return false;
+  return wide.startsWith("!") ? !overlap(wide.slice(1), narrow) : isWithin(narrow, wide);
+}
+
+/** Whether one interface can fit both (no negations). */
+function overlap(one: string, other: string): boolean {
+  return one === other || isWithin(one, other) || isWithin(other, one);
+}
+
+/** Whether `prefix` is one, and fits all that a name or another prefix fits. */
+function isWithin(narrow: string, prefix: string): boolean {
+  return prefix.endsWith("+") && narrow.replace(/\+$/, "").startsWith(prefix.slice(0, -1));
 }

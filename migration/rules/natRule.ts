@@ -10,10 +10,10 @@
  * deleted and put back (never by line number). Sources: kube2iam iptables/iptables.go (AddRule),
  * kiam cmd/kiam/iptables.go (ruleSpec).
  *
- * worker/rules/tables/classify.sh applies the same rules of recognition on the worker itself;
- * test/worker/ruleClassification.test.ts holds the two against each other. What the rules of others do to
- * a request, in PREROUTING and the chains that it jumps to, the script alone judges: its report says
- * who is in force.
+ * worker/rules/tables/classify.sh recognises them in the same way on the worker itself;
+ * test/worker/rules/tables/classify.test.ts compares the two. What other programs' rules do to a
+ * request, in PREROUTING and the chains that it jumps to, only the script judges: its report says
+ * which system is in force.
  */
 import { isIPv4 } from "node:net";
 import { z } from "zod";
@@ -21,10 +21,10 @@ import { z } from "zod";
 import { hostInterfaceSchema } from "../settings/fields.js";
 
 /** Where EC2 serves instance metadata; the destination of every credential request. */
-export const metadataAddress = "169.254.169.254";
+const metadataAddress = "169.254.169.254";
 
 /** The chain, in the nat table, that both systems use. */
-export const natChain = "PREROUTING";
+const natChain = "PREROUTING";
 
 /** Which of the kernel's two sets of tables a rule lives in: `iptables-nft` or `iptables-legacy`. */
 export const backendSchema = z.enum(["nft", "legacy"]);
@@ -35,10 +35,19 @@ export const systemSchema = z.enum(["kube2iam", "kiam"]);
 export type System = z.infer<typeof systemSchema>;
 
 /**
- * What `iptables -S` may print behind `-i`: any name that the kernel takes. Somebody gave kube2iam
- * `"veth+"`, quotes and all, and its rule is kube2iam's all the same.
+ * What `iptables -S` may print behind `-i`: any name that the kernel takes. kube2iam
+ * has been seen with `"veth+"`, quotes and all, and that rule is its own all the same.
  */
 const printedInterfacePattern = /^(?![-!])[!-.0-~]{1,15}$/;
+
+/** What stands in every credential rule besides its interface and target. */
+const fixedMatches: ReadonlyMap<string, readonly string[]> = new Map([
+  ["-d", [`${metadataAddress}/32`, metadataAddress]],
+  ["-p", ["tcp"]],
+  ["-m", ["tcp"]],
+  ["--dport", ["80"]],
+  ["-j", ["DNAT"]],
+]);
 
 /** What tells the two systems' rules of one worker apart: its address and both ports. */
 export interface RuleTargets {
@@ -50,7 +59,7 @@ export interface RuleTargets {
 }
 
 /** A credential rule taken apart. */
-export interface CredentialRule {
+interface CredentialRule {
   /** `cni0`, `cali+`, `!eth0`; undefined where the rule has no `-i` and so covers every interface. */
   readonly interface: string | undefined;
   readonly address: string;
@@ -77,47 +86,25 @@ export function credentialRuleSpec(rule: CredentialRule): string {
  * else (another port, another destination, a comment, another chain) gives undefined.
  */
 export function parseCredentialRule(spec: string): CredentialRule | undefined {
-  const words = spec.split(" ").filter((word) => word !== "");
-  if (words[0] !== "-A" || words[1] !== natChain) return undefined;
-  const seen = new Set<string>();
-  let hostInterface: string | undefined;
-  let target: { address: string; port: number } | undefined;
-  for (let at = 2; at < words.length; at += 2) {
-    const negated = words[at] === "!";
-    if (negated) at += 1;
-    const option = words[at] ?? "";
-    const value = words[at + 1] ?? "";
+  const [append, chain, ...words] = spec.split(" ").filter((word) => word !== "");
+  if (append !== "-A" || chain !== natChain) return undefined;
+  const seen = new Map<string, string>();
+  while (words.length > 0) {
+    const negated = words[0] === "!";
+    const [option = "", value = ""] = words.splice(0, negated ? 3 : 2).slice(negated ? 1 : 0);
     if (seen.has(option) || (negated && option !== "-i")) return undefined;
-    seen.add(option);
-    switch (option) {
-      case "-d":
-        if (value !== `${metadataAddress}/32` && value !== metadataAddress) return undefined;
-        break;
-      case "-i":
-        if (!printedInterfacePattern.test(value) || (negated && value === "+")) return undefined;
-        hostInterface = value === "+" ? undefined : `${negated ? "!" : ""}${value}`;
-        break;
-      case "-p":
-      case "-m":
-        if (value !== "tcp") return undefined;
-        break;
-      case "--dport":
-        if (value !== "80") return undefined;
-        break;
-      case "-j":
-        if (value !== "DNAT") return undefined;
-        break;
-      case "--to-destination":
-        target = parseTarget(value);
-        if (target === undefined) return undefined;
-        break;
-      default:
-        return undefined;
-    }
+    const valid =
+      option === "-i"
+        ? printedInterfacePattern.test(value) && !(negated && value === "+")
+        : option === "--to-destination" || fixedMatches.get(option)?.includes(value) === true;
+    if (!valid) return undefined;
+    seen.set(option, negated ? `!${value}` : value);
   }
-  const needed = ["-d", "-p", "--dport", "-j", "--to-destination"];
+  const target = parseTarget(seen.get("--to-destination") ?? "");
+  const needed = ["-d", "-p", "--dport", "-j"];
   if (target === undefined || !needed.every((option) => seen.has(option))) return undefined;
-  return { interface: hostInterface, ...target };
+  const hostInterface = seen.get("-i");
+  return { interface: hostInterface === "+" ? undefined : hostInterface, ...target };
 }
 
 function parseTarget(value: string): { address: string; port: number } | undefined {
@@ -127,32 +114,13 @@ function parseTarget(value: string): { address: string; port: number } | undefin
   return isIPv4(address) && port >= 1 && port <= 65535 ? { address, port } : undefined;
 }
 
-/** Whose rule this is on the worker described by `targets`; undefined for everybody else's. */
+/** Which system's rule this is on the worker of `targets`; undefined where it is neither's. */
 export function systemOfRule(spec: string, targets: RuleTargets): System | undefined {
   const rule = parseCredentialRule(spec);
   if (rule === undefined || rule.address !== targets.hostIp) return undefined;
   if (rule.port === targets.kube2iamPort) return "kube2iam";
   if (rule.port === targets.kiamPort) return "kiam";
   return undefined;
-}
-
-/**
- * Whether a rule for `wide` sees every packet that a rule for `narrow` sees. Where that cannot
- * be told from the two names (`cni0` under `!eth0` can, `!eth0` under `cni0` cannot) the answer is
- * no, because a removal that relies on it would hand pods the node's own role.
- */
-export function interfaceCovers(wide: string | undefined, narrow: string | undefined): boolean {
-  if (wide === undefined || wide === narrow) return true;
-  if (narrow === undefined || narrow.startsWith("!")) return false;
-  if (wide.startsWith("!")) return !interfacesOverlap(wide.slice(1), narrow);
-  return wide.endsWith("+") && narrow.startsWith(wide.slice(0, -1));
-}
-
-/** Whether one interface can match both of these names or prefixes (no negations). */
-function interfacesOverlap(one: string, other: string): boolean {
-  if (one.endsWith("+") && other.startsWith(one.slice(0, -1))) return true;
-  if (other.endsWith("+") && one.startsWith(other.slice(0, -1))) return true;
-  return one === other;
 }
 
 /** A rule as it stood on a worker, with what is needed to put it back. */

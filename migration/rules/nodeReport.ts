@@ -22,8 +22,8 @@ const findingCodes = [
   /** A rule leads to kube2iam or kiam but has not the form that they write. */
   "unexpected-form",
   /**
-   * Somebody else's rule for the same traffic stands where it takes it first, or would once the other
-   * system's rule is gone.
+   * A rule of another program takes the same traffic first, or would once the other system's rule is
+   * gone.
    */
   "competing-rule",
   /** The rule that must take over does not see all traffic of the one to be removed. */
@@ -40,7 +40,7 @@ const findingCodes = [
   "change-failed",
   /** What had been changed was put back. */
   "undone",
-  /** What had been changed could NOT be put back: somebody must look at this worker now. */
+  /** What had been changed could NOT be put back: look at this worker now. */
   "undo-failed",
   /** iptables here cannot read a rule that may take credential requests: it is too old, mostly. */
   "rule-unread",
@@ -68,14 +68,13 @@ const findingSchema = z.object({
 });
 export type Finding = z.infer<typeof findingSchema>;
 
+/** A rule and where it stands. */
 const placedRuleSchema = z.object({
   backend: backendSchema,
   /** 1 is first in the chain. */
   position: z.number().int().min(1),
   spec: z.string(),
 });
-/** A rule and where it stands. */
-export type PlacedRule = z.infer<typeof placedRuleSchema>;
 
 const natStateSchema = z.object({
   /** Every rule of nat/PREROUTING in the nft tables, as `-S` prints it, in order. */
@@ -88,22 +87,22 @@ const natStateSchema = z.object({
   kiam: z.array(placedRuleSchema),
   /**
    * Whose rule comes first. `unknown`: they stand in different sets of tables, whose order depends
-   * on which was registered first and cannot be read; or something in front of it is somebody
-   * else's, or cannot be read (findings competing-rule, rule-unread, native-chain, unexpected-form).
+   * on which was registered first and cannot be read; or a rule in front of it is another program's,
+   * or cannot be read (findings competing-rule, rule-unread, native-chain, unexpected-form).
    * `none`: pods reach the node's own role.
    */
   inForce: z.enum(["kube2iam", "kiam", "none", "unknown"]),
 });
 export type NatState = z.infer<typeof natStateSchema>;
 
-export const nodeReportSchema = z.object({
+const nodeReportSchema = z.object({
   /** Version of this document's form. */
   version: z.literal(1),
   verb: z.enum(["inspect", "remove", "restore", "ensure", "drain"]),
-  /** Whose rule `remove` was to remove, or `ensure` to see to; null for the other verbs. */
+  /** Whose rule `remove` was to remove, or `ensure` to put back; null for the other verbs. */
   system: systemSchema.nullable(),
   hostIp: z.string(),
-  /** The kernel's boot id: a new one means that every rule is new, too. */
+  /** The kernel's boot id: a new one means that every rule is new as well. */
   bootId: z.string(),
   /**
    * ok: as asked for, changed or not. refused: nothing was touched (a `drain` that had to stop in
@@ -218,13 +217,6 @@ export function inForceOf(
 ): Pick<NatState, "inForce"> & { unclear?: string } {
   const why = inForce === "unknown" ? whyUnclear(report) : undefined;
   return why === undefined ? { inForce } : { inForce, unclear: why };
-}
-
-/** The problems of a report in one line each, for an error message. */
-export function reportProblems(report: NodeReport): string[] {
-  return report.findings
-    .filter((finding) => finding.severity === "problem")
-    .map((finding) => `${report.hostIp}: ${finding.message}`);
 }
 
 /** nat/PREROUTING of one set of tables, as `iptables -S` lists it. */

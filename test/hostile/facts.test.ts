@@ -16,7 +16,7 @@ import { parseSettings } from "../../migration/settings/parse.js";
 import { makePlan } from "../../migration/plan/makePlan.js";
 import { previewPlan } from "../../migration/preview/planPreview.js";
 import { podVerdicts } from "../../migration/situation/podVerdicts.js";
-import { readClusterFacts } from "../../cluster/facts/clusterFacts.js";
+import { readClusterFacts } from "../../cluster/facts/readCluster.js";
 import { shown, shownJson } from "../../migration/text/shown.js";
 import { stages } from "../../migration/stages.js";
 import {

@@ -1,18 +1,16 @@
 /**
  * A worker to try the node script on: two network namespaces (the worker and one pod's) with the
  * kernel's real nat tables, and a private mount namespace, so that the xtables lock, /etc and the
- * tools that a test hides are this worker's own. Nothing of the machine changes.
+ * tools that a test hides are this worker's own. Nothing of the machine changes. In one file, since
+ * nearly all of it is one class: what stands on that worker, and what tests do there.
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createInterface } from "node:readline";
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { execa } from "execa";
-import type { Context } from "mocha";
-import waitFor from "p-wait-for";
 import {
   type RuleArguments,
   type RuleVerb,
@@ -28,6 +26,7 @@ import {
   parseNodeReport,
 } from "../../migration/rules/nodeReport.js";
 import { findCommand, needsCommands, needsRoot } from "../support/requirements.js";
+import { Instrument, waitUntil } from "./instrument.js";
 
 /** Everything the tests' worker is: address and ports as kube2iam and kiam would have them. */
 export const worker = { hostIp: "10.99.0.11", kube2iamPort: 8181, kiamPort: 8881 } as const;
@@ -50,6 +49,14 @@ export function ruleForAll(port: number): string {
   return credentialRuleSpec({ interface: undefined, address: worker.hostIp, port });
 }
 
+/** A run of the script: what for, by which shell (dash when unset), and in which environment. */
+type Run<Verb extends RuleVerb> = [
+  verb: Verb,
+  args: Omit<RuleArguments[Verb], keyof typeof worker>,
+  shell?: readonly string[],
+  environment?: Record<string, string>,
+];
+
 /** How one run of the script ended. */
 export interface Outcome {
   exitCode: number | undefined;
@@ -65,36 +72,35 @@ export class TestWorker {
   private holder = 0;
   private systems: Instrument | undefined;
   /** A directory of this worker's own, gone with it. */
-  readonly directory = mkdtempSync(join(tmpdir(), "t-node-"));
+  readonly directory: string;
 
-  private constructor(private readonly name: string) {}
+  private constructor(private readonly name: string) {
+    this.directory = join(tmpdir(), name);
+  }
 
   /**
-   * Builds one for the suite of `context`, or skips that where this machine has not what it takes.
-   * `name` tells the test files' workers apart; `commands`: what its tests use besides what a worker
-   * is made of.
+   * One for the suite that is being described: built before its tests and removed after them. Where
+   * this machine has not what it takes, the suite is skipped.
+   *
+   * @param name tells the test files' workers apart
+   * @param commands what the tests use besides what a worker is made of
    */
-  static async create(
-    context: Context,
-    name: string,
-    ...commands: readonly string[]
-  ): Promise<TestWorker> {
-    needsRoot(context);
-    needsCommands(context, [
-      ...["ip", "nsenter", "unshare", "iptables-nft", "iptables-legacy", "curl"],
-      ...commands,
-    ]);
-    const created = new TestWorker(`t-node-${name}-${process.pid}`);
-    try {
-      await created.build();
-    } catch (error) {
-      await created.remove();
-      throw error;
-    }
-    return created;
+  static forSuite(name: string, ...commands: readonly string[]): TestWorker {
+    const node = new TestWorker(`t-node-${name}-${process.pid}`);
+    before(async function () {
+      needsRoot(this);
+      needsCommands(this, [
+        ...["ip", "nsenter", "unshare", "iptables-nft", "iptables-legacy", "curl"],
+        ...commands,
+      ]);
+      await node.build();
+    });
+    after(() => node.remove());
+    return node;
   }
 
   private async build(): Promise<void> {
+    mkdirSync(this.directory, { recursive: true });
     const node = `${this.name}-w`;
     const pod = `${this.name}-p`;
     for (const namespace of [node, pod]) {
@@ -133,6 +139,11 @@ export class TestWorker {
     return [`--target=${this.holder}`, "--net", "--mount", "--", ...command];
   }
 
+  /** The same in the pod. */
+  private inPod(command: readonly string[]): string[] {
+    return [`--net=/run/netns/${this.name}-p`, ...command];
+  }
+
   /** Runs a command on the worker; rejects when it fails. */
   async run(...command: string[]): Promise<string> {
     return (await execa("nsenter", this.onWorker(command))).stdout;
@@ -150,9 +161,7 @@ export class TestWorker {
 
   /** Starts the load of requests in the pod; the promise it gives ends it and tells the result. */
   async load(): Promise<() => Promise<{ answers: Record<string, number>; failures: string[] }>> {
-    const load = this.start("nsenter", [
-      ...[`--net=/run/netns/${this.name}-p`, process.execPath, instrument("load.mjs")],
-    ]);
+    const load = this.start("nsenter", this.inPod([process.execPath, instrument("load.mjs")]));
     await load.line();
     return async () => {
       load.child.stdin.end();
@@ -167,9 +176,7 @@ export class TestWorker {
   keepConnection(): Instrument {
     const program =
       'require("net").connect(80,"169.254.169.254",function(){console.log("connected");this.resume()})';
-    return this.start("nsenter", [
-      ...[`--net=/run/netns/${this.name}-p`, process.execPath, "-e", program],
-    ]);
+    return this.start("nsenter", this.inPod([process.execPath, "-e", program]));
   }
 
   /**
@@ -178,32 +185,24 @@ export class TestWorker {
    */
   keepAliveClient(where: "pod" | "worker", address: string): Instrument {
     const command = [process.execPath, instrument("client.mjs"), address];
-    return where === "worker"
-      ? this.startOnWorker(...command)
-      : this.start("nsenter", [`--net=/run/netns/${this.name}-p`, ...command]);
+    return this.start("nsenter", where === "worker" ? this.onWorker(command) : this.inPod(command));
   }
 
   /** One request from the pod to 169.254.169.254: who answers? */
   async whoAnswers(...curlOptions: readonly string[]): Promise<string> {
-    const { stdout } = await execa("nsenter", [
-      ...[`--net=/run/netns/${this.name}-p`, "curl", "-sS", "--max-time", "2", "--noproxy", "*"],
-      ...curlOptions,
-      "http://169.254.169.254/latest/meta-data/",
-    ]);
-    return stdout;
+    const curl = ["curl", "-sS", "--max-time", "2", "--noproxy", "*", ...curlOptions];
+    const url = "http://169.254.169.254/latest/meta-data/";
+    return (await execa("nsenter", this.inPod([...curl, url]))).stdout;
   }
 
   /** Runs worker/probe/probe.sh in the pod through 169.254.169.254 and gives its verdict. */
   async probe(): Promise<ProbeVerdict | undefined> {
     const log = join(this.directory, "termination-log");
-    await execa(
-      "nsenter",
-      [
-        ...[`--net=/run/netns/${this.name}-p`, "dash", "-c", probeScript(), "probe.sh"],
-        ...[`http://${metadataService}`, "3", "5", "app"],
-      ],
-      { reject: false, env: { TERMINATION_LOG: log } },
-    );
+    const words = ["probe.sh", `http://${metadataService}`, "3", "5", "app"];
+    await execa("nsenter", this.inPod(["dash", "-c", probeScript(), ...words]), {
+      reject: false,
+      env: { TERMINATION_LOG: log },
+    });
     return parseVerdict(readFileSync(log, "utf8").trim());
   }
 
@@ -229,6 +228,11 @@ export class TestWorker {
     return printed.split("\n").filter((line) => line.startsWith("-A"));
   }
 
+  /** The same of both sets of tables. */
+  async allRules(): Promise<Record<Backend, string[]>> {
+    return { nft: await this.rules("nft"), legacy: await this.rules("legacy") };
+  }
+
   /** Writes an executable shell script into a directory of its own and gives its path. */
   tool(name: string, ...lines: string[]): string {
     const file = join(mkdtempSync(join(this.directory, "tool-")), name);
@@ -236,11 +240,24 @@ export class TestWorker {
     return file;
   }
 
-  /** Puts a file over a tool of the worker, in its mount namespace only; what it gives ends that. */
-  async instead(tool: string, file: string): Promise<() => Promise<unknown>> {
+  /** Has a file stand over these tools of the worker meanwhile, in its mount namespace only. */
+  async instead(
+    tools: readonly string[],
+    file: string,
+    meanwhile: () => Promise<unknown>,
+  ): Promise<void> {
+    const [tool, ...others] = tools;
+    if (tool === undefined) {
+      await meanwhile();
+      return;
+    }
     const real = await this.run("readlink", "-f", findCommand(tool) ?? tool);
     await this.run("mount", "--bind", file, real);
-    return () => this.run("umount", real);
+    try {
+      await this.instead(others, file, meanwhile);
+    } finally {
+      await this.run("umount", real);
+    }
   }
 
   /** The environment in which these tools are found before the worker's own. */
@@ -248,22 +265,24 @@ export class TestWorker {
     return { PATH: [...files.map((file) => dirname(file)), process.env.PATH].join(delimiter) };
   }
 
-  /** Runs the script on the worker, by `shell`, from stdin as both transports do. */
+  /** Runs the script on the worker, from stdin as both transports do. */
   async script<Verb extends RuleVerb>(
-    verb: Verb,
-    args: Omit<RuleArguments[Verb], keyof typeof worker>,
-    shell: readonly string[] = ["dash"],
-    environment: Record<string, string> = {},
+    ...[verb, args, shell = ["dash"], environment]: Run<Verb>
   ): Promise<Outcome> {
     const words = ruleArguments(verb, { ...worker, ...args } as RuleArguments[Verb]);
     return await this.raw([...shell, ...words.slice(1)], ruleScript(verb), environment);
   }
 
+  /** The same, which has to do as asked. */
+  async done<Verb extends RuleVerb>(...run: Run<Verb>): Promise<Outcome> {
+    const outcome = await this.script(...run);
+    assert.equal(outcome.exitCode, 0, outcome.stderr);
+    return outcome;
+  }
+
   /** Starts the script as `script` does, without waiting for its end. */
   startScript<Verb extends RuleVerb>(
-    verb: Verb,
-    args: Omit<RuleArguments[Verb], keyof typeof worker>,
-    shell: readonly string[] = ["dash"],
+    ...[verb, args, shell = ["dash"]]: Run<Verb>
   ): ChildProcessWithoutNullStreams {
     const words = ruleArguments(verb, { ...worker, ...args } as RuleArguments[Verb]);
     const { child } = this.startOnWorker(...shell, ...words.slice(1));
@@ -343,35 +362,6 @@ export class TestWorker {
   }
 }
 
-/** A long-running child that talks in lines. */
-export class Instrument {
-  private readonly lines: AsyncIterator<string>;
-  private stderr = "";
-
-  constructor(readonly child: ChildProcessWithoutNullStreams) {
-    this.lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-    child.stderr.on("data", (data: Buffer) => (this.stderr += data.toString()));
-  }
-
-  /** The next line it prints. */
-  async line(): Promise<string> {
-    const next = await this.lines.next();
-    if (next.done === true) throw new Error(`ended unexpectedly: ${this.stderr}`);
-    return next.value;
-  }
-
-  /** Waits until it has printed this on stderr. */
-  async says(text: string): Promise<void> {
-    await waitUntil(() => Promise.resolve(this.stderr.includes(text)));
-  }
-
-  /** Tells it something and gives what it answers. */
-  async say(order: string): Promise<string> {
-    this.child.stdin.write(`${order}\n`);
-    return await this.line();
-  }
-}
-
 /** The script refused and touched nothing, for that reason in those words, in both its outputs. */
 export function assertRefused(outcome: Outcome, code: Finding["code"], message: RegExp): void {
   assert.equal(outcome.exitCode, 1, `${outcome.stdout}\n${outcome.stderr}`);
@@ -383,9 +373,9 @@ export function assertRefused(outcome: Outcome, code: Finding["code"], message: 
   assert.match(outcome.stderr, message);
 }
 
-/** Asks every few milliseconds until the answer is yes; gives up after ten seconds. */
-export async function waitUntil(condition: () => Promise<boolean>): Promise<void> {
-  await waitFor(condition, { interval: 20, timeout: { milliseconds: 10_000 } });
+/** What a report found, each as `problem rule-absent`. */
+export function codes({ findings }: NodeReport): string[] {
+  return findings.map(({ severity, code }) => `${severity} ${code}`);
 }
 
 function instrument(file: string): string {

@@ -9,7 +9,7 @@ import { quote } from "../shellWords.js";
  * What makes a node write kiam's rule at every boot, before its kubelet starts. Pure: the same
  * arguments give the same text.
  */
-export interface BootGuardArgs {
+interface BootGuardArgs {
   /** Interface of the agent's rule, its --host-interface. */
   interface: string;
   /** The agent's --port. */

@@ -7,7 +7,7 @@ import { shownJson } from "../../migration/text/shown.js";
 import { quote } from "../shellWords.js";
 
 /** What the script saw. */
-export interface LookAnswer {
+interface LookAnswer {
   interfaces: string[];
   listening: { port: number; program: string | undefined }[];
   /** The servers, as given, that did not answer at all. */

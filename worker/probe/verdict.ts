@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { System } from "../../migration/rules/natRule.js";
 import type { Problem } from "../../migration/text/problem.js";
 
-/** Text of at most so many characters. Anybody may have answered it: printable ASCII, or no verdict. */
+/** Text of at most so many characters. Any program may have answered it, so only printable ASCII. */
 const text = (characters: number) =>
   z
     .string()
@@ -27,7 +27,7 @@ const verdictSchema = z
   .object({
     /**
      * failed: no usable answer until time was up. unclear: the answers were right, but until time was
-     * up nobody could tell who gave them.
+     * up it could not be told who gave them.
      */
     verdict: z.enum(["right", "wrong", "failed", "unclear"]),
     /** What the list of credentials answered last; empty where it did not answer. */
@@ -65,7 +65,7 @@ export function parseVerdict(message: string | undefined): ProbeVerdict | undefi
 }
 
 /** What a probe asked, for explanations. */
-export interface ProbeQuestion {
+interface ProbeQuestion {
   /** The role of the pod's annotation. */
   role: string;
   /** `10.0.0.1:8881`, or {@link metadataService}. */
@@ -74,14 +74,14 @@ export interface ProbeQuestion {
   expected: System;
 }
 
-/** Where EC2, and whoever intercepts it, answers. */
+/** Where EC2 answers, or the system that intercepts it. */
 export const metadataService = "169.254.169.254";
 
 type Explanation = Omit<Problem, "where">;
 
 /**
- * What is wrong where somebody else than the expected system answered, or not the same throughout,
- * or nobody knows who; undefined where it was the expected one.
+ * What is wrong where not the expected system answered, or not the same one throughout, or it is not
+ * clear which; undefined where it was the expected one.
  */
 export function explainIdentity(
   { before, after }: ProbeVerdict,
@@ -153,7 +153,7 @@ export function explainVerdict(
     return {
       what: `${address} answered the role ${verdict.role} to a pod annotated with ${role} (${tries})`,
       why:
-        "pods would act as somebody else, and SDKs keep such credentials for hours; " +
+        "pods would act as another role, and SDKs keep such credentials for hours; " +
         "a node's own role is what EC2's metadata service answers where no rule intercepts pods",
       fix: "look at the worker's nat rules (iptables -t nat -S PREROUTING), and at who answers there",
     };

@@ -64,6 +64,14 @@ const argumentSchemas = {
   }),
 } satisfies Record<RuleVerb, z.ZodType>;
 
+/** What one verb or another takes, checked. */
+type AnyArguments = z.output<typeof workerSchema> &
+  Partial<
+    z.output<typeof argumentSchemas.remove> &
+      z.output<typeof argumentSchemas.restore> &
+      z.output<typeof argumentSchemas.drain>
+  >;
+
 /** What each verb of the node script takes. */
 export type RuleArguments = { [Verb in RuleVerb]: z.input<(typeof argumentSchemas)[Verb]> };
 
@@ -79,39 +87,37 @@ export function ruleArguments<Verb extends RuleVerb>(
   if (!checked.success) {
     throw new Error(`node script, ${verb}: ${z.prettifyError(checked.error)}`);
   }
-  const values: z.output<typeof workerSchema> & {
-    system?: string;
-    rules?: { backend?: "nft" | "legacy"; spec: string }[];
-    idle?: number;
-    wait?: number;
-    left?: "leave" | "close";
-  } = checked.data;
-  if (values.kube2iamPort === values.kiamPort) {
-    throw new Error(
-      `node script, ${verb}: kube2iam and kiam cannot share port ${values.kiamPort} of ${values.hostIp}`,
-    );
-  }
-  const problems = (values.rules ?? []).flatMap((rule) =>
-    capturedRuleProblems({ backend: rule.backend ?? "nft", spec: rule.spec }, values),
+  const values: AnyArguments = checked.data;
+  const { hostIp, kube2iamPort, kiamPort, rules = [] } = values;
+  const problems = rules.flatMap(({ backend = "nft", spec }) =>
+    capturedRuleProblems({ backend, spec }, values),
   );
-  if (problems.length > 0) throw new Error(`node script, ${verb}: ${problems.join("; ")}`);
-
-  const words = ["sh", "-s", "--", verb];
-  if (values.system !== undefined) words.push("--system", values.system);
-  words.push("--host-ip", values.hostIp);
-  words.push("--kube2iam-port", String(values.kube2iamPort));
-  words.push("--kiam-port", String(values.kiamPort));
-  if (values.interface !== undefined) words.push("--interface", values.interface);
-  if (values.kiamInterface !== undefined) words.push("--kiam-interface", values.kiamInterface);
-  if (values.attempts !== undefined) words.push("--attempts", String(values.attempts));
-  for (const rule of values.rules ?? []) {
-    words.push("--rule", rule.spec);
-    if (rule.backend !== undefined) words.push("--backend", rule.backend);
+  if (kube2iamPort === kiamPort) {
+    problems.unshift(`kube2iam and kiam cannot share port ${kiamPort} of ${hostIp}`);
   }
-  if (values.idle !== undefined) words.push("--idle", String(values.idle));
-  if (values.wait !== undefined) words.push("--wait", String(values.wait));
-  if (values.left !== undefined) words.push("--left", values.left);
-  return words;
+  if (problems.length > 0) throw new Error(`node script, ${verb}: ${problems.join("; ")}`);
+  return [
+    ...["sh", "-s", "--", verb],
+    ...flag("--system", values.system),
+    ...flag("--host-ip", hostIp),
+    ...flag("--kube2iam-port", kube2iamPort),
+    ...flag("--kiam-port", kiamPort),
+    ...flag("--interface", values.interface),
+    ...flag("--kiam-interface", values.kiamInterface),
+    ...flag("--attempts", values.attempts),
+    ...rules.flatMap(({ backend, spec }) => [
+      ...flag("--rule", spec),
+      ...flag("--backend", backend),
+    ]),
+    ...flag("--idle", values.idle),
+    ...flag("--wait", values.wait),
+    ...flag("--left", values.left),
+  ];
+}
+
+/** A flag with its value; nothing where it has none. */
+function flag(name: string, value: string | number | undefined): string[] {
+  return value === undefined ? [] : [name, String(value)];
 }
 
 /** The same as one shell command line, every value quoted; prefix it with `sudo -n ` over SSH. */

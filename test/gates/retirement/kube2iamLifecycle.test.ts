@@ -35,7 +35,7 @@ import { parseSettings } from "../../../migration/settings/parse.js";
 import { roleAnnotation } from "../../../migration/kiam/permitted.js";
 import type { NodeReport } from "../../../migration/rules/nodeReport.js";
 import { preStopToken } from "../../../migration/kube2iam/preStopToken.js";
-import { readClusterFacts } from "../../../cluster/facts/clusterFacts.js";
+import { readClusterFacts } from "../../../cluster/facts/readCluster.js";
 import { requireApiServer, startApiServer, type ApiServer } from "../../engine/apiserver.js";
 import { exampleSettings } from "../../support/exampleCluster.js";
 import { bootIdOf, FakeNodes } from "../fakeNodes.js";

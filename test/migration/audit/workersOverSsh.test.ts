@@ -6,7 +6,7 @@ import type { LookFailure, WorkerLook } from "../../../migration/facts/workerLoo
 import { exampleFacts, examplePod, exampleSettings } from "../../support/exampleCluster.js";
 import { codes, findings } from "../../support/findings.js";
 
-/* Pure: what a look at the workers means. test/worker/workersOverSsh.test.ts looks for real. */
+/* Pure: what a look at the workers means. test/cluster/facts/workersOverSsh.test.ts looks for real. */
 
 const good: WorkerLook = {
   interfaces: ["lo", "eth0", "cni0"],

@@ -5,7 +5,6 @@ import {
   capturedRuleProblems,
   capturedRuleSchema,
   credentialRuleSpec,
-  interfaceCovers,
   parseCredentialRule,
   systemOfRule,
 } from "../../../migration/rules/natRule.js";
@@ -103,32 +102,6 @@ describe("natRule", () => {
       capturedRuleProblems({ backend: "nft", spec: "-F" }, targets).join(),
       /must be a rule as kube2iam writes it/,
     );
-  });
-
-  it("knows what an interface covers, and says no where it cannot tell", () => {
-    for (const [wide, narrow] of [
-      ["cni0", "cni0"],
-      [undefined, "!eth0"],
-      ["cali+", "cali12"],
-      ["cali+", "cali+"],
-      ["!eth0", "cni0"],
-      ["!eth0", "cali+"],
-      ["!eth0", "!eth0"],
-    ] as const) {
-      assert.equal(interfaceCovers(wide, narrow), true, `${wide} over ${narrow}`);
-    }
-    for (const [wide, narrow] of [
-      ["cni0", undefined],
-      ["cni0", "eth0"],
-      ["cali12", "cali+"],
-      ["!eth0", "eth0"],
-      ["!eth0", "eth+"],
-      ["!eth+", "eth1"],
-      ["cni0", "!eth0"],
-      ["!eth0", "!eth1"],
-    ] as const) {
-      assert.equal(interfaceCovers(wide, narrow), false, `${wide} over ${narrow}`);
-    }
   });
 
   it("takes interfaces and addresses as the field writes them only", () => {

@@ -1,6 +1,6 @@
 /** Pure: reading the node script's document. That the script prints such ones: test/worker. */
 import assert from "node:assert/strict";
-import { parseNodeReport, reportProblems } from "../../../migration/rules/nodeReport.js";
+import { parseNodeReport } from "../../../migration/rules/nodeReport.js";
 import { exampleReport } from "../../support/exampleReport.js";
 
 const report = exampleReport({
@@ -15,10 +15,6 @@ const report = exampleReport({
 describe("nodeReport", () => {
   it("reads the document", () => {
     assert.deepEqual(parseNodeReport(`${JSON.stringify(report)}\n`), report);
-  });
-
-  it("gives a report's problems, with the worker that has them", () => {
-    assert.deepEqual(reportProblems(report), ["10.0.0.1: kiam's rule is not here"]);
   });
 
   it("says what came instead", () => {

@@ -18,7 +18,7 @@ import { exampleFacts, exampleNode, exampleSettings } from "../../support/exampl
  * passes is not followed by an update that fails for the form of a setting.
  *
  * Pure. Does not prove that components hand on these fields and no others, nor that the shell
- * agrees with the TypeScript that calls it (test/worker/arguments.test.ts).
+ * agrees with the TypeScript that calls it (test/worker/rules/frame/arguments.test.ts).
  */
 
 /** Hands on everything that goes from the settings to a gate or a script, as components do. */

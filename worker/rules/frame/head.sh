@@ -18,14 +18,14 @@
 #   0 as asked for          1 refused, nothing touched     2 arguments refused, no document
 #   3 changed, put back     4 changed, could NOT be put back
 #
-# A drain that has to stop in the middle is refused, too; what it had closed by then is in its document.
+# A drain that has to stop in the middle is refused; its document has what it had closed by then.
 #
 # What it holds to:
 # - Rules are recognised, deleted and put back by their full specification, never by number.
 #   Numbers are only ever used to insert.
 # - What cannot be checked counts as unsafe: then nothing is touched.
 # - From the first change on it cannot be interrupted by HUP, INT, TERM or PIPE: it finishes or
-#   undoes, also when nobody is left to read what it prints. A SIGKILL between two commands leaves
+#   undoes, also when its output is no longer read. A SIGKILL between two commands leaves
 #   the rule there or gone, with the other system's rule in place either way.
 # - Everything is a function and the last line starts it: half a script does nothing.
 # - Nothing is written to the worker's disk (no temporary files, so no here-documents either): it
@@ -33,8 +33,8 @@
 # - drain changes no rule, so it can be interrupted at any time, and it ends by itself: less than two
 #   minutes after --wait, also where it goes on closing and waits until the kernel has forgotten that.
 #
-# To whoever changes a part: comments have lines of their own. They and empty lines are left out of
-# what goes to a worker, so that a stack's removals run again only when what they do has changed.
+# When you change a part: give comments lines of their own. They and empty lines are left out of what
+# goes to a worker, so that a stack's removals run again only when what they do has changed.
 
 METADATA=169.254.169.254
 CHAIN=PREROUTING

@@ -1,6 +1,4 @@
 # The state before anything is changed, with what is wrong with it in itself.
-
-# The state before anything is changed, with what is wrong with it in itself.
 look() {
   check_node
   find_tools

@@ -19,9 +19,8 @@ may_be_metadata() {
   [ $((network >> (32 - bits))) -eq $((ip_value >> (32 - bits))) ]
 }
 
-# is_printed_interface NAME: what iptables may print behind -i, which is any name that the kernel takes:
-# "veth+" with its quotes, too, where somebody gave it so. A "-" or "!" in front would be taken for
-# something else.
+# is_printed_interface NAME: what iptables may print behind -i, which is any name that the kernel takes,
+# even "veth+" with its quotes. A "-" or "!" in front would be taken for something else.
 is_printed_interface() {
   case $1 in
   '' | [-!]* | ????????????????* | *[![:graph:]]* | */*) return 1 ;;

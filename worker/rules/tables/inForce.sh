@@ -13,7 +13,7 @@ first_of() {
   done
 }
 
-# shielded BACKEND POSITION SYSTEM INTERFACE: a rule of SYSTEM's comes before that position and takes
+# shielded BACKEND POSITION SYSTEM INTERFACE: a rule of SYSTEM comes before that position and takes
 # all of INTERFACE's traffic. In the other set of tables none does: their order cannot be read.
 shielded() {
   for row in $(rows_with "$3" "$1"); do
@@ -23,8 +23,8 @@ shielded() {
   return 1
 }
 
-# rivals_of SYSTEM INTERFACE: rows of rules that are, or may be, somebody else's and could take
-# INTERFACE's requests before a rule of SYSTEM's does.
+# rivals_of SYSTEM INTERFACE: rows of rules that are, or may be, another program's and could take
+# INTERFACE's requests before a rule of SYSTEM does.
 rivals_of() {
   for row in $rows; do
     split_row "$row"
@@ -45,7 +45,7 @@ not_listed() { if [ -n "$native_seen" ]; then printf %s "$native_first"; else pr
 # Whose rule comes first, where that can be said. Where both systems' rules stand in both sets of
 # tables, or one here and one there, the order is that in which the tables were registered with the
 # kernel, which cannot be read: known only if the same system comes first in each set that has any.
-# Nor is it known where a rule in front of it is somebody else's, or cannot be read.
+# Nor is it known where a rule in front of it is another program's, or cannot be read.
 in_force() {
   first_nft=$(first_of nft) first_legacy=$(first_of legacy)
   case $first_nft:$first_legacy in

@@ -47,8 +47,8 @@ look_for_native() {
 # destination. What cannot be read may.
 takes_metadata() {
   chain_text=$(nft -n list chain "$family" "$table" "$native_chain" 2>/dev/null </dev/null) || return 0
-  # In iptables' own table every rule of kube2iam's and kiam's would count: so the chain alone, and
-  # where it leads on, the answer is yes.
+  # In iptables' own table every rule of kube2iam and kiam would count: so only the chain is looked at,
+  # and where it leads on, the answer is yes.
   if [ "$family $table" = 'ip nat' ]; then
     case $chain_text in *' jump '* | *' goto '* | *map* | *' @'*) return 0 ;; esac
     names_metadata "$chain_text"

@@ -18,7 +18,7 @@ change() {
 begin_change() {
   trap '' HUP INT TERM PIPE
   before_force=$(in_force)
-  # Whoever does not answer now keeps pods waiting: one short try, and an undo that may turn out
+  # A system that does not answer now keeps pods waiting: one short try, and an undo that may turn out
   # needless, are better than a long outage.
   HTTP_TIME=2
 }

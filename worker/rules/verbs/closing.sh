@@ -8,7 +8,7 @@ QUIET_TIME=10 CLOSE_PATIENCE=30
 JUST_ANSWERED=20 LOOKS=50
 
 # may_close STATE: whether such a connection is to be closed now. $closing: `idle` during --wait;
-# after it, with --left close, `quiet` (whoever waits for no answer), then `all`; `none` where the
+# after it, with --left close, `quiet` (clients that wait for no answer), then `all`; `none` where the
 # kernel closes nothing.
 may_close() {
   case $closing:$1 in
@@ -86,9 +86,9 @@ check_withstood() {
   done
 }
 
-# Seconds that the kernel remembers where a connection that was reset was sent to. A new one that
-# happens to have the same ports within them is sent there, too, whatever the rules say: to
-# kube2iam, so that must not end before.
+# Seconds for which the kernel remembers where a connection that was reset was sent to. A new one with
+# the same ports goes there as well within that time, whatever the rules say: to kube2iam, which must
+# not end before.
 memory_of_closed() {
   # Not by `read`: dash reads byte by byte, and of this file only the first read gives anything.
   value=$(cat /proc/sys/net/netfilter/nf_conntrack_tcp_timeout_close 2>/dev/null)
@@ -98,7 +98,7 @@ memory_of_closed() {
   printf %s $((value + 1))
 }
 
-# The time that clients were given is over. Whoever is left may be closed more freely, if at all.
+# The time that clients were given is over. Those that are left may be closed more freely, if at all.
 close_more() {
   case $left_over:$closing in
   close:idle) closing=quiet deadline=$((now + QUIET_TIME)) ;;

@@ -1,6 +1,6 @@
 # drain: closes connections to kube2iam that are idle, and in the end, where asked, all others.
 
-# Whoever is closed connects again at once: that must lead to kiam, and nowhere else.
+# A client whose connection is closed connects again at once: that must lead to kiam, and nowhere else.
 check_kiam_alone() {
   if [ -n "$(rows_with kube2iam)" ]; then
     problem rule-present "kube2iam's rule is (still, or again) here: $(places_of kube2iam | tr '\n' ';') A client whose connection is closed could come back to kube2iam. Cut this worker over first."

@@ -1,4 +1,4 @@
-# remove: deletes one system's rules, where the other's are there and it answers.
+# remove: deletes the rules of one system, where those of the other are there and it answers.
 
 VERB=remove
 USAGE='--system kube2iam|kiam'

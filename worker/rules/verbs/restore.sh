@@ -43,8 +43,8 @@ usable() {
 
 # Where the captured rules must go: rows "BACKEND SPEC" in $targets, last first, because each is
 # inserted at position 1. A rule goes back to the tables it came from and to the top of every set
-# of tables that holds a rule of kiam's, or one that cannot be read and may be: which of the two sets is walked first cannot be read, so
-# being first is certain only by being first in each of them.
+# of tables that holds a rule of kiam, or one that cannot be read and may be kiam's: which of the two
+# sets is walked first cannot be read, so being first is certain only by being first in each of them.
 restore_targets() {
   targets=''
   for entry in $wanted; do
@@ -111,7 +111,7 @@ act() {
 }
 
 # sleeping_copies BACKEND SPEC: places of rules equal to SPEC, if every one of them stands behind a
-# rule of kiam's that takes all its traffic. All, because -D hits the first.
+# rule of kiam that takes all its traffic. All, because -D hits the first.
 sleeping_copies() {
   classify "$2"
   wanted_iface=$iface kiam_came=no copies=''

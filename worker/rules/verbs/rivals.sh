@@ -1,7 +1,7 @@
 # Whether requests come to a system's rule: whose it is, and what may take them before it.
 
-# serves SYSTEM INTERFACE: one of SYSTEM's rules takes all of INTERFACE's traffic; where INTERFACE is
-# not known (empty), any rule of SYSTEM's will do.
+# serves SYSTEM INTERFACE: a rule of SYSTEM takes all of INTERFACE's traffic; where INTERFACE is not
+# known (empty), any rule of SYSTEM will do.
 serves() {
   for row in $(rows_with "$1"); do
     split_row "$row"
@@ -10,8 +10,8 @@ serves() {
   return 1
 }
 
-# check_rivals SYSTEM INTERFACES: somebody else's rule must not take the requests of one of these
-# INTERFACES before a rule of SYSTEM's does. On the way back to kube2iam that is no reason to stop
+# check_rivals SYSTEM INTERFACES: another program's rule must not take the requests of one of these
+# INTERFACES before a rule of SYSTEM does. On the way back to kube2iam that is no reason to stop
 # where it takes them already.
 check_rivals() {
   for rival in $(for each in $2; do rivals_of "$1" "$each"; done | sort -u); do

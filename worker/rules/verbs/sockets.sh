@@ -1,6 +1,6 @@
 # Connections to kube2iam as ss tells of them: who holds them, and since when they are idle.
 
-# Whole seconds since boot: no clock that somebody sets.
+# Whole seconds since boot: a clock that is never set.
 uptime_seconds() {
   read -r uptime </proc/uptime
   uptime=${uptime%%.*}
@@ -23,8 +23,8 @@ milliseconds() {
   case $value in '' | *[!0-9]*) value=0 ;; esac
 }
 
-# list_clients FILTER: who holds an established connection that fits it, the worker itself not
-# counted, as rows "STATE SINCE LOCAL ADDRESS PORT" in $clients. SINCE: milliseconds since the last
+# list_clients FILTER: the clients with an established connection that fits it, but for the worker
+# itself, as rows "STATE SINCE LOCAL ADDRESS PORT" in $clients. SINCE: milliseconds since the last
 # data in either direction. STATE:
 #   idle      no data for --idle seconds
 #   recent    data went to and fro more recently than that, or --idle was not given

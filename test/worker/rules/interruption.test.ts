@@ -7,18 +7,14 @@
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { ruleScript } from "../../worker/rules/script.js";
-import { kiamRule, kube2iamRule, shells, TestWorker } from "./worker.js";
+import { ruleScript } from "../../../worker/rules/script.js";
+import { kiamRule, kube2iamRule, shells, TestWorker } from "../worker.js";
 
 const flags = "--host-ip 10.99.0.11 --kube2iam-port 8181 --kiam-port 8881".split(" ");
 const removal = ["-s", "--", "remove", ...flags, "--system", "kube2iam"];
 
-describe("node script, disturbed", function () {
-  let node: TestWorker;
-  before(async function () {
-    node = await TestWorker.create(this, "disturbed", "dash", "bash", "busybox", "flock");
-  });
-  after(() => node?.remove());
+describe("node script, disturbed", () => {
+  const node = TestWorker.forSuite("disturbed", "dash", "bash", "busybox", "flock");
   beforeEach(() => node.reset({ nft: [kube2iamRule, kiamRule] }));
 
   for (const shell of shells) {
@@ -96,8 +92,7 @@ describe("node script, disturbed", function () {
     );
     await holder.line();
     const started = Date.now();
-    const outcome = await node.script("remove", { system: "kube2iam" });
-    assert.equal(outcome.exitCode, 0, outcome.stderr);
+    await node.done("remove", { system: "kube2iam" });
     assert.ok(Date.now() - started > 1500, "it did not wait");
     assert.deepEqual(await node.rules("legacy"), [kiamRule]);
   });

@@ -2,17 +2,17 @@
  * The text of each verb, as worker/rules/assemble.ts puts it together: whole, no more than that verb
  * needs, and without comments the same program. Runs nothing on a worker; needs no root.
  *
- * Not proven here: what the texts do (the other files in this folder run them).
+ * Not proven here: what the texts do (the tests beside this one, and below, run them).
  */
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { execaSync } from "execa";
-import { assemble, partsOf, ruleVerbs, withoutComments } from "../../worker/rules/assemble.js";
-import { ruleScript } from "../../worker/rules/script.js";
-import { needsCommands } from "../support/requirements.js";
+import { assemble, partsOf, ruleVerbs, withoutComments } from "../../../worker/rules/assemble.js";
+import { ruleScript } from "../../../worker/rules/script.js";
+import { needsCommands } from "../../support/requirements.js";
 import { functionsOf } from "./scriptFunctions.js";
-import { shells } from "./worker.js";
+import { shells } from "../worker.js";
 
 /** Bodies of the functions, by name; `""` has what is outside of them. */
 function bodies(text: string): Map<string, string> {
@@ -125,7 +125,7 @@ describe("node script, put together for a verb", () => {
 
   it("uses every part that there is", () => {
     const used = new Set(ruleVerbs.flatMap(partsOf));
-    const folder = join(__dirname, "../../worker/rules");
+    const folder = join(__dirname, "../../../worker/rules");
     const there = readdirSync(folder, { recursive: true, encoding: "utf8" })
       .filter((file) => file.endsWith(".sh"))
       .map((file) => file.slice(0, -3));

@@ -7,7 +7,15 @@
  * pods see meanwhile (traffic.test.ts).
  */
 import assert from "node:assert/strict";
-import { kiamRule, kube2iamRule, rule, ruleForAll, shells, TestWorker, worker } from "./worker.js";
+import {
+  kiamRule,
+  kube2iamRule,
+  rule,
+  ruleForAll,
+  shells,
+  TestWorker,
+  worker,
+} from "../../worker.js";
 
 const kubeServices =
   '-A PREROUTING -p icmp -m comment --comment "kubernetes \\"service\\" portals \\\\ é" -j ACCEPT';
@@ -22,17 +30,12 @@ const lookalikes = [
 const elsewhere =
   "-A PREROUTING -d 169.254.169.254/32 -i cni0 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.99.0.12:8181";
 
-describe("node script", function () {
-  let node: TestWorker;
-  before(async function () {
-    node = await TestWorker.create(this, "rules", "dash", "bash", "busybox");
-  });
-  after(() => node?.remove());
+describe("node script", () => {
+  const node = TestWorker.forSuite("rules", "dash", "bash", "busybox");
 
   it("creates no tables by looking", async () => {
     // Before any other test has made them.
-    const outcome = await node.script("inspect", {});
-    assert.equal(outcome.exitCode, 0, outcome.stderr);
+    const outcome = await node.done("inspect", {});
     assert.equal(outcome.report.before.inForce, "none");
     const legacy = await node.run("sh", "-c", "cat /proc/net/ip_tables_names 2>/dev/null || :");
     assert.doesNotMatch(legacy, /^nat$/m);
@@ -46,8 +49,7 @@ describe("node script", function () {
         const initial = await node.rules(backend);
         assert.equal(initial.length, 8);
 
-        const seen = await node.script("inspect", {}, shell);
-        assert.equal(seen.exitCode, 0, seen.stderr);
+        const seen = await node.done("inspect", {}, shell);
         // What is not ASCII in a comment becomes a question mark for each byte.
         assert.deepEqual(
           seen.report.before[backend],
@@ -59,8 +61,7 @@ describe("node script", function () {
           [6, 7],
         );
 
-        const removed = await node.script("remove", { system: "kube2iam" }, shell);
-        assert.equal(removed.exitCode, 0, removed.stderr);
+        const removed = await node.done("remove", { system: "kube2iam" }, shell);
         assert.equal(removed.report.changed, true);
         assert.equal(removed.report.after.inForce, "kiam");
         assert.deepEqual(removed.report.removed, [{ backend, position: 6, spec: kube2iamRule }]);
@@ -75,22 +76,19 @@ describe("node script", function () {
         );
         assert.match(removed.stderr, /kube2iam's rule is gone/);
 
-        const again = await node.script("remove", { system: "kube2iam", interface: "cni0" }, shell);
-        assert.equal(again.exitCode, 0, again.stderr);
+        const again = await node.done("remove", { system: "kube2iam", interface: "cni0" }, shell);
         assert.equal(again.report.changed, false);
         assert.equal(again.report.kube2iamRule?.spec, kube2iamRule);
         assert.equal(again.report.kube2iamRule?.source, "derived");
 
         const rules = removed.report.kube2iamRules;
-        const restored = await node.script("restore", { rules }, shell);
-        assert.equal(restored.exitCode, 0, restored.stderr);
+        const restored = await node.done("restore", { rules }, shell);
         assert.deepEqual(restored.report.inserted, [{ backend, position: 1, spec: kube2iamRule }]);
         assert.deepEqual(await node.rules(backend), [
           kube2iamRule,
           ...initial.filter((line) => line !== kube2iamRule),
         ]);
-        const unchanged = await node.script("restore", { rules }, shell);
-        assert.equal(unchanged.exitCode, 0, unchanged.stderr);
+        const unchanged = await node.done("restore", { rules }, shell);
         assert.equal(unchanged.report.changed, false);
       });
 
@@ -119,8 +117,7 @@ describe("node script", function () {
 
       it(`mirrors: removes kiam's rule (${shell[0]}, ${backend})`, async () => {
         await node.reset({ [backend]: [kiamRule, kube2iamRule] });
-        const outcome = await node.script("remove", { system: "kiam" }, shell);
-        assert.equal(outcome.exitCode, 0, outcome.stderr);
+        const outcome = await node.done("remove", { system: "kiam" }, shell);
         assert.deepEqual(await node.rules(backend), [kube2iamRule]);
         assert.deepEqual(
           outcome.report.health.map((one) => one.system),
@@ -134,8 +131,7 @@ describe("node script", function () {
     const all = ruleForAll(worker.kiamPort);
     const cali = rule(worker.kube2iamPort, "cali+");
     await node.reset({ nft: [kube2iamRule, cali, all, kube2iamRule], legacy: [kube2iamRule] });
-    const outcome = await node.script("remove", { system: "kube2iam" });
-    assert.equal(outcome.exitCode, 0, outcome.stderr);
+    const outcome = await node.done("remove", { system: "kube2iam" });
     assert.deepEqual(await node.rules("nft"), [all]);
     assert.deepEqual(await node.rules("legacy"), []);
     assert.equal(outcome.report.removed.length, 4);
@@ -145,8 +141,7 @@ describe("node script", function () {
       { backend: "legacy", spec: kube2iamRule },
     ]);
 
-    const back = await node.script("restore", { rules: outcome.report.kube2iamRules });
-    assert.equal(back.exitCode, 0, back.stderr);
+    const back = await node.done("restore", { rules: outcome.report.kube2iamRules });
     assert.equal(back.report.after.inForce, "kube2iam");
     assert.deepEqual((await node.rules("nft")).slice(0, 2), [kube2iamRule, cali]);
     assert.deepEqual(await node.rules("legacy"), [kube2iamRule]);
@@ -154,15 +149,13 @@ describe("node script", function () {
 
   it("removes kube2iam's rule from the one set of tables while kiam's is in the other", async () => {
     await node.reset({ legacy: [kube2iamRule], nft: [kiamRule] });
-    const outcome = await node.script("remove", { system: "kube2iam" });
-    assert.equal(outcome.exitCode, 0, outcome.stderr);
+    const outcome = await node.done("remove", { system: "kube2iam" });
     assert.equal(outcome.report.before.inForce, "unknown");
     assert.equal(outcome.report.after.inForce, "kiam");
     assert.deepEqual(await node.rules("legacy"), []);
 
     // First in both, because which set is walked first cannot be read.
-    const back = await node.script("restore", { rules: outcome.report.kube2iamRules });
-    assert.equal(back.exitCode, 0, back.stderr);
+    const back = await node.done("restore", { rules: outcome.report.kube2iamRules });
     assert.deepEqual(await node.rules("legacy"), [kube2iamRule]);
     assert.deepEqual(await node.rules("nft"), [kube2iamRule, kiamRule]);
     assert.equal(back.report.after.inForce, "kube2iam");
@@ -173,8 +166,7 @@ describe("node script", function () {
 
     it("moves a copy that sleeps behind kiam's rule to the front", async () => {
       await node.reset({ nft: [kiamRule, lookalikes[0] ?? "", kube2iamRule, kube2iamRule] });
-      const outcome = await node.script("restore", { rules });
-      assert.equal(outcome.exitCode, 0, outcome.stderr);
+      const outcome = await node.done("restore", { rules });
       assert.deepEqual(await node.rules("nft"), [kube2iamRule, kiamRule, lookalikes[0]]);
       assert.equal(outcome.report.removed.length, 2);
     });
@@ -182,23 +174,20 @@ describe("node script", function () {
     it("leaves a rule alone that comes before kiam's, behind rules for other traffic", async () => {
       const chain = [...lookalikes, kube2iamRule, kiamRule, kube2iamRule];
       await node.reset({ nft: chain });
-      const outcome = await node.script("restore", { rules });
-      assert.equal(outcome.exitCode, 0, outcome.stderr);
+      const outcome = await node.done("restore", { rules });
       assert.equal(outcome.report.changed, false);
       assert.deepEqual(await node.rules("nft"), chain);
     });
 
     it("goes in front of somebody else's rule for the same traffic", async () => {
       await node.reset({ nft: [elsewhere, kube2iamRule, kiamRule] });
-      const outcome = await node.script("restore", { rules });
-      assert.equal(outcome.exitCode, 0, outcome.stderr);
+      await node.done("restore", { rules });
       assert.deepEqual(await node.rules("nft"), [kube2iamRule, elsewhere, kube2iamRule, kiamRule]);
     });
 
     it("works where neither system has a rule", async () => {
       await node.reset({});
-      const outcome = await node.script("restore", { rules: [{ spec: kube2iamRule }] });
-      assert.equal(outcome.exitCode, 0, outcome.stderr);
+      const outcome = await node.done("restore", { rules: [{ spec: kube2iamRule }] });
       assert.equal(outcome.report.after.inForce, "kube2iam");
     });
 

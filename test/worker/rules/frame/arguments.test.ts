@@ -7,10 +7,10 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execaSync } from "execa";
-import { ruleVerbs } from "../../worker/rules/assemble.js";
-import { ruleArguments, ruleCommand, ruleScript } from "../../worker/rules/script.js";
-import { credentialRuleSpec } from "../../migration/rules/natRule.js";
-import { findCommand, needsCommands } from "../support/requirements.js";
+import { ruleVerbs } from "../../../../worker/rules/assemble.js";
+import { ruleArguments, ruleCommand, ruleScript } from "../../../../worker/rules/script.js";
+import { credentialRuleSpec } from "../../../../migration/rules/natRule.js";
+import { findCommand, needsCommands } from "../../../support/requirements.js";
 
 const worker = { hostIp: "10.0.0.1", kube2iamPort: 8181, kiamPort: 8881 };
 const spec = credentialRuleSpec({ interface: "!eth0", address: "10.0.0.1", port: 8181 });

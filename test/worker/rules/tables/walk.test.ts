@@ -6,9 +6,9 @@
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { needsCommands } from "../support/requirements.js";
-import { withFunctions } from "./scriptFunctions.js";
-import { shells } from "./worker.js";
+import { needsCommands } from "../../../support/requirements.js";
+import { withFunctions } from "../scriptFunctions.js";
+import { shells } from "../../worker.js";
 
 const to = (target: string) => `-j DNAT --to-destination ${target}`;
 const kiam = `-A PREROUTING -d 169.254.169.254/32 -i cni0 -p tcp -m tcp --dport 80 ${to("10.0.0.1:8881")}`;

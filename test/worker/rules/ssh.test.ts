@@ -6,19 +6,18 @@
  * here: the command provider's SSH client, bastions.
  */
 import assert from "node:assert/strict";
-import { ruleCommand, ruleScript } from "../../worker/rules/script.js";
-import { needsCommands } from "../support/requirements.js";
-import { kiamRule, kube2iamRule, TestWorker, waitUntil, worker } from "./worker.js";
-import { WorkerSshd } from "./workerSshd.js";
+import { ruleCommand, ruleScript } from "../../../worker/rules/script.js";
+import { needsCommands } from "../../support/requirements.js";
+import { waitUntil } from "../instrument.js";
+import { kiamRule, kube2iamRule, TestWorker, worker } from "../worker.js";
+import { WorkerSshd } from "../workerSshd.js";
 
-describe("node script over SSH", function () {
-  let node: TestWorker;
+describe("node script over SSH", () => {
+  const node = TestWorker.forSuite("ssh", "sshd", "ssh", "ssh-keygen", "sudo");
   let sshd: WorkerSshd;
-  before(async function () {
-    node = await TestWorker.create(this, "ssh", "sshd", "ssh", "ssh-keygen", "sudo");
+  before(async () => {
     sshd = await WorkerSshd.start(node);
   });
-  after(() => node?.remove());
 
   const ssh = (command: string) => sshd.commandLine(command);
   const removal = () => `sudo -n ${ruleCommand("remove", { ...worker, system: "kube2iam" })}`;

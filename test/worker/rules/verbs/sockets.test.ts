@@ -9,9 +9,9 @@ import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { needsCommands } from "../support/requirements.js";
-import { withFunctions } from "./scriptFunctions.js";
-import { shells } from "./worker.js";
+import { needsCommands } from "../../../support/requirements.js";
+import { withFunctions } from "../scriptFunctions.js";
+import { shells } from "../../worker.js";
 
 const heading = "Recv-Q Send-Q       Local Address:Port        Peer Address:Port Process          ";
 const recorded = [

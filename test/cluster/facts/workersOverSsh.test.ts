@@ -10,41 +10,32 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import type { SettingsInput } from "../../migration/settings/schema.js";
-import type { WorkerLook } from "../../migration/facts/workerLook.js";
-import { parseSettings } from "../../migration/settings/parse.js";
-import { lookOverSsh } from "../../cluster/facts/workersOverSsh.js";
+import type { SettingsInput } from "../../../migration/settings/schema.js";
+import type { WorkerLook } from "../../../migration/facts/workerLook.js";
+import { parseSettings } from "../../../migration/settings/parse.js";
+import { lookOverSsh } from "../../../cluster/facts/workersOverSsh.js";
 import {
   exampleFacts,
   exampleMaster,
   exampleNode,
   exampleSettings,
-} from "../support/exampleCluster.js";
-import { findCommand } from "../support/requirements.js";
-import { type Instrument, kiamRule, kube2iamRule, rule, TestWorker, worker } from "./worker.js";
-import { passPhrase, WorkerSshd } from "./workerSshd.js";
+} from "../../support/exampleCluster.js";
+import { findCommand } from "../../support/requirements.js";
+import type { Instrument } from "../../worker/instrument.js";
+import { kiamRule, kube2iamRule, rule, TestWorker, worker } from "../../worker/worker.js";
+import { passPhrase, WorkerSshd } from "../../worker/workerSshd.js";
 
-describe("look at workers over SSH", function () {
-  let node: TestWorker;
+describe("look at workers over SSH", () => {
+  const commands = ["sshd", "ssh-keygen", "sudo", "ss", "bash", "timeout"];
+  const node = TestWorker.forSuite("look", ...commands);
   let sshd: WorkerSshd;
   let looker: Instrument;
-  before(async function () {
-    node = await TestWorker.create(
-      this,
-      "look",
-      "sshd",
-      "ssh-keygen",
-      "sudo",
-      "ss",
-      "bash",
-      "timeout",
-    );
+  before(async () => {
     sshd = await WorkerSshd.start(node);
-    const program = require.resolve("./instruments/lookOverSsh.ts");
+    const program = require.resolve("./lookOverSsh.ts");
     looker = node.startOnWorker(process.execPath, "--import", require.resolve("tsx"), program);
     await node.reset({ nft: [kube2iamRule], legacy: [kiamRule] });
   });
-  after(() => node?.remove());
 
   interface Change {
     ssh?: Partial<SettingsInput["ssh"]>;
@@ -189,14 +180,11 @@ describe("look at workers over SSH", function () {
         "iptables-nft",
         `${node.directory}/xtables-nft-multi iptables "$@" | sed 's/DNAT --to.*:8181$/DNAT [unsupported revision]/'`,
       );
-      const mend = await node.instead("iptables-nft", older);
-      try {
+      await node.instead(["iptables-nft"], older, async () => {
         const [failed, message] = await failure({});
         assert.equal(failed, "iptables");
         assert.match(message, /iptables here cannot read .*DNAT \[unsupported revision\]/);
-      } finally {
-        await mend();
-      }
+      });
     } finally {
       await node.reset({ nft: [kube2iamRule], legacy: [kiamRule] });
     }
@@ -204,14 +192,11 @@ describe("look at workers over SSH", function () {
 
   it("says so where iptables does not work", async () => {
     const broken = node.tool("iptables-nft", "echo broken >&2", "exit 1");
-    const mend = await node.instead("iptables-nft", broken);
-    try {
+    await node.instead(["iptables-nft"], broken, async () => {
       const [failed, message] = await failure({});
       assert.equal(failed, "iptables");
       assert.match(message, /broken/);
-    } finally {
-      await mend();
-    }
+    });
   });
 });
 

@@ -5,51 +5,37 @@
  * Real: TCP connections through the kernel's nat, the kernel's list of sockets and its SOCK_DESTROY,
  * ss. The kernel is told to forget sooner than it does by default. Not proven here: a request that is
  * sent in the few milliseconds between looking and closing (it would be reset); other clients than
- * Node's; older versions of ss (socketList.test.ts reads what those print).
+ * Node's; older versions of ss (sockets.test.ts reads what those print).
+ *
+ * Long, since each case needs the clients and the left-behind connection of the first lines.
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type RuleArguments, ruleArguments, ruleScript } from "../../worker/rules/script.js";
-import type { Finding, NodeReport } from "../../migration/rules/nodeReport.js";
-import { findCommand, needsCommands } from "../support/requirements.js";
-import { withFunctions } from "./scriptFunctions.js";
+import { type RuleArguments, ruleArguments, ruleScript } from "../../../../worker/rules/script.js";
+import type { Finding, NodeReport } from "../../../../migration/rules/nodeReport.js";
+import { findCommand, needsCommands } from "../../../support/requirements.js";
+import { withFunctions } from "../scriptFunctions.js";
+import type { Instrument } from "../../instrument.js";
 import {
   assertRefused,
-  type Instrument,
+  codes,
   kiamRule,
   kube2iamRule,
   rule,
   shells,
   TestWorker,
   worker,
-} from "./worker.js";
+} from "../../worker.js";
 
 const path = "/latest/meta-data/";
 /** Seconds for which the kernel remembers a connection that was reset; ten by default. */
 const memory = 2;
 
-function codes({ findings }: NodeReport): string[] {
-  return findings.map(({ severity, code }) => `${severity} ${code}`);
-}
-
-describe("node script, drain", function () {
-  let node: TestWorker;
+describe("node script, drain", () => {
+  const node = TestWorker.forSuite("drain", "dash", "bash", "busybox", "mount", "umount", "ss");
   let clients: Instrument[] = [];
-  before(async function () {
-    node = await TestWorker.create(
-      this,
-      "drain",
-      "dash",
-      "bash",
-      "busybox",
-      "mount",
-      "umount",
-      "ss",
-    );
-    await setMemory(memory);
-  });
-  after(() => node?.remove());
+  before(() => setMemory(memory));
   afterEach(async () => {
     for (const { child } of clients) {
       child.kill("SIGKILL");
@@ -82,8 +68,7 @@ describe("node script, drain", function () {
     environment?: Record<string, string>,
   ): Promise<{ report: NodeReport; seconds: number }> {
     const started = performance.now();
-    const outcome = await node.script("drain", args, shell, environment);
-    assert.equal(outcome.exitCode, 0, outcome.stderr);
+    const outcome = await node.done("drain", args, shell, environment);
     const { report } = outcome;
     assert.deepEqual([report.verb, report.outcome, report.changed], ["drain", "ok", false]);
     return { report, seconds: (performance.now() - started) / 1000 };
@@ -158,10 +143,7 @@ describe("node script, drain", function () {
     assert.deepEqual(report.closed, []);
     const [connection, ...others] = report.kube2iamConnections;
     assert.deepEqual([connection?.address, others], ["10.244.1.5", []]);
-    assert.deepEqual(
-      report.findings.map(({ severity, code }) => [severity, code]),
-      [["notice", "connections-left"]],
-    );
+    assert.deepEqual(codes(report), ["notice connections-left"]);
     assert.match(
       report.findings[0]?.message ?? "",
       new RegExp(
@@ -217,14 +199,11 @@ describe("node script, drain", function () {
     it("leaves it to kube2iam's end where ss is not there, or the kernel closes nothing", async () => {
       const client = await leftBehind();
       const args = { wait: 0, left: "close" } as const;
-      const undo = await node.instead("ss", "/dev/null");
-      try {
+      await node.instead(["ss"], "/dev/null", async () => {
         const { report } = await drain(args);
         assert.deepEqual(codes(report), ["notice no-ss"]);
         assert.equal(report.kube2iamConnections.length, 1);
-      } finally {
-        await undo();
-      }
+      });
       const { report } = await drain(args, ["dash"], deafKernel());
       assert.deepEqual(codes(report), ["notice not-closed", "notice connections-left"]);
       assert.equal(report.kube2iamConnections.length, 1);
@@ -365,13 +344,10 @@ describe("node script, drain", function () {
     it("because ss is not installed, or fails", async () => {
       const client = await leftBehind();
       await sleep(1100);
-      const undo = await node.instead("ss", "/dev/null");
-      try {
+      await node.instead(["ss"], "/dev/null", async () => {
         const outcome = await node.script("drain", { idle: 1, wait: 5 });
         assertRefused(outcome, "no-ss", /Install iproute2.*closeIdleSeconds/);
-      } finally {
-        await undo();
-      }
+      });
       const environment = node.first(
         node.tool("ss", "echo 'Cannot open netlink socket' >&2", "exit 1"),
       );

@@ -14,7 +14,7 @@ import {
   shells,
   TestWorker,
   worker,
-} from "./worker.js";
+} from "../../worker.js";
 
 const system = "kube2iam" as const;
 const metadata = "-d 169.254.169.254/32";
@@ -23,12 +23,8 @@ const web = "-p tcp -m tcp --dport 80";
 const elsewhere = `-j DNAT --to-destination ${worker.hostIp}:8282`;
 const local = "-m addrtype --dst-type LOCAL";
 
-describe("node script, rules in chains that PREROUTING jumps to", function () {
-  let node: TestWorker;
-  before(async function () {
-    node = await TestWorker.create(this, "chains", "dash", "bash", "busybox");
-  });
-  after(() => node?.remove());
+describe("node script, rules in chains that PREROUTING jumps to", () => {
+  const node = TestWorker.forSuite("chains", "dash", "bash", "busybox");
 
   /** The rules of PREROUTING among these. */
   const own = (rules: readonly string[]) =>
@@ -110,8 +106,7 @@ describe("node script, rules in chains that PREROUTING jumps to", function () {
 
     it(`are nobody's business behind kiam's (${what})`, async () => {
       await node.reset({ nft: [kube2iamRule, kiamRule, ...rules] });
-      const outcome = await node.script("remove", { system });
-      assert.equal(outcome.exitCode, 0, outcome.stderr);
+      const outcome = await node.done("remove", { system });
       assert.deepEqual(outcome.report.findings, []);
       assert.equal(outcome.report.after.inForce, "kiam");
       assert.equal(await node.whoAnswers(), "kiam");
@@ -122,8 +117,7 @@ describe("node script, rules in chains that PREROUTING jumps to", function () {
     const rules = ["-A PREROUTING -j OTHER", `-A OTHER ${metadata} ${web} ${elsewhere}`];
     await node.reset({ nft: [...rules, kiamRule] });
     const captured = [{ backend: "nft" as const, spec: kube2iamRule }];
-    const back = await node.script("restore", { rules: captured });
-    assert.equal(back.exitCode, 0, back.stderr);
+    const back = await node.done("restore", { rules: captured });
     assert.equal(back.report.after.inForce, "kube2iam");
     assert.deepEqual(await node.rules("nft"), [kube2iamRule, ...own(rules), kiamRule]);
     assert.equal(await node.whoAnswers(), "kube2iam");
@@ -194,8 +188,7 @@ describe("node script, rules in chains that PREROUTING jumps to", function () {
       it(`of others do not matter (${whose}, ${backend})`, async () => {
         const shell = shells[at % shells.length];
         await node.reset({ [backend]: [...rules, kube2iamRule, kiamRule] });
-        const outcome = await node.script("remove", { system }, shell);
-        assert.equal(outcome.exitCode, 0, outcome.stderr);
+        const outcome = await node.done("remove", { system }, shell);
         assert.deepEqual(outcome.report.findings, []);
         assert.equal(outcome.report.after.inForce, "kiam");
         // This worker itself has the address of the metadata, unlike any other.
@@ -251,8 +244,7 @@ describe("node script, rules in chains that PREROUTING jumps to", function () {
     });
     for (const shell of shells) {
       const began = Date.now();
-      const outcome = await node.script("inspect", {}, shell);
-      assert.equal(outcome.exitCode, 0, outcome.stderr);
+      const outcome = await node.done("inspect", {}, shell);
       assert.equal(outcome.report.after.inForce, "kube2iam");
       assert.ok(Date.now() - began < 10_000, `${shell[0]}: ${Date.now() - began} ms`);
     }

@@ -14,10 +14,10 @@ import { join } from "node:path";
 
 import { execa } from "execa";
 
-import { bootGuardScript, bootGuardUserData } from "../../worker/bootGuard/bootGuard.js";
-import { credentialRuleSpec } from "../../migration/rules/natRule.js";
-import { findCommand, needsCommands, needsRoot } from "../support/requirements.js";
-import { shells } from "./worker.js";
+import { bootGuardScript, bootGuardUserData } from "../../../worker/bootGuard/bootGuard.js";
+import { credentialRuleSpec } from "../../../migration/rules/natRule.js";
+import { findCommand, needsCommands, needsRoot } from "../../support/requirements.js";
+import { shells } from "../worker.js";
 
 const address = "10.99.0.11";
 const agent = { interface: "cni0", agentPort: 8881 };
@@ -55,7 +55,7 @@ class BootingNode {
     for (const tables of ["iptables-nft", "iptables-legacy"]) {
       await this.run(tables, "-t", "nat", "-F", "PREROUTING");
     }
-    const instrument = join(__dirname, "instruments/metadata.mjs");
+    const instrument = join(__dirname, "../instruments/metadata.mjs");
     const child = spawn("ip", [
       ...["netns", "exec", this.name, process.execPath, instrument, told, metadata],
     ]);

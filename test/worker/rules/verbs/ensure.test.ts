@@ -8,9 +8,9 @@
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import type { Backend } from "../../migration/rules/natRule.js";
-import type { Finding } from "../../migration/rules/nodeReport.js";
-import { findCommand } from "../support/requirements.js";
+import type { Backend } from "../../../../migration/rules/natRule.js";
+import type { Finding } from "../../../../migration/rules/nodeReport.js";
+import { findCommand } from "../../../support/requirements.js";
 import {
   assertRefused,
   kiamRule,
@@ -20,7 +20,7 @@ import {
   shells,
   TestWorker,
   worker,
-} from "./worker.js";
+} from "../../worker.js";
 
 const backends = ["nft", "legacy"] as const;
 const system = "kiam" as const;
@@ -30,24 +30,15 @@ const foreign =
 /** Takes credential requests elsewhere. */
 const elsewhere = kiamRule.replace(worker.hostIp, "10.99.0.12");
 
-describe("node script, ensure", function () {
-  let node: TestWorker;
-  before(async function () {
-    node = await TestWorker.create(this, "ensure", "dash", "bash", "busybox", "mount", "umount");
-  });
-  after(() => node?.remove());
-
-  async function rulesNow(): Promise<Record<Backend, string[]>> {
-    return { nft: await node.rules("nft"), legacy: await node.rules("legacy") };
-  }
+describe("node script, ensure", () => {
+  const node = TestWorker.forSuite("ensure", "dash", "bash", "busybox", "mount", "umount");
 
   for (const shell of shells) {
     for (const backend of backends) {
       it(`appends kiam's rule behind kube2iam's, once (${shell[0]}, ${backend})`, async () => {
         const chain = [foreign, kube2iamRule, foreign];
         await node.reset({ [backend]: chain });
-        const done = await node.script("ensure", { system, interface: "cni0" }, shell);
-        assert.equal(done.exitCode, 0, done.stderr);
+        const done = await node.done("ensure", { system, interface: "cni0" }, shell);
         assert.deepEqual(await node.rules(backend), [...chain, kiamRule]);
         const { report } = done;
         assert.deepEqual([report.verb, report.system, report.outcome], ["ensure", "kiam", "ok"]);
@@ -70,8 +61,7 @@ describe("node script, ensure", function () {
           ...[`${worker.hostIp}:${worker.kiamPort}`, "-i", "cni0"],
         );
 
-        const again = await node.script("ensure", { system, interface: "cni0" }, shell);
-        assert.equal(again.exitCode, 0, again.stderr);
+        const again = await node.done("ensure", { system, interface: "cni0" }, shell);
         assert.equal(again.report.changed, false);
         assert.deepEqual(again.report.inserted, []);
         assert.deepEqual(await node.rules(backend), [...chain, kiamRule]);
@@ -85,8 +75,7 @@ describe("node script, ensure", function () {
       assert.equal(await node.whoAnswers(), "node");
       const environment = node.first(node.tool("iptables", `exec iptables-${backend} "$@"`));
       const args = { system, interface: "cni0" };
-      const outcome = await node.script("ensure", args, ["dash"], environment);
-      assert.equal(outcome.exitCode, 0, outcome.stderr);
+      const outcome = await node.done("ensure", args, ["dash"], environment);
       assert.deepEqual(outcome.report.inserted, [{ backend, position: 1, spec: kiamRule }]);
       const { before, after } = outcome.report;
       assert.deepEqual([before.inForce, after.inForce], ["none", "kiam"]);
@@ -97,8 +86,7 @@ describe("node script, ensure", function () {
       it(`takes the interface of kube2iam's live rule (${name ?? "any"}, ${backend})`, async () => {
         const of = (port: number) => (name === undefined ? ruleForAll(port) : rule(port, name));
         await node.reset({ [backend]: [of(worker.kube2iamPort), of(worker.kube2iamPort)] });
-        const outcome = await node.script("ensure", { system });
-        assert.equal(outcome.exitCode, 0, outcome.stderr);
+        await node.done("ensure", { system });
         assert.deepEqual((await node.rules(backend)).slice(2), [of(worker.kiamPort)]);
       });
     }
@@ -109,8 +97,7 @@ describe("node script, ensure", function () {
     const args = { system, interface: "cni0", kiamInterface: "!eth0" };
     const kiams = rule(worker.kiamPort, "!eth0");
     for (const changed of [true, false]) {
-      const outcome = await node.script("ensure", args);
-      assert.equal(outcome.exitCode, 0, outcome.stderr);
+      const outcome = await node.done("ensure", args);
       assert.equal(outcome.report.changed, changed);
       assert.deepEqual(await node.rules("legacy"), [kube2iamRule, kiams]);
     }
@@ -122,8 +109,7 @@ describe("node script, ensure", function () {
   ] as const) {
     it(`is content with a rule of kiam's for ${what}`, async () => {
       await node.reset({ nft: [kiams] });
-      const outcome = await node.script("ensure", { system, interface: "cni0" });
-      assert.equal(outcome.exitCode, 0, outcome.stderr);
+      await node.done("ensure", { system, interface: "cni0" });
       assert.deepEqual(await node.rules("nft"), [kiams]);
     });
   }
@@ -131,16 +117,14 @@ describe("node script, ensure", function () {
   it("is not content with a rule of kiam's for another interface or port", async () => {
     const chain = [rule(worker.kiamPort, "eth1"), rule(8882, "cali+")];
     await node.reset({ nft: chain });
-    const outcome = await node.script("ensure", { system, interface: "cni0" });
-    assert.equal(outcome.exitCode, 0, outcome.stderr);
+    await node.done("ensure", { system, interface: "cni0" });
     assert.deepEqual(await node.rules("nft"), [...chain, kiamRule]);
   });
 
   it("has nothing to do where the rule is there, even if kiam is not healthy", async () => {
     await node.reset({ nft: [kiamRule] });
     await node.order("unhealthy kiam");
-    const outcome = await node.script("ensure", { system, interface: "cni0", attempts: 1 });
-    assert.equal(outcome.exitCode, 0, outcome.stderr);
+    const outcome = await node.done("ensure", { system, interface: "cni0", attempts: 1 });
     assert.equal(outcome.report.health[0]?.ok, false);
     assert.deepEqual(await node.rules("nft"), [kiamRule]);
   });
@@ -148,8 +132,7 @@ describe("node script, ensure", function () {
   it("appends in spite of somebody else's rule for another interface", async () => {
     const chain = [elsewhere.replace("-i cni0", "-i eth1")];
     await node.reset({ nft: chain });
-    const outcome = await node.script("ensure", { system, interface: "cni0" });
-    assert.equal(outcome.exitCode, 0, outcome.stderr);
+    await node.done("ensure", { system, interface: "cni0" });
     assert.deepEqual(await node.rules("nft"), [...chain, kiamRule]);
   });
 
@@ -211,9 +194,9 @@ describe("node script, ensure", function () {
     for (const { what, chains, code, message, ...args } of cases) {
       it(`because ${what}`, async () => {
         await node.reset(chains);
-        const before = await rulesNow();
+        const before = await node.allRules();
         assertRefused(await node.script("ensure", { system, ...args }), code, message);
-        assert.deepEqual(await rulesNow(), before);
+        assert.deepEqual(await node.allRules(), before);
       });
     }
 
@@ -229,13 +212,10 @@ describe("node script, ensure", function () {
 
     it("because a set of tables cannot be read", async () => {
       await node.reset({ nft: [kube2iamRule], legacy: [foreign] });
-      const undo = await node.instead("iptables-legacy", node.tool("broken", "exit 4"));
-      try {
+      await node.instead(["iptables-legacy"], node.tool("broken", "exit 4"), async () => {
         const outcome = await node.script("ensure", { system, interface: "cni0" });
         assertRefused(outcome, "backend-unreadable", /legacy tables could not be read/);
-      } finally {
-        await undo();
-      }
+      });
       assert.deepEqual(await node.rules("nft"), [kube2iamRule]);
     });
   });

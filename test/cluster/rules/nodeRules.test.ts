@@ -7,12 +7,16 @@
  */
 import assert from "node:assert/strict";
 import type { V1Pod } from "@kubernetes/client-node";
-import { ruleCapabilities } from "../../components/agent/kiamAgent.js";
-import type { Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { Target } from "../../migration/situation/target.js";
-import { keptToolsDirectory, NodeRules, reportProblemsOf } from "../../cluster/rules/nodeRules.js";
-import { findCommand } from "../support/requirements.js";
-import { kiamRule, kube2iamRule, rule, TestWorker, worker } from "./worker.js";
+import { ruleCapabilities } from "../../../components/agent/kiamAgent.js";
+import type { Cluster } from "../../../cluster/kubernetes/cluster.js";
+import type { Target } from "../../../migration/situation/target.js";
+import {
+  keptToolsDirectory,
+  NodeRules,
+  reportProblemsOf,
+} from "../../../cluster/rules/nodeRules.js";
+import { findCommand } from "../../support/requirements.js";
+import { kiamRule, kube2iamRule, rule, TestWorker, worker } from "../../worker/worker.js";
 
 const target: Target = {
   kubernetes: {},
@@ -29,12 +33,8 @@ const target: Target = {
 const here = { name: "worker-1", hostIp: worker.hostIp };
 const tools = ["iptables", "iptables-nft", "iptables-legacy"];
 
-describe("node script through exec", function () {
-  let node: TestWorker;
-  before(async function () {
-    node = await TestWorker.create(this, "exec", "sh", "head", "setpriv");
-  });
-  after(() => node?.remove());
+describe("node script through exec", () => {
+  const node = TestWorker.forSuite("exec", "sh", "head", "setpriv");
 
   /** A cluster with kiam's agent and kube2iam on that worker, where exec runs on the test's worker. */
   function cluster(environment: Record<string, string> = {}): { api: Cluster; pods: string[] } {
@@ -57,7 +57,7 @@ describe("node script through exec", function () {
     return { api: api as unknown as Cluster, pods };
   }
 
-  it("sees to kiam's rule, through kiam's agent", async () => {
+  it("puts kiam's rule back, through kiam's agent", async () => {
     await node.reset({ legacy: [kube2iamRule] });
     const { api, pods } = cluster();
     const report = await (await NodeRules.read(api, target)).ensure(here);
@@ -66,7 +66,7 @@ describe("node script through exec", function () {
     assert.deepEqual(pods, ["kiam-agent-1"]);
   });
 
-  it("gives kiam's rule the interface of kiam's", async () => {
+  it("gives kiam's rule kiam's own interface", async () => {
     await node.reset({ legacy: [kube2iamRule] });
     const other = { ...target, kiam: { ...target.kiam, interface: "!eth0" } };
     await (await NodeRules.read(cluster().api, other)).ensure(here);

@@ -6,14 +6,10 @@
  * were), the real kube2iam and kiam, more than one pod.
  */
 import assert from "node:assert/strict";
-import { kiamRule, kube2iamRule, TestWorker } from "./worker.js";
+import { kiamRule, kube2iamRule, TestWorker } from "../worker.js";
 
-describe("node script, seen from a pod", function () {
-  let node: TestWorker;
-  before(async function () {
-    node = await TestWorker.create(this, "traffic");
-  });
-  after(() => node?.remove());
+describe("node script, seen from a pod", () => {
+  const node = TestWorker.forSuite("traffic");
 
   it("without a rule, the node's own role answers: the instrument would show it", async () => {
     await node.reset({});
@@ -37,16 +33,13 @@ describe("node script, seen from a pod", function () {
       if (one === other) assert.equal(await node.whoAnswers(), "kube2iam");
       const end = await node.load();
       for (let round = 0; round < (one === other ? 2 : 1); round += 1) {
-        const removed = await node.script("remove", { system: "kube2iam" });
-        assert.equal(removed.exitCode, 0, removed.stderr);
+        await node.done("remove", { system: "kube2iam" });
         assert.equal(await node.whoAnswers(), "kiam");
-        const restored = await node.script("restore", { rules });
-        assert.equal(restored.exitCode, 0, restored.stderr);
+        await node.done("restore", { rules });
         assert.equal(await node.whoAnswers(), "kube2iam");
       }
       // And further back: kiam's rule goes, kube2iam's takes over.
-      const back = await node.script("remove", { system: "kiam" });
-      assert.equal(back.exitCode, 0, back.stderr);
+      await node.done("remove", { system: "kiam" });
       assert.equal(await node.whoAnswers(), "kube2iam");
       const { answers, failures } = await end();
       assert.deepEqual(failures, []);
@@ -58,10 +51,9 @@ describe("node script, seen from a pod", function () {
   it("moving a sleeping rule to the front and undoing a removal lose nothing either", async () => {
     await node.reset({ nft: [kiamRule, kube2iamRule] });
     const end = await node.load();
-    const restored = await node.script("restore", {
+    const restored = await node.done("restore", {
       rules: [{ backend: "nft", spec: kube2iamRule }],
     });
-    assert.equal(restored.exitCode, 0, restored.stderr);
     assert.equal(restored.report.removed.length, 1);
     await node.order("then kiam unhealthy 2");
     const undone = await node.script("remove", { system: "kube2iam" });

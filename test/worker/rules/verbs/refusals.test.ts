@@ -5,10 +5,10 @@
  * fail; a tool that fails is put in the place of the real one for that.
  */
 import assert from "node:assert/strict";
-import { ruleScript } from "../../worker/rules/script.js";
-import type { Backend } from "../../migration/rules/natRule.js";
-import type { Finding } from "../../migration/rules/nodeReport.js";
-import { findCommand } from "../support/requirements.js";
+import { ruleScript } from "../../../../worker/rules/script.js";
+import type { Backend } from "../../../../migration/rules/natRule.js";
+import type { Finding } from "../../../../migration/rules/nodeReport.js";
+import { findCommand } from "../../../support/requirements.js";
 import {
   assertRefused,
   kiamRule,
@@ -17,23 +17,15 @@ import {
   ruleForAll,
   TestWorker,
   worker,
-} from "./worker.js";
+} from "../../worker.js";
 
 type Chains = Partial<Record<Backend, readonly string[]>>;
 
 const toKube2iam = `-j DNAT --to-destination ${worker.hostIp}:${worker.kube2iamPort}`;
 const metadata = "-A PREROUTING -d 169.254.169.254/32";
 
-describe("node script refuses and touches nothing", function () {
-  let node: TestWorker;
-  before(async function () {
-    node = await TestWorker.create(this, "refusals", "dash", "busybox", "mount", "umount");
-  });
-  after(() => node?.remove());
-
-  async function rulesNow(): Promise<Record<Backend, string[]>> {
-    return { nft: await node.rules("nft"), legacy: await node.rules("legacy") };
-  }
+describe("node script refuses and touches nothing", () => {
+  const node = TestWorker.forSuite("refusals", "dash", "busybox", "mount", "umount");
 
   const cases: { what: string; chains: Chains; code: Finding["code"]; message: RegExp }[] = [
     {
@@ -137,9 +129,9 @@ describe("node script refuses and touches nothing", function () {
   for (const { what, chains, code, message } of cases) {
     it(`because ${what}`, async () => {
       await node.reset(chains);
-      const before = await rulesNow();
+      const before = await node.allRules();
       assertRefused(await node.script("remove", { system: "kube2iam" }), code, message);
-      assert.deepEqual(await rulesNow(), before);
+      assert.deepEqual(await node.allRules(), before);
     });
   }
 
@@ -217,59 +209,44 @@ describe("node script refuses and touches nothing", function () {
 
   it("because a set of tables cannot be read", async () => {
     await node.reset({ nft: [kube2iamRule, kiamRule] });
-    const undo = await node.instead("iptables-legacy", failingTool("Permission denied"));
-    try {
+    await node.instead(["iptables-legacy"], failingTool("Permission denied"), async () => {
       const outcome = await node.script("remove", { system: "kube2iam" });
       assertRefused(outcome, "backend-unreadable", /legacy tables could not be read.*Permission/);
       assertRefused(await node.script("inspect", {}), "backend-unreadable", /legacy/);
-    } finally {
-      await undo();
-    }
+    });
     assert.deepEqual(await node.rules("nft"), [kube2iamRule, kiamRule]);
   });
 
   it("because there is a legacy table and no tool to read it", async () => {
     await node.reset({ nft: [kube2iamRule, kiamRule] });
-    const undo = await node.instead("iptables-legacy", "/dev/null");
-    try {
+    await node.instead(["iptables-legacy"], "/dev/null", async () => {
       const outcome = await node.script("remove", { system: "kube2iam" });
       assertRefused(outcome, "backend-unreadable", /no iptables-legacy here/);
-    } finally {
-      await undo();
-    }
+    });
   });
 
   it("but not because the nft tools are absent: it says what was not looked at", async () => {
     await node.reset({ legacy: [kube2iamRule, kiamRule] });
-    const undo = await node.instead("iptables-nft", "/dev/null");
-    try {
-      const outcome = await node.script("remove", { system: "kube2iam" });
-      assert.equal(outcome.exitCode, 0, outcome.stderr);
+    await node.instead(["iptables-nft"], "/dev/null", async () => {
+      const outcome = await node.done("remove", { system: "kube2iam" });
       assert.equal(outcome.report.backends[0]?.state, "absent");
       assert.ok(outcome.report.findings.some((finding) => finding.code === "backend-absent"));
-    } finally {
-      await undo();
-    }
+    });
     assert.deepEqual(await node.rules("legacy"), [kiamRule]);
   });
 
   it("but not because the kernel has no nf_tables", async () => {
     await node.reset({ legacy: [kube2iamRule, kiamRule] });
     const message = "iptables v1.8.9 (nf_tables): Failed to initialize nft: Protocol not supported";
-    const undo = await node.instead("iptables-nft", failingTool(message));
-    try {
-      const outcome = await node.script("remove", { system: "kube2iam" });
-      assert.equal(outcome.exitCode, 0, outcome.stderr);
+    await node.instead(["iptables-nft"], failingTool(message), async () => {
+      const outcome = await node.done("remove", { system: "kube2iam" });
       assert.equal(outcome.report.backends[0]?.state, "empty");
-    } finally {
-      await undo();
-    }
+    });
   });
 
   it("because nothing is there to ask the agent with", async () => {
     await node.reset({ nft: [kube2iamRule, kiamRule] });
-    const undoCurl = await node.instead("curl", "/dev/null");
-    try {
+    await node.instead(["curl"], "/dev/null", async () => {
       if (findCommand("wget") !== undefined) {
         const gnu = await node.script("inspect", {});
         assert.equal(
@@ -277,29 +254,21 @@ describe("node script refuses and touches nothing", function () {
           true,
           "GNU wget was to be used",
         );
-        const undoWget = await node.instead("wget", "/dev/null");
-        try {
+        await node.instead(["wget"], "/dev/null", async () => {
           const outcome = await node.script("remove", { system: "kube2iam" });
           assertRefused(outcome, "unhealthy", /neither curl nor wget/);
-        } finally {
-          await undoWget();
-        }
+        });
       }
-    } finally {
-      await undoCurl();
-    }
+    });
   });
 
   it("and asks with busybox wget where that is all there is", async () => {
     await node.reset({ nft: [kube2iamRule, kiamRule] });
-    const undoCurl = await node.instead("curl", "/dev/null");
-    const undoWget =
-      findCommand("wget") === undefined ? undefined : await node.instead("wget", "/dev/null");
-    try {
+    const others = ["curl", "wget"].filter((tool) => findCommand(tool) !== undefined);
+    await node.instead(others, "/dev/null", async () => {
       const environment = node.first(node.tool("wget", 'exec busybox wget "$@"'));
       await node.order("hang kiam");
-      const hanging = await node.script("inspect", {}, ["busybox", "sh"], environment);
-      assert.equal(hanging.exitCode, 0, hanging.stderr);
+      const hanging = await node.done("inspect", {}, ["busybox", "sh"], environment);
       assert.deepEqual(
         hanging.report.health.map((one) => one.ok),
         [true, false],
@@ -308,16 +277,7 @@ describe("node script refuses and touches nothing", function () {
       const bad = await node.script("inspect", {}, ["busybox", "sh"], environment);
       assert.match(bad.report.health[1]?.detail ?? "", /503/);
       await node.order("healthy kiam");
-      const good = await node.script(
-        "remove",
-        { system: "kube2iam" },
-        ["busybox", "sh"],
-        environment,
-      );
-      assert.equal(good.exitCode, 0, good.stderr);
-    } finally {
-      await undoCurl();
-      await undoWget?.();
-    }
+      await node.done("remove", { system: "kube2iam" }, ["busybox", "sh"], environment);
+    });
   });
 });

@@ -1,6 +1,6 @@
 /** The node script's functions one by one, where they need no worker to be tried on. */
 import { execaSync } from "execa";
-import { ruleScript, type RuleVerb } from "../../worker/rules/script.js";
+import { ruleScript, type RuleVerb } from "../../../worker/rules/script.js";
 
 /** The text of that verb without its last lines, which would start it. */
 export function functionsOf(text: string): string {

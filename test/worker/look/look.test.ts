@@ -3,15 +3,11 @@ import assert from "node:assert/strict";
 
 import { execa } from "execa";
 
-import { lookCommand, lookScript, parseLookAnswer } from "../../worker/look/script.js";
-import { shells, TestWorker, worker } from "./worker.js";
+import { lookCommand, lookScript, parseLookAnswer } from "../../../worker/look/script.js";
+import { shells, TestWorker, worker } from "../worker.js";
 
-describe("look script", function () {
-  let node: TestWorker;
-  before(async function () {
-    node = await TestWorker.create(this, "lookscript", "ss", "dash", "bash", "busybox", "timeout");
-  });
-  after(() => node?.remove());
+describe("look script", () => {
+  const node = TestWorker.forSuite("lookscript", "ss", "dash", "bash", "busybox", "timeout");
 
   const refusing = `${worker.hostIp}:9`;
   const unreachable = "203.0.113.1:443";
@@ -36,13 +32,10 @@ describe("look script", function () {
     const ports = async () =>
       (await look(["dash"])).listening.map(({ port }) => port).sort((a, b) => a - b);
     const usual = await ports();
-    const mend = await node.instead("ss", node.tool("ss", "exit 127"));
-    try {
+    await node.instead(["ss"], node.tool("ss", "exit 127"), async () => {
       assert.deepEqual(await ports(), usual);
       assert.ok((await look(["dash"])).listening.every(({ program }) => program === undefined));
-    } finally {
-      await mend();
-    }
+    });
   });
 
   it("takes only a whole answer of its own for one", () => {

@@ -1,22 +1,23 @@
 /**
- * The node script and migration/rules/natRule.ts must agree on what a rule is and on what an interface
+ * The node script and migration/rules/ must agree on what a rule is and on what an interface
  * covers: the plan is made with the one and carried out with the other. Runs the script's own
- * functions, by every shell that is here; needs no root.
+ * functions, by every shell that is here; needs no root. Half of this file is the tables of rules.
  *
- * Not proven here: that iptables prints rules in this form (rules.test.ts does).
+ * Not proven here: that iptables prints rules in this form (verbs/removeAndRestore.test.ts does).
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { parseCredentialRule, systemOfRule } from "../../../../migration/rules/natRule.js";
+import { coversInterface } from "../../../../migration/rules/hostInterface.js";
 import {
-  interfaceCovers,
-  parseCredentialRule,
-  systemOfRule,
-} from "../../migration/rules/natRule.js";
-import { hostInterfaceSchema, hostIpSchema, portSchema } from "../../migration/settings/fields.js";
-import { needsCommands } from "../support/requirements.js";
+  hostInterfaceSchema,
+  hostIpSchema,
+  portSchema,
+} from "../../../../migration/settings/fields.js";
+import { needsCommands } from "../../../support/requirements.js";
 import { randomRule, type RandomRule } from "./randomRules.js";
-import { withFunctions } from "./scriptFunctions.js";
-import { shells } from "./worker.js";
+import { withFunctions } from "../scriptFunctions.js";
+import { shells } from "../../worker.js";
 
 const targets = { hostIp: "10.0.0.1", kube2iamPort: 8181, kiamPort: 8881 };
 const base =
@@ -218,7 +219,7 @@ const interfaces = [
   "eth+",
 ];
 
-describe("node script and natRule agree", () => {
+describe("node script and migration/rules agree", () => {
   for (const shell of shells) {
     it(`on what a rule is (${shell[0]})`, function () {
       needsCommands(this, shell.slice(0, 1));
@@ -319,7 +320,7 @@ describe("node script and natRule agree", () => {
       );
       const answers = withFunctions("remove", shell, calls.join(""));
       pairs.forEach(([wide, narrow], at) => {
-        const expected = interfaceCovers(
+        const expected = coversInterface(
           wide === "-" ? undefined : wide,
           narrow === "-" ? undefined : narrow,
         );

@@ -7,15 +7,11 @@
  */
 import assert from "node:assert/strict";
 
-import { findCommand, needsCommands } from "../support/requirements.js";
-import { kiamRule, kube2iamRule, TestWorker, worker } from "./worker.js";
+import { findCommand, needsCommands } from "../../support/requirements.js";
+import { kiamRule, kube2iamRule, TestWorker, worker } from "../worker.js";
 
-describe("who answers, seen from a pod", function () {
-  let node: TestWorker;
-  before(async function () {
-    node = await TestWorker.create(this, "who", "dash", "wget", "timeout");
-  });
-  after(() => node?.remove());
+describe("who answers, seen from a pod", () => {
+  const node = TestWorker.forSuite("who", "dash", "wget", "timeout");
 
   const seen = async () => {
     const verdict = await node.probe();
