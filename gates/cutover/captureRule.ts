@@ -1,6 +1,6 @@
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { readRecord } from "../nodes/cutoverRecord.js";
-import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
+import type { Gate } from "../protocol/inputs.js";
 import { NodeRules, unreadTables } from "../../cluster/rules/nodeRules.js";
 import { GateError } from "../../migration/text/problem.js";
 import { requireSameNode } from "../nodes/sameNode.js";
@@ -11,10 +11,7 @@ import { requireSameNode } from "../nodes/sameNode.js";
  * that was moved, the rule is derived from kube2iam's port and interface; where kube2iam never was,
  * there is none.
  */
-export async function captureRule({
-  target,
-  worker,
-}: CheckedInput<"capture-rule">): Promise<GateOutput<"capture-rule">> {
+export const captureRule: Gate<"capture-rule"> = async ({ target, worker }) => {
   const cluster = await Cluster.connect(target.kubernetes);
   await requireSameNode(cluster, worker);
   const nodeRules = await NodeRules.read(cluster, target);
@@ -34,4 +31,4 @@ export async function captureRule({
   if (kube2iamRules.length > 0) return { rules: kube2iamRules };
   const never = !runsKube2iam && (await readRecord(cluster, worker.name)) === undefined;
   return { rules: kube2iamRule === null || never ? [] : [kube2iamRule] };
-}
+};

@@ -1,5 +1,5 @@
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
+import type { Gate } from "../protocol/inputs.js";
 import { NodeRules, reportProblemsOf } from "../../cluster/rules/nodeRules.js";
 import { GateError } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
@@ -11,10 +11,7 @@ import { requireSameNode } from "../nodes/sameNode.js";
  */
 
 /** Deletes kube2iam's rules, provided kiam's is there and healthy. */
-export async function removeRuleByExec({
-  target,
-  worker,
-}: CheckedInput<"remove-rule">): Promise<GateOutput<"remove-rule">> {
+export const removeRuleByExec: Gate<"remove-rule"> = async ({ target, worker }) => {
   const cluster = await Cluster.connect(target.kubernetes);
   await requireSameNode(cluster, worker);
   const rules = await NodeRules.read(cluster, target);
@@ -25,14 +22,14 @@ export async function removeRuleByExec({
   }
   progress(`${worker.name}: kube2iam's rule is removed`);
   return { removed: report.removed.length };
-}
+};
 
 /** Puts the captured rules back in front. */
-export async function restoreRuleByExec({
+export const restoreRuleByExec: Gate<"restore-rule"> = async ({
   target,
   worker,
   rules: captured,
-}: CheckedInput<"restore-rule">): Promise<GateOutput<"restore-rule">> {
+}) => {
   const cluster = await Cluster.connect(target.kubernetes);
   await requireSameNode(cluster, worker);
   const rules = await NodeRules.read(cluster, target);
@@ -42,4 +39,4 @@ export async function restoreRuleByExec({
   }
   progress(`${worker.name}: kube2iam's rule comes first again`);
   return {};
-}
+};

@@ -1,5 +1,5 @@
 import { nameOf } from "../../cluster/kubernetes/cluster.js";
-import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
+import type { Gate } from "../protocol/inputs.js";
 import { GateError } from "../../migration/text/problem.js";
 
 /**
@@ -7,10 +7,7 @@ import { GateError } from "../../migration/text/problem.js";
  * is the way back, and stands in the stack before the retirement begins: one that fails half-way
  * is not in the state, and would have no undo of its own.
  */
-export function checkRestore({
-  target,
-  manifest,
-}: CheckedInput<"check-restore">): Promise<GateOutput<"check-restore">> {
+export const checkRestore: Gate<"check-restore"> = ({ target, manifest }) => {
   const { namespace, name } = nameOf(manifest);
   if (
     manifest.kind === "DaemonSet" &&
@@ -27,4 +24,4 @@ export function checkRestore({
       fix: "set kube2iam.namespace and kube2iam.daemonSet back, or go back to stage cutover, where it is captured anew by the next retirement",
     },
   ]);
-}
+};

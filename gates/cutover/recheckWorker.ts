@@ -1,6 +1,6 @@
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { asFound, recordCutover } from "../nodes/cutoverRecord.js";
-import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
+import type { CheckedInput, Gate } from "../protocol/inputs.js";
 import { removeRule } from "../kube2iam/rule.js";
 import { NodeRules, reportProblemsOf } from "../../cluster/rules/nodeRules.js";
 import { runProbe } from "../probe/runProbe.js";
@@ -18,9 +18,7 @@ import { giveUp } from "./undoCutover.js";
  *
  * A worker that kiam serves already, and badly, goes back to kube2iam.
  */
-export async function recheckWorker(
-  input: CheckedInput<"recheck-worker">,
-): Promise<GateOutput<"recheck-worker">> {
+export const recheckWorker: Gate<"recheck-worker"> = async (input) => {
   const cluster = await Cluster.connect(input.target.kubernetes);
   const { target, worker, probe, generation, rules, kiamOnly } = input;
   await requireSameNode(cluster, worker);
@@ -48,7 +46,7 @@ export async function recheckWorker(
     }
     throw error;
   }
-}
+};
 
 /** An agent that has just been restarted is given its time. */
 async function ensureRule(

@@ -1,6 +1,6 @@
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { readRecord, writeRecord } from "../nodes/cutoverRecord.js";
-import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
+import type { CheckedInput, Gate } from "../protocol/inputs.js";
 import { proveLive } from "../probe/live.js";
 import { NodeRules, reportProblemsOf } from "../../cluster/rules/nodeRules.js";
 import { GateError, problemsOf } from "../../migration/text/problem.js";
@@ -13,7 +13,7 @@ type Input = CheckedInput<"rehearse-undo">;
  * pod gets its role from kube2iam. Where it does not, the worker is left to kiam, which was
  * proven a moment ago, and nobody else is moved.
  */
-export async function rehearseUndo(input: Input): Promise<GateOutput<"rehearse-undo">> {
+export const rehearseUndo: Gate<"rehearse-undo"> = async (input) => {
   const cluster = await Cluster.connect(input.target.kubernetes);
   const { target, worker, probe } = input;
   try {
@@ -36,7 +36,7 @@ export async function rehearseUndo(input: Input): Promise<GateOutput<"rehearse-u
       { cause: error },
     );
   }
-}
+};
 
 async function putFirst(cluster: Cluster, { target, worker, rules }: Input): Promise<void> {
   const report = await (await NodeRules.read(cluster, target)).restore(worker, rules);

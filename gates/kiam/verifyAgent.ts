@@ -6,7 +6,7 @@ import { mayBeCutOver } from "../../migration/plan/cutoverRecord.js";
 import { whyUnclear } from "../../migration/rules/nodeReport.js";
 import { nodeFacts } from "../../cluster/facts/clusterFacts.js";
 import { Cluster, describePod } from "../../cluster/kubernetes/cluster.js";
-import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
+import type { Gate, GateOutput } from "../protocol/inputs.js";
 import type { Target, Worker } from "../../migration/situation/target.js";
 import { agentLogProblems } from "./agentLog.js";
 import { notInForce } from "../probe/live.js";
@@ -51,9 +51,7 @@ const interval = 1500;
  * every agent was asked. So a thousand workers take their time, and one agent that stays wrong
  * ends it that long after the others. Nodes on which nothing can be done are passed over.
  */
-export async function verifyAgent({
-  target,
-}: CheckedInput<"verify-agent">): Promise<GateOutput<"verify-agent">> {
+export const verifyAgent: Gate<"verify-agent"> = async ({ target }) => {
   const cluster = await Cluster.connect(target.kubernetes);
   const name = { namespace: target.kiam.namespace, name: target.kiam.agentDaemonSet };
   const seconds = target.timeoutSeconds;
@@ -114,7 +112,7 @@ export async function verifyAgent({
     `${workers.length + broken.size} nodes seen: ${workers.length} with a good agent, ${broken.size} passed over`,
   );
   return { workers, broken: [...broken.keys()] };
-}
+};
 
 async function notOnEveryWorker(
   cluster: Cluster,

@@ -7,7 +7,7 @@ import { explainCause, fetchCause } from "./fetchFailure.js";
 import { IamReader } from "../../cluster/aws/iam.js";
 import { podFacts } from "../../cluster/facts/clusterFacts.js";
 import { arnsInUse, rolesInUse } from "../../migration/situation/rolesInUse.js";
-import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
+import type { CheckedInput, Gate, GateOutput } from "../protocol/inputs.js";
 import { distinctProblems, GateError, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
 import {
@@ -49,7 +49,7 @@ interface Seen {
  * need. Every problem is reported at once, each role once, with its cause as far as the log and
  * the IAM API tell.
  */
-export async function verifyServer(input: Input): Promise<GateOutput<"verify-server">> {
+export const verifyServer: Gate<"verify-server"> = async (input) => {
   const { target, servers } = input;
   const cluster = await Cluster.connect(target.kubernetes);
   const name = { namespace: target.kiam.namespace, name: target.kiam.serverDaemonSet };
@@ -107,7 +107,7 @@ export async function verifyServer(input: Input): Promise<GateOutput<"verify-ser
   );
   if (!("done" in look)) throw failure(look.pending.problems);
   return success(look.done, roles);
-}
+};
 
 function failure(problems: Problem[]): GateError {
   return new GateError("kiam's server is not ready to take over", distinctProblems(problems));

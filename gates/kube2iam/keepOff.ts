@@ -5,7 +5,7 @@ import { avoidKiamOnly } from "../../migration/kiam/kiamOnlyAffinity.js";
 import { untolerated } from "../../migration/situation/nodeSelection.js";
 import type { Toleration } from "../../migration/settings/schema.js";
 import { Cluster, nameOf } from "../../cluster/kubernetes/cluster.js";
-import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
+import type { Gate } from "../protocol/inputs.js";
 import type { Target, Worker } from "../../migration/situation/target.js";
 import { changeAffinity } from "./affinity.js";
 import { notInForce } from "../probe/live.js";
@@ -19,10 +19,7 @@ import { onEachWorker } from "../protocol/workers.js";
  * From here on kube2iam does not come to nodes that are born with the kiam-only taint or label.
  * Where it runs already it goes on running.
  */
-export async function keepKube2iamOff({
-  target,
-  by,
-}: CheckedInput<"keep-kube2iam-off">): Promise<GateOutput<"keep-kube2iam-off">> {
+export const keepKube2iamOff: Gate<"keep-kube2iam-off"> = async ({ target, by }) => {
   const cluster = await Cluster.connect(target.kubernetes);
   const name = { namespace: target.kube2iam.namespace, name: target.kube2iam.daemonSet };
   const daemonSet = await cluster.daemonSet(name);
@@ -48,7 +45,7 @@ export async function keepKube2iamOff({
       : `kube2iam's affinity keeps it off nodes with the label ${kiamOnlyKey} already`,
   );
   return { changed, unmarked };
-}
+};
 
 const taintText = `${kiamOnlyTaint.key}=${kiamOnlyTaint.value}:${kiamOnlyTaint.effect}`;
 

@@ -1,7 +1,7 @@
 import { kiamOnlyKey } from "../../migration/facts/clusterFacts.js";
 import { allowKiamOnly } from "../../migration/kiam/kiamOnlyAffinity.js";
 import { Cluster, nameOf, type ObjectName } from "../../cluster/kubernetes/cluster.js";
-import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
+import type { Gate } from "../protocol/inputs.js";
 import { changeAffinity } from "./affinity.js";
 import { takeKiamOnlyOff } from "./comes.js";
 import { kiamOnlyNodes, nodesWithout } from "../nodes/placement.js";
@@ -14,9 +14,7 @@ import { Deadline, waitFor } from "../../cluster/wait.js";
  * The way back of keep-kube2iam-off, whichever way it was kept off: kube2iam may run on every
  * node again, and runs on those that it was kept off before this ends. Its rule comes with it, behind kiam's.
  */
-export async function letKube2iamOn({
-  target,
-}: CheckedInput<"let-kube2iam-on">): Promise<GateOutput<"let-kube2iam-on">> {
+export const letKube2iamOn: Gate<"let-kube2iam-on"> = async ({ target }) => {
   const cluster = await Cluster.connect(target.kubernetes);
   const name = { namespace: target.kube2iam.namespace, name: target.kube2iam.daemonSet };
   const soon = () => Deadline.after(target.timeoutSeconds);
@@ -41,7 +39,7 @@ export async function letKube2iamOn({
     await waitForKube2iam(cluster, name, keptOff, soon());
   }
   return { changed, untainted };
-}
+};
 
 async function waitForKube2iam(
   cluster: Cluster,

@@ -6,7 +6,7 @@ import { notReadyBecause } from "../../migration/situation/nodeStandings.js";
 import { nodeFacts } from "../../cluster/facts/clusterFacts.js";
 import { Cluster, ClusterError, describePod, nameOf } from "../../cluster/kubernetes/cluster.js";
 import { disarmPod } from "./disarm.js";
-import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
+import type { Gate } from "../protocol/inputs.js";
 import { deletePods, isUnplaced, listKube2iamPods } from "../retirement/podDeletion.js";
 import { preStopPatch } from "./preStopPatch.js";
 import { GateError, type Problem } from "../../migration/text/problem.js";
@@ -23,10 +23,7 @@ import { onEachWorker } from "../protocol/workers.js";
  * Nodes that cannot be reached hold up nobody: their move waits, and another token than the stack's
  * state holds is noted, so that the next update runs this again.
  */
-export async function neutralisePrestop({
-  target,
-  token,
-}: CheckedInput<"neutralise-prestop">): Promise<GateOutput<"neutralise-prestop">> {
+export const neutralisePrestop: Gate<"neutralise-prestop"> = async ({ target, token }) => {
   const cluster = await Cluster.connect(target.kubernetes);
   // Before anything else, so that an interrupted run is followed by another; see preStopToken.ts.
   await noteForNextPlan(cluster, target, { preStopToken: token });
@@ -67,7 +64,7 @@ export async function neutralisePrestop({
     await noteForNextPlan(cluster, target, { preStopToken: digest([token, ...skipped]) });
   }
   return { removed, disarmed, skipped };
-}
+};
 
 async function takeHooksOff(cluster: Cluster, daemonSet: V1DaemonSet): Promise<void> {
   const { namespace, name } = nameOf(daemonSet);

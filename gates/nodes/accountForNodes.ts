@@ -3,7 +3,7 @@ import pMap from "p-map";
 import { compareText, count, someOf } from "../../migration/text/text.js";
 import { isProvenNow, type NodeStanding } from "../../migration/situation/nodeStandings.js";
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
+import type { Gate } from "../protocol/inputs.js";
 import { GateError, type Problem } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
 import { deleteEmptyNodes } from "./emptyNodes.js";
@@ -15,12 +15,12 @@ import { readStandings } from "./standings.js";
  * their turn. One that joined meanwhile is served by kube2iam like any other, and has its turn in
  * the next update.
  */
-export async function accountForNodes({
+export const accountForNodes: Gate<"account-for-nodes"> = async ({
   target,
   moved,
   staying,
   waiting,
-}: CheckedInput<"account-for-nodes">): Promise<GateOutput<"account-for-nodes">> {
+}) => {
   const cluster = await Cluster.connect(target.kubernetes);
   await deleteEmptyNodes(cluster);
   const standings = await readStandings(cluster, target, { applications: true });
@@ -73,7 +73,7 @@ export async function accountForNodes({
     ].join(", "),
   );
   return { nodes: nodes.length, joined: joined.map(({ name }) => name), left };
-}
+};
 
 /** Of the plan's workers without anything that concerns the migration: those that are there all the same, and those that left. */
 async function withoutStanding(

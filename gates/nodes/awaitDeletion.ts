@@ -1,5 +1,5 @@
 import { Cluster, type ObjectName } from "../../cluster/kubernetes/cluster.js";
-import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
+import type { Gate } from "../protocol/inputs.js";
 import type { Target } from "../../migration/situation/target.js";
 import { GateError } from "../../migration/text/problem.js";
 import { Deadline, waitFor } from "../../cluster/wait.js";
@@ -8,13 +8,10 @@ import { Deadline, waitFor } from "../../cluster/wait.js";
  * Waits while a DaemonSet is on its way out: whoever applied it again meanwhile would lose it.
  * One that is absent, or there to stay, is fine.
  */
-export async function awaitDeletion({
-  target,
-  daemonSet,
-}: CheckedInput<"await-deletion">): Promise<GateOutput<"await-deletion">> {
+export const awaitDeletion: Gate<"await-deletion"> = async ({ target, daemonSet }) => {
   await waitUntilDeleted(await Cluster.connect(target.kubernetes), target, daemonSet);
   return {};
-}
+};
 
 /**
  * The same for gates that wait as a part of what they do.

@@ -1,7 +1,7 @@
 import { plainId } from "../../migration/text/digest.js";
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { asFound, recordCutover } from "../nodes/cutoverRecord.js";
-import type { CheckedInput, GateOutput, ProbeResult } from "../protocol/inputs.js";
+import type { Gate, ProbeResult } from "../protocol/inputs.js";
 import { proveLive } from "./live.js";
 import { requireSameNode } from "../nodes/sameNode.js";
 import { replaceHookedPod } from "../kube2iam/preStop.js";
@@ -11,9 +11,7 @@ import { giveUp } from "../cutover/undoCutover.js";
  * The proof of a worker's cutover. Success is recorded on the node, so that an unchanged worker
  * is never cut over again; failure puts the worker back on kube2iam before it is reported.
  */
-export async function probeLive(
-  input: CheckedInput<"probe-live">,
-): Promise<GateOutput<"probe-live">> {
+export const probeLive: Gate<"probe-live"> = async (input) => {
   const cluster = await Cluster.connect(input.target.kubernetes);
   const { target, worker, probe, generation, kiamOnly } = input;
   await requireSameNode(cluster, worker);
@@ -36,4 +34,4 @@ export async function probeLive(
     ...(kiamOnly ? { kiamOnly } : {}),
   });
   return result;
-}
+};

@@ -1,5 +1,5 @@
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
+import type { Gate } from "../protocol/inputs.js";
 import { runProbe } from "./runProbe.js";
 import { requireSameNode } from "../nodes/sameNode.js";
 
@@ -7,11 +7,7 @@ import { requireSameNode } from "../nodes/sameNode.js";
  * Asks the kiam agent directly, and whether it is the agent that listens there: kiam and kube2iam know a caller by
  * its pod IP, so this needs no rule and changes nothing for anybody.
  */
-export async function probeShadow({
-  target,
-  worker,
-  probe,
-}: CheckedInput<"probe-shadow">): Promise<GateOutput<"probe-shadow">> {
+export const probeShadow: Gate<"probe-shadow"> = async ({ target, worker, probe }) => {
   const cluster = await Cluster.connect(target.kubernetes);
   await requireSameNode(cluster, worker);
   return runProbe(cluster, {
@@ -21,4 +17,4 @@ export async function probeShadow({
     expected: "kiam",
     seconds: target.timeoutSeconds,
   });
-}
+};

@@ -375,3 +375,6 @@ export type CheckedInput<Verb extends GateVerb> = z.output<(typeof gateSchemas)[
 
 /** What a verb answers. */
 export type GateOutput<Verb extends GateVerb> = z.output<(typeof gateSchemas)[Verb]["output"]>;
+
+/** What carries a verb out. It throws a GateError where the gate stays shut. */
+export type Gate<Verb extends GateVerb> = (input: CheckedInput<Verb>) => Promise<GateOutput<Verb>>;

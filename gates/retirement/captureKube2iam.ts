@@ -1,14 +1,12 @@
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
+import type { Gate } from "../protocol/inputs.js";
 import { captureCompanions, otherReferences } from "./companions.js";
 import { applicableManifest } from "./manifest.js";
 import { GateError } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
 
 /** kube2iam as it could be applied again, for the way back from its retirement. */
-export async function captureKube2iam({
-  target,
-}: CheckedInput<"capture-kube2iam">): Promise<GateOutput<"capture-kube2iam">> {
+export const captureKube2iam: Gate<"capture-kube2iam"> = async ({ target }) => {
   const cluster = await Cluster.connect(target.kubernetes);
   const { namespace, daemonSet } = target.kube2iam;
   const live = await cluster.daemonSet({ namespace, name: daemonSet });
@@ -29,4 +27,4 @@ export async function captureKube2iam({
   );
   for (const note of notes) progress(note);
   return { manifest: applicableManifest(live, ["spec"]), companions, notes };
-}
+};

@@ -4,7 +4,7 @@ import { digest, plainId } from "../../migration/text/digest.js";
 import { messageOf } from "../../migration/text/text.js";
 import { Cluster, nameOf } from "../../cluster/kubernetes/cluster.js";
 import { readRecord, writeRecord } from "../nodes/cutoverRecord.js";
-import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
+import type { Gate } from "../protocol/inputs.js";
 import { type Worker, workerOf } from "../../migration/situation/target.js";
 import { removeNewRule, removeRule } from "../kube2iam/rule.js";
 import { proveLive } from "../probe/live.js";
@@ -25,12 +25,12 @@ import { awaitDeletion } from "../nodes/awaitDeletion.js";
  * That kiam supplies nothing may be why one goes back, and no worker goes back before this ends: one
  * that is not proven is named, and moved anew by the next update at stage cutover.
  */
-export async function restoreKube2iam({
+export const restoreKube2iam: Gate<"restore-kube2iam"> = async ({
   target,
   manifest,
   companions,
   probe,
-}: CheckedInput<"restore-kube2iam">): Promise<GateOutput<"restore-kube2iam">> {
+}) => {
   const cluster = await Cluster.connect(target.kubernetes);
   const name = nameOf(manifest);
   // Where the retirement was interrupted just now.
@@ -89,7 +89,7 @@ export async function restoreKube2iam({
     },
   );
   return { created, workers: restored.flat(), unproven: unproven.sort(), skipped };
-}
+};
 
 /**
  * Whether a pod can still be about to insert its rule: not one that was taken over, and not one

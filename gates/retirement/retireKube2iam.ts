@@ -17,7 +17,7 @@ import {
   selectorText,
 } from "../../cluster/kubernetes/cluster.js";
 import { describeClient, waitForConnections, type LingeringClient } from "./connections.js";
-import type { CheckedInput, GateOutput, ProbeResult } from "../protocol/inputs.js";
+import type { CheckedInput, Gate, ProbeResult } from "../protocol/inputs.js";
 import { type Target, type Worker, workerOf } from "../../migration/situation/target.js";
 import { requireKiamRule } from "../cutover/kiamRule.js";
 import { hookIsBack } from "../kube2iam/preStop.js";
@@ -42,7 +42,7 @@ type Input = CheckedInput<"retire-kube2iam">;
  * The nodes are listed right before the DaemonSet goes, and before each pod: one that is not
  * proven stops it there.
  */
-export async function retireKube2iam(input: Input): Promise<GateOutput<"retire-kube2iam">> {
+export const retireKube2iam: Gate<"retire-kube2iam"> = async (input) => {
   const { target } = input;
   const cluster = await Cluster.connect(target.kubernetes);
   const manifest = input.manifest as unknown as V1DaemonSet;
@@ -90,7 +90,7 @@ export async function retireKube2iam(input: Input): Promise<GateOutput<"retire-k
   notes.push(...(await joinedMeanwhile(cluster, input, workers)));
   for (const note of notes) progress(note);
   return { deleted: isThere, probes, notes };
-}
+};
 
 /**
  * Lists the nodes that concern the migration now.

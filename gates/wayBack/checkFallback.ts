@@ -1,6 +1,6 @@
 import type { System } from "../../migration/rules/natRule.js";
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
+import type { Gate } from "../protocol/inputs.js";
 import { type Worker, workerOf } from "../../migration/situation/target.js";
 import { NodeRules, unreadTables } from "../../cluster/rules/nodeRules.js";
 import { kiamOnlyNodes } from "../nodes/placement.js";
@@ -16,9 +16,7 @@ import { onEachWorker } from "../protocol/workers.js";
  * kept off by the kiam-only label or taint, and rules can be reached there through its pods and
  * through kiam's agents.
  */
-export async function checkFallback({
-  target,
-}: CheckedInput<"check-fallback">): Promise<GateOutput<"check-fallback">> {
+export const checkFallback: Gate<"check-fallback"> = async ({ target }) => {
   const cluster = await Cluster.connect(target.kubernetes);
   const standings = await readStandings(cluster, target, { applications: false });
   const { workers, skipped } = agentsIn(standings);
@@ -44,7 +42,7 @@ export async function checkFallback({
     }),
   );
   return { workers: open.flat(), skipped };
-}
+};
 
 async function requireReadable(rules: NodeRules, worker: Worker, system: System): Promise<void> {
   const report = await rules.inspect(worker, system);

@@ -6,7 +6,7 @@ import { workerNodes } from "../../migration/situation/nodeSelection.js";
 import { brokenBecause } from "../../migration/situation/nodeStandings.js";
 import { nodeFacts } from "../../cluster/facts/clusterFacts.js";
 import { Cluster, selectorText } from "../../cluster/kubernetes/cluster.js";
-import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
+import type { CheckedInput, Gate } from "../protocol/inputs.js";
 import { type Target, type Worker, workerOf } from "../../migration/situation/target.js";
 import { bringKube2iam, bringRuleBack } from "../kube2iam/comes.js";
 import { requireKiamNotInForce } from "../probe/live.js";
@@ -31,7 +31,7 @@ type Input = CheckedInput<"clear-agent">;
  * is not waited for. kiam's rule may be in front there, so this fails, naming the node, once all
  * others are clear: kiam's server stays then, and the next run looks again.
  */
-export async function clearAgent(input: Input): Promise<GateOutput<"clear-agent">> {
+export const clearAgent: Gate<"clear-agent"> = async (input) => {
   const { target } = input;
   const cluster = await Cluster.connect(target.kubernetes);
   // uids of the nodes on which an agent was seen on its way out.
@@ -69,7 +69,7 @@ export async function clearAgent(input: Input): Promise<GateOutput<"clear-agent"
     },
   );
   return { cleared: cleared.flat().sort() };
-}
+};
 
 function isBroken(node: NodeFacts): boolean {
   return brokenBecause(node) !== undefined;

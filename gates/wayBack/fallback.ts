@@ -4,7 +4,7 @@ import { count } from "../../migration/text/text.js";
 import { brokenBecause, type NodeStanding } from "../../migration/situation/nodeStandings.js";
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { releaseWorker } from "../nodes/cutoverRecord.js";
-import type { CheckedInput, GateOutput, Probe } from "../protocol/inputs.js";
+import type { Gate, GateOutput, Probe } from "../protocol/inputs.js";
 import { type Target, type Worker, workerOf } from "../../migration/situation/target.js";
 import { bringKube2iam, bringRuleBack } from "../kube2iam/comes.js";
 import { proveLive, requireKiamNotInForce } from "../probe/live.js";
@@ -32,10 +32,7 @@ interface PassedOver {
  * and keeps the agents where they are if kiam may still serve it. So does one that failed; neither
  * keeps any other from going back, and all are named in one error.
  */
-export async function fallback({
-  target,
-  probe,
-}: CheckedInput<"fallback">): Promise<GateOutput<"fallback">> {
+export const fallback: Gate<"fallback"> = async ({ target, probe }) => {
   const cluster = await Cluster.connect(target.kubernetes);
   const daemonSet = await requireKube2iam(cluster, target);
   const workers = new Map<string, Result>();
@@ -83,7 +80,7 @@ export async function fallback({
     `${count(workers.size + skipped.length, "node")} seen: ${workers.size} on kube2iam, ${skipped.length} skipped`,
   );
   return { workers: [...workers.values()], skipped };
-}
+};
 
 async function requireKube2iam(cluster: Cluster, target: Target): Promise<V1DaemonSet> {
   const name = { namespace: target.kube2iam.namespace, name: target.kube2iam.daemonSet };

@@ -6,7 +6,7 @@ import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { readRecord, removeRecord, writeRecord } from "../nodes/cutoverRecord.js";
 import { restartKube2iam } from "../kube2iam/restart.js";
 import { notMeantFor } from "../nodes/placement.js";
-import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
+import type { CheckedInput, Gate } from "../protocol/inputs.js";
 import { type Worker, workerOf } from "../../migration/situation/target.js";
 import { proveLive } from "../probe/live.js";
 import { NodeRules, reportProblemsOf } from "../../cluster/rules/nodeRules.js";
@@ -24,7 +24,7 @@ type Input = CheckedInput<"return-worker">;
  * A node that cannot be reached is left to kiam, whose agent stays, and is noted as owed: the next
  * update that can reach it brings it back.
  */
-export async function returnWorker(input: Input): Promise<GateOutput<"return-worker">> {
+export const returnWorker: Gate<"return-worker"> = async (input) => {
   const { target, worker } = input;
   const cluster = await Cluster.connect(target.kubernetes);
   const node = await cluster.node(worker.name);
@@ -51,7 +51,7 @@ export async function returnWorker(input: Input): Promise<GateOutput<"return-wor
     ...rehearsalOf(record),
   });
   return { returned: false };
-}
+};
 
 /** @returns whether kube2iam's rule had to be put in front */
 async function bringBack(
