@@ -7,7 +7,7 @@ import type { Problem } from "../../migration/text/problem.js";
 export interface RoleChain {
   serverRoleArn: string;
   /** Unset: taken from the refusal. */
-  masterRoleName: string | undefined;
+  masterRoleName?: string | undefined;
 }
 
 /** A refusal of STS, as kiam's server logged it. */

@@ -19,7 +19,7 @@ import { clearAgent } from "../wayBack/clearAgent.js";
 import { captureRule } from "../cutover/captureRule.js";
 import { removeRuleByExec, restoreRuleByExec } from "../cutover/changeRule.js";
 import { checkFallback } from "../wayBack/checkFallback.js";
-import { checkRestore } from "../cutover/checkRestore.js";
+import { checkRestore } from "../retirement/checkRestore.js";
 import { fallback } from "../wayBack/fallback.js";
 import { forgetWorker } from "../nodes/forgetWorker.js";
 import { issueCertificates } from "../kiam/issueCertificates.js";

@@ -1,6 +1,6 @@
 import { nameOf } from "../../cluster/kubernetes/cluster.js";
 import type { Gate } from "../protocol/inputs.js";
-import { GateError } from "../../migration/text/problem.js";
+import { errorAt } from "../protocol/progress.js";
 
 /**
  * Sees before kube2iam goes that what was captured of it is what would be brought back. Its undo
@@ -16,12 +16,10 @@ export const checkRestore: Gate<"check-restore"> = ({ target, manifest }) => {
   ) {
     return Promise.resolve({});
   }
-  throw new GateError("What was captured is not kube2iam; it was not retired", [
-    {
-      where: `${manifest.kind} ${namespace}/${name}`,
-      what: `DaemonSet ${target.kube2iam.namespace}/${target.kube2iam.daemonSet} was to be captured`,
-      why: "it is the way back",
-      fix: "set kube2iam.namespace and kube2iam.daemonSet back, or go back to stage cutover, where it is captured anew by the next retirement",
-    },
-  ]);
+  const where = `${manifest.kind} ${namespace}/${name}`;
+  throw errorAt(where, "What was captured is not kube2iam; it was not retired", {
+    what: `DaemonSet ${target.kube2iam.namespace}/${target.kube2iam.daemonSet} was to be captured`,
+    why: "it is the way back",
+    fix: "set kube2iam.namespace and kube2iam.daemonSet back, or go back to stage cutover, where it is captured anew by the next retirement",
+  });
 };
