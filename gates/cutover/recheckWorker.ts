@@ -58,7 +58,7 @@ async function ensureRule(context: GateContext, worker: Worker): Promise<void> {
     throw new GateError(`kiam's rule is not on ${worker.name}`, look.pending);
   }
   if (look.done.inserted.length > 0) {
-    progress(`${worker.name}: kiam's rule was not there (any more), and is now`);
+    progress(`${worker.name}: kiam's rule was missing, and is there now`);
   }
 }
 

@@ -9,7 +9,8 @@ const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as con
 
 /**
  * One CA, and from it the certificates by which kiam's server and agent know each other. The CA's
- * key is dropped when this returns, so nobody can issue another one: renewing means issuing all.
+ * key is dropped when this returns, so that no other certificate can be issued: renewing means
+ * issuing all.
  */
 export const issueCertificates: Gate<"issue-certificates"> = async (input) => {
   // x509 needs the polyfill before it is loaded; neither is needed by the other verbs.
@@ -72,7 +73,7 @@ export const issueCertificates: Gate<"issue-certificates"> = async (input) => {
 
   const { serverAuth, clientAuth } = x509.ExtendedKeyUsage;
   const [server, agent] = await Promise.all([
-    // The server is its own client, too: its health check dials it.
+    // The server is also its own client: its health check dials it.
     issue(
       input.serverNames[0] ?? "kiam-server",
       [serverAuth, clientAuth],

@@ -177,7 +177,7 @@ async function isMoved(context: GateContext, { name }: Worker): Promise<boolean>
   return node !== undefined && mayBeCutOver(node);
 }
 
-/** What the agent's log, and that of its run before, say; only looked at when something is wrong. */
+/** What an agent's log says, and that of its run before. Only read where something is wrong. */
 async function logProblems({ cluster }: GateContext, pod: V1Pod): Promise<Problem[]> {
   const container = pod.spec?.containers[0]?.name ?? "";
   const log = await cluster.log(nameOf(pod), container);

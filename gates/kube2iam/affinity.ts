@@ -47,7 +47,7 @@ async function waitUntilSeen(context: GateContext): Promise<void> {
   if (isSeen) return;
   const finding = "kube2iam's DaemonSet was changed, and its controller has not seen it";
   throw errorAt(context.kube2iamText, finding, {
-    what: "status.observedGeneration stays behind",
+    what: "its status.observedGeneration is behind its metadata.generation",
     why: "until then kube2iam's pods go where they went before",
     fix: "see whether kube-controller-manager runs, then run again",
   });

@@ -83,7 +83,7 @@ async function requireCutOver(rules: NodeRules, worker: Worker): Promise<void> {
   if (problem === undefined && report.after.kube2iam.length === 0) return;
   throw errorOn(worker, "", {
     what: `it has the label ${kiamOnlyKey} and kube2iam's rule`,
-    why: "kube2iam would be taken from under its rule: credential requests there would lead nowhere",
+    why: "kube2iam's pod would go and its rule would stay: credential requests there would lead nowhere",
     fix: `run the update again, which cuts this node over first; or take the label off: kubectl label node ${worker.name} ${kiamOnlyKey}-`,
   });
 }

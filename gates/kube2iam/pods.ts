@@ -27,8 +27,8 @@ export async function listKube2iamPods(
 }
 
 /**
- * All of kube2iam's pods, those included that outlived their DaemonSet: they have its labels, and no
- * controller or one of its name.
+ * kube2iam's pods wherever they are: pods with its labels, without a controller or with a DaemonSet
+ * of its name. So those that outlived their DaemonSet count.
  */
 export async function kube2iamPodsOf(
   { cluster }: GateContext,

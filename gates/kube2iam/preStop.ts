@@ -7,9 +7,9 @@ import type { Worker } from "../../migration/situation/target.js";
 import { requireKiamRule } from "../cutover/kiamRule.js";
 import { restartKube2iam } from "./pods.js";
 import { removeNewRule } from "./rule.js";
-import { GateError, type Problem } from "../../migration/text/problem.js";
+import type { GateError } from "../../migration/text/problem.js";
 import type { GateContext } from "../protocol/context.js";
-import { progress } from "../protocol/progress.js";
+import { errorAt, progress } from "../protocol/progress.js";
 
 /**
  * For a worker that is proven to be served by kiam: replaces a pod of kube2iam that was made with
@@ -31,13 +31,9 @@ export async function replaceHookedPod(
   if (daemonSet === undefined) return undefined;
   const [hook] = dangerousHooks(daemonSet.spec?.template.spec);
   if (hook !== undefined) {
-    throw new GateError(`kube2iam's pod on ${worker.name} is not replaced`, [
-      hookIsBack(
-        context.kube2iamText,
-        hook,
-        "the next pod would be made with it as well, and delete kiam's rule when it goes",
-      ),
-    ]);
+    const finding = `kube2iam's pod on ${worker.name} is not replaced`;
+    const why = "the next pod would be made with it as well, and delete kiam's rule when it goes";
+    throw hookIsBack(context, hook, finding, why);
   }
   await disarmPod(context.cluster, old);
   const noWait = { waitSeconds: 0, then: "proceed" } as const;
@@ -52,11 +48,15 @@ export async function replaceHookedPod(
 }
 
 /** kube2iam's DaemonSet has a preStop hook that an earlier update took off it. */
-export function hookIsBack(where: string, { command }: PreStopHook, why: string): Problem {
-  return {
-    where,
+export function hookIsBack(
+  context: GateContext,
+  { command }: PreStopHook,
+  finding: string,
+  why: string,
+): GateError {
+  return errorAt(context.kube2iamText, finding, {
     what: `it has its preStop hook again: ${command.join(" ")}`,
     why,
     fix: "take the hook out of what kube2iam is deployed from, and run the update again, which neutralises it",
-  };
+  });
 }

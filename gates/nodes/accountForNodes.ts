@@ -49,9 +49,7 @@ export const accountForNodes: Gate<"account-for-nodes"> = async ({
     ];
   });
   const joined = standings.filter(({ name, agent }) => agent && !known.has(name));
-  for (const { name } of joined) {
-    progress(`${name} joined meanwhile; the next update takes it up`);
-  }
+  for (const { name } of joined) progress(`${name} joined meanwhile; the next update takes it up`);
   for (const name of left) progress(`${name} has left the cluster meanwhile`);
   if (problems.length > 0) {
     throw new GateError(

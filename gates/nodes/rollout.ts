@@ -87,7 +87,7 @@ export async function lookAtRollout(
 
 /** Whether the pods that can be asked have the DaemonSet's present form. */
 function isUpdated(daemonSet: V1DaemonSet, own: readonly V1Pod[]): boolean {
-  // Pods of an OnDelete DaemonSet keep their old form until somebody deletes them.
+  // Pods of an OnDelete DaemonSet keep their old form until they are deleted.
   if (daemonSet.spec?.updateStrategy?.type === "OnDelete") return true;
   // By label, since the controller's own count has pods of nodes that have left or cannot be asked.
   const present = daemonSet.metadata?.annotations?.["deprecated.daemonset.template.generation"];

@@ -28,14 +28,14 @@ export function notInForce(
   }[inForce];
   return {
     where: `node ${worker.name}`,
-    what: `${seen}; ${system}'s is expected to`,
+    what: `${seen}; ${system}'s rule should come first`,
     why:
       inForce === "none"
         ? "pods read the node's own role from EC2's metadata service"
-        : `${inForce === "unknown" ? "nobody can tell who" : inForce} supplies this worker's pods with credentials`,
+        : `${inForce === "unknown" ? "it cannot be told which system" : inForce} supplies this worker's pods with credentials`,
     fix:
       inForce === "kube2iam"
-        ? "kube2iam's rule was put back after the cutover, by a reboot, say: run the update again"
+        ? "something put kube2iam's rule back after the cutover, such as a reboot: run the update again"
         : "look at iptables-nft -t nat -S PREROUTING and iptables-legacy -t nat -S PREROUTING on it",
   };
 }

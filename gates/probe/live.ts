@@ -48,11 +48,11 @@ export async function proveLive(
 }
 
 /**
- * On a node without an agent, kube2iam answers at 169.254.169.254, or EC2 itself does: then no rule
- * of kiam's is in force. For where its rules cannot be read.
+ * For a node without an agent whose rules cannot be read: kube2iam answers at 169.254.169.254, or
+ * EC2 itself does, so kiam's rule is not in force.
  *
- * @param probe unset: nothing can be asked
- * @param why what keeps its rules from being read
+ * @param probe unset: then nothing can be asked
+ * @param why what keeps the node's rules from being read
  * @throws GateError with that, and what was answered
  */
 export async function requireKiamNotInForce(
@@ -63,14 +63,14 @@ export async function requireKiamNotInForce(
   const asked = probe && (await askWho(cluster, { ...question, probe }));
   if (asked?.who === "kube2iam" || asked?.who === "nobody") {
     const seen = why.map(({ what }) => what).join("; ");
-    progress(`${worker.name}: ${seen}; but no rule of kiam's is in force: ${asked.answers}`);
+    progress(`${worker.name}: ${seen}; but kiam's rule is not in force: ${asked.answers}`);
     return;
   }
   throw new GateError(`Whether kiam's rule is on ${worker.name} cannot be told`, [
     ...why,
     {
       where: `node ${worker.name}`,
-      what: asked?.answers ?? "nor can it be asked who answers there",
+      what: asked?.answers ?? "and there is no probe to ask who answers there",
       why: "no agent of kiam is there: where its rule was left, pods are refused",
       fix: "on that node, delete the rule for kiam's port that iptables -t nat -S PREROUTING shows; or reboot or replace it; then run this again",
     },

@@ -1,7 +1,7 @@
 import type { V1Pod } from "@kubernetes/client-node";
 
 import { withCleanup } from "../protocol/cleanup.js";
-import { describePod, nameOf, type Cluster } from "../../cluster/kubernetes/cluster.js";
+import { describePod, nameOf, selectorText, type Cluster } from "../../cluster/kubernetes/cluster.js";
 import type { System } from "../../migration/rules/natRule.js";
 import type { Worker } from "../../migration/situation/target.js";
 import type { GateContext } from "../protocol/context.js";
@@ -190,9 +190,7 @@ async function kiamEvents(cluster: Cluster, pod: V1Pod): Promise<Problem[]> {
 
 /** Removes probe pods of that worker that have ended or outlived their own deadline. */
 async function removeLeftovers(cluster: Cluster, worker: string, namespace: string): Promise<void> {
-  const selector = Object.entries(probeLabels(worker))
-    .map(([label, value]) => `${label}=${value}`)
-    .join(",");
+  const selector = selectorText({ matchLabels: probeLabels(worker) });
   for (const pod of await cluster.pods(namespace, selector)) {
     const age = Date.now() - new Date(pod.metadata?.creationTimestamp ?? 0).getTime();
     const over =

@@ -3,9 +3,9 @@ import type { Gate } from "../protocol/inputs.js";
 import { errorAt } from "../protocol/progress.js";
 
 /**
- * Sees before kube2iam goes that what was captured of it is what would be brought back. Its undo
- * is the way back, and stands in the stack before the retirement begins: one that fails half-way
- * is not in the state, and would have no undo of its own.
+ * Checks before kube2iam goes that what was captured is kube2iam. The undo of this gate is the way
+ * back (restore-kube2iam), and stands in the stack's state before the retirement begins: a
+ * retirement that fails half-way is not in the state, and would have no undo of its own.
  */
 export const checkRestore: Gate<"check-restore"> = ({ target, manifest }) => {
   const { namespace, name } = nameOf(manifest);

@@ -79,28 +79,21 @@ async function lingeringClients(
 ): Promise<LingeringClient[]> {
   const held = await onEachWorker(workers, "Connections to kube2iam cannot be counted", (worker) =>
     unlessGone(context, worker, async () => {
-      const report = await rules.inspect(worker);
-      return report.kube2iamConnections
-        .map(({ address }) => address)
-        .filter((address) => address !== worker.hostIp && !address.startsWith("127."))
-        .map((address) => ({ worker: worker.name, address }));
+      const counts = new Map<string, number>();
+      for (const { address } of (await rules.inspect(worker)).kube2iamConnections) {
+        if (address === worker.hostIp || address.startsWith("127.")) continue;
+        counts.set(address, (counts.get(address) ?? 0) + 1);
+      }
+      const { name } = worker;
+      return [...counts].map(([client, connections]) => ({ worker: name, client, connections }));
     }),
   );
-  const counts = new Map<string, { worker: string; address: string; connections: number }>();
-  for (const { worker, address } of held.flat()) {
-    const key = `${worker} ${address}`;
-    const known = counts.get(key) ?? { worker, address, connections: 0 };
-    counts.set(key, { ...known, connections: known.connections + 1 });
-  }
-  if (counts.size === 0) return [];
+  const clients = held.flat();
+  if (clients.length === 0) return [];
   const pods = new Map(
     (await context.cluster.allPods("status.phase=Running"))
       .filter((pod) => !pod.spec?.hostNetwork)
       .map((pod) => [pod.status?.podIP ?? "", describePod(pod)]),
   );
-  return [...counts.values()].map(({ worker, address, connections }) => ({
-    worker,
-    client: pods.get(address) ?? address,
-    connections,
-  }));
+  return clients.map((each) => ({ ...each, client: pods.get(each.client) ?? each.client }));
 }

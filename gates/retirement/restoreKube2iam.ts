@@ -17,13 +17,13 @@ import { onEachWorker } from "../protocol/workers.js";
 import { waitUntilDeleted } from "../nodes/awaitDeletion.js";
 
 /**
- * Undoes the retirement, also where somebody uninstalled more of kube2iam meanwhile: what is
- * missing of it is created, and what is there is left as it is. Pods that a retirement worker by
- * worker had not come to yet are taken over. kube2iam's rule, which each new pod inserts behind
- * kiam's when it starts, is removed again. That is the state of stage cutover.
+ * Undoes the retirement, also where more of kube2iam was uninstalled meanwhile: what is missing is
+ * created, and what is there is left as it is. Pods that a retirement worker by worker had not come
+ * to yet are taken over. kube2iam's rule, which each new pod inserts behind kiam's when it starts, is
+ * removed again. That is the state of stage cutover.
  *
- * That kiam supplies nothing may be why one goes back, and no worker goes back before this ends: one
- * that is not proven is named, and moved anew by the next update at stage cutover.
+ * People may go back because kiam supplies nothing, so a worker that is not proven stops nothing: it
+ * is named, and the next update at stage cutover moves it anew.
  */
 export const restoreKube2iam: Gate<"restore-kube2iam"> = async ({
   target,

@@ -98,7 +98,7 @@ export const retireKube2iam: Gate<"retire-kube2iam"> = async (input) => {
 /**
  * Checks that nothing depends on kube2iam any more, and takes its DaemonSet away from its pods.
  *
- * @returns who still holds a connection, where the settings say to proceed and it could not be closed
+ * @returns the clients that still hold a connection, where the settings say to proceed all the same
  */
 async function withdraw(
   context: GateContext,
@@ -119,13 +119,12 @@ async function withdraw(
 function refusePreStop(context: GateContext, daemonSet: V1DaemonSet): void {
   const [hook] = dangerousHooks(daemonSet.spec?.template.spec);
   if (hook === undefined) return;
-  throw new GateError("kube2iam's preStop hook forbids to delete it; nothing was touched", [
-    hookIsBack(
-      context.kube2iamText,
-      hook,
-      "hooks of this kind delete every nat rule for 169.254.169.254, kiam's included: pods would be given the node's own role",
-    ),
-  ]);
+  throw hookIsBack(
+    context,
+    hook,
+    "kube2iam is not deleted as long as it has its preStop hook; nothing was touched",
+    "hooks of this kind delete every nat rule for 169.254.169.254, kiam's included: pods would be given the node's own role",
+  );
 }
 
 /** kube2iam's rule is nowhere on the worker, and kiam's is in force. */
@@ -137,13 +136,13 @@ async function requireKiamAlone(rules: NodeRules, worker: Worker): Promise<void>
   if (left.length > 0) {
     throw errorOn(worker, "", {
       what: `kube2iam's rule is there again, behind kiam's (${left.map((rule) => rule.spec).join("; ")})`,
-      why: "once kube2iam is gone it would lead nowhere, should kiam's rule ever go",
+      why: "it leads nowhere once kube2iam is gone, and requests follow it if kiam's rule ever goes",
       fix: "kube2iam's pod was restarted: run the update again, which cuts this worker over anew",
     });
   }
 }
 
-/** Where the wait is in vain, the next update's commands that close connections run again. */
+/** Where the wait is in vain, this is noted: the next update then tries again to close connections. */
 async function waitOrNote(
   context: GateContext,
   workers: readonly Worker[],
@@ -157,7 +156,7 @@ async function waitOrNote(
   }
 }
 
-/** The pods stay. Waited for, since its controller would replace a pod that is deleted meanwhile. */
+/** Its pods stay. Waits until it is gone: until then its controller replaces a pod that is deleted. */
 async function deleteDaemonSet(context: GateContext, daemonSet: V1DaemonSet): Promise<void> {
   const { cluster, target } = context;
   const name = nameOf(daemonSet);
@@ -165,7 +164,7 @@ async function deleteDaemonSet(context: GateContext, daemonSet: V1DaemonSet): Pr
   if (await context.until(async () => (await cluster.daemonSet(name)) === undefined)) return;
   throw errorAt(context.kube2iamText, "kube2iam's DaemonSet does not go; its pods go on running", {
     what: `still there ${target.timeoutSeconds} s after it was deleted`,
-    fix: "see its finalizers: `orphan` is taken off by the cluster's garbage collector (kube-controller-manager)",
+    fix: "see its finalizers; the cluster's garbage collector (kube-controller-manager) takes `orphan` off",
   });
 }
 
@@ -221,7 +220,7 @@ async function retireElsewhere(
   await deletePods(context, elsewhere);
   return elsewhere.map(
     ({ spec }) =>
-      `${spec?.nodeName} is not among the workers: kube2iam's pod there is gone, and its rule stays: pods there that ask for a role are refused, until that node reboots or somebody deletes the rule; then they read the node's own role`,
+      `${spec?.nodeName} is not among the workers: kube2iam's pod there is gone, and its rule stays. Pods there that ask for a role are refused until that node reboots or the rule is deleted; from then on they read the node's own role`,
   );
 }
 
@@ -235,7 +234,7 @@ async function requireGone(context: GateContext, manifest: Kube2iamManifest): Pr
       where: describePod(pod),
       what: "it is still there, or there again",
       why: "whenever it starts it inserts kube2iam's rule, which may come first after a boot",
-      fix: "see who made it (a node's own manifest, a deployment tool), then run the update again, which takes it away",
+      fix: "find out what made it (a node's own manifest, a deployment tool), then run the update again, which takes it away",
     })),
   );
 }

@@ -27,11 +27,9 @@ export const checkFallback: Gate<"check-fallback"> = async ({ target }) => {
   const open = await onEachWorker(workers, "The way back to kube2iam is not open", (node) =>
     unlessLost(context, node, async () => {
       const worker = workerOf(node);
-      for (const system of ["kiam", "kube2iam"] as const) {
-        // It comes there once the label or taint is without effect, before the fallback needs it.
-        if (system === "kube2iam" && kiamOnly.has(worker.name)) continue;
-        await requireReadable(rules, worker, system);
-      }
+      await requireReadable(rules, worker, "kiam");
+      // To the others it comes once the label or taint has no effect, before the fallback needs it.
+      if (!kiamOnly.has(worker.name)) await requireReadable(rules, worker, "kube2iam");
       return [worker.name];
     }),
   );

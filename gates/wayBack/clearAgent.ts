@@ -81,7 +81,7 @@ async function nodesOfAgents(context: GateContext): Promise<(NodeFacts | undefin
 function mayPointToNoAgent(node: NodeFacts): GateError {
   return errorOn(node, "", {
     what: `${brokenBecause(node)}, and kiam's agent was still there: its rule may be in front`,
-    why: "kiam's server stays as long as it may be needed there; once the node is back its agent ends, and behind that rule its pods would be refused",
+    why: "kiam's server stays while that node may need it. Once the node is back its agent ends, and with that rule in front its pods would be refused",
     fix: `mend it and run this again, which removes the rule, or, if it is gone for good: kubectl delete node ${node.name}`,
   });
 }
@@ -115,7 +115,7 @@ async function clear(
   return true;
 }
 
-/** Why no pod of kube2iam is there to look through, and none comes; no problem where one is. */
+/** Why kube2iam has no pod on that node and none comes; no problem where it has one. */
 async function whyUnseen(
   context: GateContext,
   daemonSet: V1DaemonSet | undefined,
