@@ -43,10 +43,7 @@ export async function readServerState(
   };
 }
 
-async function health(
-  { cluster, target }: GateContext,
-  pod: V1Pod,
-): Promise<Problem | undefined> {
+async function health({ cluster, target }: GateContext, pod: V1Pod): Promise<Problem | undefined> {
   let result;
   try {
     const command = healthCommand(pod, target.kiam.serverPort);

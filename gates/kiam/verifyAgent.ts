@@ -112,10 +112,7 @@ async function notOnEveryWorker(
   const logs = await Promise.all(unfinished.unready.map((pod) => logProblems(context, pod)));
   return new GateError(
     "kiam's agent does not run on every worker",
-    distinctProblems([
-      ...(await explainRollout(context, unfinished)),
-      ...logs.flat(),
-    ]),
+    distinctProblems([...(await explainRollout(context, unfinished)), ...logs.flat()]),
   );
 }
 

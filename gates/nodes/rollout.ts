@@ -45,10 +45,7 @@ export async function lookAtRollout(
   if (daemonSet === undefined) {
     throw new GateError(`There is no DaemonSet ${name.namespace}/${name.name}`);
   }
-  const [listed, allPods] = await Promise.all([
-    context.nodes(),
-    context.cluster.podsOf(daemonSet),
-  ]);
+  const [listed, allPods] = await Promise.all([context.nodes(), context.cluster.podsOf(daemonSet)]);
   const facts = new Map(listed.map((node) => [node.name, node]));
   const without = nodesWithout(daemonSet, listed);
   const meant = listed.filter((node) => !without.has(node.name));

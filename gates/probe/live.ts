@@ -22,10 +22,7 @@ const askSeconds = 10;
  * there. The rules have to say the same: they prove nothing by themselves, but where they differ
  * something else decides, for this pod and perhaps not for the next.
  */
-export async function proveLive(
-  context: GateContext,
-  question: Question,
-): Promise<ProbeResult> {
+export async function proveLive(context: GateContext, question: Question): Promise<ProbeResult> {
   const { worker, system } = question;
   const seconds = Math.min(liveSeconds, context.target.timeoutSeconds);
   let result: ProbeResult;
@@ -78,10 +75,7 @@ export async function requireKiamNotInForce(
 }
 
 /** What a worker's rules tell where another system than `system` answered. */
-async function rulesSay(
-  context: GateContext,
-  { worker, system }: Question,
-): Promise<Problem> {
+async function rulesSay(context: GateContext, { worker, system }: Question): Promise<Problem> {
   const where = `node ${worker.name}`;
   try {
     const report = await (await context.rules()).inspect(worker);

@@ -198,11 +198,7 @@ async function oneByOne(
   return probes;
 }
 
-async function prove(
-  context: GateContext,
-  { probe }: Input,
-  worker: Worker,
-): Promise<ProbeResult> {
+async function prove(context: GateContext, { probe }: Input, worker: Worker): Promise<ProbeResult> {
   await requireKiamRule(context, worker);
   // kube2iam's pod may have inserted its rule once more before it went.
   const { after } = await (await context.rules()).inspect(worker);

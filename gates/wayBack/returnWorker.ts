@@ -76,10 +76,7 @@ async function bringBack(
 }
 
 /** Once kube2iam's pod is there, where its DaemonSet is meant for the node: it may just be starting. */
-async function readWithKube2iam(
-  context: GateContext,
-  worker: Worker,
-): Promise<NodeRules> {
+async function readWithKube2iam(context: GateContext, worker: Worker): Promise<NodeRules> {
   const rules = await context.rules();
   if (rules.pod("kube2iam", worker) !== undefined) return rules;
   const [daemonSet, node] = await Promise.all([context.kube2iam(), context.node(worker.name)]);

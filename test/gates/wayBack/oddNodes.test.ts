@@ -351,7 +351,10 @@ describe("the ways back where a node is not as the others, on a real API server"
       assert.deepEqual([workers.sort(), skipped], [["gpu-1", "worker-1"], []]);
       assert.deepEqual(fake.node("worker-1").rules, ["kiam"]);
       await running(kube2iam, "worker-1");
-      assert.match(cluster.told, /gpu-1: the node has the taint dedicated=gpu:NoSchedule.*kiam goes on/);
+      assert.match(
+        cluster.told,
+        /gpu-1: the node has the taint dedicated=gpu:NoSchedule.*kiam goes on/,
+      );
     });
 
     it("does not wait for kube2iam where kiam is not", async () => {

@@ -228,7 +228,11 @@ describe("the ways back, on a real API server", function () {
       });
       const error = await failureOf(back());
       assert.match(error.message, /node worker-2.*: by its iptables rules it would be kube2iam/);
-      assert.deepEqual(await readRecord(cluster.context, "worker-2"), record, "it is looked at again");
+      assert.deepEqual(
+        await readRecord(cluster.context, "worker-2"),
+        record,
+        "it is looked at again",
+      );
       assert.equal(await readRecord(cluster.context, "worker-1"), undefined);
     });
 
