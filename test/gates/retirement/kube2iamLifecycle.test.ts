@@ -39,13 +39,15 @@ import { readClusterFacts } from "../../../cluster/facts/clusterFacts.js";
 import { exampleSettings } from "../../support/exampleCluster.js";
 import type { ApiServer } from "../../engine/apiserver.js";
 import { agentless, FakeCluster, probe, target as impatient } from "../fakeCluster.js";
-import { bootIdOf, type FakeNodes } from "../fakeNodes.js";
+import { bootIdOf } from "../fakeNode.js";
+import type { FakeNodes } from "../fakeNodes.js";
 import { GateContext } from "../../../gates/protocol/context.js";
 
 /*
  * What the gates do to kube2iam's objects and pods, on a real API server with the real DaemonSet
  * and garbage collector controllers. The nodes are not real: that pods are disarmed, rules change
- * and probes are answered is only told (fakeNodes.ts). Each test goes on where the one before ended.
+ * and probes are answered is only told (fakeNodes.ts). Each test goes on where the one before ended,
+ * so all are in one file.
  */
 
 const workers = ["worker-1", "worker-2", "worker-3"];

@@ -26,11 +26,13 @@ import {
   probe,
   target as impatient,
 } from "../fakeCluster.js";
-import { bootIdOf, type FakeNodes } from "../fakeNodes.js";
+import { bootIdOf } from "../fakeNode.js";
+import type { FakeNodes } from "../fakeNodes.js";
 
 /*
  * The ways back where a node is not as the others: on a real API server with the real DaemonSet
- * and garbage collector controllers. The nodes are not real (fakeNodes.ts).
+ * and garbage collector controllers. The nodes are not real (fakeNodes.ts). One file for all, since
+ * their API server takes seconds to start.
  */
 
 const target: Target = { ...impatient, timeoutSeconds: 20 };

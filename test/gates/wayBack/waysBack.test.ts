@@ -20,11 +20,12 @@ import {
   useFakeCluster,
   type FakeCluster,
 } from "../fakeCluster.js";
-import { bootIdOf } from "../fakeNodes.js";
+import { bootIdOf } from "../fakeNode.js";
 
 /*
  * What the two ways back without SSH decide, on a real API server with the real DaemonSet
- * controller. The nodes are not real (fakeNodes.ts): rules, probes and answers are only told.
+ * controller. The nodes are not real (fakeNodes.ts): rules, probes and answers are only told. One
+ * file for both, since their API server takes seconds to start.
  */
 
 /** As a kubelet answers that has not yet heard of a pod, by way of the API server. */
