@@ -7,7 +7,7 @@ import { type Worker, workerOf } from "../../migration/situation/target.js";
 import { bringKube2iam, bringRuleBack } from "../kube2iam/comes.js";
 import { requireKiamNotInForce } from "../probe/live.js";
 import { maybeHidden } from "../../cluster/rules/nodeRules.js";
-import { GateError, problemsOf, type Problem } from "../../migration/text/problem.js";
+import { problemsOf, type GateError, type Problem } from "../../migration/text/problem.js";
 import { requireDone } from "../nodes/ruleReport.js";
 import { listAgents, unlessGone, unlessLost } from "../nodes/standings.js";
 import { GateContext } from "../protocol/context.js";
