@@ -1,9 +1,8 @@
-import { Cluster } from "../../cluster/kubernetes/cluster.js";
-import { readRecord } from "../nodes/cutoverRecord.js";
-import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
-import { NodeRules, unreadTables } from "../../cluster/rules/nodeRules.js";
-import { GateError } from "../../migration/text/problem.js";
+import { unreadTables } from "../../cluster/rules/nodeRules.js";
 import { requireSameNode } from "../nodes/sameNode.js";
+import { GateContext } from "../protocol/context.js";
+import type { Gate } from "../protocol/inputs.js";
+import { errorOn } from "../protocol/progress.js";
 
 /**
  * Reads kube2iam's rules on a worker, for the way back, through a pod there: it depends on no SSH
@@ -11,27 +10,21 @@ import { requireSameNode } from "../nodes/sameNode.js";
  * that was moved, the rule is derived from kube2iam's port and interface; where kube2iam never was,
  * there is none.
  */
-export async function captureRule({
-  target,
-  worker,
-}: CheckedInput<"capture-rule">): Promise<GateOutput<"capture-rule">> {
-  const cluster = await Cluster.connect(target.kubernetes);
-  await requireSameNode(cluster, worker);
-  const nodeRules = await NodeRules.read(cluster, target);
-  const runsKube2iam = nodeRules.pod("kube2iam", worker) !== undefined;
-  const report = await nodeRules.inspect(worker);
+export const captureRule: Gate<"capture-rule"> = async ({ target, worker }) => {
+  const context = await GateContext.connect(target);
+  const node = await requireSameNode(context, worker);
+  const rules = await context.rules();
+  const runsKube2iam = rules.pod("kube2iam", worker) !== undefined;
+  const report = await rules.inspect(worker);
   const unread = unreadTables(report);
   if (unread !== undefined) {
-    throw new GateError(`kube2iam's rule on ${worker.name} cannot be read`, [
-      {
-        where: `node ${worker.name}`,
-        what: unread,
-        why: "without it there is no way back",
-      },
-    ]);
+    throw errorOn(worker, `kube2iam's rule on ${worker.name} cannot be read`, {
+      what: unread,
+      why: "without it there is no way back",
+    });
   }
   const { kube2iamRules, kube2iamRule } = report;
   if (kube2iamRules.length > 0) return { rules: kube2iamRules };
-  const never = !runsKube2iam && (await readRecord(cluster, worker.name)) === undefined;
+  const never = !runsKube2iam && node.cutoverAnnotation === undefined;
   return { rules: kube2iamRule === null || never ? [] : [kube2iamRule] };
-}
+};

@@ -1,9 +1,8 @@
-import { Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
-import { NodeRules, reportProblemsOf } from "../../cluster/rules/nodeRules.js";
-import { GateError } from "../../migration/text/problem.js";
-import { progress } from "../protocol/progress.js";
+import { requireDone } from "../nodes/ruleReport.js";
 import { requireSameNode } from "../nodes/sameNode.js";
+import { GateContext } from "../protocol/context.js";
+import type { Gate } from "../protocol/inputs.js";
+import { progress } from "../protocol/progress.js";
 
 /*
  * What the script of worker/rules/ does over SSH, through the agent's pod instead: for workers that
@@ -11,35 +10,21 @@ import { requireSameNode } from "../nodes/sameNode.js";
  */
 
 /** Deletes kube2iam's rules, provided kiam's is there and healthy. */
-export async function removeRuleByExec({
-  target,
-  worker,
-}: CheckedInput<"remove-rule">): Promise<GateOutput<"remove-rule">> {
-  const cluster = await Cluster.connect(target.kubernetes);
-  await requireSameNode(cluster, worker);
-  const rules = await NodeRules.read(cluster, target);
-  const report = await rules.remove(worker, "kube2iam");
-  const problems = reportProblemsOf(worker, report);
-  if (problems.length > 0) {
-    throw new GateError(`kube2iam's rule is not removed on ${worker.name}`, problems);
-  }
+export const removeRuleByExec: Gate<"remove-rule"> = async ({ target, worker }) => {
+  const context = await GateContext.connect(target);
+  await requireSameNode(context, worker);
+  const report = await (await context.rules()).remove(worker, "kube2iam");
+  requireDone(worker, report, `kube2iam's rule is not removed on ${worker.name}`);
   progress(`${worker.name}: kube2iam's rule is removed`);
   return { removed: report.removed.length };
-}
+};
 
 /** Puts the captured rules back in front. */
-export async function restoreRuleByExec({
-  target,
-  worker,
-  rules: captured,
-}: CheckedInput<"restore-rule">): Promise<GateOutput<"restore-rule">> {
-  const cluster = await Cluster.connect(target.kubernetes);
-  await requireSameNode(cluster, worker);
-  const rules = await NodeRules.read(cluster, target);
-  const problems = reportProblemsOf(worker, await rules.restore(worker, captured));
-  if (problems.length > 0) {
-    throw new GateError(`kube2iam's rule is not back on ${worker.name}`, problems);
-  }
+export const restoreRuleByExec: Gate<"restore-rule"> = async ({ target, worker, rules }) => {
+  const context = await GateContext.connect(target);
+  await requireSameNode(context, worker);
+  const report = await (await context.rules()).restore(worker, rules);
+  requireDone(worker, report, `kube2iam's rule is not back on ${worker.name}`);
   progress(`${worker.name}: kube2iam's rule comes first again`);
   return {};
-}
+};

@@ -1,19 +1,15 @@
-import type { Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { Target, Worker } from "../../migration/situation/target.js";
-import { notInForce } from "../probe/live.js";
-import { NodeRules, reportProblemsOf } from "../../cluster/rules/nodeRules.js";
+import { reportProblemsOf } from "../../cluster/rules/nodeRules.js";
+import type { Worker } from "../../migration/situation/target.js";
 import { GateError } from "../../migration/text/problem.js";
+import { notInForce } from "../nodes/ruleReport.js";
+import type { GateContext } from "../protocol/context.js";
 
 /**
- * Sees after a pod of kube2iam's went that it did not take kiam's rule along. Where it did, the
- * rule is put back at once, and that it was gone is an error all the same.
+ * For after a pod of kube2iam has gone: checks that the pod did not delete kiam's rule. Where it
+ * did, puts the rule back at once, and fails all the same.
  */
-export async function requireKiamRule(
-  cluster: Cluster,
-  target: Target,
-  worker: Worker,
-): Promise<void> {
-  const rules = await NodeRules.read(cluster, target);
+export async function requireKiamRule(context: GateContext, worker: Worker): Promise<void> {
+  const rules = await context.rules();
   const report = await rules.inspect(worker);
   if (report.after.kiam.length > 0) {
     const problem = notInForce(worker, report, "kiam");
@@ -27,9 +23,9 @@ export async function requireKiamRule(
     [
       {
         where: `node ${worker.name}`,
-        what: `no rule led to ${worker.hostIp}:${target.kiam.agentPort} after kube2iam's pod had gone`,
+        what: `no rule led to ${worker.hostIp}:${context.target.kiam.agentPort} after kube2iam's pod had gone`,
         why: "until it was back pods were given the node's own role, and SDKs keep such credentials for hours",
-        fix: "restart the pods of this node that use AWS; see what deleted the rule (a preStop hook, something else on this node), then run again",
+        fix: "restart the pods of this node that use AWS; find out what deleted the rule (a preStop hook, something else on this node), then run again",
       },
       ...refused,
     ],

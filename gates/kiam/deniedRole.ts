@@ -7,7 +7,7 @@ import type { Problem } from "../../migration/text/problem.js";
 export interface RoleChain {
   serverRoleArn: string;
   /** Unset: taken from the refusal. */
-  masterRoleName: string | undefined;
+  masterRoleName?: string | undefined;
 }
 
 /** A refusal of STS, as kiam's server logged it. */
@@ -42,36 +42,28 @@ export async function explainDenial(
   const where = first ? `role ${chain.serverRoleArn}` : `role ${denial.role}`;
   const what = denial.message.split("\n")[0] ?? denial.message;
 
+  const explained = (final: boolean, more: Pick<Problem, "why" | "fix"> = {}) => ({
+    final,
+    problem: { where, what, ...more },
+  });
   if ((await iam.exists(target)) === false) {
-    return {
-      final: true,
-      problem: {
-        where,
-        what,
-        why: `there is no role ${target}`,
-        fix: first
-          ? "stage prepare creates it where iam.manage is on"
-          : "create the role, or correct the annotation of the pods that ask for it",
-      },
-    };
+    return explained(true, {
+      why: `there is no role ${target}`,
+      fix: first
+        ? "stage prepare creates it where iam.manage is on"
+        : "create the role, or correct the annotation of the pods that ask for it",
+    });
   }
-  if (caller === undefined) return { final: false, problem: { where, what } };
+  if (caller === undefined) return explained(false);
   if (!first && caller !== chain.serverRoleArn && caller !== roleName(chain.serverRoleArn)) {
-    return {
-      final: false,
-      problem: {
-        where,
-        what,
-        why: `kiam's server asked as ${caller}, not as the kiam-server role ${chain.serverRoleArn}`,
-        fix: "its --assume-role-arn has to name the kiam-server role",
-      },
-    };
+    return explained(false, {
+      why: `kiam's server asked as ${caller}, not as the kiam-server role ${chain.serverRoleArn}`,
+      fix: "its --assume-role-arn has to name the kiam-server role",
+    });
   }
   const answer = await iam.mayAssume(first ? caller : chain.serverRoleArn, target);
-  return {
-    final: answer.identity === "denied" || answer.trust === "denied",
-    problem: { where, what, ...reading(answer, target, first) },
-  };
+  const denied = answer.identity === "denied" || answer.trust === "denied";
+  return explained(denied, reading(answer, target, first));
 }
 
 function reading(
@@ -89,7 +81,7 @@ function reading(
   }
   if (answer.trust !== "allowed") {
     fixes.push(
-      `add ${answer.caller} as a principal with sts:AssumeRole to the trust policy of ${target}; leave those who are named there`,
+      `add ${answer.caller} as a principal with sts:AssumeRole to the trust policy of ${target}; keep the principals that are named there`,
     );
   }
   if (fixes.length === 0) {

@@ -41,10 +41,10 @@ export function fetchCause(message: string): FetchCause {
   return { kind: "other" };
 }
 
-/** What causes other than a refusal mean, and what to do about them. */
+/** What a cause means, and what to do about it. A refusal takes IAM to explain (deniedRole.ts). */
 export function explainCause(
-  cause: Exclude<FetchCause, { kind: "denied" }>,
-  { caHostPath, region }: { caHostPath: string; region: string },
+  cause: FetchCause,
+  { caHostPath, iam: { region } }: { caHostPath: string; iam: { region: string } },
 ): Pick<Problem, "why" | "fix"> {
   switch (cause.kind) {
     case "ca":
@@ -72,6 +72,7 @@ export function explainCause(
         why: "the session duration is longer than the role allows, or than one hour, which is STS's limit for a role assumed by a role",
         fix: "set kiam.sessionDuration to 1h or less, and no longer than the role's maximum",
       };
+    case "denied":
     case "other":
       return {};
   }

@@ -1,4 +1,4 @@
-import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
+import type { Gate } from "../protocol/inputs.js";
 
 /** Clocks of nodes may be behind ours. */
 const backdatedMilliseconds = 10 * 60 * 1000;
@@ -9,11 +9,10 @@ const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as con
 
 /**
  * One CA, and from it the certificates by which kiam's server and agent know each other. The CA's
- * key is dropped when this returns, so nobody can issue another one: renewing means issuing all.
+ * key is dropped when this returns, so that no other certificate can be issued: renewing means
+ * issuing all.
  */
-export async function issueCertificates(
-  input: CheckedInput<"issue-certificates">,
-): Promise<GateOutput<"issue-certificates">> {
+export const issueCertificates: Gate<"issue-certificates"> = async (input) => {
   // x509 needs the polyfill before it is loaded; neither is needed by the other verbs.
   await import("reflect-metadata");
   const x509 = await import("@peculiar/x509");
@@ -74,7 +73,7 @@ export async function issueCertificates(
 
   const { serverAuth, clientAuth } = x509.ExtendedKeyUsage;
   const [server, agent] = await Promise.all([
-    // The server is its own client, too: its health check dials it.
+    // The server is also its own client: its health check dials it.
     issue(
       input.serverNames[0] ?? "kiam-server",
       [serverAuth, clientAuth],
@@ -91,7 +90,7 @@ export async function issueCertificates(
     agent,
     notAfter: notAfter.toISOString(),
   };
-}
+};
 
 async function keyPair(): Promise<CryptoKeyPair> {
   return crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);

@@ -30,7 +30,7 @@ const fetchErrors = [
 
 const successes = new Set(["fetched credentials", "requested new credentials"]);
 
-/** An agent asks about a caller the server does not know (yet): everyday business. */
+/** Everyday lines: an agent asked about a caller that the server does not know (yet). */
 const everyday = /^error finding pod: |^pod denied by policy$|^error checking policy: /;
 
 /** @param roleBaseArn makes an ARN of a role that a line names as its pod does */

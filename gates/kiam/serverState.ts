@@ -1,8 +1,10 @@
 import type { V1Pod } from "@kubernetes/client-node";
 
 import { messageOf } from "../../migration/text/text.js";
-import { describePod, nameOf, type Cluster } from "../../cluster/kubernetes/cluster.js";
+import { describePod, nameOf } from "../../cluster/kubernetes/cluster.js";
 import type { Problem } from "../../migration/text/problem.js";
+import type { UnfinishedRollout } from "../nodes/rollout.js";
+import type { GateContext } from "../protocol/context.js";
 import { analyseServerLog, type ServerLog } from "./serverLog.js";
 
 /** One kiam server pod: what its log says, and how its own health check ends. */
@@ -13,12 +15,23 @@ export interface ServerState {
   health: Problem | undefined;
 }
 
+/** What one look at all of them found. */
+export interface ServersSeen {
+  unfinished: UnfinishedRollout | undefined;
+  states: ServerState[];
+  /** ARNs of the roles that they have to fetch. */
+  roles: readonly string[];
+  /** Whether their logs are detailed enough to tell of fetched roles. */
+  informative: boolean;
+}
+
 export async function readServerState(
-  cluster: Cluster,
+  context: GateContext,
   pod: V1Pod,
   ready: boolean,
-  { roleBaseArn, serverPort }: { roleBaseArn: string; serverPort: number },
+  roleBaseArn: string,
 ): Promise<ServerState> {
+  const { cluster } = context;
   const container = pod.spec?.containers[0]?.name ?? "";
   const own = await cluster.log(nameOf(pod), container);
   // A pod that ends before it is ready has said why in the run before.
@@ -26,20 +39,17 @@ export async function readServerState(
   return {
     pod,
     log: analyseServerLog(`${before}\n${own}`, roleBaseArn),
-    health: ready ? await health(cluster, pod, serverPort) : undefined,
+    health: ready ? await health(context, pod) : undefined,
   };
 }
 
-async function health(
-  cluster: Cluster,
-  pod: V1Pod,
-  serverPort: number,
-): Promise<Problem | undefined> {
+async function health({ cluster, target }: GateContext, pod: V1Pod): Promise<Problem | undefined> {
   let result;
   try {
-    result = await cluster.exec(pod, healthCommand(pod, serverPort), { timeoutSeconds: 30 });
+    const command = healthCommand(pod, target.kiam.serverPort);
+    result = await cluster.exec(pod, command, { timeoutSeconds: 30 });
   } catch (error) {
-    // The container may just be restarting: whoever waits will look again.
+    // The container may just be restarting: the next look tells.
     return { where: describePod(pod), what: messageOf(error) };
   }
   if (result.exitCode === 0) return undefined;

@@ -4,40 +4,30 @@ import pMap from "p-map";
 import { compareText } from "../../migration/text/text.js";
 import { mayBeCutOver } from "../../migration/plan/cutoverRecord.js";
 import { whyUnclear } from "../../migration/rules/nodeReport.js";
-import { nodeFacts } from "../../cluster/facts/clusterFacts.js";
-import { Cluster, describePod } from "../../cluster/kubernetes/cluster.js";
-import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
-import type { Target, Worker } from "../../migration/situation/target.js";
+import { describePod, nameOf } from "../../cluster/kubernetes/cluster.js";
+import type { Worker } from "../../migration/situation/target.js";
 import { agentLogProblems } from "./agentLog.js";
-import { notInForce } from "../probe/live.js";
-import { NodeRules } from "../../cluster/rules/nodeRules.js";
+import type { NodeRules } from "../../cluster/rules/nodeRules.js";
 import {
   distinctProblems,
   GateError,
   problemsOf,
   type Problem,
 } from "../../migration/text/problem.js";
+import { notInForce } from "../nodes/ruleReport.js";
+import { GateContext } from "../protocol/context.js";
+import type { Gate, GateOutput } from "../protocol/inputs.js";
 import { progress } from "../protocol/progress.js";
 import {
   explainRollout,
   lookAtRollout,
-  unplaced,
   whileRollingOut,
   type Rollout,
   type UnfinishedRollout,
 } from "../nodes/rollout.js";
-import { Deadline, waitFor } from "../../cluster/wait.js";
+import { waitFor } from "../../cluster/wait.js";
 
 type InForce = GateOutput<"verify-agent">["workers"][number]["inForce"];
-
-/** An agent that was healthy and had its rule. */
-interface RightAgent {
-  /** Node name. */
-  name: string;
-  inForce: InForce;
-  /** See {@link runOf}. */
-  run: string;
-}
 
 /** Milliseconds between two looks. */
 const interval = 1500;
@@ -51,34 +41,33 @@ const interval = 1500;
  * every agent was asked. So a thousand workers take their time, and one agent that stays wrong
  * ends it that long after the others. Nodes on which nothing can be done are passed over.
  */
-export async function verifyAgent({
-  target,
-}: CheckedInput<"verify-agent">): Promise<GateOutput<"verify-agent">> {
-  const cluster = await Cluster.connect(target.kubernetes);
-  const name = { namespace: target.kiam.namespace, name: target.kiam.agentDaemonSet };
+export const verifyAgent: Gate<"verify-agent"> = async ({ target }) => {
+  const context = await GateContext.connect(target);
+  const name = context.agentName;
   const seconds = target.timeoutSeconds;
-  const deadline = Deadline.after(seconds);
+  const deadline = context.deadline();
 
-  const rollout = await whileRollingOut(cluster, name, { seconds, deadline });
-  if (!("done" in rollout)) throw await notOnEveryWorker(cluster, rollout.pending);
+  const rollout = await whileRollingOut(context, name, deadline);
+  if (!("done" in rollout)) throw await notOnEveryWorker(context, rollout.pending);
 
-  const right = new Map<string, RightAgent>();
+  // Agents that were healthy and had their rule, by node name.
+  const right = new Map<string, { run: string; inForce: InForce }>();
   let most = 0;
   let first = true;
-  const look = await waitFor<Rollout, { unfinished?: UnfinishedRollout; problems: Problem[] }>(
+  const look = await waitFor<Rollout, UnfinishedRollout | Problem[]>(
     deadline,
     async () => {
-      const now = await lookAtRollout(cluster, name);
+      const now = await lookAtRollout(context, name);
       const { pods } = "done" in now ? now.done : now.pending;
       const toAsk = [...pods].filter(([node, pod]) => right.get(node)?.run !== runOf(pod));
       let good = pods.size - toAsk.length;
-      const rules = await NodeRules.read(cluster, target);
+      const rules = await context.rules();
       const problems = await pMap(
         toAsk,
         async ([node, pod]): Promise<Problem[]> => {
-          const found = await lookAtAgent(cluster, target, rules, pod);
-          if ("problems" in found) return found.problems;
-          right.set(node, { run: runOf(pod), ...found });
+          const found = await lookAtAgent(context, rules, pod);
+          if (typeof found !== "string") return found;
+          right.set(node, { run: runOf(pod), inForce: found });
           good += 1;
           if (good > most) deadline.renew(seconds);
           most = Math.max(most, good);
@@ -88,21 +77,21 @@ export async function verifyAgent({
       );
       if (first) deadline.renew(seconds);
       first = false;
-      if ("pending" in now) return { pending: { unfinished: now.pending, problems: [] } };
       const all = problems.flat();
-      return all.length === 0 ? now : { pending: { problems: all } };
+      return "pending" in now || all.length === 0 ? now : { pending: all };
     },
     interval,
   );
   if (!("done" in look)) {
-    const { unfinished, problems } = look.pending;
-    if (unfinished !== undefined) throw await notOnEveryWorker(cluster, unfinished);
-    throw new GateError("kiam's agent is not right on every worker", distinctProblems(problems));
+    const { pending } = look;
+    throw Array.isArray(pending)
+      ? new GateError("kiam's agent is not right on every worker", distinctProblems(pending))
+      : await notOnEveryWorker(context, pending);
   }
-  const workers = [...look.done.pods.keys()]
-    .sort(compareText)
-    .flatMap((node) => right.get(node) ?? [])
-    .map(({ name: worker, inForce }) => ({ name: worker, inForce }));
+  const workers = [...look.done.pods.keys()].sort(compareText).flatMap((node) => {
+    const agent = right.get(node);
+    return agent === undefined ? [] : [{ name: node, inForce: agent.inForce }];
+  });
   for (const { name: worker, inForce } of workers) {
     progress(
       `${worker}: agent healthy down to its server, its rule is there, ${inForce} is in force`,
@@ -114,21 +103,16 @@ export async function verifyAgent({
     `${workers.length + broken.size} nodes seen: ${workers.length} with a good agent, ${broken.size} passed over`,
   );
   return { workers, broken: [...broken.keys()] };
-}
+};
 
 async function notOnEveryWorker(
-  cluster: Cluster,
+  context: GateContext,
   unfinished: UnfinishedRollout,
 ): Promise<GateError> {
-  const { daemonSet, missing, unready } = unfinished;
-  const logs = await Promise.all(unready.map((pod) => logProblems(cluster, pod)));
+  const logs = await Promise.all(unfinished.unready.map((pod) => logProblems(context, pod)));
   return new GateError(
     "kiam's agent does not run on every worker",
-    distinctProblems([
-      ...(missing.length === 0 ? [] : await unplaced(cluster, daemonSet, missing, unready)),
-      ...(await explainRollout(cluster, unfinished)),
-      ...logs.flat(),
-    ]),
+    distinctProblems([...(await explainRollout(context, unfinished)), ...logs.flat()]),
   );
 }
 
@@ -138,16 +122,14 @@ function runOf({ metadata, status }: V1Pod): string {
   return `${metadata?.uid} ${restarts.join(" ")}`;
 }
 
+/** @returns which system is in force on its node; where the agent is not right, what is wrong */
 async function lookAtAgent(
-  cluster: Cluster,
-  target: Target,
+  context: GateContext,
   rules: NodeRules,
   pod: V1Pod,
-): Promise<Pick<RightAgent, "name" | "inForce"> | { problems: Problem[] }> {
-  const worker: Worker = {
-    name: pod.spec?.nodeName ?? "",
-    hostIp: pod.status?.hostIP ?? "",
-  };
+): Promise<InForce | Problem[]> {
+  const { cluster, target } = context;
+  const worker: Worker = { name: pod.spec?.nodeName ?? "", hostIp: pod.status?.hostIP ?? "" };
   const problems: Problem[] = [];
   let inForce: InForce = "unknown";
   try {
@@ -177,27 +159,25 @@ async function lookAtAgent(
     } else if (report.after.inForce === "unknown") {
       // Where it was not moved yet, its cutover stops for that.
       const problem = notInForce(worker, report, "kiam");
-      if (problem !== undefined && (await isMoved(cluster, worker))) problems.push(problem);
+      if (problem !== undefined && (await isMoved(context, worker))) problems.push(problem);
     }
     inForce = report.after.inForce;
   } catch (error) {
     problems.push(...problemsOf(error, describePod(pod)));
   }
-  if (problems.length === 0) return { name: worker.name, inForce };
-  return { problems: [...problems, ...(await logProblems(cluster, pod))] };
+  return problems.length === 0 ? inForce : [...problems, ...(await logProblems(context, pod))];
 }
 
 /** Whether pods there depend on kiam. */
-async function isMoved(cluster: Cluster, { name }: Worker): Promise<boolean> {
-  const node = await cluster.node(name);
-  return node !== undefined && mayBeCutOver(nodeFacts(node));
+async function isMoved(context: GateContext, { name }: Worker): Promise<boolean> {
+  const node = await context.node(name);
+  return node !== undefined && mayBeCutOver(node);
 }
 
-/** What the agent's log, and that of its run before, say; only looked at when something is wrong. */
-async function logProblems(cluster: Cluster, pod: V1Pod): Promise<Problem[]> {
-  const name = { namespace: pod.metadata?.namespace ?? "", name: pod.metadata?.name ?? "" };
+/** What an agent's log says, and that of its run before. Only read where something is wrong. */
+async function logProblems({ cluster }: GateContext, pod: V1Pod): Promise<Problem[]> {
   const container = pod.spec?.containers[0]?.name ?? "";
-  const log =
-    (await cluster.log(name, container)) + (await cluster.log(name, container, { previous: true }));
-  return agentLogProblems(log, describePod(pod));
+  const log = await cluster.log(nameOf(pod), container);
+  const before = await cluster.log(nameOf(pod), container, { previous: true });
+  return agentLogProblems(log + before, describePod(pod));
 }

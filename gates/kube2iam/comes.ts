@@ -1,19 +1,21 @@
 import type { V1DaemonSet, V1PodSpec } from "@kubernetes/client-node";
 
-import { agentNotReadyTaint, kiamOnlyKey } from "../../migration/facts/clusterFacts.js";
+import { isReady } from "../../cluster/kubernetes/cluster.js";
+import { waitFor, type Deadline } from "../../cluster/wait.js";
+import {
+  agentNotReadyTaint,
+  kiamOnlyKey,
+  type NodeFacts,
+} from "../../migration/facts/clusterFacts.js";
 import { insertsItsRule, kube2iamCommandLine } from "../../migration/kube2iam/flags.js";
 import { untolerated } from "../../migration/situation/nodeSelection.js";
-import type { Toleration } from "../../migration/settings/schema.js";
-import { ClusterError, isReady, type Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { Target, Worker } from "../../migration/situation/target.js";
-import { restartKube2iam } from "./restart.js";
+import type { Worker } from "../../migration/situation/target.js";
+import { notMeantFor, tolerationsOf } from "../nodes/placement.js";
+import { requireDone } from "../nodes/ruleReport.js";
+import type { GateContext } from "../protocol/context.js";
+import { errorOn, progress } from "../protocol/progress.js";
+import { restartKube2iam } from "./pods.js";
 import { lookForNewRule, waitForKube2iamRule } from "./rule.js";
-import { NodeRules, reportProblemsOf } from "../../cluster/rules/nodeRules.js";
-import { nodeFacts } from "../../cluster/facts/clusterFacts.js";
-import { notMeantFor } from "../nodes/placement.js";
-import { GateError } from "../../migration/text/problem.js";
-import { progress } from "../protocol/progress.js";
-import { Deadline, waitFor } from "../../cluster/wait.js";
 
 /**
  * kube2iam runs on a node, or comes to it before this ends. The kiam-only taint is taken off:
@@ -22,131 +24,105 @@ import { Deadline, waitFor } from "../../cluster/wait.js";
  * @throws GateError where kube2iam is not meant for that node, or does not start there
  */
 export async function bringKube2iam(
-  cluster: Cluster,
+  context: GateContext,
   daemonSet: V1DaemonSet,
-  target: Target,
   worker: Worker,
 ): Promise<void> {
-  if ((await NodeRules.read(cluster, target)).pod("kube2iam", worker) !== undefined) return;
-  const deadline = Deadline.after(target.timeoutSeconds);
-  if (await takeKiamOnlyOff(cluster, worker.name, deadline)) {
-    progress(`${worker.name}: taint ${kiamOnlyKey} taken off, so that kube2iam can run there`);
-  }
+  if ((await context.rules()).pod("kube2iam", worker) !== undefined) return;
+  const deadline = context.deadline();
+  await takeKiamOnlyOff(context, worker.name);
   const spec = daemonSet.spec?.template.spec;
-  if (spec !== undefined) await endStartupTaint(cluster, spec, { target, worker, deadline });
-  const node = await cluster.node(worker.name);
+  const node = spec && (await endStartupTaint(context, spec, worker, deadline));
   const obstacle = spec && node && notMeantFor(spec, node);
   if (obstacle !== undefined) {
-    throw new GateError(`kube2iam does not come to ${worker.name}`, [
-      {
-        where: `node ${worker.name}`,
-        what: `kube2iam does not run there: ${obstacle.what}`,
-        why: "without kiam its pods would be refused, or given the node's own role",
-        fix: `${obstacle.fix}, then run this again; or take the node out of the cluster`,
-      },
-    ]);
+    throw errorOn(worker, `kube2iam does not come to ${worker.name}`, {
+      what: `kube2iam does not run there: ${obstacle.what}`,
+      why: "without kiam its pods would be refused, or given the node's own role",
+      fix: `${obstacle.fix}, then run this again; or take the node out of the cluster`,
+    });
   }
-  await restartKube2iam(cluster, daemonSet, { target, worker, old: undefined });
-  await lookForNewRule(cluster, daemonSet, target, worker);
+  await restartKube2iam(context, daemonSet, worker);
+  await lookForNewRule(context, daemonSet, worker);
 }
 
 /**
  * Waits until a node that has just joined has its agent, and takes the startup taint off: kube2iam
  * may not tolerate it. What else takes it off may be gone, or never have been there. Does nothing
  * where no agent comes, or none is ready in time.
+ *
+ * @returns the node as it is then; undefined where it has left
  */
 async function endStartupTaint(
-  cluster: Cluster,
+  context: GateContext,
   spec: V1PodSpec,
-  { target, worker, deadline }: { target: Target; worker: Worker; deadline: Deadline },
-): Promise<void> {
-  const agents = { namespace: target.kiam.namespace, name: target.kiam.agentDaemonSet };
-  const tolerations = (spec.tolerations ?? []) as Toleration[];
+  { name }: Worker,
+  deadline: Deadline,
+): Promise<NodeFacts | undefined> {
+  const { cluster } = context;
   const { key } = agentNotReadyTaint;
-  await waitFor<void, undefined>(deadline, async () => {
-    const node = await cluster.node(worker.name);
-    const taints = node === undefined ? [] : nodeFacts(node).taints;
-    const own = taints.filter((taint) => taint.key === key);
-    if (untolerated({ taints: own }, tolerations).length === 0) return { done: undefined };
-    const daemonSet = await cluster.daemonSet(agents);
+  type Node = NodeFacts | undefined;
+  const look = await waitFor<Node, Node>(deadline, async () => {
+    const node = await context.node(name);
+    const own = (node?.taints ?? []).filter((taint) => taint.key === key);
+    if (untolerated({ taints: own }, tolerationsOf(spec)).length === 0) return { done: node };
+    const daemonSet = await cluster.daemonSet(context.agentName);
     const pods = (daemonSet === undefined ? [] : await cluster.podsOf(daemonSet)).filter(
-      (pod) => pod.spec?.nodeName === worker.name,
+      (pod) => pod.spec?.nodeName === name,
     );
-    if (pods.length === 0) return { done: undefined };
-    if (!pods.some(isReady)) return { pending: undefined };
-    if (await takeTaintOff(cluster, worker.name, key, Deadline.after(target.timeoutSeconds))) {
-      progress(`${worker.name}: kiam's agent is ready; taint ${key} taken off`);
+    if (pods.length === 0) return { done: node };
+    if (!pods.some(isReady)) return { pending: node };
+    if (await takeTaintOff(context, name, key)) {
+      progress(`${name}: kiam's agent is ready; taint ${key} taken off`);
     }
-    return { done: undefined };
+    return { done: await context.node(name) };
   });
+  return "done" in look ? look.done : look.pending;
 }
 
 /** @returns whether the node is there and had the kiam-only taint */
-export function takeKiamOnlyOff(
-  cluster: Cluster,
-  name: string,
-  deadline: Deadline,
-): Promise<boolean> {
-  return takeTaintOff(cluster, name, kiamOnlyKey, deadline);
+export async function takeKiamOnlyOff(context: GateContext, name: string): Promise<boolean> {
+  const taken = await takeTaintOff(context, name, kiamOnlyKey);
+  if (taken) progress(`${name}: taint ${kiamOnlyKey} taken off, so that kube2iam can run there`);
+  return taken;
 }
 
 /** @returns whether the node is there and had a taint of that key */
-async function takeTaintOff(
-  cluster: Cluster,
-  name: string,
-  key: string,
-  deadline: Deadline,
-): Promise<boolean> {
-  const look = await waitFor<boolean, ClusterError>(deadline, async () => {
+async function takeTaintOff(context: GateContext, name: string, key: string): Promise<boolean> {
+  const { cluster } = context;
+  return context.despiteConflicts(async () => {
     const node = await cluster.node(name);
     const taints = node?.spec?.taints ?? [];
     const others = taints.filter((taint) => taint.key !== key);
-    if (node === undefined || others.length === taints.length) return { done: false };
-    try {
-      await cluster.patchNode(name, [
-        { op: "replace", path: "/metadata/resourceVersion", value: node.metadata?.resourceVersion },
-        { op: "replace", path: "/spec/taints", value: others },
-      ]);
-      return { done: true };
-    } catch (error) {
-      // Changed meanwhile, by its kubelet say: its taints are looked at anew.
-      if (error instanceof ClusterError && error.code === 409) return { pending: error };
-      throw error;
-    }
+    if (node === undefined || others.length === taints.length) return false;
+    await cluster.patchNode(name, [
+      { op: "replace", path: "/metadata/resourceVersion", value: node.metadata?.resourceVersion },
+      { op: "replace", path: "/spec/taints", value: others },
+    ]);
+    return true;
   });
-  if ("pending" in look) throw look.pending;
-  return look.done;
 }
 
 /**
  * kube2iam inserts its rule when it starts, behind kiam's, where nothing uses it yet: so its pod
- * is restarted. Never where its rule is in use, which would be a gap.
+ * is restarted. Never where its rule is in use: its pods would be without credentials meanwhile.
  */
 export async function bringRuleBack(
-  cluster: Cluster,
+  context: GateContext,
   daemonSet: V1DaemonSet,
-  target: Target,
   worker: Worker,
 ): Promise<void> {
-  const rules = await NodeRules.read(cluster, target);
-  if (!insertsItsRule(kube2iamCommandLine(daemonSet.spec?.template.spec))) {
-    const { kube2iamRule } = await rules.inspect(worker);
-    if (kube2iamRule === null) {
-      throw new GateError(`kube2iam's rule for ${worker.name} is not known`, [
-        {
-          where: `node ${worker.name}`,
-          what: "kube2iam does not insert its rule itself, and its interface is not known",
-          fix: "set kube2iam.interface",
-        },
-      ]);
-    }
-    const problems = reportProblemsOf(worker, await rules.restore(worker, [kube2iamRule]));
-    if (problems.length > 0) {
-      throw new GateError(`kube2iam's rule is not back on ${worker.name}`, problems);
-    }
-    return;
+  const rules = await context.rules();
+  if (insertsItsRule(kube2iamCommandLine(daemonSet.spec?.template.spec))) {
+    await restartKube2iam(context, daemonSet, worker, rules.pod("kube2iam", worker));
+    return waitForKube2iamRule(context, worker);
   }
-  const old = rules.pod("kube2iam", worker);
-  await restartKube2iam(cluster, daemonSet, { target, worker, old });
-  await waitForKube2iamRule(cluster, target, worker);
+  const { kube2iamRule } = await rules.inspect(worker);
+  if (kube2iamRule === null) {
+    throw errorOn(worker, `kube2iam's rule for ${worker.name} is not known`, {
+      what: "kube2iam does not insert its rule itself, and its interface is not known",
+      fix: "set kube2iam.interface",
+    });
+  }
+  const report = await rules.restore(worker, [kube2iamRule]);
+  requireDone(worker, report, `kube2iam's rule is not back on ${worker.name}`);
 }

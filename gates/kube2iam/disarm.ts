@@ -12,7 +12,7 @@ import {
 import { messageOf } from "../../migration/text/text.js";
 import { describePod, nameOf, type Cluster } from "../../cluster/kubernetes/cluster.js";
 import { keptToolsDirectory } from "../../cluster/rules/nodeRules.js";
-import { GateError, type Problem } from "../../migration/text/problem.js";
+import { errorAt } from "../protocol/progress.js";
 
 /** Seconds for the script in one container. */
 const scriptSeconds = 60;
@@ -30,9 +30,12 @@ export async function disarmPod(cluster: Cluster, pod: V1Pod): Promise<void> {
     if (refusal === undefined) continue;
     const now = await cluster.pod(nameOf(pod));
     if (now?.metadata?.uid !== pod.metadata?.uid) return;
-    throw new GateError(`The preStop hook of ${describePod(pod)} is not disarmed`, [
-      armed(pod, hook, refusal),
-    ]);
+    const where = `container ${hook.container} of ${describePod(pod)}`;
+    throw errorAt(where, `The preStop hook of ${describePod(pod)} is not disarmed`, {
+      what: `its preStop hook (${hook.command.join(" ")}) cannot be disarmed: ${refusal}`,
+      why: "it would delete kiam's rule when this pod goes, and pods would be given the node's own role",
+      fix: disarmByHand,
+    });
   }
 }
 
@@ -57,16 +60,6 @@ async function refusalOf(
   } catch (error) {
     return messageOf(error);
   }
-}
-
-/** A hook that will still do its work. */
-function armed(pod: V1Pod, hook: PreStopHook, what: string): Problem {
-  return {
-    where: `container ${hook.container} of ${describePod(pod)}`,
-    what: `its preStop hook (${hook.command.join(" ")}) cannot be disarmed: ${what}`,
-    why: "it would delete kiam's rule when this pod goes, and pods would be given the node's own role",
-    fix: disarmByHand,
-  };
 }
 
 /** The text of worker/disarm/disarm.sh. */

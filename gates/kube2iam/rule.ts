@@ -1,80 +1,68 @@
 import type { V1DaemonSet } from "@kubernetes/client-node";
 
+import { Deadline, waitFor } from "../../cluster/wait.js";
 import { insertsItsRule, kube2iamCommandLine } from "../../migration/kube2iam/flags.js";
 import type { NodeReport } from "../../migration/rules/nodeReport.js";
-import type { Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { Target, Worker } from "../../migration/situation/target.js";
-import { notInForce } from "../probe/live.js";
-import { NodeRules, reportProblemsOf } from "../../cluster/rules/nodeRules.js";
+import type { Worker } from "../../migration/situation/target.js";
 import { GateError } from "../../migration/text/problem.js";
-import { Deadline, waitFor } from "../../cluster/wait.js";
+import { notInForce, requireDone } from "../nodes/ruleReport.js";
+import type { GateContext } from "../protocol/context.js";
+import { errorOn } from "../protocol/progress.js";
 
-/** Seconds in which a pod of kube2iam's that is ready has certainly inserted its rule, if it does. */
+/** Seconds within which a ready pod of kube2iam has inserted its rule, if it does at all. */
 const settleSeconds = 30;
 
 /** Waits until kube2iam has inserted its rule on that worker, as it does when it starts. */
-export async function waitForKube2iamRule(
-  cluster: Cluster,
-  target: Target,
-  worker: Worker,
-): Promise<void> {
-  const report = await lookForRule(cluster, target, worker, target.timeoutSeconds);
+export async function waitForKube2iamRule(context: GateContext, worker: Worker): Promise<void> {
+  const { kube2iam, timeoutSeconds } = context.target;
+  const report = await lookForRule(context, worker, timeoutSeconds);
   if (report.after.kube2iam.length > 0) return;
-  throw new GateError(`kube2iam did not insert its rule on ${worker.name}`, [
-    {
-      where: `node ${worker.name}`,
-      what: `no rule leads to ${worker.hostIp}:${target.kube2iam.port}, ${target.timeoutSeconds} s after its pod was ready`,
-      fix: "see that pod's log; kube2iam inserts its rule only with --iptables=true",
-    },
-  ]);
+  throw errorOn(worker, `kube2iam did not insert its rule on ${worker.name}`, {
+    what: `no rule leads to ${worker.hostIp}:${kube2iam.port}, ${timeoutSeconds} s after its pod was ready`,
+    fix: "see that pod's log; kube2iam inserts its rule only with --iptables=true",
+  });
 }
 
 /**
- * Where kiam serves a worker, a new pod of kube2iam's inserts its rule behind kiam's. It is
- * removed again: that is how a worker is after its cutover. A rule that does not come was removed
- * by an earlier run that was interrupted.
+ * Where kiam serves a worker, a new pod of kube2iam inserts its rule behind kiam's. That rule is
+ * removed again: a worker is without it after its cutover. Where no rule comes, an earlier run that
+ * was interrupted has removed it.
  */
 export async function removeNewRule(
-  cluster: Cluster,
+  context: GateContext,
   daemonSet: V1DaemonSet,
-  target: Target,
   worker: Worker,
 ): Promise<void> {
-  await lookForNewRule(cluster, daemonSet, target, worker);
-  await removeRule(cluster, target, worker);
+  await lookForNewRule(context, daemonSet, worker);
+  await removeRule(context, worker);
 }
 
-/** Gives a new pod of kube2iam's that is ready the time to insert its rule, if it does. */
+/** Gives a new, ready pod of kube2iam the time to insert its rule, if it does. */
 export async function lookForNewRule(
-  cluster: Cluster,
+  context: GateContext,
   daemonSet: V1DaemonSet,
-  target: Target,
   worker: Worker,
 ): Promise<void> {
   if (!insertsItsRule(kube2iamCommandLine(daemonSet.spec?.template.spec))) return;
-  await lookForRule(cluster, target, worker, Math.min(settleSeconds, target.timeoutSeconds));
+  await lookForRule(context, worker, Math.min(settleSeconds, context.target.timeoutSeconds));
 }
 
-/** Removes kube2iam's rule, where it is there, and sees that kiam's is in force. */
-export async function removeRule(cluster: Cluster, target: Target, worker: Worker): Promise<void> {
-  const rules = await NodeRules.read(cluster, target);
-  const report = await rules.remove(worker, "kube2iam");
-  const problems = reportProblemsOf(worker, report);
+/** Removes kube2iam's rule, where it is there, and checks that kiam's is in force. */
+export async function removeRule(context: GateContext, worker: Worker): Promise<void> {
+  const report = await (await context.rules()).remove(worker, "kube2iam");
+  const finding = `kube2iam's rule is not removed again on ${worker.name}`;
+  requireDone(worker, report, finding);
   const other = notInForce(worker, report, "kiam");
-  if (problems.length === 0 && other !== undefined) problems.push(other);
-  if (problems.length > 0) {
-    throw new GateError(`kube2iam's rule is not removed again on ${worker.name}`, problems);
-  }
+  if (other !== undefined) throw new GateError(finding, [other]);
 }
 
 /** Looks until kube2iam's rule is there or time is up. @returns the last look */
 async function lookForRule(
-  cluster: Cluster,
-  target: Target,
+  context: GateContext,
   worker: Worker,
   seconds: number,
 ): Promise<NodeReport> {
-  const rules = await NodeRules.read(cluster, target);
+  const rules = await context.rules();
   const look = await waitFor<NodeReport, NodeReport>(
     Deadline.after(seconds),
     async () => {

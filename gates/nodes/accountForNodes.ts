@@ -1,10 +1,8 @@
-import pMap from "p-map";
-
 import { compareText, count, someOf } from "../../migration/text/text.js";
 import { isProvenNow, type NodeStanding } from "../../migration/situation/nodeStandings.js";
-import { Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
 import { GateError, type Problem } from "../../migration/text/problem.js";
+import { GateContext } from "../protocol/context.js";
+import type { Gate } from "../protocol/inputs.js";
 import { progress } from "../protocol/progress.js";
 import { deleteEmptyNodes } from "./emptyNodes.js";
 import { readStandings } from "./standings.js";
@@ -15,18 +13,23 @@ import { readStandings } from "./standings.js";
  * their turn. One that joined meanwhile is served by kube2iam like any other, and has its turn in
  * the next update.
  */
-export async function accountForNodes({
+export const accountForNodes: Gate<"account-for-nodes"> = async ({
   target,
   moved,
   staying,
   waiting,
-}: CheckedInput<"account-for-nodes">): Promise<GateOutput<"account-for-nodes">> {
-  const cluster = await Cluster.connect(target.kubernetes);
-  await deleteEmptyNodes(cluster);
-  const standings = await readStandings(cluster, target, { applications: true });
+}) => {
+  const context = await GateContext.connect(target);
+  await deleteEmptyNodes(context);
+  const all = await context.nodes();
+  const standings = await readStandings(context, { nodes: all, applications: true });
   const held = new Map(waiting.map(({ name, why }) => [name, why]));
   const known = new Set([...moved, ...staying, ...held.keys()]);
-  const { bare, left } = await withoutStanding(cluster, known, standings);
+  const unseen = [...known].filter((name) => !standings.some((node) => node.name === name));
+  const isThere = (name: string) => all.some((node) => node.name === name);
+  // Workers of the plan that nothing of the migration concerns any more.
+  const bare = unseen.filter(isThere).sort(compareText);
+  const left = unseen.filter((name) => !isThere(name)).sort(compareText);
   const nodes = [...standings.map(({ name }) => name), ...bare];
   const proven = standings.filter(isProvenNow);
   const isProven = (name: string) => proven.some((node) => node.name === name);
@@ -46,9 +49,7 @@ export async function accountForNodes({
     ];
   });
   const joined = standings.filter(({ name, agent }) => agent && !known.has(name));
-  for (const { name } of joined) {
-    progress(`${name} joined meanwhile; the next update takes it up`);
-  }
+  for (const { name } of joined) progress(`${name} joined meanwhile; the next update takes it up`);
   for (const name of left) progress(`${name} has left the cluster meanwhile`);
   if (problems.length > 0) {
     throw new GateError(
@@ -56,15 +57,14 @@ export async function accountForNodes({
       problems,
     );
   }
-  const onKube2iam = standings.filter((node) => !proven.includes(node) && isOnKube2iam(node));
-  const others = [
-    ...standings
-      .filter((node) => !proven.includes(node) && !onKube2iam.includes(node))
-      .map(({ name, asking }) =>
-        asking.length === 0 ? name : `${name} (asking for a role: ${someOf(asking)})`,
-      ),
-    ...bare,
-  ];
+  const unproven = standings.filter((node) => !proven.includes(node));
+  const onKube2iam = unproven.filter(isOnKube2iam);
+  const others = unproven
+    .filter((node) => !onKube2iam.includes(node))
+    .map(({ name, asking }) =>
+      asking.length === 0 ? name : `${name} (asking for a role: ${someOf(asking)})`,
+    )
+    .concat(bare);
   progress(
     [
       `${count(nodes.length, "node")} seen: ${proven.length} proven on kiam`,
@@ -73,22 +73,7 @@ export async function accountForNodes({
     ].join(", "),
   );
   return { nodes: nodes.length, joined: joined.map(({ name }) => name), left };
-}
-
-/** Of the plan's workers without anything that concerns the migration: those that are there all the same, and those that left. */
-async function withoutStanding(
-  cluster: Cluster,
-  known: ReadonlySet<string>,
-  standings: readonly NodeStanding[],
-): Promise<{ bare: string[]; left: string[] }> {
-  const seen = new Set(standings.map(({ name }) => name));
-  const unseen = [...known].filter((name) => !seen.has(name)).sort(compareText);
-  const there = await pMap(unseen, (name) => cluster.node(name), { concurrency: 10 });
-  return {
-    bare: unseen.filter((_, index) => there[index] !== undefined),
-    left: unseen.filter((_, index) => there[index] === undefined),
-  };
-}
+};
 
 /** Whether kube2iam serves it as far as the API tells: a move that was begun may have taken its rule. */
 function isOnKube2iam({ kube2iam, record }: NodeStanding): boolean {

@@ -1,10 +1,7 @@
 import { askHostKey } from "../../cluster/ssh/hostKeyCommand.js";
-import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
+import type { Gate } from "../protocol/inputs.js";
 
 /** The worker's public host key, as the operator's program tells it. Touches no cluster. */
-export async function askHostKeyOf({
-  command,
-  worker,
-}: CheckedInput<"ask-host-key">): Promise<GateOutput<"ask-host-key">> {
+export const askHostKeyOf: Gate<"ask-host-key"> = async ({ command, worker }) => {
   return { hostKey: await askHostKey(command, worker) };
-}
+};

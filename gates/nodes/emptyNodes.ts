@@ -1,7 +1,7 @@
-import { ClusterError, type Cluster } from "../../cluster/kubernetes/cluster.js";
-import { Deadline, waitFor } from "../../cluster/wait.js";
+import { Deadline } from "../../cluster/wait.js";
 import { workerLabel } from "../../migration/facts/clusterFacts.js";
 import { messageOf } from "../../migration/text/text.js";
+import type { GateContext } from "../protocol/context.js";
 import { progress } from "../protocol/progress.js";
 
 /** Seconds in which a Node that others write to has to let itself be deleted. */
@@ -12,10 +12,11 @@ const deletionSeconds = 10;
  * the worker has left since the plan was made. DaemonSets would keep a pod for each. One that cannot
  * be deleted is said, and fails nothing.
  */
-export async function deleteEmptyNodes(cluster: Cluster): Promise<void> {
-  for (const name of await cluster.emptyNodes(workerLabel)) {
+export async function deleteEmptyNodes(context: GateContext): Promise<void> {
+  for (const name of await context.cluster.emptyNodes(workerLabel)) {
     try {
-      await deleteOne(cluster, name);
+      const deadline = Deadline.after(deletionSeconds);
+      await context.despiteConflicts(() => context.cluster.deleteEmptyNode(name), deadline);
       progress(`${name} has left; the empty Node that its label had brought back is deleted`);
     } catch (error) {
       progress(
@@ -23,17 +24,4 @@ export async function deleteEmptyNodes(cluster: Cluster): Promise<void> {
       );
     }
   }
-}
-
-async function deleteOne(cluster: Cluster, name: string): Promise<void> {
-  const look = await waitFor<void, ClusterError>(Deadline.after(deletionSeconds), async () => {
-    try {
-      return { done: await cluster.deleteEmptyNode(name) };
-    } catch (error) {
-      // Somebody wrote to it meanwhile: it is looked at anew.
-      if (error instanceof ClusterError && error.code === 409) return { pending: error };
-      throw error;
-    }
-  });
-  if ("pending" in look) throw look.pending;
 }

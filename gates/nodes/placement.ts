@@ -1,21 +1,22 @@
-import type { V1Node, V1NodeSelectorTerm, V1PodSpec } from "@kubernetes/client-node";
+import type { V1DaemonSet, V1NodeSelectorTerm, V1PodSpec } from "@kubernetes/client-node";
 
-import type { Taint } from "../../migration/facts/clusterFacts.js";
+import type { NodeFacts } from "../../migration/facts/clusterFacts.js";
 import { isKeptOff } from "../../migration/kiam/kiamOnly.js";
 import { avoidsKiamOnly } from "../../migration/kiam/kiamOnlyAffinity.js";
 import { holds } from "../../migration/facts/labelSelector.js";
 import { untolerated } from "../../migration/situation/nodeSelection.js";
 import type { Toleration } from "../../migration/settings/schema.js";
-import type { Cluster, ObjectName } from "../../cluster/kubernetes/cluster.js";
+
+/** What decides whether a pod may come to a node. */
+type Placed = Pick<NodeFacts, "name" | "labels" | "taints">;
 
 /** Why a DaemonSet's pods are not meant for a node; undefined where they are. */
 export function notMeantFor(
   spec: V1PodSpec,
-  node: V1Node,
+  node: Placed,
 ): { what: string; fix: string } | undefined {
-  const labels = node.metadata?.labels ?? {};
   const missing = Object.entries(spec.nodeSelector ?? {}).filter(
-    ([label, value]) => labels[label] !== value,
+    ([label, value]) => node.labels[label] !== value,
   );
   if (missing.length > 0) {
     const wanted = missing.map(([label, value]) => `${label}=${value}`).join(", ");
@@ -32,7 +33,7 @@ export function notMeantFor(
       fix: "label the node, or correct the affinity",
     };
   }
-  const taints = untolerated({ taints: taintsOf(node) }, (spec.tolerations ?? []) as Toleration[]);
+  const taints = untolerated(node, tolerationsOf(spec));
   if (taints.length > 0) {
     const named = taints.map(
       ({ key, value, effect }) => `${key}${value ? `=${value}` : ""}:${effect}`,
@@ -45,54 +46,46 @@ export function notMeantFor(
   return undefined;
 }
 
-/** Of these nodes, those that a DaemonSet's pods are not meant for, by name, and why. */
-export async function nodesWithout(
-  cluster: Cluster,
-  name: ObjectName,
-  nodes: readonly string[],
-): Promise<Map<string, string>> {
-  const spec = (await cluster.daemonSet(name))?.spec?.template.spec;
-  if (spec === undefined) return new Map();
+/** The nodes that a DaemonSet's pods are not meant for, by name, and why; none without it. */
+export function nodesWithout(
+  daemonSet: V1DaemonSet | undefined,
+  nodes: readonly Placed[],
+): Map<string, string> {
+  const spec = daemonSet?.spec?.template.spec;
   return new Map(
-    (await cluster.nodes()).flatMap((node): [string, string][] => {
-      const own = node.metadata?.name ?? "";
-      const why = nodes.includes(own) ? notMeantFor(spec, node) : undefined;
-      return why === undefined ? [] : [[own, why.what]];
+    nodes.flatMap((node): [string, string][] => {
+      const why = spec && notMeantFor(spec, node);
+      return why === undefined ? [] : [[node.name, why.what]];
     }),
   );
 }
 
-/** Names of the nodes that the kiam-only label or taint keeps free of that DaemonSet; none without it. */
-export async function kiamOnlyNodes(cluster: Cluster, name: ObjectName): Promise<Set<string>> {
-  const spec = (await cluster.daemonSet(name))?.spec?.template.spec;
+/** Names of the nodes that the kiam-only label or taint keeps free of a DaemonSet; none without it. */
+export function kiamOnlyNodes(
+  daemonSet: V1DaemonSet | undefined,
+  nodes: readonly Placed[],
+): Set<string> {
+  const spec = daemonSet?.spec?.template.spec;
   if (spec === undefined) return new Set();
-  const nodes = (await cluster.nodes()).filter((node) => isKiamOnlyFor(spec, node));
-  return new Set(nodes.map((node) => node.metadata?.name ?? ""));
+  const pods = {
+    tolerations: tolerationsOf(spec),
+    avoidsKiamOnly: avoidsKiamOnly(spec.affinity),
+  };
+  return new Set(nodes.filter((node) => isKeptOff(pods, node)).map(({ name }) => name));
 }
 
-/** Whether the kiam-only label or taint of a node keeps a DaemonSet's pods off it. */
-function isKiamOnlyFor(spec: V1PodSpec, node: V1Node): boolean {
-  return isKeptOff(
-    {
-      tolerations: (spec.tolerations ?? []) as Toleration[],
-      avoidsKiamOnly: avoidsKiamOnly(spec.affinity),
-    },
-    { labels: node.metadata?.labels ?? {}, taints: taintsOf(node) },
-  );
-}
-
-function taintsOf(node: V1Node): Taint[] {
-  return (node.spec?.taints ?? []).map(({ key, value, effect }) => ({ key, value, effect }));
+/** The client's type leaves the operators open. */
+export function tolerationsOf(spec: V1PodSpec | undefined): Toleration[] {
+  return (spec?.tolerations ?? []) as Toleration[];
 }
 
 /** Terms are alternatives; within one, everything must hold. */
-function matchesTerm(term: V1NodeSelectorTerm, node: V1Node): boolean {
-  const labels = node.metadata?.labels ?? {};
+function matchesTerm(term: V1NodeSelectorTerm, { name, labels }: Placed): boolean {
   const expressions = term.matchExpressions ?? [];
   const fields = term.matchFields ?? [];
   return (
     expressions.length + fields.length > 0 &&
     expressions.every((each) => holds(labels[each.key], each.operator, each.values)) &&
-    fields.every((each) => holds(node.metadata?.name, each.operator, each.values))
+    fields.every((each) => holds(name, each.operator, each.values))
   );
 }

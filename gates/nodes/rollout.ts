@@ -1,12 +1,13 @@
 import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 
 import { brokenBecause } from "../../migration/situation/nodeStandings.js";
-import { nodeFacts } from "../../cluster/facts/clusterFacts.js";
-import { isReady, type Cluster, type ObjectName } from "../../cluster/kubernetes/cluster.js";
-import { notMeantFor } from "./placement.js";
+import type { NodeFacts } from "../../migration/facts/clusterFacts.js";
+import { isReady, nameOf, type ObjectName } from "../../cluster/kubernetes/cluster.js";
+import { nodesWithout, notMeantFor } from "./placement.js";
 import { explainPod } from "./podState.js";
 import { GateError, type Problem } from "../../migration/text/problem.js";
 import { waitFor, type Deadline, type Look } from "../../cluster/wait.js";
+import type { GateContext } from "../protocol/context.js";
 
 export interface Rollout {
   daemonSet: V1DaemonSet;
@@ -21,7 +22,7 @@ export interface UnfinishedRollout extends Rollout {
   /** Its pods on nodes that can be asked, and that are not ready themselves. */
   unready: V1Pod[];
   /** Nodes that should have a ready pod and have none. */
-  missing: string[];
+  missing: NodeFacts[];
 }
 
 /**
@@ -35,25 +36,23 @@ export interface UnfinishedRollout extends Rollout {
  * @throws GateError where there is no such DaemonSet
  */
 export async function lookAtRollout(
-  cluster: Cluster,
+  context: GateContext,
   name: ObjectName,
   nodes: readonly string[] = [],
   { only = false, passOverBroken = true }: { only?: boolean; passOverBroken?: boolean } = {},
 ): Promise<Look<Rollout, UnfinishedRollout>> {
-  const daemonSet = await cluster.daemonSet(name);
+  const daemonSet = await context.cluster.daemonSet(name);
   if (daemonSet === undefined) {
     throw new GateError(`There is no DaemonSet ${name.namespace}/${name.name}`);
   }
-  const [listed, allPods] = await Promise.all([cluster.nodes(), cluster.podsOf(daemonSet)]);
-  const facts = new Map(listed.map((node) => [node.metadata?.name ?? "", nodeFacts(node)]));
-  const spec = daemonSet.spec?.template.spec;
-  const meant = listed.filter(
-    (node) => spec !== undefined && notMeantFor(spec, node) === undefined,
-  );
+  const [listed, allPods] = await Promise.all([context.nodes(), context.cluster.podsOf(daemonSet)]);
+  const facts = new Map(listed.map((node) => [node.name, node]));
+  const without = nodesWithout(daemonSet, listed);
+  const meant = listed.filter((node) => !without.has(node.name));
   const broken = new Map(
     meant.flatMap((node): [string, string][] => {
-      const why = brokenBecause(nodeFacts(node));
-      return passOverBroken && why !== undefined ? [[node.metadata?.name ?? "", why]] : [];
+      const why = passOverBroken ? brokenBecause(node) : undefined;
+      return why === undefined ? [] : [[node.name, why]];
     }),
   );
   const own = allPods.filter(
@@ -65,7 +64,9 @@ export async function lookAtRollout(
   );
   const pods = new Map(own.filter(isReady).map((pod) => [pod.spec?.nodeName ?? "", pod]));
   const unready = own.filter((pod) => !isReady(pod));
-  const missing = nodes.filter((node) => facts.has(node) && !pods.has(node) && !broken.has(node));
+  const missing = nodes
+    .filter((node) => !pods.has(node) && !broken.has(node))
+    .flatMap((node) => facts.get(node) ?? []);
   // The controller goes on counting a node that has left until its pod is collected, minutes later.
   const wanted = Math.min(
     daemonSet.status?.desiredNumberScheduled ?? 0,
@@ -83,7 +84,7 @@ export async function lookAtRollout(
 
 /** Whether the pods that can be asked have the DaemonSet's present form. */
 function isUpdated(daemonSet: V1DaemonSet, own: readonly V1Pod[]): boolean {
-  // Pods of an OnDelete DaemonSet keep their old form until somebody deletes them.
+  // Pods of an OnDelete DaemonSet keep their old form until they are deleted.
   if (daemonSet.spec?.updateStrategy?.type === "OnDelete") return true;
   // By label, since the controller's own count has pods of nodes that have left or cannot be asked.
   const present = daemonSet.metadata?.annotations?.["deprecated.daemonset.template.generation"];
@@ -100,17 +101,17 @@ function isUpdated(daemonSet: V1DaemonSet, own: readonly V1Pod[]): boolean {
  * node.
  */
 export async function whileRollingOut(
-  cluster: Cluster,
+  context: GateContext,
   name: ObjectName,
-  { seconds, deadline }: { seconds: number; deadline: Deadline },
+  deadline: Deadline,
 ): Promise<Look<Rollout, UnfinishedRollout>> {
   let furthest = 0;
   return waitFor(deadline, async () => {
-    const look = await lookAtRollout(cluster, name);
+    const look = await lookAtRollout(context, name);
     if ("pending" in look) {
       const { daemonSet, pods } = look.pending;
       const far = (daemonSet.status?.updatedNumberScheduled ?? 0) + pods.size;
-      if (far > furthest) deadline.renew(seconds);
+      if (far > furthest) deadline.renew(context.target.timeoutSeconds);
       furthest = Math.max(furthest, far);
     }
     return look;
@@ -119,28 +120,30 @@ export async function whileRollingOut(
 
 /** Waits for {@link lookAtRollout}; a passed deadline is a GateError that says what is missing. */
 export async function waitForRollout(
-  cluster: Cluster,
+  context: GateContext,
   name: ObjectName,
-  deadline: Deadline,
-  nodes: readonly string[] = [],
+  nodes: readonly string[],
   options: { only?: boolean } = {},
 ): Promise<Rollout> {
-  const look = await waitFor(deadline, () => lookAtRollout(cluster, name, nodes, options));
+  const look = await waitFor(context.deadline(), () =>
+    lookAtRollout(context, name, nodes, options),
+  );
   if ("done" in look) return look.done;
   throw new GateError(
     `DaemonSet ${name.namespace}/${name.name} is not rolled out`,
-    await explainRollout(cluster, look.pending),
+    await explainRollout(context, look.pending),
   );
 }
 
 /** What keeps a roll-out from being complete, node by node and pod by pod. */
 export async function explainRollout(
-  cluster: Cluster,
-  { daemonSet, missing, unready }: UnfinishedRollout,
+  { cluster }: GateContext,
+  rollout: UnfinishedRollout,
 ): Promise<Problem[]> {
-  const problems = await unplaced(cluster, daemonSet, missing, unready);
-  for (const pod of unready) problems.push(...(await explainPod(cluster, pod)));
+  const problems = unplaced(rollout);
+  for (const pod of rollout.unready) problems.push(...(await explainPod(cluster, pod)));
   if (problems.length > 0) return problems;
+  const { daemonSet } = rollout;
   const { namespace, name } = daemonSet.metadata ?? {};
   const status = daemonSet.status;
   return [
@@ -161,25 +164,16 @@ export async function explainRollout(
  * Nodes where no pod of the DaemonSet was even made: time alone mends none of these, except where
  * a node has not yet been looked at.
  */
-export async function unplaced(
-  cluster: Cluster,
-  daemonSet: V1DaemonSet,
-  missing: readonly string[],
-  unready: readonly V1Pod[],
-): Promise<Problem[]> {
+export function unplaced({ daemonSet, missing, unready }: UnfinishedRollout): Problem[] {
   const spec = daemonSet.spec?.template.spec;
+  const { namespace, name } = nameOf(daemonSet);
   const without = missing.filter(
-    (name) =>
-      !unready.some((pod) => pod.spec?.nodeName === name || pod.spec?.nodeName === undefined),
+    (node) => !unready.some((pod) => [node.name, undefined].includes(pod.spec?.nodeName)),
   );
-  if (without.length === 0 || spec === undefined) return [];
-  const nodes = new Map((await cluster.nodes()).map((node) => [node.metadata?.name, node]));
-  return without.map((name): Problem => {
-    const where = `node ${name}`;
-    const what = `no pod of DaemonSet ${daemonSet.metadata?.namespace}/${daemonSet.metadata?.name} runs on it`;
-    const node = nodes.get(name);
-    if (node === undefined) return { where, what: `${what}: the cluster has no such node` };
-    const reason = notMeantFor(spec, node);
+  return without.map((node): Problem => {
+    const where = `node ${node.name}`;
+    const what = `no pod of DaemonSet ${namespace}/${name} runs on it`;
+    const reason = spec && notMeantFor(spec, node);
     return reason === undefined
       ? { where, what }
       : { where, what: `${what}: ${reason.what}`, fix: reason.fix };

@@ -1,4 +1,4 @@
-import type { V1DaemonSet, V1DaemonSetSpec } from "@kubernetes/client-node";
+import type { V1Pod } from "@kubernetes/client-node";
 
 import { agentLabels } from "../../migration/kiam/names.js";
 import {
@@ -6,39 +6,40 @@ import {
   concernedNodes,
   type NodeStanding,
 } from "../../migration/situation/nodeStandings.js";
-import { agentOn, nodeFacts, podFacts } from "../../cluster/facts/clusterFacts.js";
-import { selectorText, type Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { Target } from "../../migration/situation/target.js";
-import { listKube2iamPods } from "../retirement/podDeletion.js";
+import type { Worker } from "../../migration/situation/target.js";
+import type { NodeFacts } from "../../migration/facts/clusterFacts.js";
+import { agentOn, podFacts } from "../../cluster/facts/clusterFacts.js";
+import { selectorText } from "../../cluster/kubernetes/cluster.js";
+import { kube2iamPodsOf, type Kube2iamManifest } from "../kube2iam/pods.js";
+import type { GateContext } from "../protocol/context.js";
 import { progress } from "../protocol/progress.js";
-
-/** What tells kube2iam's pods: its DaemonSet, or that as it was captured. */
-export type Kube2iamManifest = Pick<V1DaemonSet, "metadata"> & {
-  spec?: Pick<V1DaemonSetSpec, "selector">;
-};
 
 /**
  * Lists the nodes that concern the migration, now: a list that an earlier plan made knows nothing
  * of nodes that have joined since.
  *
+ * @param nodes the cluster's nodes, where they were listed just now
  * @param manifest kube2iam's DaemonSet; the one in the cluster when unset
  * @param applications whether pods that ask for roles count, which takes a list of all pods
  */
 export async function readStandings(
-  cluster: Cluster,
-  target: Target,
-  { manifest, applications }: { manifest?: Kube2iamManifest; applications: boolean },
+  context: GateContext,
+  {
+    nodes,
+    manifest,
+    applications = false,
+  }: { nodes?: readonly NodeFacts[]; manifest?: Kube2iamManifest; applications?: boolean } = {},
 ): Promise<NodeStanding[]> {
-  const { namespace, daemonSet } = target.kube2iam;
-  const kube2iam = manifest ?? (await cluster.daemonSet({ namespace, name: daemonSet }));
-  const [nodes, ofKube2iam, agents, pods] = await Promise.all([
-    cluster.nodes(),
-    kube2iam === undefined ? [] : listKube2iamPods(cluster, kube2iam),
-    cluster.pods(target.kiam.namespace, selectorText({ matchLabels: { ...agentLabels } })),
+  const { cluster, target } = context;
+  const kube2iam = manifest ?? (await context.kube2iam());
+  const [listed, ofKube2iam, agents, pods] = await Promise.all([
+    nodes ?? context.nodes(),
+    kube2iam === undefined ? [] : kube2iamPodsOf(context, kube2iam),
+    listAgents(context),
     applications ? cluster.allPods("status.phase!=Succeeded,status.phase!=Failed") : [],
   ]);
   return concernedNodes({
-    nodes: nodes.map(nodeFacts),
+    nodes: listed,
     pods: pods.map(podFacts),
     kube2iamOn: new Set(ofKube2iam.map((pod) => pod.spec?.nodeName ?? "")),
     agentOn: new Set(
@@ -47,6 +48,11 @@ export async function readStandings(
         .flatMap(({ node, stays }) => (stays ? [node] : [])),
     ),
   });
+}
+
+/** Pods of kiam's agents, those that are going included. */
+export async function listAgents({ cluster, target }: GateContext): Promise<V1Pod[]> {
+  return cluster.pods(target.kiam.namespace, selectorText({ matchLabels: { ...agentLabels } }));
 }
 
 /** The nodes with an agent: those that can be reached now, and the names of those that cannot. */
@@ -69,41 +75,42 @@ export function agentsIn(standings: readonly NodeStanding[]): {
  * @returns nothing where the node was lost
  */
 export async function unlessLost<T>(
-  cluster: Cluster,
-  node: Pick<NodeStanding, "name" | "uid">,
+  context: GateContext,
+  node: Pick<Worker, "name" | "uid">,
   work: () => Promise<T[]>,
 ): Promise<T[]> {
-  return unless(cluster, node, work, { gone: false });
+  return unless(context, node, work, (now) => {
+    const broken = brokenBecause(now);
+    return broken && `cannot be reached any more (${broken})`;
+  });
 }
 
 /** The same where a node that is there has to be seen: only one that has left, or was replaced, is no failure. */
 export async function unlessGone<T>(
-  cluster: Cluster,
-  node: Pick<NodeStanding, "name"> & { uid?: string },
+  context: GateContext,
+  node: Pick<Worker, "name" | "uid">,
   work: () => Promise<T[]>,
 ): Promise<T[]> {
-  return unless(cluster, node, work, { gone: true });
+  return unless(context, node, work, () => undefined);
 }
 
+/** @param excuse why a node that is still there counts as lost; undefined where it does not */
 async function unless<T>(
-  cluster: Cluster,
-  { name, uid }: Pick<NodeStanding, "name"> & { uid?: string },
+  context: GateContext,
+  { name, uid }: Pick<Worker, "name" | "uid">,
   work: () => Promise<T[]>,
-  only: { gone: boolean },
+  excuse: (now: NodeFacts) => string | undefined,
 ): Promise<T[]> {
   try {
     return await work();
   } catch (error) {
-    const now = await cluster.node(name);
-    const broken = now === undefined ? undefined : brokenBecause(nodeFacts(now));
+    const now = await context.node(name);
     const what =
       now === undefined
         ? "has left the cluster"
-        : uid !== undefined && now.metadata?.uid !== uid
+        : uid !== undefined && now.uid !== uid
           ? "was replaced under its name"
-          : broken === undefined || only.gone
-            ? undefined
-            : `cannot be reached any more (${broken})`;
+          : excuse(now);
     if (what === undefined) throw error;
     progress(`${name} ${what} meanwhile`);
     return [];

@@ -1,7 +1,7 @@
 import { plainId } from "../../migration/text/digest.js";
-import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { asFound, recordCutover } from "../nodes/cutoverRecord.js";
-import type { CheckedInput, GateOutput, ProbeResult } from "../protocol/inputs.js";
+import { GateContext } from "../protocol/context.js";
+import type { Gate, ProbeResult } from "../protocol/inputs.js";
 import { proveLive } from "./live.js";
 import { requireSameNode } from "../nodes/sameNode.js";
 import { replaceHookedPod } from "../kube2iam/preStop.js";
@@ -11,23 +11,21 @@ import { giveUp } from "../cutover/undoCutover.js";
  * The proof of a worker's cutover. Success is recorded on the node, so that an unchanged worker
  * is never cut over again; failure puts the worker back on kube2iam before it is reported.
  */
-export async function probeLive(
-  input: CheckedInput<"probe-live">,
-): Promise<GateOutput<"probe-live">> {
-  const cluster = await Cluster.connect(input.target.kubernetes);
-  const { target, worker, probe, generation, kiamOnly } = input;
-  await requireSameNode(cluster, worker);
-  const found = await asFound(cluster, target, worker);
+export const probeLive: Gate<"probe-live"> = async (input) => {
+  const context = await GateContext.connect(input.target);
+  const { worker, probe, generation, kiamOnly } = input;
+  const before = await requireSameNode(context, worker);
+  const found = asFound(await context.rules(), before);
   let result: ProbeResult;
   try {
-    ({ result } = await proveLive(cluster, { target, worker, probe, system: "kiam" }));
+    result = await proveLive(context, { worker, probe, system: "kiam" });
   } catch (error) {
-    return giveUp(cluster, input, error);
+    return giveUp(context, input, error);
   }
-  // Nobody needs that pod now. What goes wrong with it is no reason to go back.
-  const fresh = await replaceHookedPod(cluster, target, worker);
-  await requireSameNode(cluster, worker);
-  await recordCutover(cluster, worker, {
+  // That pod serves no request now. What goes wrong with it is no reason to go back.
+  const fresh = await replaceHookedPod(context, worker);
+  const after = await requireSameNode(context, worker);
+  await recordCutover(context, after, {
     ...found,
     // Its rule was removed again, and kiam's seen to be there.
     ...(fresh === undefined ? {} : { kube2iamPod: plainId(fresh.metadata?.uid) }),
@@ -36,4 +34,4 @@ export async function probeLive(
     ...(kiamOnly ? { kiamOnly } : {}),
   });
   return result;
-}
+};

@@ -34,8 +34,8 @@ export function probeLabels(worker: string): Record<string, string> {
 }
 
 /**
- * A pod that asks for its role from one worker, runs worker/probe/probe.sh and ends. Pinned by affinity
- * and tolerating everything, so that a cordoned or tainted worker is probed, too; it needs
+ * A pod that asks for its role from one worker, runs worker/probe/probe.sh and ends. It is pinned by
+ * affinity and tolerates everything, so it also runs on a cordoned or tainted worker. It needs
  * nothing but a network, and satisfies the restricted pod security standard.
  */
 export function probePod({ worker, probe, baseUrl, seconds }: ProbePodArgs): V1Pod {

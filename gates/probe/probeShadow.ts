@@ -1,24 +1,14 @@
-import { Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
-import { runProbe } from "./runProbe.js";
+import { askDirectly } from "./runProbe.js";
 import { requireSameNode } from "../nodes/sameNode.js";
+import { GateContext } from "../protocol/context.js";
+import type { Gate } from "../protocol/inputs.js";
 
 /**
- * Asks the kiam agent directly, and whether it is the agent that listens there: kiam and kube2iam know a caller by
- * its pod IP, so this needs no rule and changes nothing for anybody.
+ * Asks at the port of kiam's agent, and checks that it is the agent that answers there. kiam and
+ * kube2iam know a caller by its pod IP, so this needs no rule, and changes nothing for other pods.
  */
-export async function probeShadow({
-  target,
-  worker,
-  probe,
-}: CheckedInput<"probe-shadow">): Promise<GateOutput<"probe-shadow">> {
-  const cluster = await Cluster.connect(target.kubernetes);
-  await requireSameNode(cluster, worker);
-  return runProbe(cluster, {
-    worker: worker.name,
-    probe,
-    address: `${worker.hostIp}:${target.kiam.agentPort}`,
-    expected: "kiam",
-    seconds: target.timeoutSeconds,
-  });
-}
+export const probeShadow: Gate<"probe-shadow"> = async ({ target, worker, probe }) => {
+  const context = await GateContext.connect(target);
+  await requireSameNode(context, worker);
+  return askDirectly(context, { worker, probe, system: "kiam" });
+};

@@ -1,8 +1,15 @@
 import type { V1Pod } from "@kubernetes/client-node";
 
 import { withCleanup } from "../protocol/cleanup.js";
-import { describePod, nameOf, type Cluster } from "../../cluster/kubernetes/cluster.js";
+import {
+  describePod,
+  nameOf,
+  selectorText,
+  type Cluster,
+} from "../../cluster/kubernetes/cluster.js";
 import type { System } from "../../migration/rules/natRule.js";
+import type { Worker } from "../../migration/situation/target.js";
+import type { GateContext } from "../protocol/context.js";
 import type { Probe, ProbeResult } from "../protocol/inputs.js";
 import { explainPod } from "../nodes/podState.js";
 import { GateError, type Problem } from "../../migration/text/problem.js";
@@ -17,30 +24,44 @@ import {
 import { progress } from "../protocol/progress.js";
 import { Deadline, waitFor } from "../../cluster/wait.js";
 
-export interface ProbeArgs {
-  /** Node name. */
-  worker: string;
+/** What is to be proven: that a pod on that worker gets its role, and gets it from that system. */
+export interface Question {
+  worker: Worker;
   probe: Probe;
-  /** `10.0.0.1:8881`, or metadataService of probeVerdict.ts. */
+  /** Right credentials from the other system prove nothing. */
+  system: System;
+}
+
+/** Where a pod asks, and for how long. */
+interface Where {
+  /** `10.0.0.1:8881`, or metadataService of worker/probe/verdict.ts. */
   address: string;
-  /** Who has to answer there: right credentials from somebody else prove nothing. */
-  expected: System;
   seconds: number;
 }
 
-/** A pod got its role, but not from the expected system, or nobody knows from whom. */
+/** A pod got its role, but not from the expected system, or it cannot be told from which. */
 export class OtherSystemError extends GateError {}
 
 /**
- * Asks for a role from a pod on that worker, and who is there that answers.
+ * Asks for a role from a pod on that worker, and for who answers there.
  *
  * The pod is removed whatever happens; one that an earlier, killed run left is removed first.
  *
  * @throws OtherSystemError when the credentials are right, and who gave them is not
  * @throws GateError when the answer is wrong or none came; it says what was answered
  */
-export async function runProbe(cluster: Cluster, args: ProbeArgs): Promise<ProbeResult> {
+export async function runProbe(cluster: Cluster, args: Question & Where): Promise<ProbeResult> {
   return withProbePod(cluster, args, (ended) => judge(cluster, ended, args));
+}
+
+/** Asks at that system's own port on the worker, past all rules. */
+export async function askDirectly(
+  { cluster, target }: GateContext,
+  question: Question,
+): Promise<ProbeResult> {
+  const port = question.system === "kiam" ? target.kiam.agentPort : target.kube2iam.port;
+  const address = `${question.worker.hostIp}:${port}`;
+  return runProbe(cluster, { ...question, address, seconds: target.timeoutSeconds });
 }
 
 /**
@@ -51,14 +72,14 @@ export async function runProbe(cluster: Cluster, args: ProbeArgs): Promise<Probe
  */
 export async function askWho(
   cluster: Cluster,
-  args: Omit<ProbeArgs, "expected">,
+  args: Omit<Question, "system"> & Where,
 ): Promise<{ who: System | "nobody" | undefined; answers: string }> {
   return withProbePod(cluster, args, (ended) => Promise.resolve(whoAnswered(verdictOf(ended))));
 }
 
 async function withProbePod<T>(
   cluster: Cluster,
-  { worker, probe, address, seconds }: Omit<ProbeArgs, "expected">,
+  { worker: { name: worker }, probe, address, seconds }: Omit<Question, "system"> & Where,
   judge: (ended: V1Pod) => Promise<T>,
 ): Promise<T> {
   await removeLeftovers(cluster, worker, probe.namespace);
@@ -68,10 +89,7 @@ async function withProbePod<T>(
   );
   return withCleanup(
     () => cluster.deletePod(nameOf(created), 0),
-    async () => {
-      const ended = await waitForEnd(cluster, created, seconds);
-      return judge(ended);
-    },
+    async () => judge(await waitForEnd(cluster, created, seconds)),
   );
 }
 
@@ -115,27 +133,27 @@ function verdictOf({ status }: V1Pod): ProbeVerdict | undefined {
 async function judge(
   cluster: Cluster,
   pod: V1Pod,
-  { worker, probe, address, expected, seconds }: ProbeArgs,
+  { worker: { name: worker }, probe, address, system, seconds }: Question & Where,
 ): Promise<ProbeResult> {
   const verdict = verdictOf(pod);
   const where = `node ${worker}, ${describePod(pod)}`;
-  const question = { role: probe.role, address, expected };
+  const question = { role: probe.role, address, expected: system };
   const identity = verdict === undefined ? undefined : explainIdentity(verdict, question);
   const identityProblems = identity === undefined ? [] : [{ where, ...identity }];
   if (verdict?.verdict === "right" || verdict?.verdict === "unclear") {
     if (identity !== undefined) {
       throw new OtherSystemError(
-        `A pod on ${worker} got its role from ${address}, but it is not proven that ${expected} gave it`,
+        `A pod on ${worker} got its role from ${address}, but it is not proven that ${system} gave it`,
         identityProblems,
       );
     }
     progress(
-      `${worker}: ${expected} at ${address} answered ${verdict.role} ${probe.successes} times in a row (${verdict.attempts} requests in ${verdict.milliseconds} ms)`,
+      `${worker}: ${system} at ${address} answered ${verdict.role} ${probe.successes} times in a row (${verdict.attempts} requests in ${verdict.milliseconds} ms)`,
     );
     return {
       worker,
       role: verdict.role,
-      answeredBy: expected,
+      answeredBy: system,
       attempts: verdict.attempts,
       milliseconds: verdict.milliseconds,
     };
@@ -177,9 +195,7 @@ async function kiamEvents(cluster: Cluster, pod: V1Pod): Promise<Problem[]> {
 
 /** Removes probe pods of that worker that have ended or outlived their own deadline. */
 async function removeLeftovers(cluster: Cluster, worker: string, namespace: string): Promise<void> {
-  const selector = Object.entries(probeLabels(worker))
-    .map(([label, value]) => `${label}=${value}`)
-    .join(",");
+  const selector = selectorText({ matchLabels: probeLabels(worker) });
   for (const pod of await cluster.pods(namespace, selector)) {
     const age = Date.now() - new Date(pod.metadata?.creationTimestamp ?? 0).getTime();
     const over =

@@ -146,7 +146,7 @@ async function makeBundle(
   return { file: join(cache, record.file), text };
 }
 
-/** Several processes may make the same at once; none sees a half of it. */
+/** Several processes may make the same file at once; none reads one that is half-made. */
 function publish(file: string, content: string): void {
   const draft = `${file}.${randomUUID()}`;
   writeFileSync(draft, content);

@@ -1,7 +1,8 @@
 /**
  * What each gate reads on stdin and writes on stdout.
  *
- * Only schemas and types: components import this file, so it must stay free of the Kubernetes and
+ * One table of all verbs, so that each is found at once; that is why the file is long. Only schemas
+ * and types: components import this file, so it must stay free of the Kubernetes and
  * AWS clients. A verb ignores members that its schema does not know: what its undo alone reads, and
  * what only makes it run again (RerunOn in components/gate.ts).
  */
@@ -313,7 +314,7 @@ export const gateSchemas = {
       outside: z.array(name).default([]),
       /** kube2iam's DaemonSet as it was captured: tells its pods when it is gone itself. */
       manifest,
-      /** One pod of kube2iam's after the other, each worker proven before the next; or all. */
+      /** kube2iam's pods one after the other, each worker proven before the next; or all at once. */
       pace: z.enum(["worker", "at-once"]),
       connections: z.object({
         waitSeconds: z.number().min(0).max(86_400),
@@ -375,3 +376,6 @@ export type CheckedInput<Verb extends GateVerb> = z.output<(typeof gateSchemas)[
 
 /** What a verb answers. */
 export type GateOutput<Verb extends GateVerb> = z.output<(typeof gateSchemas)[Verb]["output"]>;
+
+/** What carries a verb out. It throws a GateError where the gate stays shut. */
+export type Gate<Verb extends GateVerb> = (input: CheckedInput<Verb>) => Promise<GateOutput<Verb>>;

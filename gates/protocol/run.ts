@@ -8,7 +8,7 @@ import { z } from "zod";
 import { messageOf } from "../../migration/text/text.js";
 import { shownJson } from "../../migration/text/shown.js";
 import { cleanUpOnSignals } from "./cleanup.js";
-import { gateSchemas, type CheckedInput, type GateOutput, type GateVerb } from "./inputs.js";
+import { gateSchemas, type CheckedInput, type Gate, type GateVerb } from "./inputs.js";
 import { GateError } from "../../migration/text/problem.js";
 import { progress } from "./progress.js";
 import { awaitDeletion } from "../nodes/awaitDeletion.js";
@@ -19,7 +19,7 @@ import { clearAgent } from "../wayBack/clearAgent.js";
 import { captureRule } from "../cutover/captureRule.js";
 import { removeRuleByExec, restoreRuleByExec } from "../cutover/changeRule.js";
 import { checkFallback } from "../wayBack/checkFallback.js";
-import { checkRestore } from "../cutover/checkRestore.js";
+import { checkRestore } from "../retirement/checkRestore.js";
 import { fallback } from "../wayBack/fallback.js";
 import { forgetWorker } from "../nodes/forgetWorker.js";
 import { issueCertificates } from "../kiam/issueCertificates.js";
@@ -35,8 +35,6 @@ import { retireKube2iam } from "../retirement/retireKube2iam.js";
 import { returnWorker } from "../wayBack/returnWorker.js";
 import { verifyAgent } from "../kiam/verifyAgent.js";
 import { verifyServer } from "../kiam/verifyServer.js";
-
-type Gate<Verb extends GateVerb> = (input: CheckedInput<Verb>) => Promise<GateOutput<Verb>>;
 
 const gates: { [Verb in GateVerb]: Gate<Verb> } = {
   "account-for-nodes": accountForNodes,

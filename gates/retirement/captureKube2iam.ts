@@ -1,32 +1,26 @@
-import { Cluster } from "../../cluster/kubernetes/cluster.js";
-import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
+import { GateContext } from "../protocol/context.js";
+import type { Gate } from "../protocol/inputs.js";
 import { captureCompanions, otherReferences } from "./companions.js";
 import { applicableManifest } from "./manifest.js";
-import { GateError } from "../../migration/text/problem.js";
-import { progress } from "../protocol/progress.js";
+import { errorAt, progress } from "../protocol/progress.js";
 
 /** kube2iam as it could be applied again, for the way back from its retirement. */
-export async function captureKube2iam({
-  target,
-}: CheckedInput<"capture-kube2iam">): Promise<GateOutput<"capture-kube2iam">> {
-  const cluster = await Cluster.connect(target.kubernetes);
-  const { namespace, daemonSet } = target.kube2iam;
-  const live = await cluster.daemonSet({ namespace, name: daemonSet });
+export const captureKube2iam: Gate<"capture-kube2iam"> = async ({ target }) => {
+  const context = await GateContext.connect(target);
+  const where = context.kube2iamText;
+  const live = await context.kube2iam();
   if (live === undefined) {
-    throw new GateError(`There is no DaemonSet ${namespace}/${daemonSet} to capture`, [
-      {
-        where: `DaemonSet ${namespace}/${daemonSet}`,
-        what: "it does not exist",
-        why: "it is the way back from its retirement, so it has to be captured before it goes",
-        fix: "set kube2iam.namespace and kube2iam.daemonSet to where kube2iam runs",
-      },
-    ]);
+    throw errorAt(where, `There is no ${where} to capture`, {
+      what: "it does not exist",
+      why: "it is the way back from its retirement, so it has to be captured before it goes",
+      fix: "set kube2iam.namespace and kube2iam.daemonSet to where kube2iam runs",
+    });
   }
-  const { companions, account } = await captureCompanions(cluster, live);
+  const { companions, account } = await captureCompanions(context.cluster, live);
   const notes = otherReferences(live, account).map(
     (reference) =>
       `kube2iam uses ${reference}, which is not captured: the way back needs it to be there`,
   );
   for (const note of notes) progress(note);
   return { manifest: applicableManifest(live, ["spec"]), companions, notes };
-}
+};

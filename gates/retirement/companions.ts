@@ -11,7 +11,7 @@ import type {
 import { ClusterError, nameOf, type Cluster } from "../../cluster/kubernetes/cluster.js";
 import type { Manifest } from "../protocol/inputs.js";
 import { applicableManifest } from "./manifest.js";
-import { GateError } from "../../migration/text/problem.js";
+import { errorAt } from "../protocol/progress.js";
 
 /*
  * What kube2iam's DaemonSet needs beside itself, and what a `helm uninstall` takes along: its
@@ -104,16 +104,14 @@ async function allowed<T>(permission: string, read: () => Promise<T>): Promise<T
     return await read();
   } catch (error) {
     if (!(error instanceof ClusterError) || error.code !== 403) throw error;
-    throw new GateError(
+    throw errorAt(
+      "your permissions",
       "kube2iam cannot be captured whole; nothing was touched",
-      [
-        {
-          where: "your permissions",
-          what: error.message,
-          why: "the way back from the retirement has to know kube2iam's service account and that account's rights",
-          fix: `allow this user to ${permission}`,
-        },
-      ],
+      {
+        what: error.message,
+        why: "the way back from the retirement has to know kube2iam's service account and that account's rights",
+        fix: `allow this user to ${permission}`,
+      },
       { cause: error },
     );
   }

@@ -1,17 +1,18 @@
-import type { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { describePod } from "../../cluster/kubernetes/cluster.js";
-import type { Target, Worker } from "../../migration/situation/target.js";
-import { NodeRules } from "../../cluster/rules/nodeRules.js";
+import type { Worker } from "../../migration/situation/target.js";
+import type { NodeRules } from "../../cluster/rules/nodeRules.js";
 import { GateError } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
 import { unlessGone } from "../nodes/standings.js";
+import type { GateContext } from "../protocol/context.js";
+import type { CheckedInput } from "../protocol/inputs.js";
 import { Deadline, waitFor } from "../../cluster/wait.js";
 import { onEachWorker } from "../protocol/workers.js";
 
 /** Milliseconds between two looks at connections. */
 const interval = 2000;
 
-/** Whoever still holds an established connection to kube2iam on a worker. */
+/** A client that still holds established connections to kube2iam on a worker. */
 export interface LingeringClient {
   worker: string;
   /** The pod by name where its address tells it, else the address. */
@@ -20,31 +21,27 @@ export interface LingeringClient {
 }
 
 /** How long to wait for the last connection, and what to do when some are left then. */
-export interface ConnectionLimit {
-  waitSeconds: number;
-  then: "stop" | "proceed";
-}
+export type ConnectionLimit = CheckedInput<"retire-kube2iam">["connections"];
 
 /**
- * Waits until nobody holds a connection to kube2iam on these workers any more. A worker that is
- * free of them is not looked at again: without a rule to kube2iam none comes anew.
+ * Waits until no client holds a connection to kube2iam on these workers any more. A worker without
+ * connections is not looked at again: without a rule to kube2iam no new one comes.
  *
- * @returns who still holds some, where the limit says to proceed then
+ * @returns the clients that still hold some, where the limit says to proceed then
  * @throws GateError that names them, where it says to stop
  */
 export async function waitForConnections(
-  cluster: Cluster,
-  target: Target,
+  context: GateContext,
   workers: readonly Worker[],
   { waitSeconds, then }: ConnectionLimit,
 ): Promise<LingeringClient[]> {
-  const rules = await NodeRules.read(cluster, target);
+  const rules = await context.rules();
   let watched = workers;
   let said = "";
   const look = await waitFor<true, LingeringClient[]>(
     Deadline.after(waitSeconds),
     async () => {
-      const left = await lingeringClients(cluster, rules, watched);
+      const left = await lingeringClients(context, rules, watched);
       if (left.length === 0) return { done: true };
       watched = watched.filter(({ name }) => left.some(({ worker }) => worker === name));
       const names = left.map(({ client }) => client).join(", ");
@@ -76,34 +73,27 @@ export function describeClient({ client, connections }: LingeringClient): string
  * not touch them. The worker's own (health checks) do not count.
  */
 async function lingeringClients(
-  cluster: Cluster,
+  context: GateContext,
   rules: NodeRules,
   workers: readonly Worker[],
 ): Promise<LingeringClient[]> {
   const held = await onEachWorker(workers, "Connections to kube2iam cannot be counted", (worker) =>
-    unlessGone(cluster, worker, async () => {
-      const report = await rules.inspect(worker);
-      return report.kube2iamConnections
-        .map(({ address }) => address)
-        .filter((address) => address !== worker.hostIp && !address.startsWith("127."))
-        .map((address) => ({ worker: worker.name, address }));
+    unlessGone(context, worker, async () => {
+      const counts = new Map<string, number>();
+      for (const { address } of (await rules.inspect(worker)).kube2iamConnections) {
+        if (address === worker.hostIp || address.startsWith("127.")) continue;
+        counts.set(address, (counts.get(address) ?? 0) + 1);
+      }
+      const { name } = worker;
+      return [...counts].map(([client, connections]) => ({ worker: name, client, connections }));
     }),
   );
-  const counts = new Map<string, { worker: string; address: string; connections: number }>();
-  for (const { worker, address } of held.flat()) {
-    const key = `${worker} ${address}`;
-    const known = counts.get(key) ?? { worker, address, connections: 0 };
-    counts.set(key, { ...known, connections: known.connections + 1 });
-  }
-  if (counts.size === 0) return [];
+  const clients = held.flat();
+  if (clients.length === 0) return [];
   const pods = new Map(
-    (await cluster.allPods("status.phase=Running"))
+    (await context.cluster.allPods("status.phase=Running"))
       .filter((pod) => !pod.spec?.hostNetwork)
       .map((pod) => [pod.status?.podIP ?? "", describePod(pod)]),
   );
-  return [...counts.values()].map(({ worker, address, connections }) => ({
-    worker,
-    client: pods.get(address) ?? address,
-    connections,
-  }));
+  return clients.map((each) => ({ ...each, client: pods.get(each.client) ?? each.client }));
 }

@@ -1,19 +1,18 @@
 import type { V1DaemonSet } from "@kubernetes/client-node";
 
 import type { NodeFacts } from "../../migration/facts/clusterFacts.js";
-import { agentLabels } from "../../migration/kiam/names.js";
 import { workerNodes } from "../../migration/situation/nodeSelection.js";
 import { brokenBecause } from "../../migration/situation/nodeStandings.js";
-import { nodeFacts } from "../../cluster/facts/clusterFacts.js";
-import { Cluster, selectorText } from "../../cluster/kubernetes/cluster.js";
-import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
-import { type Target, type Worker, workerOf } from "../../migration/situation/target.js";
+import { type Worker, workerOf } from "../../migration/situation/target.js";
 import { bringKube2iam, bringRuleBack } from "../kube2iam/comes.js";
 import { requireKiamNotInForce } from "../probe/live.js";
-import { maybeHidden, NodeRules, reportProblemsOf } from "../../cluster/rules/nodeRules.js";
-import { GateError, problemsOf, type Problem } from "../../migration/text/problem.js";
-import { progress } from "../protocol/progress.js";
-import { unlessGone, unlessLost } from "../nodes/standings.js";
+import { maybeHidden } from "../../cluster/rules/nodeRules.js";
+import { problemsOf, type GateError, type Problem } from "../../migration/text/problem.js";
+import { requireDone } from "../nodes/ruleReport.js";
+import { listAgents, unlessGone, unlessLost } from "../nodes/standings.js";
+import { GateContext } from "../protocol/context.js";
+import type { CheckedInput, Gate } from "../protocol/inputs.js";
+import { errorOn, progress } from "../protocol/progress.js";
 import { onEachWorker } from "../protocol/workers.js";
 import { waitUntilDeleted } from "../nodes/awaitDeletion.js";
 
@@ -21,33 +20,30 @@ type Input = CheckedInput<"clear-agent">;
 
 /**
  * The end of kiam's agents: their DaemonSet is gone, and kiam's rule with it. The fallback removed
- * it from every node that it saw; an agent that started on a new node between its last look and
- * the end of the DaemonSet left a rule that leads to no one.
+ * the rule from every node that it saw. An agent that started on a new node after the fallback's
+ * last look left a rule there that leads nowhere once the agent is gone.
  *
- * Looked at are the nodes that an agent was meant for, and those with kube2iam, through whose pods
- * rules are read. Where no pod can tell, who answers does.
+ * This looks at the nodes that an agent was meant for, and at those with kube2iam, through whose
+ * pods rules are read. Where no pod can read them, a probe asks who answers.
  *
  * The pod of a node that cannot be reached stays listed until the node is back, or is deleted; it
  * is not waited for. kiam's rule may be in front there, so this fails, naming the node, once all
  * others are clear: kiam's server stays then, and the next run looks again.
  */
-export async function clearAgent(input: Input): Promise<GateOutput<"clear-agent">> {
-  const { target } = input;
-  const cluster = await Cluster.connect(target.kubernetes);
+export const clearAgent: Gate<"clear-agent"> = async (input) => {
+  const context = await GateContext.connect(input.target);
   // uids of the nodes on which an agent was seen on its way out.
   const had = new Set<string>();
-  await waitUntilDeleted(cluster, target, input.daemonSet, async () => {
-    const left = await agentsLeft(cluster, target);
+  await waitUntilDeleted(context, input.daemonSet, async () => {
+    const left = await nodesOfAgents(context);
     for (const node of left) if (node !== undefined) had.add(node.uid);
     return left.length > 0 && left.every((node) => node === undefined || isBroken(node));
   });
-  const name = { namespace: target.kube2iam.namespace, name: target.kube2iam.daemonSet };
-  const [daemonSet, rules, listed] = await Promise.all([
-    cluster.daemonSet(name),
-    NodeRules.read(cluster, target),
-    cluster.nodes(),
+  const [daemonSet, rules, nodes] = await Promise.all([
+    context.kube2iam(),
+    context.rules(),
+    context.nodes(),
   ]);
-  const nodes = listed.map(nodeFacts);
   const meant = new Set(
     input.selection === undefined ? [] : workerNodes(input.selection, nodes).map(({ uid }) => uid),
   );
@@ -63,83 +59,72 @@ export async function clearAgent(input: Input): Promise<GateOutput<"clear-agent"
     async (node) => {
       if (isBroken(node)) throw mayPointToNoAgent(node);
       const unless = had.has(node.uid) ? unlessGone : unlessLost;
-      return unless(cluster, node, async () =>
-        (await clear(cluster, input, daemonSet, workerOf(node))) ? [node.name] : [],
+      return unless(context, node, async () =>
+        (await clear(context, input, daemonSet, workerOf(node))) ? [node.name] : [],
       );
     },
   );
   return { cleared: cleared.flat().sort() };
-}
+};
 
 function isBroken(node: NodeFacts): boolean {
   return brokenBecause(node) !== undefined;
 }
 
 /** The node of each agent's pod that is still listed; undefined where that has left the cluster. */
-async function agentsLeft(cluster: Cluster, { kiam }: Target): Promise<(NodeFacts | undefined)[]> {
-  const [pods, nodes] = await Promise.all([
-    cluster.pods(kiam.namespace, selectorText({ matchLabels: { ...agentLabels } })),
-    cluster.nodes(),
-  ]);
-  const facts = new Map(nodes.map((node) => [node.metadata?.name ?? "", nodeFacts(node)]));
+async function nodesOfAgents(context: GateContext): Promise<(NodeFacts | undefined)[]> {
+  const [pods, nodes] = await Promise.all([listAgents(context), context.nodes()]);
+  const facts = new Map(nodes.map((node) => [node.name, node]));
   return pods.map(({ spec }) => facts.get(spec?.nodeName ?? ""));
 }
 
 function mayPointToNoAgent(node: NodeFacts): GateError {
-  return new GateError("", [
-    {
-      where: `node ${node.name}`,
-      what: `${brokenBecause(node)}, and kiam's agent was still there: its rule may be in front`,
-      why: "kiam's server stays as long as it may be needed there; once the node is back its agent ends, and behind that rule its pods would be refused",
-      fix: `mend it and run this again, which removes the rule, or, if it is gone for good: kubectl delete node ${node.name}`,
-    },
-  ]);
+  return errorOn(node, "", {
+    what: `${brokenBecause(node)}, and kiam's agent was still there: its rule may be in front`,
+    why: "kiam's server stays while that node may need it. Once the node is back its agent ends, and with that rule in front its pods would be refused",
+    fix: `mend it and run this again, which removes the rule, or, if it is gone for good: kubectl delete node ${node.name}`,
+  });
 }
 
 /** @returns whether kiam's rule was there, and is removed */
 async function clear(
-  cluster: Cluster,
-  input: Input,
+  context: GateContext,
+  { probe }: Input,
   daemonSet: V1DaemonSet | undefined,
   worker: Worker,
 ): Promise<boolean> {
-  const { target, probe } = input;
-  const unseen = await whyUnseen(cluster, input, daemonSet, worker);
+  const unseen = await whyUnseen(context, daemonSet, worker);
   if (unseen.length > 0) {
-    await requireKiamNotInForce(cluster, { worker, probe, why: unseen });
+    await requireKiamNotInForce(context, { worker, probe, why: unseen });
     return false;
   }
-  const rules = await NodeRules.read(cluster, target);
-  const report = await rules.inspect(worker, "kube2iam");
+  const report = await (await context.rules()).inspect(worker, "kube2iam");
   if (report.after.kiam.length === 0) {
     const hidden = maybeHidden(report);
     if (hidden !== undefined) {
       const why = [{ where: `node ${worker.name}`, what: hidden }];
-      await requireKiamNotInForce(cluster, { worker, probe, why });
+      await requireKiamNotInForce(context, { worker, probe, why });
     }
     return false;
   }
   if (report.after.kube2iam.length === 0 && daemonSet !== undefined) {
-    await bringRuleBack(cluster, daemonSet, target, worker);
+    await bringRuleBack(context, daemonSet, worker);
   }
-  const now = await NodeRules.read(cluster, target);
-  const problems = reportProblemsOf(worker, await now.remove(worker, "kiam"));
-  if (problems.length > 0) throw new GateError("", problems);
+  requireDone(worker, await (await context.rules()).remove(worker, "kiam"), "");
   progress(`${worker.name}: kiam's rule, left by an agent that came late, is removed`);
   return true;
 }
 
-/** Why there is no pod of kube2iam's to look through, nor does one come; none where there is. */
+/** Why kube2iam has no pod on that node and none comes; no problem where it has one. */
 async function whyUnseen(
-  cluster: Cluster,
-  { target }: Input,
+  context: GateContext,
   daemonSet: V1DaemonSet | undefined,
   worker: Worker,
 ): Promise<Problem[]> {
   const where = `node ${worker.name}`;
   if (daemonSet === undefined) return [{ where, what: "kube2iam's DaemonSet does not exist" }];
   try {
-    await bringKube2iam(cluster, daemonSet, target, worker);
+    await bringKube2iam(context, daemonSet, worker);
     return [];
   } catch (error) {
     return problemsOf(error, where);

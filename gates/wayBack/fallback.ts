@@ -2,16 +2,17 @@ import type { V1DaemonSet } from "@kubernetes/client-node";
 
 import { count } from "../../migration/text/text.js";
 import { brokenBecause, type NodeStanding } from "../../migration/situation/nodeStandings.js";
-import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import { releaseWorker } from "../nodes/cutoverRecord.js";
-import type { CheckedInput, GateOutput, Probe } from "../protocol/inputs.js";
-import { type Target, type Worker, workerOf } from "../../migration/situation/target.js";
+import { workerOf } from "../../migration/situation/target.js";
 import { bringKube2iam, bringRuleBack } from "../kube2iam/comes.js";
 import { proveLive, requireKiamNotInForce } from "../probe/live.js";
-import { maybeHidden, NodeRules, reportProblemsOf } from "../../cluster/rules/nodeRules.js";
-import { runProbe } from "../probe/runProbe.js";
+import { maybeHidden, type NodeRules } from "../../cluster/rules/nodeRules.js";
+import { askDirectly } from "../probe/runProbe.js";
 import { distinctProblems, GateError, type Problem } from "../../migration/text/problem.js";
-import { progress } from "../protocol/progress.js";
+import { GateContext } from "../protocol/context.js";
+import type { Gate, GateOutput, Probe } from "../protocol/inputs.js";
+import { errorAt, progress } from "../protocol/progress.js";
+import { requireDone } from "../nodes/ruleReport.js";
 import { readStandings, unlessLost } from "../nodes/standings.js";
 import { tryEachWorker } from "../protocol/workers.js";
 
@@ -23,6 +24,12 @@ interface PassedOver {
   what: string;
 }
 
+/** Nodes that failed, by name, and what they failed for. */
+interface Failures {
+  nodes: string[];
+  problems: Problem[];
+}
+
 /**
  * Brings every node back to kube2iam without SSH and without a gap: kube2iam's rule is there and
  * its answers are proven before kiam's rule goes. The agents stay; they are removed after this.
@@ -32,21 +39,17 @@ interface PassedOver {
  * and keeps the agents where they are if kiam may still serve it. So does one that failed; neither
  * keeps any other from going back, and all are named in one error.
  */
-export async function fallback({
-  target,
-  probe,
-}: CheckedInput<"fallback">): Promise<GateOutput<"fallback">> {
-  const cluster = await Cluster.connect(target.kubernetes);
-  const daemonSet = await requireKube2iam(cluster, target);
+export const fallback: Gate<"fallback"> = async ({ target, probe }) => {
+  const context = await GateContext.connect(target);
+  const daemonSet = await requireKube2iam(context);
   const workers = new Map<string, Result>();
   // By uid: a node that is replaced under its name is another one. With whether it had an agent then.
   const seen = new Map<string, boolean>();
   let left: PassedOver[] = [];
-  const failures: Problem[] = [];
-  const failed: string[] = [];
+  const failed: Failures = { nodes: [], problems: [] };
   for (;;) {
-    const standings = await readStandings(cluster, target, { applications: false });
-    const rules = await NodeRules.read(cluster, target);
+    const standings = await readStandings(context);
+    const rules = await context.rules();
     // One whose agent came only after it was looked at has kiam's rule since.
     const open = standings.filter(
       ({ uid, agent }) => !seen.has(uid) || (agent && seen.get(uid) === false),
@@ -61,66 +64,54 @@ export async function fallback({
       progress(`joined meanwhile: ${next.map(({ name }) => name).join(", ")}`);
     }
     const round = await tryEachWorker(next, async (node) =>
-      unlessLost(cluster, node, async () => {
-        const worker = workerOf(node);
-        const moved = await bringBack(cluster, daemonSet, { target, worker, probe, node });
+      unlessLost(context, node, async () => {
+        const moved = await bringBack(context, daemonSet, node, probe);
         seen.set(node.uid, node.agent);
         return [{ name: node.name, moved }];
       }),
     );
     for (const result of round.results.flat()) workers.set(result.name, result);
-    failures.push(...round.problems);
+    failed.problems.push(...round.problems);
     for (const node of round.failed) {
       // Once is enough: what it fails for is said.
       seen.set(node.uid, true);
       workers.delete(node.name);
-      failed.push(node.name);
+      failed.nodes.push(node.name);
     }
   }
-  await requireNobodyLeft(cluster, { left, back: workers.size, failed, failures });
+  await requireNoneLeft(context, left, failed, workers.size);
   const skipped = left.map(({ node }) => node.name);
   progress(
     `${count(workers.size + skipped.length, "node")} seen: ${workers.size} on kube2iam, ${skipped.length} skipped`,
   );
   return { workers: [...workers.values()], skipped };
-}
+};
 
-async function requireKube2iam(cluster: Cluster, target: Target): Promise<V1DaemonSet> {
-  const name = { namespace: target.kube2iam.namespace, name: target.kube2iam.daemonSet };
-  const daemonSet = await cluster.daemonSet(name);
+async function requireKube2iam(context: GateContext): Promise<V1DaemonSet> {
+  const daemonSet = await context.kube2iam();
   if (daemonSet !== undefined) return daemonSet;
-  throw new GateError("There is no way back to kube2iam; nothing was touched", [
-    {
-      where: `DaemonSet ${name.namespace}/${name.name}`,
-      what: "it does not exist",
-      why: "without kube2iam, removing kiam's rule would hand every pod the node's own role",
-      fix: "apply kube2iam's DaemonSet again (going back from stage retire does), then run this again",
-    },
-  ]);
+  const finding = "There is no way back to kube2iam; nothing was touched";
+  throw errorAt(context.kube2iamText, finding, {
+    what: "it does not exist",
+    why: "without kube2iam, removing kiam's rule would hand every pod the node's own role",
+    fix: "apply kube2iam's DaemonSet again (going back from stage retire does), then run this again",
+  });
 }
 
 /**
  * Nodes that failed, or could not be reached, and that kiam may serve, need their agent until they
  * are back.
  */
-async function requireNobodyLeft(
-  cluster: Cluster,
-  {
-    left,
-    back,
-    failed,
-    failures,
-  }: {
-    left: readonly PassedOver[];
-    back: number;
-    failed: readonly string[];
-    failures: readonly Problem[];
-  },
+async function requireNoneLeft(
+  context: GateContext,
+  left: readonly PassedOver[],
+  failed: Failures,
+  back: number,
 ): Promise<void> {
   const lost: Problem[] = [];
   for (const { node, what } of left) {
     if (isKube2iams(node)) {
-      await releaseWorker(cluster, node.name);
+      await releaseWorker(context, node.name);
       progress(`${node.name}: ${what}; skipped, since no agent of kiam is there`);
       continue;
     }
@@ -131,16 +122,16 @@ async function requireNobodyLeft(
       fix: `mend it and run this again, or, if it is gone for good: kubectl delete node ${node.name}`,
     });
   }
-  const why = [
-    failed.length === 0
-      ? ""
-      : `${count(failed.length, "node")} could not be brought back (${[...failed].sort().join(", ")})`,
-    lost.length === 0 ? "" : `${count(lost.length, "node")} cannot be reached`,
-  ].filter(Boolean);
+  const why: string[] = [];
+  if (failed.nodes.length > 0) {
+    const names = failed.nodes.sort().join(", ");
+    why.push(`${count(failed.nodes.length, "node")} could not be brought back (${names})`);
+  }
+  if (lost.length > 0) why.push(`${count(lost.length, "node")} cannot be reached`);
   if (why.length === 0) return;
   throw new GateError(
     `${count(back, "node")} on kube2iam; kiam's agents stay, since ${why.join(", and ")}`,
-    distinctProblems([...failures, ...lost]),
+    distinctProblems([...failed.problems, ...lost]),
   );
 }
 
@@ -162,17 +153,14 @@ function outOfReach(node: NodeStanding, rules: NodeRules): string | undefined {
 
 /** @returns whether kiam served it, or may have */
 async function bringBack(
-  cluster: Cluster,
+  context: GateContext,
   daemonSet: V1DaemonSet,
-  {
-    target,
-    worker,
-    probe,
-    node,
-  }: { target: Target; worker: Worker; probe: Probe; node: NodeStanding },
+  node: NodeStanding,
+  probe: Probe,
 ): Promise<boolean> {
-  if (!isKube2iams(node)) await bringKube2iam(cluster, daemonSet, target, worker);
-  const before = await (await NodeRules.read(cluster, target)).inspect(worker);
+  const worker = workerOf(node);
+  if (!isKube2iams(node)) await bringKube2iam(context, daemonSet, worker);
+  const before = await (await context.rules()).inspect(worker);
   const { inForce, kiam, kube2iam } = before.after;
   if (!node.agent && kiam.length === 0) {
     const hidden = maybeHidden(before);
@@ -180,26 +168,18 @@ async function bringBack(
       progress(`${worker.name}: ${hidden}; passed over, since no agent of kiam is there`);
     } else if (hidden !== undefined) {
       const why = [{ where: `node ${worker.name}`, what: `it was moved, and ${hidden}` }];
-      await requireKiamNotInForce(cluster, { worker, probe, why });
+      await requireKiamNotInForce(context, { worker, probe, why });
     }
-    await releaseWorker(cluster, worker.name);
+    await releaseWorker(context, worker.name);
     return false;
   }
-  if (kube2iam.length === 0) await bringRuleBack(cluster, daemonSet, target, worker);
-  await runProbe(cluster, {
-    worker: worker.name,
-    probe,
-    address: `${worker.hostIp}:${target.kube2iam.port}`,
-    expected: "kube2iam",
-    seconds: target.timeoutSeconds,
-  });
-  const rules = await NodeRules.read(cluster, target);
-  const problems = reportProblemsOf(worker, await rules.remove(worker, "kiam"));
-  if (problems.length > 0) {
-    throw new GateError(`kiam's rule is not removed on ${worker.name}`, problems);
-  }
-  await proveLive(cluster, { target, worker, probe, system: "kube2iam" });
-  await releaseWorker(cluster, worker.name);
+  if (kube2iam.length === 0) await bringRuleBack(context, daemonSet, worker);
+  const question = { worker, probe, system: "kube2iam" } as const;
+  await askDirectly(context, question);
+  const report = await (await context.rules()).remove(worker, "kiam");
+  requireDone(worker, report, `kiam's rule is not removed on ${worker.name}`);
+  await proveLive(context, question);
+  await releaseWorker(context, worker.name);
   progress(`${worker.name}: served by kube2iam`);
   return inForce !== "kube2iam";
 }

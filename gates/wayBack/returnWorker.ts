@@ -1,15 +1,16 @@
 import { rehearsalOf } from "../../migration/plan/cutoverRecord.js";
 import { parseCredentialRule, type CapturedRule } from "../../migration/rules/natRule.js";
 import { brokenBecause } from "../../migration/situation/nodeStandings.js";
-import { nodeFacts } from "../../cluster/facts/clusterFacts.js";
-import { Cluster } from "../../cluster/kubernetes/cluster.js";
-import { readRecord, removeRecord, writeRecord } from "../nodes/cutoverRecord.js";
-import { restartKube2iam } from "../kube2iam/restart.js";
+import { changeRecord, removeRecord } from "../nodes/cutoverRecord.js";
+import { restartKube2iam } from "../kube2iam/pods.js";
 import { notMeantFor } from "../nodes/placement.js";
-import type { CheckedInput, GateOutput } from "../protocol/inputs.js";
+import { requireDone } from "../nodes/ruleReport.js";
+import { GateContext } from "../protocol/context.js";
+import type { CheckedInput, Gate } from "../protocol/inputs.js";
 import { type Worker, workerOf } from "../../migration/situation/target.js";
 import { proveLive } from "../probe/live.js";
-import { NodeRules, reportProblemsOf } from "../../cluster/rules/nodeRules.js";
+import type { Question } from "../probe/runProbe.js";
+import { type NodeRules, reportProblemsOf } from "../../cluster/rules/nodeRules.js";
 import { GateError, problemsOf } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
 import { unlessLost } from "../nodes/standings.js";
@@ -24,42 +25,40 @@ type Input = CheckedInput<"return-worker">;
  * A node that cannot be reached is left to kiam, whose agent stays, and is noted as owed: the next
  * update that can reach it brings it back.
  */
-export async function returnWorker(input: Input): Promise<GateOutput<"return-worker">> {
-  const { target, worker } = input;
-  const cluster = await Cluster.connect(target.kubernetes);
-  const node = await cluster.node(worker.name);
+export const returnWorker: Gate<"return-worker"> = async (input) => {
+  const { worker } = input;
+  const context = await GateContext.connect(input.target);
+  const node = await context.node(worker.name);
   if (node === undefined) {
     progress(`${worker.name} is no longer in the cluster; nothing to return`);
     return { returned: false };
   }
-  const facts = nodeFacts(node);
-  if (brokenBecause(facts) === undefined) {
-    const [returned] = await unlessLost(cluster, facts, async () => [
-      await bringBack(cluster, input, { ...worker, ...workerOf(facts) }),
+  if (brokenBecause(node) === undefined) {
+    const [returned] = await unlessLost(context, node, async () => [
+      await bringBack(context, input, { ...worker, ...workerOf(node) }),
     ]);
     if (returned !== undefined) return { returned };
   }
-  const last = await cluster.node(worker.name);
+  const last = await context.node(worker.name);
   // Of one that has left, or of its successor, nothing is owed.
-  if (last?.metadata?.uid !== facts.uid) return { returned: false };
+  if (last?.uid !== node.uid) return { returned: false };
   progress(
-    `${worker.name} (${brokenBecause(nodeFacts(last)) ?? "just not Ready"}): kiam goes on serving it; the next update brings it back`,
+    `${worker.name} (${brokenBecause(last) ?? "just not Ready"}): kiam goes on serving it; the next update brings it back`,
   );
-  const record = await readRecord(cluster, worker.name);
-  await writeRecord(cluster, worker.name, {
+  await changeRecord(context, worker.name, (record) => ({
     returnOwed: new Date().toISOString(),
     ...rehearsalOf(record),
-  });
+  }));
   return { returned: false };
-}
+};
 
 /** @returns whether kube2iam's rule had to be put in front */
 async function bringBack(
-  cluster: Cluster,
-  { target, probe, rules: captured }: Input,
+  context: GateContext,
+  { probe, rules: captured }: Input,
   worker: Worker,
 ): Promise<boolean> {
-  const nodeRules = await readWithKube2iam(cluster, target, worker);
+  const nodeRules = await readWithKube2iam(context, worker);
   const own = captured.filter((rule) => leadsTo(rule, worker));
   const never = own.length === 0 && nodeRules.pod("kube2iam", worker) === undefined;
   const report = never ? undefined : await nodeRules.inspect(worker);
@@ -67,49 +66,36 @@ async function bringBack(
   if (returned) {
     const { kube2iamRule } = report;
     const rules = own.length > 0 || kube2iamRule === null ? own : [kube2iamRule];
-    const problems = reportProblemsOf(worker, await nodeRules.restore(worker, rules));
-    if (problems.length > 0) {
-      throw new GateError(`kube2iam's rule is not in front on ${worker.name}`, problems);
-    }
-    await proveOrStay(cluster, { target, probe, worker, nodeRules });
+    const restored = await nodeRules.restore(worker, rules);
+    requireDone(worker, restored, `kube2iam's rule is not in front on ${worker.name}`);
+    await proveOrStay(context, { worker, probe, system: "kube2iam" }, nodeRules);
     progress(`${worker.name}: served by kube2iam again`);
   }
-  await removeRecord(cluster, worker.name);
+  await removeRecord(context, worker.name);
   return returned;
 }
 
 /** Once kube2iam's pod is there, where its DaemonSet is meant for the node: it may just be starting. */
-async function readWithKube2iam(
-  cluster: Cluster,
-  target: Input["target"],
-  worker: Worker,
-): Promise<NodeRules> {
-  const rules = await NodeRules.read(cluster, target);
+async function readWithKube2iam(context: GateContext, worker: Worker): Promise<NodeRules> {
+  const rules = await context.rules();
   if (rules.pod("kube2iam", worker) !== undefined) return rules;
-  const { namespace, daemonSet: name } = target.kube2iam;
-  const [daemonSet, node] = await Promise.all([
-    cluster.daemonSet({ namespace, name }),
-    cluster.node(worker.name),
-  ]);
+  const [daemonSet, node] = await Promise.all([context.kube2iam(), context.node(worker.name)]);
   const spec = daemonSet?.spec?.template.spec;
   if (daemonSet === undefined || spec === undefined || node === undefined) return rules;
   if (notMeantFor(spec, node) !== undefined) return rules;
-  await restartKube2iam(cluster, daemonSet, { target, worker, old: undefined });
-  return NodeRules.read(cluster, target);
+  await restartKube2iam(context, daemonSet, worker);
+  return context.rules();
 }
 
 /** kiam served until a moment ago: where kube2iam cannot be proven to, it does again. */
 async function proveOrStay(
-  cluster: Cluster,
-  {
-    target,
-    probe,
-    worker,
-    nodeRules,
-  }: Pick<Input, "target" | "probe"> & { worker: Worker; nodeRules: NodeRules },
+  context: GateContext,
+  question: Question,
+  nodeRules: NodeRules,
 ): Promise<void> {
+  const { worker } = question;
   try {
-    await proveLive(cluster, { target, worker, probe, system: "kube2iam" });
+    await proveLive(context, question);
   } catch (error) {
     const left = reportProblemsOf(worker, await nodeRules.remove(worker, "kube2iam"));
     throw new GateError(

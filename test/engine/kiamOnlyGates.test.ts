@@ -19,6 +19,7 @@ import {
 } from "@kubernetes/client-node";
 
 import type { Target } from "../../migration/situation/target.js";
+import { nodeFacts } from "../../cluster/facts/clusterFacts.js";
 import { notMeantFor } from "../../gates/nodes/placement.js";
 import { GateError } from "../../migration/text/problem.js";
 import { keepKube2iamOff } from "../../gates/kube2iam/keepOff.js";
@@ -127,7 +128,7 @@ describe("gates about kiam-only nodes", function () {
     const live = await daemonSet();
     const { items: nodes } = await core.listNode();
     const spec = live.spec?.template.spec as V1PodSpec;
-    const meant = nodes.filter((node) => notMeantFor(spec, node) === undefined);
+    const meant = nodes.filter((node) => notMeantFor(spec, nodeFacts(node)) === undefined);
     for (const node of meant) {
       const pod = `${name}-${node.metadata?.name}`;
       const owner = { apiVersion: "apps/v1", kind: "DaemonSet", name, controller: true };

@@ -2,10 +2,17 @@
  * A real API server with the real DaemonSet and garbage collector controllers, kube2iam's and
  * kiam's agents' DaemonSets, and nodes that are not real (fakeNodes.ts).
  */
-import { AppsV1Api, CoreV1Api, type V1DaemonSet, type V1Pod } from "@kubernetes/client-node";
+import {
+  AppsV1Api,
+  CoreV1Api,
+  type KubernetesObject,
+  type V1DaemonSet,
+  type V1Pod,
+} from "@kubernetes/client-node";
 import pWaitFor from "p-wait-for";
 
 import { Cluster, isReady } from "../../cluster/kubernetes/cluster.js";
+import { GateContext } from "../../gates/protocol/context.js";
 import type { Probe } from "../../gates/protocol/inputs.js";
 import type { Target } from "../../migration/situation/target.js";
 import type { GateError } from "../../migration/text/problem.js";
@@ -15,7 +22,7 @@ import type { System } from "../../migration/rules/natRule.js";
 import { requireApiServer, startApiServer, type ApiServer } from "../engine/apiserver.js";
 import { FakeNodes } from "./fakeNodes.js";
 
-const agentName = { namespace: "kiam", name: "kiam-agent" };
+export const agentName = { namespace: "kiam", name: "kiam-agent" };
 
 /** Label of nodes to which no agent comes. */
 export const agentless = "test/agentless";
@@ -41,6 +48,8 @@ export const probe: Probe = { image: "busybox", namespace: "kiam", role: "probe"
 export class FakeCluster {
   /** What gates told those who watch, since the last {@link reset}. */
   told = "";
+  /** For the functions that gates are made of. */
+  context!: GateContext;
   private readonly before = {
     kubeconfig: process.env.KUBECONFIG,
     write: process.stderr.write.bind(process.stderr),
@@ -48,20 +57,28 @@ export class FakeCluster {
   };
 
   private constructor(
-    private readonly api: ApiServer,
+    readonly api: ApiServer,
     readonly core: CoreV1Api,
     readonly apps: AppsV1Api,
     readonly fake: FakeNodes,
   ) {}
 
-  /** For a `before` hook, which is skipped where there is no API server. */
-  static async start(context: Mocha.Context): Promise<FakeCluster> {
-    const binaries = requireApiServer(context);
+  /**
+   * For a `before` hook, which is skipped where there is no API server.
+   *
+   * @param objects what is there from the beginning
+   */
+  static async start(
+    hook: Mocha.Context,
+    objects: KubernetesObject[] = kube2iamObjects({ workers: 0 }),
+  ): Promise<FakeCluster> {
+    const binaries = requireApiServer(hook);
     const api = await startApiServer(binaries, ["daemonset-controller"]);
     const { config } = api;
     const [core, apps] = [config.makeApiClient(CoreV1Api), config.makeApiClient(AppsV1Api)];
     const started = new FakeCluster(api, core, apps, new FakeNodes(config));
     process.env.KUBECONFIG = api.kubeconfig;
+    started.context = await GateContext.connect(target);
     process.stderr.write = (text) => {
       started.told += String(text);
       return true;
@@ -69,7 +86,7 @@ export class FakeCluster {
     Cluster.prototype.exec = started.fake.exec;
     started.fake.start();
     await core.createNamespace({ body: { metadata: { name: agentName.namespace } } });
-    for (const object of kube2iamObjects({ workers: 0 })) await api.objects.create(object);
+    for (const object of objects) await api.objects.create(object);
     return started;
   }
 
@@ -108,7 +125,7 @@ export class FakeCluster {
             metadata: { labels },
             spec: {
               hostNetwork: true,
-              containers: [{ name: "kiam", image: "kiam" }],
+              containers: [{ name: "kiam", image: "kiam", args: ["agent", "--port=8881"] }],
               affinity: {
                 nodeAffinity: {
                   requiredDuringSchedulingIgnoredDuringExecution: {
@@ -242,6 +259,17 @@ export class FakeCluster {
     await this.fake.remove(name);
     await this.fake.add(name, hostIp);
   }
+}
+
+/** For a `describe`: starts a cluster for its tests, and empties it after each of them. */
+export function useFakeCluster(started: (cluster: FakeCluster) => void): void {
+  let cluster: FakeCluster | undefined;
+  before("API server", async function () {
+    cluster = await FakeCluster.start(this);
+    started(cluster);
+  });
+  after(async () => cluster?.stop());
+  afterEach(async () => cluster?.reset());
 }
 
 /** The error that a gate ends with. */

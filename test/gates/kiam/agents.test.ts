@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import { clearAgent } from "../../../gates/wayBack/clearAgent.js";
 import { verifyAgent } from "../../../gates/kiam/verifyAgent.js";
-import { failureOf, FakeCluster, target } from "../fakeCluster.js";
+import { failureOf, target, useFakeCluster, type FakeCluster } from "../fakeCluster.js";
 
 /*
  * What the gates of kiam's agents decide, on a real API server with the real DaemonSet controller.
@@ -14,14 +14,7 @@ const daemonSet = { namespace: target.kiam.namespace, name: target.kiam.agentDae
 describe("the gates of kiam's agents, on a real API server", function () {
   this.timeout(120_000);
   let cluster: FakeCluster;
-
-  before("API server", async function () {
-    cluster = await FakeCluster.start(this);
-  });
-
-  after(async () => cluster?.stop());
-
-  afterEach(async () => cluster?.reset());
+  useFakeCluster((started) => (cluster = started));
 
   describe("verify-agent", () => {
     const names = ["worker-1", "worker-2", "worker-3"];

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 
 import {
-  AppsV1Api,
-  CoreV1Api,
   PatchStrategy,
   RbacAuthorizationV1Api,
   setHeaderOptions,
+  type AppsV1Api,
+  type CoreV1Api,
   type V1DaemonSet,
   type V1OwnerReference,
   type V1Pod,
@@ -17,7 +17,7 @@ import { Cluster, nameOf } from "../../../cluster/kubernetes/cluster.js";
 import { readRecord, removeRecord, writeRecord } from "../../../gates/nodes/cutoverRecord.js";
 import type { CheckedInput, GateOutput } from "../../../gates/protocol/inputs.js";
 import type { Target } from "../../../migration/situation/target.js";
-import { listKube2iamPods } from "../../../gates/retirement/podDeletion.js";
+import { listKube2iamPods } from "../../../gates/kube2iam/pods.js";
 import { replaceHookedPod } from "../../../gates/kube2iam/preStop.js";
 import { accountForNodes } from "../../../gates/nodes/accountForNodes.js";
 import { captureKube2iam } from "../../../gates/retirement/captureKube2iam.js";
@@ -28,7 +28,7 @@ import { probeLive } from "../../../gates/probe/probeLive.js";
 import { readStandings } from "../../../gates/nodes/standings.js";
 import { isProvenNow } from "../../../migration/situation/nodeStandings.js";
 import { verifyAgent } from "../../../gates/kiam/verifyAgent.js";
-import { kube2iamObjects } from "../../../lab/workload/kube2iam.js";
+import { kube2iamName as name, kube2iamObjects } from "../../../lab/workload/kube2iam.js";
 import { digest } from "../../../migration/text/digest.js";
 import { workerLabel } from "../../../migration/facts/clusterFacts.js";
 import { parseSettings } from "../../../migration/settings/parse.js";
@@ -36,17 +36,20 @@ import { roleAnnotation } from "../../../migration/kiam/permitted.js";
 import type { NodeReport } from "../../../migration/rules/nodeReport.js";
 import { preStopToken } from "../../../migration/kube2iam/preStopToken.js";
 import { readClusterFacts } from "../../../cluster/facts/readCluster.js";
-import { requireApiServer, startApiServer, type ApiServer } from "../../engine/apiserver.js";
 import { exampleSettings } from "../../support/exampleCluster.js";
-import { bootIdOf, FakeNodes } from "../fakeNodes.js";
+import type { ApiServer } from "../../engine/apiserver.js";
+import { agentless, FakeCluster, probe, target as impatient } from "../fakeCluster.js";
+import { bootIdOf } from "../fakeNode.js";
+import type { FakeNodes } from "../fakeNodes.js";
+import { GateContext } from "../../../gates/protocol/context.js";
 
 /*
  * What the gates do to kube2iam's objects and pods, on a real API server with the real DaemonSet
  * and garbage collector controllers. The nodes are not real: that pods are disarmed, rules change
- * and probes are answered is only told (fakeNodes.ts). Each test goes on where the one before ended.
+ * and probes are answered is only told (fakeNodes.ts). Each test goes on where the one before ended,
+ * so all are in one file.
  */
 
-const name = { namespace: "kube-system", name: "kube2iam" };
 const workers = ["worker-1", "worker-2", "worker-3"];
 const everywhere = ["master-1", ...workers];
 const hook = {
@@ -58,67 +61,37 @@ const hook = {
     ],
   },
 };
-const target: Target = {
-  kubernetes: {},
-  kube2iam: { namespace: name.namespace, daemonSet: name.name, port: 8181, interface: "cni0" },
-  kiam: {
-    namespace: "kiam",
-    serverDaemonSet: "kiam-server",
-    agentDaemonSet: "kiam-agent",
-    agentPort: 8881,
-    serverPort: 443,
-  },
-  timeoutSeconds: 60,
-};
-const probe = { image: "busybox", namespace: "kiam", role: "probe", successes: 3 };
+const target: Target = { ...impatient, timeoutSeconds: 60 };
 
 describe("kube2iam's last days, on a real API server", function () {
   this.timeout(180_000);
-  const kubeconfigBefore = process.env.KUBECONFIG;
-  const writeBefore = process.stderr.write.bind(process.stderr);
-  const execBefore = Object.getOwnPropertyDescriptor(Cluster.prototype, "exec")!;
+  let started: FakeCluster;
   let api: ApiServer;
   let apps: AppsV1Api;
   let core: CoreV1Api;
   let rbac: RbacAuthorizationV1Api;
   let fake: FakeNodes;
-  let cluster: Cluster;
+  let context: GateContext;
   let captured: GateOutput<"capture-kube2iam">;
 
   before("API server, nodes, kube2iam with its README's hook", async function () {
-    const binaries = requireApiServer(this);
-    // What gates tell those who watch.
-    process.stderr.write = () => true;
-    api = await startApiServer(binaries, ["daemonset-controller"]);
-    process.env.KUBECONFIG = api.kubeconfig;
-    apps = api.config.makeApiClient(AppsV1Api);
-    core = api.config.makeApiClient(CoreV1Api);
-    rbac = api.config.makeApiClient(RbacAuthorizationV1Api);
-    fake = new FakeNodes(api.config);
-    Cluster.prototype.exec = fake.exec;
-    cluster = await Cluster.connect({});
-    await fake.add("master-1", "10.0.0.10");
-    for (const [index, worker] of workers.entries()) {
-      await fake.add(worker, `10.0.0.1${index + 1}`, { [workerLabel]: "true" });
-    }
-    fake.start();
-    await core.createNamespace({ body: { metadata: { name: "kiam" } } });
-    for (const object of kube2iamObjects({ workers: 3 })) {
+    const objects = kube2iamObjects({ workers: 3 });
+    for (const object of objects) {
       const [container] = (object as V1DaemonSet).spec?.template.spec?.containers ?? [];
       if (container !== undefined) container.lifecycle = { preStop: hook };
-      await api.objects.create(object);
+    }
+    started = await FakeCluster.start(this, objects);
+    ({ api, apps, core, fake } = started);
+    rbac = api.config.makeApiClient(RbacAuthorizationV1Api);
+    context = await GateContext.connect(target);
+    await fake.add("master-1", "10.0.0.10", { [agentless]: "true" });
+    for (const [index, worker] of workers.entries()) {
+      await fake.add(worker, `10.0.0.1${index + 1}`, { [workerLabel]: "true" });
     }
     await podsEverywhere();
   });
 
-  after("stop what was started", async () => {
-    process.stderr.write = writeBefore;
-    Object.defineProperty(Cluster.prototype, "exec", execBefore);
-    if (kubeconfigBefore === undefined) delete process.env.KUBECONFIG;
-    else process.env.KUBECONFIG = kubeconfigBefore;
-    await fake?.stop();
-    await api?.stop();
-  });
+  after("stop what was started", async () => started?.stop());
 
   /** As a chart that is applied again does. */
   async function setHook(): Promise<void> {
@@ -138,7 +111,7 @@ describe("kube2iam's last days, on a real API server", function () {
 
   /** kube2iam's pods by node, those without an owner included. */
   async function pods(): Promise<Record<string, V1Pod>> {
-    const found = await listKube2iamPods(cluster, { metadata: name, spec: { selector } });
+    const found = await listKube2iamPods(context, { metadata: name, spec: { selector } });
     return Object.fromEntries(
       found
         .map((pod): [string, V1Pod] => [pod.spec?.nodeName ?? "", pod])
@@ -198,7 +171,7 @@ describe("kube2iam's last days, on a real API server", function () {
         kube2iamPod: uid ?? "",
         proven: true,
       };
-      await writeRecord(cluster, node, record);
+      await writeRecord(context, node, record);
     }
   }
 
@@ -327,15 +300,15 @@ describe("kube2iam's last days, on a real API server", function () {
     });
 
     it("goes for good with the pod that had it, once its worker is proven on kiam", async () => {
-      await createAgent();
+      await createAgents();
       await cutOver();
       const worker = { name: "worker-1", hostIp: "10.0.0.11" };
       const before = await uids();
       fake.node("worker-1").connections.push("10.244.1.5");
-      assert.equal(await replaceHookedPod(cluster, target, worker), undefined);
+      assert.equal(await replaceHookedPod(context, worker), undefined);
       assert.deepEqual(await uids(), before, "a client would be reset");
       fake.node("worker-1").connections = [];
-      const fresh = await replaceHookedPod(cluster, target, worker);
+      const fresh = await replaceHookedPod(context, worker);
       const after = await uids();
       assert.deepEqual(
         everywhere.filter((node) => before[node] !== after[node]),
@@ -343,7 +316,7 @@ describe("kube2iam's last days, on a real API server", function () {
       );
       assert.equal(fresh?.metadata?.uid, after["worker-1"]);
       assert.deepEqual(fake.node("worker-1").rules, ["kiam"], "its new rule is removed again");
-      assert.equal(await replaceHookedPod(cluster, target, worker), undefined);
+      assert.equal(await replaceHookedPod(context, worker), undefined);
     });
 
     it("that ran all the same costs an error, and kiam's rule is back at once", async () => {
@@ -352,7 +325,7 @@ describe("kube2iam's last days, on a real API server", function () {
       fake.disarmed.clear();
       fake.disarmed.add = () => fake.disarmed;
       await assert.rejects(
-        replaceHookedPod(cluster, target, { name: "worker-2", hostIp: "10.0.0.12" }),
+        replaceHookedPod(context, { name: "worker-2", hostIp: "10.0.0.12" }),
         /kiam's rule went with kube2iam's pod on worker-2; it is back/,
       );
       fake.disarmed.add = add;
@@ -382,27 +355,8 @@ describe("kube2iam's last days, on a real API server", function () {
     ]);
   }
 
-  async function createAgent(): Promise<void> {
-    const labels = {
-      "app.kubernetes.io/name": "kiam",
-      "app.kubernetes.io/component": "agent",
-    };
-    await apps.createNamespacedDaemonSet({
-      namespace: "kiam",
-      body: {
-        metadata: { name: "kiam-agent" },
-        spec: {
-          selector: { matchLabels: labels },
-          template: {
-            metadata: { labels },
-            spec: {
-              nodeSelector: { [workerLabel]: "true" },
-              containers: [{ name: "kiam", image: "kiam", args: ["agent", "--port=8881"] }],
-            },
-          },
-        },
-      },
-    });
+  async function createAgents(): Promise<void> {
+    await started.deployAgents();
     await pWaitFor(() => workers.every((node) => fake.node(node).rules.includes("kiam")), {
       interval: 200,
       timeout: 30_000,
@@ -461,9 +415,9 @@ describe("kube2iam's last days, on a real API server", function () {
           stdout: JSON.stringify({ ...said, after, findings: [report(worker)] }),
         };
       };
-      const record = await readRecord(cluster, "worker-3");
+      const record = await readRecord(context, "worker-3");
       assert.ok(record !== undefined && !("unreadable" in record));
-      await removeRecord(cluster, "worker-3");
+      await removeRecord(context, "worker-3");
       await assert.rejects(
         verifyAgent({ target: { ...target, timeoutSeconds: 3 } }),
         ({ message }: Error) => {
@@ -472,7 +426,7 @@ describe("kube2iam's last days, on a real API server", function () {
           return true;
         },
       );
-      await removeRecord(cluster, "worker-2");
+      await removeRecord(context, "worker-2");
       const { workers: seen } = await verifyAgent({ target });
       assert.deepEqual(
         seen.map(({ inForce }) => inForce),
@@ -605,7 +559,7 @@ describe("kube2iam's last days, on a real API server", function () {
     }
 
     const standing = async () => {
-      const all = await readStandings(cluster, target, { applications: false });
+      const all = await readStandings(context);
       const found = all.find(({ name }) => name === "worker-1");
       assert.ok(found !== undefined);
       return found;
@@ -642,11 +596,11 @@ describe("kube2iam's last days, on a real API server", function () {
 
     it("is not written down on another node of that name", async () => {
       const { uid } = await standing();
-      await removeRecord(cluster, "worker-1");
+      await removeRecord(context, "worker-1");
       afterTheProof(() => fake.replace("worker-1"));
       const own = { ...input, worker: { ...worker, uid } };
       await assert.rejects(probeLive(own), /it was replaced by another node of the same name/);
-      assert.equal(await readRecord(cluster, "worker-1"), undefined);
+      assert.equal(await readRecord(context, "worker-1"), undefined);
     });
   });
 
@@ -657,18 +611,16 @@ describe("kube2iam's last days, on a real API server", function () {
     before("as stage cutover leaves it", cutOver);
 
     afterEach(async () => {
-      process.stderr.write = () => true;
+      started.told = "";
       await fake.setBootId("worker-2", bootIdOf("worker-2"));
     });
 
     it("counts what it sees, not what was planned, and names who left", async () => {
-      const said: string[] = [];
-      process.stderr.write = (text) => said.push(String(text)) > 0;
       const staying = ["master-1", "gone-2"];
       const { nodes, left, joined } = await account({ moved: [...workers, "gone-1"], staying });
       assert.deepEqual([nodes, left, joined], [4, ["gone-1", "gone-2"], []]);
-      assert.match(said.join(""), /4 nodes seen: 3 proven on kiam, 1 on kube2iam\n/);
-      assert.match(said.join(""), /gone-1 .*left the cluster/);
+      assert.match(started.told, /4 nodes seen: 3 proven on kiam, 1 on kube2iam\n/);
+      assert.match(started.told, /gone-1 .*left the cluster/);
     });
 
     it("deletes Nodes that a worker's label has brought back, and no other", async () => {
@@ -680,15 +632,13 @@ describe("kube2iam's last days, on a real API server", function () {
       await core.createNode({
         body: { metadata: { name: "on-its-way", labels }, spec: { providerID: "aws:///a/i-1" } },
       });
-      const said: string[] = [];
-      process.stderr.write = (text) => said.push(String(text)) > 0;
       try {
         await account({ staying: ["master-1", "brought-back"] });
         const names = (await core.listNode()).items.map(({ metadata }) => metadata?.name);
         assert.ok(!names.includes("brought-back"), names.join());
         assert.ok(names.includes("of-somebody-else") && names.includes("on-its-way"), names.join());
-        assert.match(said.join(""), /brought-back has left; the empty Node .* is deleted\n/);
-        assert.match(said.join(""), /brought-back has left the cluster meanwhile/);
+        assert.match(started.told, /brought-back has left; the empty Node .* is deleted\n/);
+        assert.match(started.told, /brought-back has left the cluster meanwhile/);
       } finally {
         await core.deleteNode({ name: "of-somebody-else" });
         await core.deleteNode({ name: "on-its-way" });
@@ -697,11 +647,9 @@ describe("kube2iam's last days, on a real API server", function () {
 
     it("counts nodes where only pods that ask for a role are", async () => {
       await makeNodeWithoutEither("lonely");
-      const said: string[] = [];
-      process.stderr.write = (text) => said.push(String(text)) > 0;
       const { nodes } = await account();
       assert.equal(nodes, 5);
-      assert.match(said.join(""), /1 with neither: lonely \(asking for a role: kiam\/asking\)/);
+      assert.match(started.told, /1 with neither: lonely \(asking for a role: kiam\/asking\)/);
     });
 
     it("fails for a moved node that is there and not proven, whether or not anything runs there", async () => {
@@ -761,8 +709,8 @@ describe("kube2iam's last days, on a real API server", function () {
 
     it("does not begin as long as any node is not accounted for, and names them all", async () => {
       const before = await uids();
-      const record = await readRecord(cluster, "worker-3");
-      await removeRecord(cluster, "worker-3");
+      const record = await readRecord(context, "worker-3");
+      await removeRecord(context, "worker-3");
       await fake.setReady("worker-2", false);
       await assert.rejects(retireKube2iam(retirement({ outside: [] })), (error: Error) => {
         assert.match(error.message, /^kube2iam stays: 3 of 4 nodes would lose their credentials/);
@@ -776,12 +724,12 @@ describe("kube2iam's last days, on a real API server", function () {
       });
       await fake.setReady("worker-2", true);
       assert.ok(record !== undefined && !("unreadable" in record));
-      await writeRecord(cluster, "worker-3", {
+      await writeRecord(context, "worker-3", {
         ...record,
         bootId: "an-earlier-one",
       });
       await assert.rejects(retireKube2iam(retirement()), /node worker-3: .*has rebooted since/);
-      await writeRecord(cluster, "worker-3", record);
+      await writeRecord(context, "worker-3", record);
       assert.deepEqual(await uids(), before);
       await daemonSet();
     });
@@ -844,7 +792,7 @@ describe("kube2iam's last days, on a real API server", function () {
       assert.equal(owner?.uid, (await daemonSet()).metadata?.uid);
       for (const worker of workers) {
         assert.deepEqual(fake.node(worker).rules, ["kiam"]);
-        const record = await readRecord(cluster, worker);
+        const record = await readRecord(context, worker);
         assert.ok(record !== undefined && "generation" in record);
         assert.equal(record.kube2iamPod, after[worker], "no worker is cut over anew for this");
       }
@@ -914,7 +862,7 @@ describe("kube2iam's last days, on a real API server", function () {
 
   describe("the way back while kiam supplies nothing", () => {
     it("brings kube2iam back all the same, and has the workers in doubt moved anew", async () => {
-      const records = async () => Promise.all(workers.map((worker) => readRecord(cluster, worker)));
+      const records = async () => Promise.all(workers.map((worker) => readRecord(context, worker)));
       const before = await records();
       fake.node("worker-2").verdict = "wrong";
       fake.node("worker-3").answers = "kube2iam";

@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
 
-import { AppsV1Api, CoreV1Api, type V1DaemonSet, type V1Taint } from "@kubernetes/client-node";
+import type { AppsV1Api, CoreV1Api, V1DaemonSet, V1Taint } from "@kubernetes/client-node";
 import pWaitFor from "p-wait-for";
 
-import { Cluster } from "../../../cluster/kubernetes/cluster.js";
 import { readRecord, writeRecord } from "../../../gates/nodes/cutoverRecord.js";
 import type { Target } from "../../../migration/situation/target.js";
-import { GateError } from "../../../migration/text/problem.js";
 import { clearAgent } from "../../../gates/wayBack/clearAgent.js";
 import { fallback } from "../../../gates/wayBack/fallback.js";
 import { letKube2iamOn } from "../../../gates/kube2iam/letOn.js";
@@ -19,31 +17,27 @@ import {
 import { digest } from "../../../migration/text/digest.js";
 import { agentLabels } from "../../../migration/kiam/names.js";
 import type { System } from "../../../migration/rules/natRule.js";
-import { requireApiServer, startApiServer, type ApiServer } from "../../engine/apiserver.js";
-import { bootIdOf, FakeNodes } from "../fakeNodes.js";
+import { kube2iamName as kube2iam } from "../../../lab/workload/kube2iam.js";
+import type { GateContext } from "../../../gates/protocol/context.js";
+import {
+  agentName as agents,
+  failureOf,
+  FakeCluster,
+  probe,
+  target as impatient,
+} from "../fakeCluster.js";
+import { bootIdOf } from "../fakeNode.js";
+import type { FakeNodes } from "../fakeNodes.js";
 
 /*
  * The ways back where a node is not as the others: on a real API server with the real DaemonSet
- * and garbage collector controllers. The nodes are not real (fakeNodes.ts).
+ * and garbage collector controllers. The nodes are not real (fakeNodes.ts). One file for all, since
+ * their API server takes seconds to start.
  */
 
-const kube2iam = { namespace: "kube-system", name: "kube2iam" };
-const agents = { namespace: "kiam", name: "kiam-agent" };
-const target: Target = {
-  kubernetes: {},
-  kube2iam: { ...kube2iam, daemonSet: kube2iam.name, port: 8181, interface: "cni0" },
-  kiam: {
-    namespace: agents.namespace,
-    serverDaemonSet: "kiam-server",
-    agentDaemonSet: agents.name,
-    agentPort: 8881,
-    serverPort: 443,
-  },
-  timeoutSeconds: 20,
-};
+const target: Target = { ...impatient, timeoutSeconds: 20 };
 /** For what has to be waited for in vain. */
 const soon: Target = { ...target, timeoutSeconds: 3 };
-const probe = { image: "busybox", namespace: "kiam", role: "probe", successes: 3 };
 const dedicated: V1Taint = { key: "dedicated", value: "gpu", effect: "NoSchedule" };
 const unreadable = [
   { name: "nft" as const, tool: "iptables-nft", state: "failed" as const, detail: "lock held" },
@@ -54,56 +48,24 @@ const noTool = [
 
 describe("the ways back where a node is not as the others, on a real API server", function () {
   this.timeout(180_000);
-  const kubeconfigBefore = process.env.KUBECONFIG;
-  const writeBefore = process.stderr.write.bind(process.stderr);
-  const execBefore = Object.getOwnPropertyDescriptor(Cluster.prototype, "exec")!;
-  let api: ApiServer;
+  let cluster: FakeCluster;
   let apps: AppsV1Api;
   let core: CoreV1Api;
   let fake: FakeNodes;
-  let cluster: Cluster;
-  let said = "";
+  let context: GateContext;
 
   before("API server", async function () {
-    const binaries = requireApiServer(this);
-    // What gates tell those who watch.
-    process.stderr.write = (text) => {
-      said += String(text);
-      return true;
-    };
-    api = await startApiServer(binaries, ["daemonset-controller"]);
-    process.env.KUBECONFIG = api.kubeconfig;
-    apps = api.config.makeApiClient(AppsV1Api);
-    core = api.config.makeApiClient(CoreV1Api);
-    fake = new FakeNodes(api.config);
-    Cluster.prototype.exec = fake.exec;
-    cluster = await Cluster.connect({});
-    fake.start();
-    await core.createNamespace({ body: { metadata: { name: agents.namespace } } });
+    cluster = await FakeCluster.start(this, []);
+    ({ apps, core, fake, context } = cluster);
   });
 
-  after("stop what was started", async () => {
-    process.stderr.write = writeBefore;
-    Object.defineProperty(Cluster.prototype, "exec", execBefore);
-    if (kubeconfigBefore === undefined) delete process.env.KUBECONFIG;
-    else process.env.KUBECONFIG = kubeconfigBefore;
-    await fake?.stop();
-    await api?.stop();
-  });
-
-  beforeEach(() => {
-    said = "";
-  });
+  after(async () => cluster?.stop());
 
   afterEach(async () => {
-    if (api === undefined) return;
-    fake.onExec = () => Promise.resolve();
-    for (const { namespace, name } of [kube2iam, agents]) {
-      await apps.deleteNamespacedDaemonSet({ namespace, name }).catch(() => undefined);
-      await pWaitFor(async () => (await cluster.daemonSet({ namespace, name })) === undefined);
-      await core.deleteCollectionNamespacedPod({ namespace, gracePeriodSeconds: 0 });
-    }
-    for (const name of fake.nodes.keys()) await fake.remove(name);
+    if (cluster === undefined) return;
+    await apps.deleteNamespacedDaemonSet(kube2iam).catch(() => undefined);
+    await pWaitFor(async () => (await context.kube2iam()) === undefined);
+    await cluster.reset();
     await core.deleteCollectionNode({});
   });
 
@@ -171,7 +133,7 @@ describe("the ways back where a node is not as the others, on a real API server"
   }
 
   async function record(name: string): Promise<void> {
-    await writeRecord(cluster, name, {
+    await writeRecord(context, name, {
       ...{ generation: digest([name]), bootId: bootIdOf(name), kube2iamPod: "", proven: true },
     });
   }
@@ -185,14 +147,7 @@ describe("the ways back where a node is not as the others, on a real API server"
     return (spec?.taints ?? []).map(({ key }) => key);
   }
 
-  async function refusal(work: Promise<unknown>): Promise<string> {
-    const error: unknown = await work.then(
-      () => undefined,
-      (reason: unknown) => reason,
-    );
-    assert.ok(error instanceof GateError, String(error));
-    return error.message;
-  }
+  const refusal = async (gate: Promise<unknown>) => (await failureOf(gate)).message;
 
   describe("fallback", () => {
     it("lets kube2iam come to a node that joined with the kiam-only taint, and brings it back", async () => {
@@ -283,7 +238,7 @@ describe("the ways back where a node is not as the others, on a real API server"
         workers.map(({ name }) => name),
         ["worker-1"],
       );
-      assert.match(said, /master-1: .*kube2iam.*skipped, since no agent of kiam is there/);
+      assert.match(cluster.told, /master-1: .*kube2iam.*skipped, since no agent of kiam is there/);
       assert.ok(Date.now() - began < 1000 * target.timeoutSeconds, `${Date.now() - began} ms`);
     });
 
@@ -309,13 +264,13 @@ describe("the ways back where a node is not as the others, on a real API server"
           message,
           new RegExp(how === "could not be read" ? "lock held" : "no iptables-nft here"),
         );
-        assert.notEqual(await readRecord(cluster, "moved"), undefined);
+        assert.notEqual(await readRecord(context, "moved"), undefined);
 
         // The answer is the proof, whatever can be read.
         setRules("moved", "kube2iam");
         const { workers } = await fallback({ target, probe });
         assert.deepEqual(workers.map(({ name }) => name).sort(), ["moved", "worker-1"]);
-        assert.equal(await readRecord(cluster, "moved"), undefined);
+        assert.equal(await readRecord(context, "moved"), undefined);
       });
     }
 
@@ -331,7 +286,7 @@ describe("the ways back where a node is not as the others, on a real API server"
       await running(agents, "worker-1");
 
       assert.match(await refusal(fallback({ target: soon, probe })), /node moved/);
-      assert.notEqual(await readRecord(cluster, "moved"), undefined);
+      assert.notEqual(await readRecord(context, "moved"), undefined);
     });
   });
 
@@ -351,7 +306,7 @@ describe("the ways back where a node is not as the others, on a real API server"
 
       setRules("worker-1", "kube2iam");
       assert.deepEqual(await clear(), { cleared: [] });
-      assert.match(said, /worker-1: .*lock held.*kube2iam answers/);
+      assert.match(cluster.told, /worker-1: .*lock held.*kube2iam answers/);
     });
 
     it("lets kube2iam come to a newcomer whose agent was late, and removes the rule it left", async () => {
@@ -377,8 +332,8 @@ describe("the ways back where a node is not as the others, on a real API server"
       const message = await refusal(clear());
       assert.match(message, /node gpu-1: .*dedicated=gpu:NoSchedule/);
       assert.doesNotMatch(message, /gpu-2|master-1/);
-      assert.match(said, /worker-1: it is not Ready; passed over/);
-      assert.match(said, /gpu-2: .*EC2's metadata service itself answers/);
+      assert.match(cluster.told, /worker-1: it is not Ready; passed over/);
+      assert.match(cluster.told, /gpu-2: .*EC2's metadata service itself answers/);
     });
   });
 
@@ -398,7 +353,10 @@ describe("the ways back where a node is not as the others, on a real API server"
       assert.deepEqual([workers.sort(), skipped], [["gpu-1", "worker-1"], []]);
       assert.deepEqual(fake.node("worker-1").rules, ["kiam"]);
       await running(kube2iam, "worker-1");
-      assert.match(said, /gpu-1: the node has the taint dedicated=gpu:NoSchedule.*kiam goes on/);
+      assert.match(
+        cluster.told,
+        /gpu-1: the node has the taint dedicated=gpu:NoSchedule.*kiam goes on/,
+      );
     });
 
     it("does not wait for kube2iam where kiam is not", async () => {

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 
-import { Cluster } from "../../../cluster/kubernetes/cluster.js";
 import { readRecord, writeRecord } from "../../../gates/nodes/cutoverRecord.js";
 import { ExecRefusedError } from "../../../cluster/kubernetes/exec.js";
 import { GateError } from "../../../migration/text/problem.js";
@@ -13,12 +12,20 @@ import {
   type CapturedRule,
   type System,
 } from "../../../migration/rules/natRule.js";
-import { agentless, failureOf, FakeCluster, probe, target } from "../fakeCluster.js";
-import { bootIdOf } from "../fakeNodes.js";
+import {
+  agentless,
+  failureOf,
+  probe,
+  target,
+  useFakeCluster,
+  type FakeCluster,
+} from "../fakeCluster.js";
+import { bootIdOf } from "../fakeNode.js";
 
 /*
  * What the two ways back without SSH decide, on a real API server with the real DaemonSet
- * controller. The nodes are not real (fakeNodes.ts): rules, probes and answers are only told.
+ * controller. The nodes are not real (fakeNodes.ts): rules, probes and answers are only told. One
+ * file for both, since their API server takes seconds to start.
  */
 
 /** As a kubelet answers that has not yet heard of a pod, by way of the API server. */
@@ -30,14 +37,7 @@ function unknownPod(): ExecRefusedError {
 describe("the ways back, on a real API server", function () {
   this.timeout(120_000);
   let cluster: FakeCluster;
-
-  before("API server", async function () {
-    cluster = await FakeCluster.start(this);
-  });
-
-  after(async () => cluster?.stop());
-
-  afterEach(async () => cluster?.reset());
+  useFakeCluster((started) => (cluster = started));
 
   const rules = () =>
     Object.fromEntries([...cluster.fake.nodes.values()].map(({ name, rules }) => [name, rules]));
@@ -62,8 +62,7 @@ describe("the ways back, on a real API server", function () {
 
     it("brings back every node, by whose rule was in front, and leaves no record", async () => {
       await cluster.nodes({ ...moved, "worker-3": ["kube2iam", "kiam"], "worker-4": ["kiam"] });
-      const api = await Cluster.connect({});
-      await writeRecord(api, "worker-1", { undone: "2026-01-01T00:00:00.000Z" });
+      await writeRecord(cluster.context, "worker-1", { undone: "2026-01-01T00:00:00.000Z" });
       const { workers, skipped } = await back();
       assert.deepEqual(
         workers.map(({ name, moved: was }) => [name, was]),
@@ -76,7 +75,7 @@ describe("the ways back, on a real API server", function () {
       );
       assert.deepEqual(skipped, []);
       for (const own of Object.values(rules())) assert.deepEqual(own, ["kube2iam"]);
-      assert.equal(await readRecord(api, "worker-1"), undefined);
+      assert.equal(await readRecord(cluster.context, "worker-1"), undefined);
     });
 
     it("touches nothing where kube2iam's DaemonSet is gone", async () => {
@@ -223,16 +222,19 @@ describe("the ways back, on a real API server", function () {
     it("does not count a node as brought back where kiam answers although its rule is gone", async () => {
       await cluster.nodes(moved);
       const record = { undone: "2026-01-01T00:00:00.000Z" };
-      const api = await Cluster.connect({});
-      for (const name of Object.keys(moved)) await writeRecord(api, name, record);
+      for (const name of Object.keys(moved)) await writeRecord(cluster.context, name, record);
       onceOn("worker-2", "remove", () => {
         cluster.fake.node("worker-2").answers = "kiam";
         return Promise.resolve();
       });
       const error = await failureOf(back());
       assert.match(error.message, /node worker-2.*: by its iptables rules it would be kube2iam/);
-      assert.deepEqual(await readRecord(api, "worker-2"), record, "it is looked at again");
-      assert.equal(await readRecord(api, "worker-1"), undefined);
+      assert.deepEqual(
+        await readRecord(cluster.context, "worker-2"),
+        record,
+        "it is looked at again",
+      );
+      assert.equal(await readRecord(cluster.context, "worker-1"), undefined);
     });
 
     it("names in one error every node that failed and every one that cannot be reached, whatever joins", async () => {
@@ -269,7 +271,6 @@ describe("the ways back, on a real API server", function () {
     const captured = (address: string): CapturedRule[] => [
       { backend: "nft", spec: credentialRuleSpec({ interface: "cni0", address, port: 8181 }) },
     ];
-    let api: Cluster;
 
     const giveBack = (change: Partial<typeof target> = {}) =>
       returnWorker({
@@ -278,21 +279,20 @@ describe("the ways back, on a real API server", function () {
         rules: captured(hostIp),
       });
     const owed = async () => {
-      const record = await readRecord(api, name);
+      const record = await readRecord(cluster.context, name);
       assert.ok(record !== undefined && "returnOwed" in record, JSON.stringify(record));
       assert.equal(record.rehearsed, true, "what later records keep");
     };
 
     beforeEach(async () => {
-      api = await Cluster.connect({});
       await cluster.nodes({ [name]: ["kiam"] });
-      await writeRecord(api, name, proven);
+      await writeRecord(cluster.context, name, proven);
     });
 
     it("puts kube2iam's rule in front, proves it, and takes the record off", async () => {
       assert.deepEqual(await giveBack(), { returned: true });
       assert.deepEqual(rules()[name], ["kube2iam", "kiam"]);
-      assert.equal(await readRecord(api, name), undefined);
+      assert.equal(await readRecord(cluster.context, name), undefined);
     });
 
     it("changes nothing where kube2iam serves already", async () => {
@@ -302,7 +302,7 @@ describe("the ways back, on a real API server", function () {
         return Promise.resolve();
       };
       assert.deepEqual(await giveBack(), { returned: false });
-      assert.equal(await readRecord(api, name), undefined);
+      assert.equal(await readRecord(cluster.context, name), undefined);
     });
 
     it("needs nothing of a node that has left, before or in the middle", async () => {
@@ -340,7 +340,7 @@ describe("the ways back, on a real API server", function () {
         throw new Error("connection reset");
       });
       assert.deepEqual(await giveBack(), { returned: false });
-      assert.equal(await readRecord(api, name), undefined);
+      assert.equal(await readRecord(cluster.context, name), undefined);
     });
 
     it("gives a node that was replaced before its own rule, not the one that was captured", async () => {
@@ -362,7 +362,7 @@ describe("the ways back, on a real API server", function () {
       const error = await failureOf(giveBack({ timeoutSeconds: 3 }));
       assert.match(error.message, /node worker-1: no ready pod of kube2iam/);
       assert.deepEqual(rules()[name], ["kiam"]);
-      assert.deepEqual(await readRecord(api, name), proven);
+      assert.deepEqual(await readRecord(cluster.context, name), proven);
     });
 
     it("takes kube2iam's rule away again where kiam answers behind it, and keeps the record", async () => {
@@ -370,7 +370,7 @@ describe("the ways back, on a real API server", function () {
       const error = await failureOf(giveBack());
       assert.match(error.message, /kube2iam does not serve worker-1, which stays on kiam/);
       assert.deepEqual(rules()[name], ["kiam"]);
-      assert.deepEqual(await readRecord(api, name), proven);
+      assert.deepEqual(await readRecord(cluster.context, name), proven);
     });
   });
 });

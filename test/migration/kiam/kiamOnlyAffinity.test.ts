@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import type { V1Affinity, V1Node, V1NodeSelectorTerm } from "@kubernetes/client-node";
+import type { V1Affinity, V1NodeSelectorTerm } from "@kubernetes/client-node";
 import fc from "fast-check";
 
 import { notMeantFor } from "../../../gates/nodes/placement.js";
@@ -121,7 +121,7 @@ describe("the kiam-only expression in an affinity", () => {
             ([, value]) => value !== undefined,
           ),
         ) as Record<string, string>;
-        const node: V1Node = { metadata: { name: "n", labels } };
+        const node = { name: "n", labels, taints: [] };
         const meant = (each: V1Affinity | undefined) =>
           notMeantFor({ containers: [], affinity: each }, node) === undefined;
         const after = avoidKiamOnly(before);
