@@ -2,11 +2,23 @@ import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
 import type { GateInput, GateOutput, GateVerb } from "../gates/protocol/inputs.js";
+import type { Target } from "../migration/situation/target.js";
 
 /** Where `gates/` is found from the directory the engine runs in; see {@link gate}. */
 export interface ToolLocation {
   /** Path to this package from the directory that holds Pulumi.yaml; unset where they are the same. */
   toolDirectory?: string;
+}
+
+/** What the migration's gates have in common. */
+export interface GateContext extends ToolLocation {
+  target: Target;
+}
+
+/** The same, for gates that only the way forward needs. */
+export interface ForwardContext extends GateContext {
+  /** Whether the update goes back: then they do not run, and what was verified stands. */
+  held: boolean;
 }
 
 /** A value of which any part may be an output of another resource. */

@@ -3,13 +3,11 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { workerLabel } from "../../migration/facts/clusterFacts.js";
 import type { PlannedProbe, PlannedWorker } from "../../migration/plan/plan.js";
-import { gate, knownUnlessHeld, whileHeld, type ToolLocation } from "../gate.js";
-import type { Target } from "../../migration/situation/target.js";
+import { gate, knownUnlessHeld, whileHeld, type GateContext } from "../gate.js";
 
-export interface WorkerAgentArgs extends ToolLocation {
+export interface WorkerAgentArgs extends GateContext {
   worker: PlannedWorker;
   probe: PlannedProbe;
-  target: Target;
 }
 
 /**

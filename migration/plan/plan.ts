@@ -92,6 +92,11 @@ export interface PlannedProbe {
   namespace: string;
 }
 
+/** Whether it is cut over by the plan, or stays so. */
+export function movesToKiam({ steps }: PlannedWorker): boolean {
+  return steps.includes("live-probe");
+}
+
 /** All workers of a plan on which something is done: those that move, in their order, then the others. */
 export function plannedWorkers(plan: Plan): PlannedWorker[] {
   return [

@@ -6,7 +6,7 @@ import {
   type RuleTargets,
   type System,
 } from "../rules/natRule.js";
-import type { Plan, PlannedWorker } from "./plan.js";
+import { movesToKiam, type Plan, type PlannedWorker } from "./plan.js";
 import { reaches } from "../stages.js";
 
 /**
@@ -42,7 +42,7 @@ export function plannedRules(
 /** Whose rules a worker has after the plan, in the order in which they match. */
 function systemsAfter(worker: PlannedWorker, plan: Plan): System[] {
   if (!reaches(plan.stage, "agent")) return ["kube2iam"];
-  return worker.steps.includes("live-probe") ? ["kiam"] : ["kube2iam", "kiam"];
+  return movesToKiam(worker) ? ["kiam"] : ["kube2iam", "kiam"];
 }
 
 /** Where kube2iam's rule is, else kiam's, else where today's iptables writes. */

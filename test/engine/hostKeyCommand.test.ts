@@ -97,8 +97,6 @@ describe("ssh.hostKeyCommand on the real engine", function () {
     test.program(() => {
       new WorkerCutover("worker-1-cutover", {
         worker,
-        kube2iam: plan.kube2iam,
-        agentPort: 8881,
         ssh: settings.ssh,
         probe: {
           role: "probe",

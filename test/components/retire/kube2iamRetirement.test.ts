@@ -40,13 +40,11 @@ async function declare(
       new Kube2iamRetirement("kube2iam-retirement", {
         probe: plan.probe!,
         retirement: settings.retirement,
+        ssh: settings.ssh,
         target: gateTarget(settings, plan.kube2iam),
         workers: plannedWorkers(plan).map((worker) => ({
           worker,
           hostKey: worker.hostKey,
-          kube2iam: plan.kube2iam,
-          agentPort: settings.kiam.agentPort,
-          ssh: settings.ssh,
           anchor: new k8s.core.v1.NodePatch(`${worker.name}-anchor`, {
             metadata: { name: worker.name },
           }),
