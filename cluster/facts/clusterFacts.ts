@@ -25,12 +25,12 @@ import {
 import {
   firstHost,
   firstIPv4,
+  gateNotesName,
   gateNotesSchema,
   objectName,
   recordedKube2iamSchema,
 } from "../../migration/facts/clusterValues.js";
 import { plainId } from "../../migration/text/digest.js";
-import { gateNotesName } from "../../migration/plan/gateNotes.js";
 import { ec2ProviderId } from "../../migration/facts/hostKeyCommand.js";
 import { flagValue, kube2iamCommandLine } from "../../migration/kube2iam/flags.js";
 import { agentLabels } from "../../migration/kiam/names.js";

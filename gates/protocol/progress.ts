@@ -1,5 +1,5 @@
 /** What a gate says besides its result: to the person who watches, and to the next plan. */
-import { gateNotesName, type GateNotes } from "../../migration/plan/gateNotes.js";
+import { gateNotesName, type GateNotes } from "../../migration/facts/clusterValues.js";
 import { shown } from "../../migration/text/shown.js";
 import type { Cluster } from "../../cluster/kubernetes/cluster.js";
 import type { Target } from "../../migration/situation/target.js";

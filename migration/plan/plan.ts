@@ -1,4 +1,4 @@
-import type { RecordedKube2iam } from "../facts/clusterFacts.js";
+import type { RecordedKube2iam } from "../facts/clusterValues.js";
 import type { EffectiveKube2iam } from "../kube2iam/effective.js";
 import type { Settings } from "../settings/schema.js";
 import type { Stage } from "../stages.js";

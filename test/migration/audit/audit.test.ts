@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import { audit } from "../../../migration/audit/audit.js";
 import { AuditError, refuseBlocking } from "../../../migration/audit/refuse.js";
-import type { RecordedKube2iam } from "../../../migration/facts/clusterFacts.js";
+import type { RecordedKube2iam } from "../../../migration/facts/clusterValues.js";
 import { parseSettings } from "../../../migration/settings/parse.js";
 import type { Stage } from "../../../migration/stages.js";
 import {
