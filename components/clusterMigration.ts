@@ -50,17 +50,16 @@ export class ClusterMigration extends pulumi.ComponentResource {
       held: plan.goesBack,
       toolDirectory,
     };
-    const parent = { parent: this };
 
     const permissions = new NamespacePermissions(
       "permitted",
       { namespaces: settings.namespaces },
-      parent,
+      { parent: this },
     );
     const roles = new IamRoles(
       "iam",
       { iam: settings.iam, assumableRoles: plan.assumableRoles, roleBaseArn: plan.roleBaseArn },
-      parent,
+      { parent: this },
     );
     const foundation = new KiamFoundation(
       "kiam",
@@ -70,12 +69,12 @@ export class ClusterMigration extends pulumi.ComponentResource {
         probeRoleArn:
           plan.probe?.namespace === settings.kiam.namespace ? plan.probe.roleArn : undefined,
       },
-      parent,
+      { parent: this },
     );
     const tls = new KiamTls(
       "kiam-tls",
       { kiam: settings.kiam, toolDirectory },
-      { parent: this, dependsOn: [foundation] },
+      this.after(foundation),
     );
     this.serverRoleArn = roles.serverRoleArn;
 
@@ -91,7 +90,7 @@ export class ClusterMigration extends pulumi.ComponentResource {
           masterRoleName: settings.iam.manage ? settings.iam.masterRoleName : undefined,
           ...this.context,
         },
-        { parent: this, dependsOn: [permissions, roles, foundation, tls] },
+        this.after(permissions, roles, foundation, tls),
       );
       if (reaches(plan.stage, "agent")) this.agentStage(server, tls.agentSecretName);
     }
@@ -101,10 +100,7 @@ export class ClusterMigration extends pulumi.ComponentResource {
   private agentStage(server: KiamServer, tlsSecretName: pulumi.Input<string>): void {
     const { settings, plan, context } = this;
     const probe = required(plan.probe);
-    const preStop = kube2iamPreStop(context, plan.preStopToken, {
-      parent: this,
-      dependsOn: [server],
-    });
+    const preStop = kube2iamPreStop(context, plan.preStopToken, this.after(server));
     const agent = new KiamAgent(
       "kiam-agent",
       {
@@ -115,7 +111,7 @@ export class ClusterMigration extends pulumi.ComponentResource {
         probe,
         ...context,
       },
-      { parent: this, dependsOn: [server, preStop] },
+      this.after(server, preStop),
     );
     if (settings.newNodes.startupTaint) {
       new StartupTaint(
@@ -125,25 +121,18 @@ export class ClusterMigration extends pulumi.ComponentResource {
           kubectlImage: settings.newNodes.kubectlImage,
           admissionPolicies: plan.admissionPolicies,
         },
-        { parent: this, dependsOn: [agent] },
+        this.after(agent),
       );
     }
     const agents = new Map(
       plannedWorkers(plan).map((worker) => [
         worker.name,
         // By the node's name, never by its place: more or fewer nodes rename nothing.
-        new WorkerAgent(
-          worker.name,
-          { worker, probe, ...context },
-          { parent: this, dependsOn: [agent] },
-        ),
+        new WorkerAgent(worker.name, { worker, probe, ...context }, this.after(agent)),
       ]),
     );
-    const wayBack = fallback(context, probe, {
-      parent: this,
-      // After the workers' labels, so that it goes before them.
-      dependsOn: [agent, ...agents.values()],
-    });
+    // After the workers' labels, so that it goes before them.
+    const wayBack = fallback(context, probe, this.after(agent, ...agents.values()));
     this.cutoverStage(wayBack, (worker) => required(agents.get(worker)).anchor, probe);
   }
 
@@ -162,7 +151,7 @@ export class ClusterMigration extends pulumi.ComponentResource {
         const cutover = new WorkerCutover(
           `${worker.name}-cutover`,
           { worker, ssh, probe, anchor: anchorOf(worker.name), ...context },
-          { parent: this, dependsOn },
+          this.after(...dependsOn),
         );
         hostKeys.set(worker.name, cutover.hostKey);
         return cutover;
@@ -171,10 +160,10 @@ export class ClusterMigration extends pulumi.ComponentResource {
     }
     // Besides the last wave, not instead of it: this resource outlives a way back, in which the rest
     // must go before the cutovers do.
-    before = [...before, everyNode(context, plan, { parent: this, dependsOn: before })];
+    before = [...before, everyNode(context, plan, this.after(...before))];
     const { keepKube2iamOff } = settings.newNodes;
     if (reaches(plan.stage, "cutover") && keepKube2iamOff !== "none") {
-      before = [newNodes(context, keepKube2iamOff, { parent: this, dependsOn: before })];
+      before = [newNodes(context, keepKube2iamOff, this.after(...before))];
     }
     if (reaches(plan.stage, "retire")) {
       new Kube2iamRetirement(
@@ -197,9 +186,13 @@ export class ClusterMigration extends pulumi.ComponentResource {
           drainAttempt: plan.drainAttempt,
           ...context,
         },
-        { parent: this, dependsOn: before },
+        this.after(...before),
       );
     }
+  }
+
+  private after(...dependsOn: pulumi.Resource[]): pulumi.ComponentResourceOptions {
+    return { parent: this, dependsOn };
   }
 }
 

@@ -65,8 +65,8 @@ export function whileHeld(held: boolean): Pick<pulumi.CustomResourceOptions, "ig
 }
 
 /**
- * What is known of every worker but one that is held. There it goes into no gate that is in the
- * state, and one that is not fails and says which member is missing.
+ * What every worker has, unless it is held. A gate of a held worker keeps the input that is in the
+ * state; one that is not in the state yet fails, and says which member is missing.
  */
 export function knownUnlessHeld<T>(value: T | undefined): T {
   return value as T;
@@ -99,8 +99,8 @@ export function gate<Verb extends GateVerb, Undo extends GateVerb = Verb>(
 }
 
 /**
- * What the gate answered. It is not held against the verb's schema: it may stand in the state since
- * an earlier version, and would come out of the schema in another order, which runs gates again.
+ * What the gate answered. It is not parsed by the verb's schema: it may be in the state since an
+ * earlier version, and the schema would give it back in another order, which runs gates again.
  */
 export function answerOf<Verb extends GateVerb>(
   answered: Gate<Verb>,

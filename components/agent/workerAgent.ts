@@ -13,7 +13,7 @@ export interface WorkerAgentArgs extends GateContext {
 /**
  * One worker at stage agent: a label that stands for the node, and the shadow probe, where it is
  * planned. A pod there gets its role from the agent at hostIP:8881; kiam knows a caller by its pod
- * IP, so this needs no rule and changes nothing for anybody.
+ * IP, so this needs no rule and changes nothing for other pods.
  */
 export class WorkerAgent extends pulumi.ComponentResource {
   /** Exists in the stack as long as the node does in the cluster. */

@@ -116,15 +116,14 @@ export class IamRoles extends pulumi.ComponentResource {
 }
 
 function trustOf(principals: string[]): string {
-  return JSON.stringify({
-    Version: "2012-10-17",
-    Statement: [{ Effect: "Allow", Principal: { AWS: principals }, Action: "sts:AssumeRole" }],
-  });
+  return allowing({ Principal: { AWS: principals }, Action: "sts:AssumeRole" });
 }
 
 function mayAssume(resources: string[]): string {
-  return JSON.stringify({
-    Version: "2012-10-17",
-    Statement: [{ Effect: "Allow", Action: "sts:AssumeRole", Resource: resources }],
-  });
+  return allowing({ Action: "sts:AssumeRole", Resource: resources });
+}
+
+function allowing(statement: object): string {
+  const Statement = [{ Effect: "Allow", ...statement }];
+  return JSON.stringify({ Version: "2012-10-17", Statement });
 }
