@@ -10,8 +10,9 @@ import { movesToKiam, type Plan, type PlannedWorker } from "./plan.js";
 import { reaches } from "../stages.js";
 
 /**
- * What a worker's rules will be once its plan is carried out; those of one that is held stay. Rules of others stay where they are;
- * kube2iam's go back in front, kiam's are appended, as the node script and the agent do it.
+ * What a worker's rules will be once its plan is carried out; those of one that is held stay. Rules
+ * of others stay where they are; kube2iam's go back in front, kiam's are appended, as the script on
+ * workers and the agent do it.
  *
  * @param kiamPort the agent's port
  */
@@ -33,8 +34,8 @@ export function plannedRules(
     backend,
     rules: arrange(rules, wanted, targets, {
       add: backend === home,
-      kube2iam: specOf(plan.kube2iam.interface, targets.hostIp, plan.kube2iam.port),
-      kiam: specOf(plan.agentInterface, targets.hostIp, kiamPort),
+      kube2iam: credentialRuleSpec({ ...plan.kube2iam, address: hostIp }),
+      kiam: credentialRuleSpec({ interface: plan.agentInterface, address: hostIp, port: kiamPort }),
     }),
   }));
 }
@@ -82,8 +83,4 @@ function arrange(
   const [own] = kept.filter((rule) => systemOfRule(rule, targets) === "kube2iam");
   if (own === undefined && !missing.add) return kept;
   return [own ?? missing.kube2iam, ...kept.filter((rule) => rule !== own)];
-}
-
-function specOf(hostInterface: string, address: string, port: number): string {
-  return credentialRuleSpec({ interface: hostInterface, address, port });
 }
