@@ -1,6 +1,6 @@
 /*
  * What the migration has to know of a live cluster, read-only. Plain data: cluster/facts/ reads it,
- * plan and audit decide by it.
+ * migration/plan/ and migration/audit/ decide by it.
  */
 
 import type {
