@@ -1,7 +1,12 @@
 import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import { movesToKiam, plannedWorkers, type Plan, type PlannedProbe } from "../migration/plan/plan.js";
+import {
+  movesToKiam,
+  plannedWorkers,
+  type Plan,
+  type PlannedProbe,
+} from "../migration/plan/plan.js";
 import type { Settings } from "../migration/settings/schema.js";
 import { gateTarget } from "../migration/situation/target.js";
 import { reaches } from "../migration/stages.js";

@@ -1,21 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import type { GateVerb } from "../gates/protocol/inputs.js";
-import {
-  movesToKiam,
-  toAccountFor,
-  type Plan,
-  type PlannedProbe,
-} from "../migration/plan/plan.js";
+import { movesToKiam, toAccountFor, type Plan, type PlannedProbe } from "../migration/plan/plan.js";
 import type { Settings } from "../migration/settings/schema.js";
 import { digest } from "../migration/text/digest.js";
-import {
-  gate,
-  whileHeld,
-  type ForwardContext,
-  type GateArgs,
-  type GateContext,
-} from "./gate.js";
+import { gate, whileHeld, type ForwardContext, type GateArgs, type GateContext } from "./gate.js";
 
 /*
  * The parts of the migration that are one gate each. clusterMigration.ts says in which order they

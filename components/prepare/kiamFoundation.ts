@@ -1,7 +1,12 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import { ownedLabel, ownedValue, recordKey, recordName } from "../../migration/facts/clusterFacts.js";
+import {
+  ownedLabel,
+  ownedValue,
+  recordKey,
+  recordName,
+} from "../../migration/facts/clusterFacts.js";
 import type { RecordedKube2iam } from "../../migration/facts/clusterValues.js";
 import { exactly, permittedAnnotation } from "../../migration/kiam/permitted.js";
 import type { Settings } from "../../migration/settings/schema.js";

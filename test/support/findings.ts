@@ -15,9 +15,7 @@ export function findings(
   settings: Partial<SettingsInput> = {},
   facts: Partial<ClusterFacts> = {},
 ): Finding[] {
-  return audit(exampleSituation(settings, facts)).filter(
-    ({ code }) => !everywhere.includes(code),
-  );
+  return audit(exampleSituation(settings, facts)).filter(({ code }) => !everywhere.includes(code));
 }
 
 /** Severity, code and object of each, for comparing. The documentation has to know of each of them. */
