@@ -1,4 +1,5 @@
 import { audit } from "../migration/audit/audit.js";
+import { situationOf } from "../migration/situation/situation.js";
 import { makePlan } from "../migration/plan/makePlan.js";
 import { generatedCluster } from "./generatedCluster.js";
 import { peakMiB, printGrowth, timed, type Figures } from "./growth.js";
@@ -14,8 +15,8 @@ const sizes = ["250", "500", "1000"];
 async function measure(nodes: number): Promise<Figures> {
   const { settings, facts } = generatedCluster({ nodes, podsPerNode });
   const beforeMiB = peakMiB();
-  const audited = await timed(() => audit(settings, facts));
-  const planned = await timed(() => makePlan(settings, facts));
+  const audited = await timed(() => audit(situationOf(settings, facts)));
+  const planned = await timed(() => makePlan(situationOf(settings, facts)));
   return {
     size: `${nodes} nodes, ${facts.pods.length} pods`,
     milliseconds: { audit: audited.milliseconds, plan: planned.milliseconds },

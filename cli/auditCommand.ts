@@ -1,4 +1,5 @@
 import { audit } from "../migration/audit/audit.js";
+import { situationOf } from "../migration/situation/situation.js";
 import { isBlocking } from "../migration/audit/finding.js";
 import { podVerdicts } from "../migration/situation/podVerdicts.js";
 import type { Stage } from "../migration/stages.js";
@@ -55,13 +56,13 @@ What to do with the answer:
       ),
   async run(options, terminal) {
     const settings = await settingsOfStack(options, terminal);
-    const facts = await look(settings, options, terminal);
+    const situation = situationOf(settings, await look(settings, options, terminal));
     const answer: AuditAnswer = {
       stack: options.stack,
       stage: settings.stage,
       lookedAt: { iam: options.iam, log: options.log, ssh: options.ssh && hasLogin(settings) },
-      findings: audit(settings, facts),
-      pods: podVerdicts(settings, facts),
+      findings: audit(situation),
+      pods: podVerdicts(situation),
     };
     terminal.answer(options.json ? shownJson(answer, 2) : auditAsText(answer));
     return answer.findings.some(isBlocking) ? exitCodes.findings : exitCodes.ok;

@@ -1,5 +1,6 @@
 import { writePermitted } from "../automation/stackFile.js";
 import { proposePermitted, verifyProposal } from "../migration/kiam/proposePermitted.js";
+import { situationOf } from "../migration/situation/situation.js";
 import type { CommonOptions, Subcommand } from "./command.js";
 import { exitCodes } from "./exitCodes.js";
 import { look } from "./look.js";
@@ -35,7 +36,7 @@ force differs are printed and written.`,
     const settings = await settingsOfStack(options, terminal);
     const facts = await look(settings, { iam: true, log: false, ssh: false }, terminal);
     const account = facts.iam?.account;
-    const proposals = proposePermitted(settings, facts).map((proposal) => ({
+    const proposals = proposePermitted(situationOf(settings, facts)).map((proposal) => ({
       ...proposal,
       disagreements: verifyProposal(proposal, account ?? []),
     }));

@@ -2,6 +2,7 @@ import { InvalidArgumentError } from "commander";
 
 import { readLastRules } from "../automation/lastRules.js";
 import { audit } from "../migration/audit/audit.js";
+import { situationOf, type Situation } from "../migration/situation/situation.js";
 import { AuditError } from "../migration/audit/refuse.js";
 import { isBlocking, type Finding } from "../migration/audit/finding.js";
 import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
@@ -9,7 +10,6 @@ import { previewAsMarkdown, previewAsText } from "../migration/preview/describeP
 import { makePlan } from "../migration/plan/makePlan.js";
 import { plannedWorkers, type Plan } from "../migration/plan/plan.js";
 import { previewPlan, type KnownRules } from "../migration/preview/planPreview.js";
-import type { Settings } from "../migration/settings/schema.js";
 import type { Stage } from "../migration/stages.js";
 import type { CommonOptions, Subcommand, Terminal } from "./command.js";
 import { exitCodes } from "./exitCodes.js";
@@ -46,9 +46,10 @@ export const planCommand: Subcommand<PlanOptions> = {
     }
     const settings = await settingsOfStack(options, terminal);
     const facts = await look(settings, { iam: false, log: false, ssh: options.ssh }, terminal);
-    const blocking = audit(settings, facts).filter(isBlocking);
+    const situation = situationOf(settings, facts);
+    const blocking = audit(situation).filter(isBlocking);
     if (blocking.length > 0) terminal.progress.note(new AuditError(blocking).message);
-    const plan = planUnless(blocking, settings, facts);
+    const plan = planUnless(blocking, situation);
     if (plan === undefined) return exitCodes.findings;
     const rules = await knownRules(options, plan, facts, terminal);
     const preview = previewPlan(options.stack, plan, facts, {
@@ -68,13 +69,9 @@ export const planCommand: Subcommand<PlanOptions> = {
 };
 
 /** undefined where what blocks (an unknown interface, say) leaves nothing to plan with. */
-function planUnless(
-  blocking: readonly Finding[],
-  settings: Settings,
-  facts: ClusterFacts,
-): Plan | undefined {
+function planUnless(blocking: readonly Finding[], situation: Situation): Plan | undefined {
   try {
-    return makePlan(settings, facts);
+    return makePlan(situation);
   } catch (error) {
     if (blocking.length === 0) throw error;
     return undefined;

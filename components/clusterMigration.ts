@@ -2,27 +2,23 @@ import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
 import {
+  movesToKiam,
   plannedWorkers,
-  toAccountFor,
   type Plan,
   type PlannedProbe,
-  type PlannedWorker,
 } from "../migration/plan/plan.js";
 import type { Settings } from "../migration/settings/schema.js";
+import { gateTarget } from "../migration/situation/target.js";
 import { reaches } from "../migration/stages.js";
-import { EveryNode } from "./cutover/everyNode.js";
-import { Fallback } from "./agent/fallback.js";
-import type { ToolLocation } from "./gate.js";
-import { gateTarget, type Target } from "../migration/situation/target.js";
+import type { ForwardContext, ToolLocation } from "./gate.js";
 import { IamRoles } from "./prepare/iamRoles.js";
 import { KiamAgent } from "./agent/kiamAgent.js";
 import { KiamFoundation } from "./prepare/kiamFoundation.js";
 import { KiamServer } from "./server/kiamServer.js";
 import { KiamTls } from "./prepare/kiamTls.js";
-import { Kube2iamPreStop } from "./agent/kube2iamPreStop.js";
 import { Kube2iamRetirement } from "./retire/kube2iamRetirement.js";
 import { NamespacePermissions } from "./prepare/namespacePermissions.js";
-import { NewNodes } from "./newNodes/newNodes.js";
+import { everyNode, fallback, kube2iamPreStop, newNodes } from "./singleGates.js";
 import { StartupTaint } from "./newNodes/startupTaint.js";
 import { WorkerAgent } from "./agent/workerAgent.js";
 import { WorkerCutover } from "./cutover/workerCutover.js";
@@ -45,29 +41,30 @@ export class ClusterMigration extends pulumi.ComponentResource {
   /** ARN of the role that kiam's server assumes; application roles have to trust it. */
   readonly serverRoleArn: pulumi.Output<string>;
 
-  private readonly target: Target;
   private readonly settings: Settings;
   private readonly plan: Plan;
-  private readonly tool: ToolLocation;
+  private readonly context: ForwardContext;
 
   constructor(name: string, args: ClusterMigrationArgs, opts?: pulumi.ComponentResourceOptions) {
     super("kube2iam-to-kiam:index:ClusterMigration", name, {}, opts);
-    const { settings, plan } = args;
+    const { settings, plan, toolDirectory } = args;
     this.settings = settings;
     this.plan = plan;
-    this.target = gateTarget(settings, plan.kube2iam);
-    this.tool = { toolDirectory: args.toolDirectory };
-    const parent = { parent: this };
+    this.context = {
+      target: gateTarget(settings, plan.kube2iam),
+      held: plan.goesBack,
+      toolDirectory,
+    };
 
     const permissions = new NamespacePermissions(
       "permitted",
       { namespaces: settings.namespaces },
-      parent,
+      { parent: this },
     );
     const roles = new IamRoles(
       "iam",
       { iam: settings.iam, assumableRoles: plan.assumableRoles, roleBaseArn: plan.roleBaseArn },
-      parent,
+      { parent: this },
     );
     const foundation = new KiamFoundation(
       "kiam",
@@ -77,12 +74,12 @@ export class ClusterMigration extends pulumi.ComponentResource {
         probeRoleArn:
           plan.probe?.namespace === settings.kiam.namespace ? plan.probe.roleArn : undefined,
       },
-      parent,
+      { parent: this },
     );
     const tls = new KiamTls(
       "kiam-tls",
-      { kiam: settings.kiam, ...this.tool },
-      { parent: this, dependsOn: [foundation] },
+      { kiam: settings.kiam, toolDirectory },
+      this.after(foundation),
     );
     this.serverRoleArn = roles.serverRoleArn;
 
@@ -96,11 +93,9 @@ export class ClusterMigration extends pulumi.ComponentResource {
           tlsSecretName: tls.serverSecretName,
           servers: plan.servers,
           masterRoleName: settings.iam.manage ? settings.iam.masterRoleName : undefined,
-          target: this.target,
-          held: plan.goesBack,
-          ...this.tool,
+          ...this.context,
         },
-        { parent: this, dependsOn: [permissions, roles, foundation, tls] },
+        this.after(permissions, roles, foundation, tls),
       );
       if (reaches(plan.stage, "agent")) this.agentStage(server, tls.agentSecretName);
     }
@@ -108,13 +103,9 @@ export class ClusterMigration extends pulumi.ComponentResource {
   }
 
   private agentStage(server: KiamServer, tlsSecretName: pulumi.Input<string>): void {
-    const { settings, plan, target, tool } = this;
+    const { settings, plan, context } = this;
     const probe = required(plan.probe);
-    const preStop = new Kube2iamPreStop(
-      "kube2iam-prestop",
-      { target, token: plan.preStopToken, held: plan.goesBack, ...tool },
-      { parent: this, dependsOn: [server] },
-    );
+    const preStop = kube2iamPreStop(context, plan.preStopToken, this.after(server));
     const agent = new KiamAgent(
       "kiam-agent",
       {
@@ -123,11 +114,9 @@ export class ClusterMigration extends pulumi.ComponentResource {
         interface: plan.agentInterface,
         tlsSecretName,
         probe,
-        target,
-        held: plan.goesBack,
-        ...tool,
+        ...context,
       },
-      { parent: this, dependsOn: [server, preStop] },
+      this.after(server, preStop),
     );
     if (settings.newNodes.startupTaint) {
       new StartupTaint(
@@ -137,85 +126,49 @@ export class ClusterMigration extends pulumi.ComponentResource {
           kubectlImage: settings.newNodes.kubectlImage,
           admissionPolicies: plan.admissionPolicies,
         },
-        { parent: this, dependsOn: [agent] },
+        this.after(agent),
       );
     }
     const agents = new Map(
       plannedWorkers(plan).map((worker) => [
         worker.name,
         // By the node's name, never by its place: more or fewer nodes rename nothing.
-        new WorkerAgent(
-          worker.name,
-          { worker, probe, target, ...tool },
-          { parent: this, dependsOn: [agent] },
-        ),
+        new WorkerAgent(worker.name, { worker, probe, ...context }, this.after(agent)),
       ]),
     );
-    const fallback = new Fallback(
-      "fallback",
-      { probe, target, held: plan.goesBack, ...tool },
-      // After the labels by which it finds the workers, so that it goes before them.
-      { parent: this, dependsOn: [agent, ...agents.values()] },
-    );
-    this.cutoverStage(fallback, (worker) => required(agents.get(worker)).anchor, probe);
+    // After the workers' labels, so that it goes before them.
+    const wayBack = fallback(context, probe, this.after(agent, ...agents.values()));
+    this.cutoverStage(wayBack, (worker) => required(agents.get(worker)).anchor, probe);
   }
 
   private cutoverStage(
-    fallback: Fallback,
+    wayBack: pulumi.Resource,
     anchorOf: (worker: string) => k8s.core.v1.NodePatch,
     probe: PlannedProbe,
   ): void {
-    const { settings, plan, target, tool } = this;
-    let before: pulumi.Resource[] = [fallback];
+    const { settings, plan, context } = this;
+    const { ssh } = settings;
+    let before: pulumi.Resource[] = [wayBack];
     const hostKeys = new Map<string, pulumi.Input<string> | undefined>();
     for (const wave of plan.waves) {
       const dependsOn = before;
-      const moved = wave.workers.filter(isCutOver).map((worker) => {
+      const moved = wave.workers.filter(movesToKiam).map((worker) => {
         const cutover = new WorkerCutover(
           `${worker.name}-cutover`,
-          {
-            worker,
-            kube2iam: plan.kube2iam,
-            agentPort: settings.kiam.agentPort,
-            ssh: settings.ssh,
-            probe,
-            target,
-            anchor: anchorOf(worker.name),
-            ...tool,
-          },
-          { parent: this, dependsOn },
+          { worker, ssh, probe, anchor: anchorOf(worker.name), ...context },
+          this.after(...dependsOn),
         );
         hostKeys.set(worker.name, cutover.hostKey);
         return cutover;
       });
       if (moved.length > 0) before = moved;
     }
-    const { workers, waiting } = toAccountFor(plan);
     // Besides the last wave, not instead of it: this resource outlives a way back, in which the rest
     // must go before the cutovers do.
-    before = [
-      ...before,
-      new EveryNode(
-        "every-node",
-        {
-          target,
-          moved: workers.filter(isCutOver),
-          staying: workers.filter((worker) => !isCutOver(worker)),
-          waiting,
-          held: plan.goesBack,
-          ...tool,
-        },
-        { parent: this, dependsOn: before },
-      ),
-    ];
+    before = [...before, everyNode(context, plan, this.after(...before))];
     const { keepKube2iamOff } = settings.newNodes;
     if (reaches(plan.stage, "cutover") && keepKube2iamOff !== "none") {
-      const newNodes = new NewNodes(
-        "new-nodes",
-        { keepKube2iamOff, target, ...tool },
-        { parent: this, dependsOn: before },
-      );
-      before = [newNodes];
+      before = [newNodes(context, keepKube2iamOff, this.after(...before))];
     }
     if (reaches(plan.stage, "retire")) {
       new Kube2iamRetirement(
@@ -223,8 +176,8 @@ export class ClusterMigration extends pulumi.ComponentResource {
         {
           probe,
           retirement: settings.retirement,
+          ssh,
           outside: plan.outside,
-          target,
           workers: plannedWorkers(plan)
             .filter(({ steps, access }) => steps.includes("remove-rule") && access === "ssh")
             // Nothing can be closed on one that cannot be reached. While kube2iam is there, the
@@ -232,24 +185,20 @@ export class ClusterMigration extends pulumi.ComponentResource {
             .filter(({ held }) => !held)
             .map((worker) => ({
               worker,
-              kube2iam: plan.kube2iam,
-              agentPort: settings.kiam.agentPort,
-              ssh: settings.ssh,
               anchor: anchorOf(worker.name),
               hostKey: hostKeys.get(worker.name),
             })),
           drainAttempt: plan.drainAttempt,
-          ...tool,
+          ...context,
         },
-        { parent: this, dependsOn: before },
+        this.after(...before),
       );
     }
   }
-}
 
-/** The plan's own word for it, so that what is printed is what is declared. */
-function isCutOver(worker: PlannedWorker): boolean {
-  return worker.steps.includes("live-probe");
+  private after(...dependsOn: pulumi.Resource[]): pulumi.ComponentResourceOptions {
+    return { parent: this, dependsOn };
+  }
 }
 
 function required<T>(value: T | undefined): T {

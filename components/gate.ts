@@ -2,11 +2,23 @@ import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
 import type { GateInput, GateOutput, GateVerb } from "../gates/protocol/inputs.js";
+import type { Target } from "../migration/situation/target.js";
 
 /** Where `gates/` is found from the directory the engine runs in; see {@link gate}. */
 export interface ToolLocation {
   /** Path to this package from the directory that holds Pulumi.yaml; unset where they are the same. */
   toolDirectory?: string;
+}
+
+/** What the migration's gates have in common. */
+export interface GateContext extends ToolLocation {
+  target: Target;
+}
+
+/** The same, for gates that only the way forward needs. */
+export interface ForwardContext extends GateContext {
+  /** Whether the update goes back: then they do not run, and what was verified stands. */
+  held: boolean;
 }
 
 /** A value of which any part may be an output of another resource. */
@@ -53,8 +65,8 @@ export function whileHeld(held: boolean): Pick<pulumi.CustomResourceOptions, "ig
 }
 
 /**
- * What is known of every worker but one that is held. There it goes into no gate that is in the
- * state, and one that is not fails and says which member is missing.
+ * What every worker has, unless it is held. A gate of a held worker keeps the input that is in the
+ * state; one that is not in the state yet fails, and says which member is missing.
  */
 export function knownUnlessHeld<T>(value: T | undefined): T {
   return value as T;
@@ -87,8 +99,8 @@ export function gate<Verb extends GateVerb, Undo extends GateVerb = Verb>(
 }
 
 /**
- * What the gate answered. It is not held against the verb's schema: it may stand in the state since
- * an earlier version, and would come out of the schema in another order, which runs gates again.
+ * What the gate answered. It is not parsed by the verb's schema: it may be in the state since an
+ * earlier version, and the schema would give it back in another order, which runs gates again.
  */
 export function answerOf<Verb extends GateVerb>(
   answered: Gate<Verb>,

@@ -2,6 +2,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
 import { audit } from "../migration/audit/audit.js";
+import { situationOf } from "../migration/situation/situation.js";
 import { describeFindings } from "../migration/preview/describeFindings.js";
 import { AuditError, refuseBlocking } from "../migration/audit/refuse.js";
 import type { Finding } from "../migration/audit/finding.js";
@@ -58,11 +59,11 @@ export async function program(raw: unknown, tool: ToolLocation = {}): Promise<Pr
 async function decide(raw: unknown): Promise<{ settings: Settings; plan: Plan }> {
   try {
     const settings = parseSettings(raw);
-    const facts = await observe(settings);
-    const findings = audit(settings, facts);
+    const situation = situationOf(settings, await observe(settings));
+    const findings = audit(situation);
     refuseBlocking(findings);
     await report(findings);
-    return { settings, plan: makePlan(settings, facts) };
+    return { settings, plan: makePlan(situation) };
   } catch (error) {
     // Pulumi prints a RunError without a stack trace: these are for the operator, not for us.
     if (error instanceof SettingsError || error instanceof AuditError) {
@@ -73,7 +74,7 @@ async function decide(raw: unknown): Promise<{ settings: Settings; plan: Plan }>
   }
 }
 
-/** A warning for what somebody should look at; a line in the log for all else. */
+/** A warning for what the operator should look at; a line in the log for all else. */
 async function report(findings: readonly Finding[]): Promise<void> {
   const calls = (finding: Finding) =>
     finding.severity === "warns" && finding.acknowledged === undefined;

@@ -5,6 +5,7 @@
 import { createProgress } from "../automation/progress.js";
 import { observe } from "../cluster/facts/observe.js";
 import { audit } from "../migration/audit/audit.js";
+import { situationOf } from "../migration/situation/situation.js";
 import { describePlan } from "../migration/preview/describePlan.js";
 import { makePlan } from "../migration/plan/makePlan.js";
 import { kubeConfig } from "../cluster/kubernetes/api.js";
@@ -48,9 +49,9 @@ export async function drive(
 
   const settings = await labSettings(cluster, to ?? "retire");
   const checked = parseSettings(settings);
-  const facts = await observe(checked);
-  progress.note(`\nThe plan:\n\n${indent(describePlan(makePlan(checked, facts)))}`);
-  for (const finding of audit(checked, facts)) {
+  const situation = situationOf(checked, await observe(checked));
+  progress.note(`\nThe plan:\n\n${indent(describePlan(makePlan(situation)))}`);
+  for (const finding of audit(situation)) {
     progress.note(`  audit ${finding.severity}: ${finding.object}: ${finding.seen}`);
   }
 

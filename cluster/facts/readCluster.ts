@@ -1,8 +1,11 @@
 import type { KubeConfig, V1Pod } from "@kubernetes/client-node";
 
 import { recordKey, recordName, type ClusterFacts } from "../../migration/facts/clusterFacts.js";
-import { gateNotesSchema, recordedKube2iamSchema } from "../../migration/facts/clusterValues.js";
-import { gateNotesName } from "../../migration/plan/gateNotes.js";
+import {
+  gateNotesName,
+  gateNotesSchema,
+  recordedKube2iamSchema,
+} from "../../migration/facts/clusterValues.js";
 import type { Settings } from "../../migration/settings/schema.js";
 import { ifThere, named, readAll } from "../kubernetes/api.js";
 import { isEmptyNode } from "../kubernetes/objects.js";

@@ -1,33 +1,28 @@
-import * as k8s from "@pulumi/kubernetes";
+import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
 import type { GateInput } from "../../gates/protocol/inputs.js";
 import { agentlessLabels, masterLabels } from "../../migration/situation/nodeSelection.js";
 import type { PlannedProbe } from "../../migration/plan/plan.js";
 import type { Settings } from "../../migration/settings/schema.js";
-import { gate, whileHeld, type ToolLocation } from "../gate.js";
-import type { Target } from "../../migration/situation/target.js";
+import { gate, whileHeld, type ForwardContext } from "../gate.js";
 import {
   confined,
-  deletionAwaited,
-  gateAwaits,
+  kiamDaemonSet,
   tlsFlags,
   tlsVolume,
   tlsVolumeMount,
   toListenOn,
-} from "../server/kiamContainer.js";
-import { agentLabels, kiamNames } from "../../migration/kiam/names.js";
+} from "../server/kiamDaemonSet.js";
+import { kiamNames } from "../../migration/kiam/names.js";
 
-export interface KiamAgentArgs extends ToolLocation {
+export interface KiamAgentArgs extends ForwardContext {
   kiam: Settings["kiam"];
   workers: Settings["workers"];
   /** Interface of the agent's rule (--host-interface). */
   interface: string;
   tlsSecretName: pulumi.Input<string>;
   probe: PlannedProbe;
-  target: Target;
-  /** Whether the update goes back: then nothing is asked of kiam, and what was verified stands. */
-  held: boolean;
 }
 
 /**
@@ -37,43 +32,24 @@ export interface KiamAgentArgs extends ToolLocation {
  * It runs with --no-iptables-remove from the start. With the default, an agent that restarts
  * after the cutover takes its rule away for as long as it is gone, and pods are handed the node's
  * own role [kiam#202, #253]; changing the flag later would itself restart agents. On the way back
- * the rule is therefore removed explicitly, see fallback.ts.
+ * the rule is therefore removed explicitly, see fallback in singleGates.ts.
  */
 export class KiamAgent extends pulumi.ComponentResource {
-  readonly daemonSet: k8s.apps.v1.DaemonSet;
-
   constructor(name: string, args: KiamAgentArgs, opts?: pulumi.ComponentResourceOptions) {
     super("kube2iam-to-kiam:index:KiamAgent", name, {}, opts);
-    const cleared = deletionAwaited(name, kiamNames.agent, args, this, {
+    const daemonSet = kiamDaemonSet(name, "agent", agentPodSpec(args), args, this, {
       undo: "clear-agent",
       input: { probe: args.probe, selection: selectionOf(args) },
     });
-    this.daemonSet = new k8s.apps.v1.DaemonSet(
-      name,
-      {
-        metadata: {
-          name: kiamNames.agent,
-          namespace: args.kiam.namespace,
-          labels: agentLabels,
-          annotations: gateAwaits,
-        },
-        spec: {
-          selector: { matchLabels: agentLabels },
-          updateStrategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 1 } },
-          template: { metadata: { labels: agentLabels }, spec: agentPodSpec(args) },
-        },
-      },
-      { parent: this, dependsOn: [cleared] },
-    );
     gate(
       `${name}-verified`,
       {
         verb: "verify-agent",
         // A changed DaemonSet has to be verified anew.
-        input: { target: args.target, revision: this.daemonSet.metadata.generation },
+        input: { target: args.target, revision: daemonSet.metadata.generation },
         toolDirectory: args.toolDirectory,
       },
-      { parent: this, dependsOn: [this.daemonSet], ...whileHeld(args.held) },
+      { parent: this, dependsOn: [daemonSet], ...whileHeld(args.held) },
     );
     this.registerOutputs({});
   }

@@ -3,19 +3,17 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { workerLabel } from "../../migration/facts/clusterFacts.js";
 import type { PlannedProbe, PlannedWorker } from "../../migration/plan/plan.js";
-import { gate, knownUnlessHeld, whileHeld, type ToolLocation } from "../gate.js";
-import type { Target } from "../../migration/situation/target.js";
+import { gate, knownUnlessHeld, whileHeld, type GateContext } from "../gate.js";
 
-export interface WorkerAgentArgs extends ToolLocation {
+export interface WorkerAgentArgs extends GateContext {
   worker: PlannedWorker;
   probe: PlannedProbe;
-  target: Target;
 }
 
 /**
  * One worker at stage agent: a label that stands for the node, and the shadow probe, where it is
  * planned. A pod there gets its role from the agent at hostIP:8881; kiam knows a caller by its pod
- * IP, so this needs no rule and changes nothing for anybody.
+ * IP, so this needs no rule and changes nothing for other pods.
  */
 export class WorkerAgent extends pulumi.ComponentResource {
   /** Exists in the stack as long as the node does in the cluster. */

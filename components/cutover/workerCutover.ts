@@ -13,14 +13,12 @@ import {
   whileHeld,
   type Gate,
   type GateArgs,
-  type ToolLocation,
+  type GateContext,
 } from "../gate.js";
-import type { Target } from "../../migration/situation/target.js";
 import { scriptCommand, scriptOverSsh, type WorkerScript } from "./workerScript.js";
 
-export interface WorkerCutoverArgs extends ToolLocation, WorkerScript {
+export interface WorkerCutoverArgs extends GateContext, WorkerScript {
   probe: PlannedProbe;
-  target: Target;
   /** Stands for the node: it goes only when the node has left the cluster, and all of this with it. */
   anchor: pulumi.Resource;
 }
@@ -166,7 +164,7 @@ export class WorkerCutover extends pulumi.ComponentResource {
   }
 
   /**
-   * Nothing of it ever runs a second time: a later version of the script, say, must not take a
+   * Nothing of it ever runs a second time. A later version of the script, for one, must not take a
    * worker that is in service back to kube2iam, not even for a second.
    */
   private rehearsal(after: pulumi.Resource[]): pulumi.Resource {

@@ -1,7 +1,8 @@
 import type * as pulumi from "@pulumi/pulumi";
 
-import type { Plan, PlannedWorker } from "../../migration/plan/plan.js";
+import type { PlannedWorker } from "../../migration/plan/plan.js";
 import type { Settings } from "../../migration/settings/schema.js";
+import type { Target } from "../../migration/situation/target.js";
 import {
   ruleCommand,
   ruleScript,
@@ -13,19 +14,17 @@ import { sshConnection } from "./sshConnection.js";
 /** What the script of worker/rules/ has to know of a worker, and how to reach it there. */
 export interface WorkerScript {
   worker: PlannedWorker;
-  kube2iam: Plan["kube2iam"];
-  /** The agent's port. */
-  agentPort: number;
+  target: Target;
   ssh: Settings["ssh"];
 }
 
 /**
- * The command line for a verb of the script, the worker's own flags included. Of a worker that
- * reports no address none can be made: it is held, so that its commands stay as they are, and one
- * that is not in the state yet fails.
+ * The command line for a verb of the script, the worker's own flags included. There is none for a
+ * worker that reports no address: it is held, so its commands stay as they are, and one that is not
+ * in the state yet fails.
  */
 export function scriptCommand<Verb extends RuleVerb>(
-  { worker, kube2iam, agentPort, ssh }: WorkerScript,
+  { worker, target: { kube2iam, kiam }, ssh }: WorkerScript,
   verb: Verb,
   args: Omit<RuleArguments[Verb], keyof RuleArguments["inspect"]>,
 ): string {
@@ -33,7 +32,7 @@ export function scriptCommand<Verb extends RuleVerb>(
   const flags = {
     hostIp: worker.hostIp,
     kube2iamPort: kube2iam.port,
-    kiamPort: agentPort,
+    kiamPort: kiam.agentPort,
     interface: kube2iam.interface,
   };
   const command = ruleCommand(verb, { ...args, ...flags } as RuleArguments[Verb]);

@@ -23,8 +23,8 @@ export interface StartupTaintArgs {
  * agent is ready there. It counts as there only when it can read nodes and pods.
  *
  * Its permission is to patch nodes: Kubernetes has none for taints alone. A ValidatingAdmissionPolicy
- * refuses it everything but taking that taint off, so that whoever gets hold of the account can
- * neither cordon nodes nor forge what the migration trusts about them. Where the API server has no
+ * refuses it everything but taking that taint off, so that an attacker with the account can neither
+ * cordon nodes nor forge what the migration trusts about them. Where the API server has no
  * such policies the audit has asked (startup-taint-unconfined). Pods it may only read, and only in
  * kiam's namespace.
  */

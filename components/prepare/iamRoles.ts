@@ -1,13 +1,14 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 
+import { roleArnBeside } from "../../migration/iam/roleArn.js";
 import type { Settings } from "../../migration/settings/schema.js";
 
 export interface IamRolesArgs {
   iam: Settings["iam"];
   /** Role ARNs, with wildcards, that the kiam-server role may assume. */
   assumableRoles: string[];
-  /** Prefix of role ARNs, such as `arn:aws:iam::123456789012:role/`. */
+  /** Prefix of role ARNs, such as `arn:aws:iam::123456789012:role/`. Node roles are beside it, without a path. */
   roleBaseArn: string;
 }
 
@@ -51,7 +52,7 @@ export class IamRoles extends pulumi.ComponentResource {
         name: iam.serverRoleName,
         path: iam.serverRolePath,
         description: "Assumed by kiam's server on the masters; assumes the roles of pods",
-        assumeRolePolicy: trustOf([roleArn(roleBaseArn, masterRoleName)]),
+        assumeRolePolicy: trustOf([roleArnBeside(roleBaseArn, masterRoleName)]),
       },
       parent,
     );
@@ -69,7 +70,7 @@ export class IamRoles extends pulumi.ComponentResource {
       },
       parent,
     );
-    // Whoever uses the role needs the permissions with it, not just its name.
+    // The role is of no use before its permissions.
     return pulumi.all([role.arn, assumes.id, masters.id]).apply(([arn]) => arn);
   }
 
@@ -91,7 +92,9 @@ export class IamRoles extends pulumi.ComponentResource {
     { name: roleName, path, policyArns }: Settings["iam"]["applicationRoles"][number],
     { iam, roleBaseArn }: IamRolesArgs,
   ): void {
-    const worker = iam.trustWorkerRole ? [roleArn(roleBaseArn, iam.workerRoleName ?? "")] : [];
+    const worker = iam.trustWorkerRole
+      ? [roleArnBeside(roleBaseArn, iam.workerRoleName ?? "")]
+      : [];
     const role = new aws.iam.Role(
       `${name}-${roleName}`,
       {
@@ -112,21 +115,15 @@ export class IamRoles extends pulumi.ComponentResource {
   }
 }
 
-/** Node roles have no path in kops; the account comes from the base ARN, whose path may be longer. */
-function roleArn(roleBaseArn: string, roleName: string): string {
-  return `${roleBaseArn.replace(/:role\/.*$/, ":role/")}${roleName}`;
-}
-
 function trustOf(principals: string[]): string {
-  return JSON.stringify({
-    Version: "2012-10-17",
-    Statement: [{ Effect: "Allow", Principal: { AWS: principals }, Action: "sts:AssumeRole" }],
-  });
+  return allowing({ Principal: { AWS: principals }, Action: "sts:AssumeRole" });
 }
 
 function mayAssume(resources: string[]): string {
-  return JSON.stringify({
-    Version: "2012-10-17",
-    Statement: [{ Effect: "Allow", Action: "sts:AssumeRole", Resource: resources }],
-  });
+  return allowing({ Action: "sts:AssumeRole", Resource: resources });
+}
+
+function allowing(statement: object): string {
+  const Statement = [{ Effect: "Allow", ...statement }];
+  return JSON.stringify({ Version: "2012-10-17", Statement });
 }

@@ -6,15 +6,15 @@ import {
   ownedValue,
   recordKey,
   recordName,
-  type RecordedKube2iam,
 } from "../../migration/facts/clusterFacts.js";
+import type { RecordedKube2iam } from "../../migration/facts/clusterValues.js";
 import { exactly, permittedAnnotation } from "../../migration/kiam/permitted.js";
 import type { Settings } from "../../migration/settings/schema.js";
 import { agentLabels, kiamNames, serverLabels } from "../../migration/kiam/names.js";
 
 export interface KiamFoundationArgs {
   kiam: Settings["kiam"];
-  /** What is to outlive kube2iam's DaemonSet; see migration/facts/clusterFacts.ts. */
+  /** What is to outlive kube2iam's DaemonSet; see migration/facts/clusterValues.ts. */
   record: RecordedKube2iam;
   /** ARN of the role that probe pods in kiam's namespace use; unset where they run elsewhere. */
   probeRoleArn: string | undefined;

@@ -2,26 +2,29 @@ import * as command from "@pulumi/command";
 import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { PlannedProbe } from "../../migration/plan/plan.js";
+import type { PlannedProbe, PlannedWorker } from "../../migration/plan/plan.js";
 import type { Settings } from "../../migration/settings/schema.js";
-import { answerOf, gate, type ToolLocation } from "../gate.js";
-import type { Target } from "../../migration/situation/target.js";
+import { answerOf, gate, type GateContext } from "../gate.js";
 import { commented } from "../../worker/shellWords.js";
-import { scriptCommand, scriptOverSsh, type WorkerScript } from "../cutover/workerScript.js";
+import { scriptCommand, scriptOverSsh } from "../cutover/workerScript.js";
 
-export interface Kube2iamRetirementArgs extends ToolLocation {
+export interface Kube2iamRetirementArgs extends GateContext {
   probe: PlannedProbe;
   retirement: Settings["retirement"];
-  target: Target;
+  ssh: Settings["ssh"];
   /** Nodes outside the workers from which kube2iam goes all the same, by name. */
   outside: string[];
-  /** Workers that were moved from kube2iam and can be reached, each with what stands for its node, and its host key. */
-  workers: (WorkerScript & {
-    anchor: k8s.core.v1.NodePatch;
-    hostKey: pulumi.Input<string> | undefined;
-  })[];
+  /** Workers that were moved from kube2iam and can be reached. */
+  workers: WorkerToDrain[];
   /** A new one runs the closing of connections again. */
   drainAttempt: string;
+}
+
+interface WorkerToDrain {
+  worker: PlannedWorker;
+  /** Stands for its node. */
+  anchor: k8s.core.v1.NodePatch;
+  hostKey: pulumi.Input<string> | undefined;
 }
 
 /**
@@ -85,20 +88,21 @@ export class Kube2iamRetirement extends pulumi.ComponentResource {
   }
 
   private drain(
-    { anchor, hostKey, ...worker }: Kube2iamRetirementArgs["workers"][number],
-    { retirement, drainAttempt }: Kube2iamRetirementArgs,
+    { worker, anchor, hostKey }: WorkerToDrain,
+    { retirement, drainAttempt, target, ssh }: Kube2iamRetirementArgs,
   ): command.remote.Command {
+    const script = { worker, target, ssh };
     const drain = {
       wait: retirement.waitSeconds,
       idle: retirement.closeIdleSeconds,
       left: retirement.then === "proceed" ? ("close" as const) : undefined,
     };
     return new command.remote.Command(
-      `${worker.worker.name}-retirement-drain`,
+      `${worker.name}-retirement-drain`,
       {
-        ...scriptOverSsh(worker, "drain", hostKey),
+        ...scriptOverSsh(script, "drain", hostKey),
         // The attempt is a comment to the shell.
-        create: commented(scriptCommand(worker, "drain", drain), "attempt", drainAttempt),
+        create: commented(scriptCommand(script, "drain", drain), "attempt", drainAttempt),
         logging: "stderr",
       },
       {

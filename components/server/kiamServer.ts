@@ -1,22 +1,20 @@
-import * as k8s from "@pulumi/kubernetes";
+import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
 import { masterLabels } from "../../migration/situation/nodeSelection.js";
 import type { Settings } from "../../migration/settings/schema.js";
-import { gate, whileHeld, type ToolLocation } from "../gate.js";
-import type { Target } from "../../migration/situation/target.js";
+import { gate, whileHeld, type ForwardContext } from "../gate.js";
 import {
   confined,
-  deletionAwaited,
-  gateAwaits,
+  kiamDaemonSet,
   tlsFlags,
   tlsVolume,
   tlsVolumeMount,
   toListenOn,
-} from "./kiamContainer.js";
-import { kiamNames, serverLabels } from "../../migration/kiam/names.js";
+} from "./kiamDaemonSet.js";
+import { kiamNames } from "../../migration/kiam/names.js";
 
-export interface KiamServerArgs extends ToolLocation {
+export interface KiamServerArgs extends ForwardContext {
   kiam: Settings["kiam"];
   roleBaseArn: string;
   /** Role the server assumes before all others (--assume-role-arn). */
@@ -26,9 +24,6 @@ export interface KiamServerArgs extends ToolLocation {
   servers: string[];
   /** IAM role of those nodes, to explain a broken chain; unset where this program does not manage it. */
   masterRoleName: string | undefined;
-  target: Target;
-  /** Whether the update goes back: then nothing is asked of kiam, and what was verified stands. */
-  held: boolean;
 }
 
 /**
@@ -36,28 +31,9 @@ export interface KiamServerArgs extends ToolLocation {
  * every one of them, healthy, and has fetched the roles of the pods there are, without errors.
  */
 export class KiamServer extends pulumi.ComponentResource {
-  readonly daemonSet: k8s.apps.v1.DaemonSet;
-
   constructor(name: string, args: KiamServerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("kube2iam-to-kiam:index:KiamServer", name, {}, opts);
-    const cleared = deletionAwaited(name, kiamNames.server, args, this);
-    this.daemonSet = new k8s.apps.v1.DaemonSet(
-      name,
-      {
-        metadata: {
-          name: kiamNames.server,
-          namespace: args.kiam.namespace,
-          labels: serverLabels,
-          annotations: gateAwaits,
-        },
-        spec: {
-          selector: { matchLabels: serverLabels },
-          updateStrategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 1 } },
-          template: { metadata: { labels: serverLabels }, spec: serverPodSpec(args) },
-        },
-      },
-      { parent: this, dependsOn: [cleared] },
-    );
+    const daemonSet = kiamDaemonSet(name, "server", serverPodSpec(args), args, this);
     gate(
       `${name}-verified`,
       {
@@ -65,7 +41,7 @@ export class KiamServer extends pulumi.ComponentResource {
         input: {
           target: args.target,
           // A changed DaemonSet has to be verified anew.
-          revision: this.daemonSet.metadata.generation,
+          revision: daemonSet.metadata.generation,
           servers: args.servers,
           iam: {
             serverRoleArn: args.serverRoleArn,
@@ -77,7 +53,7 @@ export class KiamServer extends pulumi.ComponentResource {
         },
         toolDirectory: args.toolDirectory,
       },
-      { parent: this, dependsOn: [this.daemonSet], ...whileHeld(args.held) },
+      { parent: this, dependsOn: [daemonSet], ...whileHeld(args.held) },
     );
     this.registerOutputs({});
   }

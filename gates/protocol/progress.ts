@@ -1,5 +1,5 @@
 /** What a gate says besides its result: to the person who watches, and to the next plan. */
-import { gateNotesName, type GateNotes } from "../../migration/plan/gateNotes.js";
+import { gateNotesName, type GateNotes } from "../../migration/facts/clusterValues.js";
 import type { Worker } from "../../migration/situation/target.js";
 import { GateError, type Problem } from "../../migration/text/problem.js";
 import { shown } from "../../migration/text/shown.js";

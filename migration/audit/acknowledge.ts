@@ -6,12 +6,12 @@ import type { Finding } from "./finding.js";
 
 type Acknowledgement = Settings["audit"]["acknowledged"][number];
 
-/** What tells whether somebody looked where a finding would be seen. */
+/** What tells whether the place where a finding would be seen was looked at. */
 export type Looks = Pick<ClusterFacts, "iam" | "kube2iamLog" | "overSsh">;
 
 /**
- * Marks the findings that were acknowledged, and adds one for every acknowledgement of no use. Where
- * nobody looked, nobody knows of what use it is.
+ * Marks the findings that were acknowledged, and adds one for every acknowledgement of no use. It
+ * says nothing of one whose finding could not be seen, because that was not looked at.
  */
 export function acknowledge(
   findings: readonly Finding[],

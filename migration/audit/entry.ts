@@ -1,8 +1,8 @@
 export type Severity = "blocks" | "warns" | "informs";
 
 /**
- * Where a finding is seen. `cluster` is what `pulumi up` reads, too; the others only `kiam-migrate`
- * looks at, `assumeRole` (a real AssumeRole) when it is told to.
+ * Where a finding is seen. `pulumi up` reads `cluster` alone. Only `kiam-migrate` looks at the
+ * others, and at `assumeRole` (a real AssumeRole) when it is told to.
  */
 export type Source = "cluster" | "iam" | "assumeRole" | "kube2iamLog" | "overSsh";
 
@@ -18,7 +18,7 @@ export interface CatalogueEntry {
   consequence: string;
   cure: string;
   /**
-   * Whether somebody may acknowledge it (setting audit.acknowledged), so that it blocks no more.
+   * Whether it can be acknowledged (setting audit.acknowledged), so that it blocks no more.
    * Not where no plan can be made, or where the program would act on what it does not know.
    */
   acknowledgeable: boolean;

@@ -10,7 +10,7 @@ export interface Finding {
   seen: string;
   why: string;
   fix: string;
-  /** Why somebody has acknowledged it (setting audit.acknowledged): it blocks no more. */
+  /** Why the operator has acknowledged it (setting audit.acknowledged): it blocks no more. */
   acknowledged?: string;
 }
 

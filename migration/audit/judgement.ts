@@ -2,7 +2,7 @@
 import type { Kube2iamFacts } from "../facts/clusterFacts.js";
 import type { Settings } from "../settings/schema.js";
 import { reaches, type Stage } from "../stages.js";
-import { compareText } from "../text/text.js";
+import { compareText, groupedBy } from "../text/text.js";
 import { catalogueEntry } from "./catalogue.js";
 import type { Severity } from "./entry.js";
 import type { Finding } from "./finding.js";
@@ -50,11 +50,6 @@ export function kube2iamObject({
 export function perNamespace<Item extends { namespace: string }>(
   items: readonly Item[],
 ): [string, Item[]][] {
-  const groups = new Map<string, Item[]>();
-  for (const item of items) {
-    const group = groups.get(item.namespace);
-    if (group === undefined) groups.set(item.namespace, [item]);
-    else group.push(item);
-  }
+  const groups = groupedBy(items, ({ namespace }) => namespace);
   return [...groups].sort(([a], [b]) => compareText(a, b));
 }

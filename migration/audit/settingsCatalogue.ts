@@ -7,7 +7,7 @@ export const settingsFindings = {
     severities: ["informs"],
     cause:
       "audit.acknowledged names a code and an object of which there is no finding, or a finding that cannot be acknowledged.",
-    consequence: "It would hide a later finding of that kind from everybody.",
+    consequence: "It would hide a later finding of that kind.",
     cure: "Take it out of audit.acknowledged.",
     acknowledgeable: false,
   },

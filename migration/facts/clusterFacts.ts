@@ -3,13 +3,13 @@
  * migration/plan/ and migration/audit/ decide by it.
  */
 
-import type { GateNotes } from "../plan/gateNotes.js";
-import type { PreStopHook } from "../kube2iam/preStop.js";
 import type {
   V1LabelSelector as LabelSelector,
   V1NetworkPolicyIngressRule,
 } from "@kubernetes/client-node";
 
+import type { PreStopHook } from "../kube2iam/preStop.js";
+import type { GateNotes, RecordedKube2iam } from "./clusterValues.js";
 import type { IamFacts } from "./iamFacts.js";
 import type { Kube2iamLogFacts } from "../kube2iam/log.js";
 import type { WorkerLook } from "./workerLook.js";
@@ -19,7 +19,7 @@ import type { Toleration } from "../settings/schema.js";
 export interface ClusterFacts {
   nodes: NodeFacts[];
   namespaces: NamespaceFacts[];
-  /** Those that are there, and those that idle workloads will have (readIdlePods.ts). */
+  /** Those that are there, and those that idle workloads will have (cluster/facts/idlePods.ts). */
   pods: PodFacts[];
   /** kube2iam's DaemonSet; undefined where there is none (any more). */
   kube2iam: Kube2iamFacts | undefined;
@@ -35,7 +35,7 @@ export interface ClusterFacts {
    * to be compared and shown.
    */
   agentPorts: Record<string, string>;
-  /** Rules of the nodes that run an agent, by node name; empty where nobody looked. */
+  /** Rules of the nodes that run an agent, by node name; empty where it was not looked at. */
   rules: Record<string, RuleState>;
   /** NetworkPolicies in kiam's namespace. */
   networkPolicies: NetworkPolicyFacts[];
@@ -45,11 +45,11 @@ export interface ClusterFacts {
   admissionPolicies: boolean;
   /** When all this was read, ISO 8601. */
   observedAt: string;
-  /** What each worker showed over SSH, by node name; undefined where nobody looked. */
+  /** What each worker showed over SSH, by node name; undefined where it was not looked at. */
   overSsh: Record<string, WorkerLook> | undefined;
-  /** What kube2iam's log tells of what pods ask for; undefined where nobody looked. */
+  /** What kube2iam's log tells of what pods ask for; undefined where it was not looked at. */
   kube2iamLog: Kube2iamLogFacts | undefined;
-  /** Roles and their policies; undefined where nobody looked. */
+  /** Roles and their policies; undefined where it was not looked at. */
   iam: IamFacts | undefined;
 }
 
@@ -116,7 +116,7 @@ export interface Kube2iamFacts {
   image: string;
   /** The container's command line: command and args. */
   commandLine: string[];
-  /** Its preStop hooks that may delete kiam's rule, too; see kube2iamPreStop.ts. */
+  /** Its preStop hooks that may also delete kiam's rule; see kube2iam/preStop.ts. */
   preStop: PreStopHook[];
   /** Taints that its pods tolerate. */
   tolerations: Toleration[];
@@ -135,7 +135,7 @@ export interface NetworkPolicyFacts {
   ingress: V1NetworkPolicyIngressRule[] | undefined;
 }
 
-/** What a secret with a certificate of kiam's holds. */
+/** What a secret with a certificate for kiam holds. */
 export type CertificateFacts = {
   /** Name of the secret. */
   secret: string;
@@ -152,15 +152,7 @@ export type CertificateFacts = {
   | { unread: string }
 );
 
-/** What has to outlive kube2iam's DaemonSet, since kiam's own settings were derived from it. */
-export interface RecordedKube2iam {
-  port: number;
-  interface: string;
-  /** kube2iam's --base-role-arn; empty where it had none. */
-  baseRoleArn: string;
-}
-
-/** Name of the ConfigMap in kiam's namespace that keeps {@link RecordedKube2iam}. */
+/** Name of the ConfigMap in kiam's namespace that keeps RecordedKube2iam. */
 export const recordName = "kube2iam-to-kiam";
 
 /** Key in that ConfigMap. */

@@ -36,7 +36,7 @@ export function firstHost(addresses: readonly string[]): string | undefined {
   return addresses.find((address) => hostAddressSchema.safeParse(address).success);
 }
 
-/** What an earlier run recorded of kube2iam; see RecordedKube2iam in clusterFacts.ts. */
+/** What has to outlive kube2iam's DaemonSet, since kiam's own settings were derived from it. */
 export const recordedKube2iamSchema = z.object({
   port: portSchema,
   interface: hostInterfaceSchema,
@@ -44,11 +44,22 @@ export const recordedKube2iamSchema = z.object({
   baseRoleArn: baseRoleArnSchema,
 });
 
-/** Notes of gates. One that no gate wrote is passed over: then that gate runs again. */
+export type RecordedKube2iam = z.output<typeof recordedKube2iamSchema>;
+
+/** Name of the ConfigMap in kiam's namespace that keeps {@link GateNotes}. */
+export const gateNotesName = "kube2iam-to-kiam-notes";
+
+/**
+ * What gates write down for the next plan: the stack's state does not tell the program what a gate
+ * that failed had come to. A note that no gate wrote is passed over: then that gate runs again.
+ */
 export const gateNotesSchema = z.object({
+  /** Which of kube2iam's preStop hooks was neutralised last; see kube2iam/preStopToken.ts. */
   preStopToken: z
     .union([digestSchema, z.literal("none")])
     .optional()
     .catch(undefined),
+  /** When a retirement last stopped because of connections to kube2iam. */
   connectionsLeft: z.iso.datetime().optional().catch(undefined),
 });
+export type GateNotes = z.output<typeof gateNotesSchema>;

@@ -23,15 +23,14 @@ export type WorkerLook =
     }
   | {
       failed: LookFailure;
-      /** One line, as whoever refused said it. */
+      /** One line, in the words of what refused. */
       message: string;
     };
 
 /**
- * What failed: the connection; the host key, which is another one; the program
- * that was to tell that key; the login; sudo; iptables, which
- * is missing or does not work; `wrong-node`: it is another machine than the one meant; `answer`:
- * the scripts ran, and their answer cannot be understood.
+ * What failed: the connection; the host key, which is another one; the program that was to tell that
+ * key; the login; sudo; iptables, which is missing or does not work; `wrong-node`: it is another
+ * machine than the one meant; `answer`: the scripts ran, and their answer cannot be understood.
  */
 export type LookFailure =
   | "connect"

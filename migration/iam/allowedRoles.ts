@@ -1,12 +1,10 @@
 import { RE2JS } from "re2js";
 
-import type { ClusterFacts } from "../facts/clusterFacts.js";
-import { effectiveKube2iam, effectiveRoleBaseArn } from "../kube2iam/effective.js";
 import { matchesGlob } from "../kube2iam/goGlob.js";
 import { defaultRole, flagValue, isOn } from "../kube2iam/flags.js";
 import { allowedRolesAnnotation } from "../kiam/permitted.js";
 import { asPrefix } from "./roleArn.js";
-import type { Settings } from "../settings/schema.js";
+import type { Situation } from "../situation/situation.js";
 
 /** How kube2iam restricts the roles of a namespace (its --namespace-restrictions). */
 export interface Restrictions {
@@ -21,15 +19,16 @@ export interface Restrictions {
  * @returns undefined where kube2iam restricts nothing, is gone, or keeps the entries in another
  * annotation (--namespace-key) than the facts have
  */
-export function kube2iamRestrictions(
-  settings: Settings,
-  facts: ClusterFacts,
-): Restrictions | undefined {
+export function kube2iamRestrictions({
+  facts,
+  kube2iam,
+  roleBaseArn,
+}: Situation): Restrictions | undefined {
   const flags = facts.kube2iam?.commandLine ?? [];
   const key = flagValue(flags, "namespace-key") ?? allowedRolesAnnotation;
   if (!isOn(flags, "namespace-restrictions") || key !== allowedRolesAnnotation) return undefined;
-  const base = effectiveKube2iam(settings, facts).baseRoleArn;
-  const baseArn = base === "" ? (effectiveRoleBaseArn(settings, facts) ?? "") : asPrefix(base);
+  const base = kube2iam.baseRoleArn;
+  const baseArn = base === "" ? (roleBaseArn ?? "") : asPrefix(base);
   const format = flagValue(flags, "namespace-restriction-format")?.toLowerCase();
   const byDefault = defaultRole(flags);
   return {

@@ -80,92 +80,77 @@ export function evaluateAssumeRole({ caller, target }: AssumeRoleQuestion): Assu
   };
 }
 
-interface Half {
+interface Judged {
   verdict: Verdict;
   /** Whether a statement denies it, whatever others allow. */
   denies: boolean;
+}
+
+interface Half extends Judged {
   reasons: string[];
 }
 
 function judgeIdentity(caller: AssumeRoleQuestion["caller"], target: string): Half {
   const statements = caller.policies?.flatMap(statementsOf);
-  const about = (statement: PolicyStatement) =>
-    both(matchesAction(statement), matchesResource(statement, target));
-  const verdict = judge(statements, about);
-  const denies = deniedExplicitly(statements, about);
+  const judged = judge(statements, (statement) =>
+    both(matchesAction(statement), matchesResource(statement, target)),
+  );
   const reason =
     statements === undefined
       ? `the policies of ${caller.arn} could not be read`
-      : verdict === "unknown"
+      : judged.verdict === "unknown"
         ? `whether the policies of ${caller.arn} allow ${action} on ${target} depends on conditions or variables`
-        : denies
+        : judged.denies
           ? `a policy of ${caller.arn} denies ${action} on ${target}`
           : `no policy of ${caller.arn} allows ${action} on ${target}`;
-  return { verdict, denies, reasons: verdict === "allowed" ? [] : [reason] };
+  return { ...judged, reasons: judged.verdict === "allowed" ? [] : [reason] };
 }
 
 function judgeTrust(
   { arn, trust }: AssumeRoleQuestion["target"],
   caller: AssumeRoleQuestion["caller"],
 ): Half {
-  const statements = trust === undefined ? undefined : statementsOf(trust);
-  const admits = (statement: PolicyStatement) =>
-    both(matchesAction(statement), matchesPrincipal(statement, caller));
-  const verdict = judge(statements, admits);
-  const denies = deniedExplicitly(statements, admits);
+  const statements = trust && statementsOf(trust);
+  const judged = judge(statements, (statement) =>
+    both(matchesAction(statement), matchesPrincipal(statement, caller)),
+  );
   if (statements === undefined) {
-    return { verdict, denies, reasons: [`the trust policy of ${arn} could not be read`] };
+    return { ...judged, reasons: [`the trust policy of ${arn} could not be read`] };
   }
-  if (verdict === "allowed") return { verdict, denies, reasons: [] };
-  const reason =
-    verdict === "unknown"
+  if (judged.verdict === "allowed") return { ...judged, reasons: [] };
+  const reasons = [
+    judged.verdict === "unknown"
       ? `whether the trust policy of ${arn} lets ${caller.arn} in depends on conditions or on what cannot be told from documents`
-      : denies
+      : judged.denies
         ? `the trust policy of ${arn} denies ${caller.arn}`
-        : `the trust policy of ${arn} does not name ${caller.arn}`;
+        : `the trust policy of ${arn} does not name ${caller.arn}`,
+  ];
   const gone = statements
     .flatMap(awsPrincipals)
     .filter((one) => isUniqueId(one) && one !== caller.id);
-  return {
-    verdict,
-    denies,
-    reasons:
-      gone.length === 0
-        ? [reason]
-        : [
-            reason,
-            `the trust policy of ${arn} names ${gone.join(", ")}, a role or user that was deleted: one created anew under the same name is another principal, and has to be named again`,
-          ],
-  };
+  if (gone.length > 0) {
+    reasons.push(
+      `the trust policy of ${arn} names ${gone.join(", ")}, a role or user that was deleted: one created anew under the same name is another principal, and has to be named again`,
+    );
+  }
+  return { ...judged, reasons };
 }
 
 function judge(
   statements: PolicyStatement[] | undefined,
   matches: (statement: PolicyStatement) => Verdict,
-): Verdict {
-  if (statements === undefined) return "unknown";
+): Judged {
+  if (statements === undefined) return { verdict: "unknown", denies: false };
   const verdicts = statements.map((statement) => ({
     effect: statement.Effect,
     verdict: conditional(statement, matches(statement)),
   }));
   const any = (effect: "Allow" | "Deny", verdict: Verdict) =>
     verdicts.some((each) => each.effect === effect && each.verdict === verdict);
-  if (any("Deny", "allowed")) return "denied";
-  if (any("Deny", "unknown")) {
-    return any("Allow", "allowed") || any("Allow", "unknown") ? "unknown" : "denied";
-  }
-  if (any("Allow", "allowed")) return "allowed";
-  return any("Allow", "unknown") ? "unknown" : "denied";
-}
-
-function deniedExplicitly(
-  statements: PolicyStatement[] | undefined,
-  matches: (statement: PolicyStatement) => Verdict,
-): boolean {
-  return (statements ?? []).some(
-    (statement) =>
-      statement.Effect === "Deny" && conditional(statement, matches(statement)) === "allowed",
-  );
+  if (any("Deny", "allowed")) return { verdict: "denied", denies: true };
+  const sure = any("Allow", "allowed") && !any("Deny", "unknown");
+  const may = any("Allow", "allowed") || any("Allow", "unknown");
+  return { verdict: sure ? "allowed" : may ? "unknown" : "denied", denies: false };
 }
 
 /** A statement with conditions that matches otherwise depends on the request. */

@@ -1,6 +1,6 @@
 /**
- * IAM's own matching of names and resources: `*` any run of characters, `?` any one. In the time of
- * pattern times text at most, since whoever may change a policy chooses the pattern.
+ * IAM's own matching of names and resources: `*` any run of characters, `?` any one. It takes at most
+ * as many steps as pattern times text, since everyone who may change a policy chooses the pattern.
  */
 export function matchesIamPattern(pattern: string, text: string): boolean {
   let at = 0;

@@ -4,8 +4,8 @@ import type { PolicyDocument } from "./assumeRole.js";
 import { shownJson } from "../text/shown.js";
 
 /*
- * Policies of roles as IAM has them. Whoever may change a role chooses what they say, so they are read
- * by a type; all that is not judged here stays as it is, since a trust policy is written back.
+ * Policies of roles as IAM has them. Everyone who may change a role chooses what they say, so they
+ * are read by a type; all that is not judged here stays as it is, since a trust policy is written back.
  */
 
 const texts = z.union([z.string(), z.array(z.string())]);

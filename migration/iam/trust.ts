@@ -36,7 +36,7 @@ function lets(statement: TrustStatement, principalArn: string): boolean {
 }
 
 /**
- * `document` with a statement that lets `principalArn` assume the role. Additive: whoever is
+ * `document` with a statement that lets `principalArn` assume the role. Additive: what is
  * trusted stays trusted, and what was allowed or denied stays so. A document that already
  * lets the principal in is returned as it is (the same object), so a rerun changes nothing.
  *

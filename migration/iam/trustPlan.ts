@@ -4,12 +4,9 @@ import type { TrustDocument } from "./trust.js";
 import { trustAddition, type TrustAddition } from "./trustAddition.js";
 import { withoutTrust, type TrustRemoval } from "./trustRemoval.js";
 
-/** A change to one application role's trust policy. */
-export type RoleTrust<Change> = Change & { arn: string };
-
 export interface TrustPlan<Change> {
   /** One for each role whose trust policy is known, sorted by ARN. */
-  changes: RoleTrust<Change>[];
+  changes: (Change & { arn: string })[];
   /** Roles whose trust policy is not known, and why; sorted. */
   unknown: { arn: string; why: string }[];
 }
@@ -41,7 +38,7 @@ export function planWorkerRemoval(iam: IamFacts): TrustPlan<TrustRemoval> | unde
     return {
       ...removal,
       proposed: removal.current,
-      obstacle: `it does not trust ${iam.serverRole.arn}: nobody could assume it for its pods any more`,
+      obstacle: `it does not trust ${iam.serverRole.arn}: kiam could not assume it for its pods`,
     };
   });
 }

@@ -14,7 +14,7 @@ export interface TrustRemoval {
 
 /**
  * `document` without `principalArn` in statements that allow without conditions. A statement that
- * then names nobody goes; denials, conditions and everybody else stay as they are.
+ * then names none goes; denials, conditions and all others stay as they are.
  */
 export function withoutTrust(document: TrustDocument, principalArn: string): TrustRemoval {
   const statements = listOf(document.Statement);
@@ -31,7 +31,7 @@ export function withoutTrust(document: TrustDocument, principalArn: string): Tru
     obstacle,
   });
   if (left.length === 0) {
-    return keep(`${principalArn} is all that it trusts: nobody could assume the role any more`);
+    return keep(`${principalArn} is all that it trusts: no one could assume the role any more`);
   }
   const gone = left.flatMap(gonePrincipals);
   if (gone.length > 0) {
@@ -47,7 +47,7 @@ export function withoutTrust(document: TrustDocument, principalArn: string): Tru
   };
 }
 
-/** One statement or, where it named nobody else, none. */
+/** One statement or, where it named no other, none. */
 function withoutPrincipal(statement: TrustStatement, arn: string): TrustStatement[] {
   const { Principal } = statement;
   const conditional = Object.keys(statement.Condition ?? {}).length > 0;

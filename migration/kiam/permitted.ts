@@ -15,8 +15,8 @@ export const roleAnnotation = "iam.amazonaws.com/role";
  * How kiam matches `iam.amazonaws.com/permitted`. The expression need not match all of the text
  * but in strict mode, where kiam puts `^` and `$` around it, without parentheses.
  *
- * strict: v4, against the role's ARN. unanchored: v4 with --disable-strict-namespace-regexp, against
- * the ARN, too. as-written: v2 and v3, against the role as the pod's annotation names it.
+ * strict: v4, against the role's ARN. unanchored: v4 with --disable-strict-namespace-regexp, also
+ * against the ARN. as-written: v2 and v3, against the role as the pod's annotation names it.
  *
  * @see kiam pkg/server/policy.go, NamespacePermittedRoleNamePolicy, at v2.8, v3.6 and v4.2
  */

@@ -5,9 +5,7 @@ import {
   parseAllowedRoles,
   type Restrictions,
 } from "../iam/allowedRoles.js";
-import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { composePermitted } from "./composePermitted.js";
-import { effectiveRoleBaseArn } from "../kube2iam/effective.js";
 import {
   exactly,
   isPermitted,
@@ -15,8 +13,8 @@ import {
   resolveRoleArn,
   type PermittedMode,
 } from "./permitted.js";
-import { permittedInForce, permittedMode } from "./permittedInForce.js";
-import { arnsInUse, matchedNames, rolesInUse, type RoleUse } from "../situation/rolesInUse.js";
+import { arnsInUse, matchedNames, type RoleUse } from "../situation/rolesInUse.js";
+import type { Situation } from "../situation/situation.js";
 import type { Settings } from "../settings/schema.js";
 
 /** The tightest `iam.amazonaws.com/permitted` for a namespace. */
@@ -58,14 +56,11 @@ export interface Disagreement {
  * @returns one for each namespace that is to have any role, sorted; none where the role base ARN is
  * not known
  */
-export function proposePermitted(settings: Settings, facts: ClusterFacts): PermittedProposal[] {
-  const base = effectiveRoleBaseArn(settings, facts);
+export function proposePermitted(situation: Situation): PermittedProposal[] {
+  const { settings, facts, roleBaseArn: base, rolesInUse: uses, permittedMode: mode } = situation;
   if (base === undefined) return [];
-  const mode = permittedMode(settings);
-  const uses = rolesInUse(facts, base);
-  const inForce = permittedInForce(settings, facts);
   // kiam of that age matches names, and allowed-roles are about ARNs.
-  const restrictions = mode === "as-written" ? undefined : kube2iamRestrictions(settings, facts);
+  const restrictions = mode === "as-written" ? undefined : kube2iamRestrictions(situation);
   const known = facts.iam?.account;
   const judged = [...(known ?? strangers(base)), ...arnsInUse(uses)].map((arn) =>
     matchedName(arn, base, mode),
@@ -108,7 +103,7 @@ export function proposePermitted(settings: Settings, facts: ClusterFacts): Permi
         ...basis.exactly.map(exactly),
       ];
       if (expressions.length === 0) return [];
-      const current = inForce(namespace);
+      const current = situation.permittedIn(namespace);
       const proposal: PermittedProposal = {
         namespace,
         permitted: composePermitted(expressions, mode),

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import type { ClusterFacts } from "../facts/clusterFacts.js";
-import { flagValue, kube2iamDefaults } from "./flags.js";
+import { flagValue, kube2iamDefaults as defaults } from "./flags.js";
 import { asPrefix } from "../iam/roleArn.js";
 import { baseRoleArnSchema, hostInterfaceSchema, portSchema } from "../settings/fields.js";
 import type { Settings } from "../settings/schema.js";
@@ -37,14 +37,15 @@ export function effectiveKube2iam(settings: Settings, facts: ClusterFacts): Effe
   const flags = facts.kube2iam?.commandLine;
   const { recorded } = facts;
   const unusable: EffectiveKube2iam["unusable"] = [];
-  /** What the live DaemonSet's flag says; undefined where it cannot be used. */
+  /** What the live DaemonSet's flag says, or what is recorded of it; undefined where it cannot be used. */
   const flagOf = <Value>(
-    commandLine: readonly string[],
     flag: NeededFlag,
     otherwise: Value,
+    known: Value | undefined,
     schema: { safeParse(value: string): { success: boolean; data?: Value } },
   ): Value | undefined => {
-    const value = flagValue(commandLine, flag);
+    if (flags === undefined) return known;
+    const value = flagValue(flags, flag);
     if (value === undefined) return otherwise;
     const checked = schema.safeParse(value);
     if (checked.success) return checked.data;
@@ -56,20 +57,19 @@ export function effectiveKube2iam(settings: Settings, facts: ClusterFacts): Effe
     daemonSet: settings.kube2iam.daemonSet,
     port:
       settings.kube2iam.port ??
-      (flags === undefined
-        ? (recorded?.port ?? kube2iamDefaults.port)
-        : // Nobody acts on the default where the flag cannot be used: there is no plan then.
-          (flagOf<number>(flags, "app-port", kube2iamDefaults.port, portText) ??
-          kube2iamDefaults.port)),
+      flagOf<number>("app-port", defaults.port, recorded?.port, portText) ??
+      // There is no plan, and so nothing is done with it, where the flag cannot be used.
+      defaults.port,
     interface:
       settings.kube2iam.interface ??
-      (flags === undefined
-        ? recorded?.interface
-        : flagOf<string>(flags, "host-interface", kube2iamDefaults.interface, hostInterfaceSchema)),
+      flagOf<string>(
+        "host-interface",
+        defaults.interface,
+        recorded?.interface,
+        hostInterfaceSchema,
+      ),
     baseRoleArn:
-      (flags === undefined
-        ? recorded?.baseRoleArn
-        : flagOf<string>(flags, "base-role-arn", "", baseRoleArnSchema)) ?? "",
+      flagOf<string>("base-role-arn", "", recorded?.baseRoleArn, baseRoleArnSchema) ?? "",
     unusable,
   };
 }

@@ -6,7 +6,7 @@ export interface Kube2iamLogFacts {
   paths: AskedPath[];
   /** Number of requests for a role or its credentials, by pod: `namespace/name`. */
   credentials: Record<string, number>;
-  /** Pods that ask for credentials so often that nothing can be cached; see summarizeKube2iamLog.ts. */
+  /** Pods that ask for credentials so often that nothing can be cached; see summarizeLog.ts. */
   churning: ChurningPod[];
   /** How many minutes the log of each node goes back without a gap, by node that could be read. */
   minutes: Record<string, number>;

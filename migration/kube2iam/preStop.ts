@@ -16,8 +16,8 @@ export interface PreStopHook {
 }
 
 /**
- * The preStop hooks of a pod that cannot be seen to be harmless. What a command does cannot be
- * seen through, so only plain waiting counts as harmless. Hooks that are no command (httpGet,
+ * The preStop hooks of a pod that are not known to be harmless. What a command does cannot be
+ * told from its text, so only plain waiting counts as harmless. Hooks that are no command (httpGet,
  * tcpSocket, sleep) are: none of them reaches a nat table, and kube2iam has no such request.
  */
 export function dangerousHooks(

@@ -5,7 +5,7 @@ export interface Kube2iamRequest {
   /** When it was answered, in milliseconds since 1970. */
   time: number;
   method: string;
-  /** Without the query, decoded: what kiam's --allow-route-regexp is matched against, too. */
+  /** Without the query, decoded: kiam's --allow-route-regexp is matched against the same. */
   path: string;
   /** Address of who asked; empty where kube2iam could not tell. */
   address: string;
@@ -25,7 +25,7 @@ export interface Kube2iamLogPart {
 /**
  * Reads a part of kube2iam's log, in either format (--log-format). kube2iam logs one line with a
  * status for each request but for /healthz, at level info, since 0.6 [server/server.go ServeHTTP].
- * Lines of anybody else, and lines that were cut off, are passed over.
+ * Lines of other programs, and lines that were cut off, are passed over.
  */
 export function readKube2iamLogPart(log: string): Kube2iamLogPart {
   const part: Kube2iamLogPart = { begins: undefined, started: undefined, requests: [] };
@@ -70,7 +70,7 @@ export function isTokenPath(path: string): boolean {
   return /^\/?[^/]+\/api\/token$/.test(path);
 }
 
-/** Paths that kube2iam itself answers: nobody asks EC2 for them. */
+/** Paths that kube2iam itself answers: EC2 is not asked for them. */
 export function isKube2iamsOwnPath(path: string): boolean {
   return ["/healthz", "/metrics", "/debug/store"].includes(path);
 }

@@ -118,7 +118,7 @@ export class Kube2iamLogSummary {
   }
 }
 
-/** Whether EC2 refuses the path itself, as kiam will: nobody misses it. */
+/** Whether EC2 refuses the path itself, as kiam will: no pod loses it. */
 function isRefusal(status: number): boolean {
   return status >= 400 && status < 500;
 }

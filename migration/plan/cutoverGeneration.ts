@@ -6,7 +6,7 @@ import { deviation, type RuleState } from "../rules/deviation.js";
 /*
  * When has a worker to be cut over again? After a reboot and after a restart of its kube2iam
  * pod, since both bring kube2iam's rule back; after an undone cutover; and when its rules are not
- * as the cutover left them, whoever changed them. The generation is an input of the worker's
+ * as the cutover left them, whatever changed them. The generation is an input of the worker's
  * removal command: a new one runs it again in place, an equal one never touches a healthy worker.
  *
  * A proven cutover leaves a record on its node. As long as the record still describes the node,
@@ -16,7 +16,7 @@ import { deviation, type RuleState } from "../rules/deviation.js";
 
 /**
  * @param kube2iamPod uid of the kube2iam pod on that node; undefined where there is none
- * @param rules what the worker's nat tables are like; undefined where nobody looked
+ * @param rules what the worker's nat tables are like; undefined where they were not looked at
  */
 export function cutoverGeneration(
   node: Pick<NodeFacts, "bootId" | "cutoverAnnotation">,

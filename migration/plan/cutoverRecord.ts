@@ -1,5 +1,6 @@
 import { z } from "zod";
 
+import type { NodeFacts } from "../facts/clusterFacts.js";
 import { digestSchema, plainIdSchema } from "../text/digest.js";
 
 /*
@@ -78,28 +79,20 @@ export function isProven(
   return record !== undefined && "generation" in record && record.proven;
 }
 
-/** Whether a cutover was begun and did not end well, or nobody can tell how it ended. */
+/** Whether a cutover was begun and did not end well, or cannot be told to have ended well. */
 export function hasFailed(record: CutoverRecord | UnreadableRecord | undefined): boolean {
   return record !== undefined && !isProven(record);
 }
 
-/** Whether pods may depend on kiam there already: it is proven, or nobody can tell. */
-export function mayBeCutOver({
-  cutoverAnnotation,
-}: {
-  cutoverAnnotation: string | undefined;
-}): boolean {
-  const found = parseCutoverRecord(cutoverAnnotation);
+/** Whether pods may already depend on kiam there: it is proven, or its record cannot be read. */
+export function mayBeCutOver(node: Pick<NodeFacts, "cutoverAnnotation">): boolean {
+  const found = parseCutoverRecord(node.cutoverAnnotation);
   return isProven(found) || (found !== undefined && "unreadable" in found);
 }
 
 /** Whether the node's record says so; see {@link isProven}. */
-export function isCutOver({
-  cutoverAnnotation,
-}: {
-  cutoverAnnotation: string | undefined;
-}): boolean {
-  return isProven(parseCutoverRecord(cutoverAnnotation));
+export function isCutOver(node: Pick<NodeFacts, "cutoverAnnotation">): boolean {
+  return isProven(parseCutoverRecord(node.cutoverAnnotation));
 }
 
 /**

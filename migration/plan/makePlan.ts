@@ -1,4 +1,4 @@
-import type { ClusterFacts, NodeFacts } from "../facts/clusterFacts.js";
+import type { NodeFacts } from "../facts/clusterFacts.js";
 import { cutoverGeneration } from "./cutoverGeneration.js";
 import {
   hasFailed,
@@ -8,14 +8,13 @@ import {
   parseCutoverRecord,
   rehearsalOf,
 } from "./cutoverRecord.js";
-import { effectiveKube2iam, effectiveRoleBaseArn } from "../kube2iam/effective.js";
 import { compareText, own } from "../text/text.js";
-import { goesBack } from "../situation/goingBack.js";
 import { asksHostKey, hostKeyOf } from "../situation/hostKeyOf.js";
 import { assumableRoles } from "../iam/chain.js";
 import { isKiamOnly } from "../kiam/kiamOnly.js";
 import { brokenBecause } from "../situation/nodeStandings.js";
-import { mayMove, serverNodes, sshAddress, workerNodes } from "../situation/nodeSelection.js";
+import { mayMove, sshAddress } from "../situation/nodeSelection.js";
+import type { Situation } from "../situation/situation.js";
 import { digest } from "../text/digest.js";
 import { resolveRoleArn } from "../kiam/permitted.js";
 import { preStopToken } from "../kube2iam/preStopToken.js";
@@ -33,15 +32,10 @@ import { makeWaves } from "./waves.js";
  *
  * @throws Error where the facts do not suffice; an audit without blocking findings rules that out
  */
-export function makePlan(
-  settings: Settings,
-  facts: ClusterFacts,
-  table: StepTable = workerSteps,
-): Plan {
+export function makePlan(situation: Situation, table: StepTable = workerSteps): Plan {
+  const { settings, facts, kube2iam, roleBaseArn, goesBack } = situation;
   const planned = (node: NodeFacts, rehearses = false) =>
-    planWorker(settings, facts, node, { rehearses, table });
-  const kube2iam = effectiveKube2iam(settings, facts);
-  const roleBaseArn = effectiveRoleBaseArn(settings, facts);
+    planWorker(situation, node, { rehearses, table });
   const { unusable, ...usable } = kube2iam;
   if (unusable.length > 0) {
     throw new Error(
@@ -53,17 +47,15 @@ export function makePlan(
       "The plan needs kube2iam's interface and the role base ARN; the audit says how to supply them.",
     );
   }
-  const nodes = workerNodes(settings, facts.nodes);
-  const back = goesBack(settings, facts);
   const retired = reaches(settings.stage, "retire") && facts.kube2iam === undefined;
-  const waiting = nodes.flatMap((node): WaitingWorker[] => {
-    const why = waitsBecause(settings, facts, node);
+  const waiting = situation.workers.flatMap((node): WaitingWorker[] => {
+    const why = waitsBecause(situation, node);
     if (why === undefined) return [];
     return [
       {
         name: node.name,
         why,
-        accepted: back || retired || isAcceptedAsBroken(settings, facts, node),
+        accepted: goesBack || retired || isAcceptedAsBroken(situation, node),
         // One that was moved keeps what it has. Of one that was not, nothing can be proven.
         worker:
           node.ready && node.internalIp !== undefined && !mayBeCutOver(node)
@@ -73,7 +65,7 @@ export function makePlan(
     ];
   });
   const held = new Set(waiting.map(({ name }) => name));
-  const present = nodes.filter((node) => !held.has(node.name) || mayBeCutOver(node));
+  const present = situation.workers.filter((node) => !held.has(node.name) || mayBeCutOver(node));
   const moving = present.filter((node) => mayMove(settings, node));
   const waves = makeWaves(
     moving.map((node) => planned(node)),
@@ -87,7 +79,7 @@ export function makePlan(
   const rehearsing = rehearsalWorker(settings, moving, waves);
   const plan: Plan = {
     stage: settings.stage,
-    goesBack: back,
+    goesBack,
     kube2iam: { ...usable, interface: kube2iam.interface },
     record: {
       port: kube2iam.port,
@@ -99,8 +91,8 @@ export function makePlan(
     roleBaseArn,
     assumableRoles: assumableRoles(settings, roleBaseArn),
     admissionPolicies: facts.admissionPolicies,
-    agentInterface: agentInterface(settings, { interface: kube2iam.interface }),
-    servers: serverNodes(settings, facts.nodes).map((node) => node.name),
+    agentInterface: agentInterface(settings, kube2iam.interface),
+    servers: situation.servers.map((node) => node.name),
     waves: waves.map(({ name, workers }) => ({
       name,
       workers: workers.map((worker) => {
@@ -113,7 +105,7 @@ export function makePlan(
     outside: acceptedOutside(settings),
     probe: planProbe(settings, roleBaseArn),
   };
-  return back ? withoutAskingKiam(plan, nodes) : plan;
+  return goesBack ? withoutAskingKiam(plan, situation.workers) : plan;
 }
 
 function acceptedOutside({ audit }: Settings): string[] {
@@ -124,11 +116,11 @@ function acceptedOutside({ audit }: Settings): string[] {
 }
 
 function planWorker(
-  settings: Settings,
-  facts: ClusterFacts,
+  situation: Situation,
   node: NodeFacts,
   { rehearses, table }: { rehearses: boolean; table: StepTable },
 ): PlannedWorker {
+  const { settings, facts } = situation;
   const { access } = settings.workers;
   return {
     name: node.name,
@@ -138,8 +130,8 @@ function planWorker(
     address: access === "exec" ? node.internalIp : sshAddress(settings, node),
     providerId: node.providerId,
     hostKey: hostKeyOf(settings, node),
-    generation: generationOf(facts, node),
-    held: isHeld(settings, facts, node),
+    generation: generationOf(situation, node),
+    held: isHeld(situation, node),
     steps: stepsOf(
       {
         hasAgent: reaches(settings.stage, "agent"),
@@ -155,12 +147,12 @@ function planWorker(
 }
 
 /** One that was moved is held as well where SSH lacks its address: the removal would run again. */
-function isHeld(settings: Settings, facts: ClusterFacts, node: NodeFacts): boolean {
-  const why = mayBeCutOver(node) ? waitsBecause(settings, facts, node) : brokenBecause(node);
+function isHeld(situation: Situation, node: NodeFacts): boolean {
+  const why = mayBeCutOver(node) ? waitsBecause(situation, node) : brokenBecause(node);
   return why !== undefined;
 }
 
-function generationOf(facts: ClusterFacts, node: NodeFacts): string {
+function generationOf({ facts }: Situation, node: NodeFacts): string {
   const last = recordOf(node);
   // Nothing can be done there now: what was proven stands until the node can be looked at.
   if (brokenBecause(node) !== undefined && isProven(last)) return last.generation;

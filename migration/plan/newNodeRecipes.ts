@@ -14,12 +14,6 @@ import { reaches } from "../stages.js";
  *   Karpenter   https://karpenter.sh/docs/concepts/nodepools/ (v1)
  */
 
-export type NodeProvider =
-  "kops" | "eksManaged" | "eksNodeadm" | "eksBootstrap" | "launchTemplate" | "karpenter";
-
-/** Text for each way of making nodes, ready to be pasted. */
-export type NewNodeRecipes = Record<NodeProvider, string>;
-
 interface Marks {
   labels: Record<string, string>;
   /** Taints that stay. */
@@ -28,25 +22,36 @@ interface Marks {
   startupTaints: NodeTaint[];
 }
 
-interface NodeTaint {
-  key: string;
-  value: string;
-  effect: string;
-}
+type NodeTaint = typeof kiamOnlyTaint;
 
 /** Stands in every recipe where the boot guard's script goes. */
 const placeholder = "<the script at the end>";
 
-/** Each with a placeholder where the boot guard's script goes; see {@link describeNewNodes}. */
-export function newNodeRecipes(newNodes: Settings["newNodes"]): NewNodeRecipes {
+/**
+ * What to paste for each way of making nodes, with a placeholder where the boot guard's script goes;
+ * see {@link describeNewNodes}.
+ */
+export function newNodeRecipes(newNodes: Settings["newNodes"]) {
   const marks = marksOf(newNodes);
   return {
-    kops: kops(marks),
-    eksManaged: eksManaged(marks),
-    eksNodeadm: eksNodeadm(marks),
-    eksBootstrap: eksBootstrap(marks),
-    launchTemplate: launchTemplate(marks),
-    karpenter: karpenter(marks),
+    kops: {
+      title: "kops, each InstanceGroup of workers (kops edit instancegroup NAME)",
+      text: kops(marks),
+    },
+    eksManaged: {
+      title: "EKS managed node group, with a launch template that names no AMI",
+      text: eksManaged(marks),
+    },
+    eksNodeadm: {
+      title: "EKS, user data of nodes on Amazon Linux 2023 that you write yourself",
+      text: eksNodeadm(marks),
+    },
+    eksBootstrap: {
+      title: "EKS, user data of nodes on Amazon Linux 2 that you write yourself",
+      text: eksBootstrap(marks),
+    },
+    launchTemplate: { title: "any other launch template", text: launchTemplate(marks) },
+    karpenter: { title: "Karpenter", text: karpenter(marks) },
   };
 }
 
@@ -57,27 +62,18 @@ export function newNodeRecipes(newNodes: Settings["newNodes"]): NewNodeRecipes {
  * @param bootGuard shell script for user data that writes kiam's rule at every boot
  */
 export function describeNewNodes(newNodes: Settings["newNodes"], bootGuard: string): string {
-  const recipes = newNodeRecipes(newNodes);
-  const titles: Record<NodeProvider, string> = {
-    kops: "kops, each InstanceGroup of workers (kops edit instancegroup NAME)",
-    eksManaged: "EKS managed node group, with a launch template that names no AMI",
-    eksNodeadm: "EKS, user data of nodes on Amazon Linux 2023 that you write yourself",
-    eksBootstrap: "EKS, user data of nodes on Amazon Linux 2 that you write yourself",
-    launchTemplate: "any other launch template",
-    karpenter: "Karpenter",
-  };
   return [
     `New workers get: ${marksText(newNodes)}.`,
     "Only for groups of workers: kiam's servers need the instance metadata of their own nodes.",
     "Take all of it out again before the stack goes back below stage cutover. See docs/new-nodes.md.",
-    ...Object.entries(recipes).map(
-      ([provider, text]) => `--- ${titles[provider as NodeProvider]}\n\n${text.trimEnd()}`,
+    ...Object.values(newNodeRecipes(newNodes)).map(
+      ({ title, text }) => `--- ${title}\n\n${text.trimEnd()}`,
     ),
     `--- the boot guard, a script for user data (text/x-shellscript)\n\n${bootGuard.trimEnd()}`,
   ].join("\n\n");
 }
 
-/** One line for whoever runs an update, at the stages at which it matters; else undefined. */
+/** One line for the operator, at the stages at which it matters; else undefined. */
 export function newNodesNotice({ stage, newNodes }: Settings): string | undefined {
   const atCutover = reaches(stage, "cutover") && newNodes.keepKube2iamOff !== "none";
   if (!atCutover && !reaches(stage, "retire")) return undefined;
@@ -95,7 +91,7 @@ function marksOf({ keepKube2iamOff, startupTaint }: Settings["newNodes"]): Marks
 function marksText(newNodes: Settings["newNodes"]): string {
   const { labels, taints, startupTaints } = marksOf(newNodes);
   const marks = [
-    ...Object.entries(labels).map(([label, value]) => `the label ${label}=${value}`),
+    ...Object.entries(labels).map((label) => `the label ${labelText(label)}`),
     ...[...taints, ...startupTaints].map((taint) => `the taint ${taintText(taint)}`),
     "the boot guard",
   ];

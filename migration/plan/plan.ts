@@ -1,4 +1,4 @@
-import type { RecordedKube2iam } from "../facts/clusterFacts.js";
+import type { RecordedKube2iam } from "../facts/clusterValues.js";
 import type { EffectiveKube2iam } from "../kube2iam/effective.js";
 import type { Settings } from "../settings/schema.js";
 import type { Stage } from "../stages.js";
@@ -90,6 +90,11 @@ export interface PlannedProbe {
   roleArn: string;
   image: string;
   namespace: string;
+}
+
+/** Whether it is cut over by the plan, or stays so. */
+export function movesToKiam({ steps }: PlannedWorker): boolean {
+  return steps.includes("live-probe");
 }
 
 /** All workers of a plan on which something is done: those that move, in their order, then the others. */

@@ -6,12 +6,13 @@ import {
   type RuleTargets,
   type System,
 } from "../rules/natRule.js";
-import type { Plan, PlannedWorker } from "./plan.js";
+import { movesToKiam, type Plan, type PlannedWorker } from "./plan.js";
 import { reaches } from "../stages.js";
 
 /**
- * What a worker's rules will be once its plan is carried out; those of one that is held stay. Rules of others stay where they are;
- * kube2iam's go back in front, kiam's are appended, as the node script and the agent do it.
+ * What a worker's rules will be once its plan is carried out; those of one that is held stay. Rules
+ * of others stay where they are; kube2iam's go back in front, kiam's are appended, as the script on
+ * workers and the agent do it.
  *
  * @param kiamPort the agent's port
  */
@@ -33,8 +34,8 @@ export function plannedRules(
     backend,
     rules: arrange(rules, wanted, targets, {
       add: backend === home,
-      kube2iam: specOf(plan.kube2iam.interface, targets.hostIp, plan.kube2iam.port),
-      kiam: specOf(plan.agentInterface, targets.hostIp, kiamPort),
+      kube2iam: credentialRuleSpec({ ...plan.kube2iam, address: hostIp }),
+      kiam: credentialRuleSpec({ interface: plan.agentInterface, address: hostIp, port: kiamPort }),
     }),
   }));
 }
@@ -42,7 +43,7 @@ export function plannedRules(
 /** Whose rules a worker has after the plan, in the order in which they match. */
 function systemsAfter(worker: PlannedWorker, plan: Plan): System[] {
   if (!reaches(plan.stage, "agent")) return ["kube2iam"];
-  return worker.steps.includes("live-probe") ? ["kiam"] : ["kube2iam", "kiam"];
+  return movesToKiam(worker) ? ["kiam"] : ["kube2iam", "kiam"];
 }
 
 /** Where kube2iam's rule is, else kiam's, else where today's iptables writes. */
@@ -82,8 +83,4 @@ function arrange(
   const [own] = kept.filter((rule) => systemOfRule(rule, targets) === "kube2iam");
   if (own === undefined && !missing.add) return kept;
   return [own ?? missing.kube2iam, ...kept.filter((rule) => rule !== own)];
-}
-
-function specOf(hostInterface: string, address: string, port: number): string {
-  return credentialRuleSpec({ interface: hostInterface, address, port });
 }

@@ -17,7 +17,7 @@ export function makeWaves(
   const retried = workers.filter((worker) => failed.includes(worker.name));
   const others = workers.filter((worker) => !failed.includes(worker.name));
   const named = canaries.flatMap((name) => others.filter((worker) => worker.name === name));
-  // Somebody has to be first, and alone.
+  // One worker has to be first, and alone.
   const alone = canaries.length === 0 && retried.length === 0 ? others.slice(0, 1) : named;
   const rest = others.filter((worker) => !alone.includes(worker));
   const size =

@@ -1,4 +1,4 @@
-import { compareText, count, someOf } from "../text/text.js";
+import { compareText, count, groupedBy, someOf } from "../text/text.js";
 import { sameTogether } from "./describeFindings.js";
 import type { Finding } from "../audit/finding.js";
 import { describePlan } from "./describePlan.js";
@@ -47,7 +47,7 @@ export function previewAsMarkdown(preview: PlanPreview): string {
     ...blockingAsMarkdown(preview.blocking),
     "| wave | workers | steps of each | roles | pods |",
     "| --- | --- | --- | --- | --- |",
-    ...wavesOf(workers).map(({ wave, members }) => {
+    ...[...groupedBy(workers, ({ wave }) => wave)].map(([wave, members]) => {
       const roles = rolesInUse(members);
       const pods = roles.reduce((sum, role) => sum + role.pods, 0);
       const names = fewOf(members.map(({ name }) => codeInMarkdown(name)));
@@ -92,16 +92,6 @@ function fewOf(names: readonly string[]): string {
   return someOf(names, 5);
 }
 
-function wavesOf(workers: readonly WorkerPreview[]): { wave: string; members: WorkerPreview[] }[] {
-  const waves = new Map<string, WorkerPreview[]>();
-  for (const worker of workers) {
-    const members = waves.get(worker.wave) ?? [];
-    members.push(worker);
-    waves.set(worker.wave, members);
-  }
-  return [...waves].map(([wave, members]) => ({ wave, members }));
-}
-
 function stepsOf(members: readonly WorkerPreview[]): string {
   const [longest] = [...members].sort((a, b) => b.steps.length - a.steps.length);
   return longest === undefined || longest.steps.length === 0
@@ -112,16 +102,12 @@ function stepsOf(members: readonly WorkerPreview[]): string {
 function rolesInUse(
   workers: readonly WorkerPreview[],
 ): { arn: string; pods: number; workers: string[] }[] {
-  const roles = new Map<string, { pods: number; workers: string[] }>();
-  for (const { name, roles: used } of workers) {
-    for (const { arn, pods } of used) {
-      const known = roles.get(arn) ?? { pods: 0, workers: [] };
-      known.pods += pods.length;
-      known.workers.push(name);
-      roles.set(arn, known);
-    }
-  }
-  return [...roles]
-    .map(([arn, use]) => ({ arn, ...use }))
+  const uses = workers.flatMap(({ name, roles }) => roles.map((role) => ({ name, ...role })));
+  return [...groupedBy(uses, ({ arn }) => arn)]
+    .map(([arn, of]) => ({
+      arn,
+      pods: of.reduce((sum, { pods }) => sum + pods.length, 0),
+      workers: of.map(({ name }) => name),
+    }))
     .sort((a, b) => compareText(a.arn, b.arn));
 }

@@ -6,10 +6,10 @@ export function findingsPage(): string {
   return [
     "# What the audit finds",
     "",
-    "Made from migration/audit/catalogue by `npm run docs:findings`; a test keeps it true.",
+    "Made from the catalogues in migration/audit by `npm run docs:findings`; a test keeps it true.",
     "",
     "A finding has a stable code, a severity and an object. One that **blocks** stops `pulumi up` and",
-    "`pulumi preview` before anything is touched; **warns** means that somebody should look; **informs** means",
+    "`pulumi preview` before anything is touched; **warns** means that you should look; **informs** means",
     "that something happens which is right, and may surprise. Some are judged only from the stage on at which",
     "they begin to matter.",
     "",
@@ -25,7 +25,7 @@ export function findingsPage(): string {
     "",
     "An acknowledgement holds for that code and that object alone, and the finding is still listed.",
     "",
-    "`pulumi up` and `pulumi preview` read the cluster; `kiam-migrate audit` reads IAM and kube2iam's log, too, and",
+    "`pulumi up` and `pulumi preview` read the cluster; `kiam-migrate audit` also reads IAM and kube2iam's log, and",
     "looks at the workers over SSH. `pulumi up` never stops for what only `kiam-migrate` sees.",
     ...catalogueTopics.flatMap(({ title, entries }) => [
       "",

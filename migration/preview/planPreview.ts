@@ -1,7 +1,7 @@
 import type { Finding } from "../audit/finding.js";
 import type { ClusterFacts } from "../facts/clusterFacts.js";
 import type { BackendRules } from "../rules/nodeReport.js";
-import { compareText, own } from "../text/text.js";
+import { compareText, groupedBy, own } from "../text/text.js";
 import { resolveRoleArn } from "../kiam/permitted.js";
 import { plannedWorkers, type Plan, type PlannedWorker } from "../plan/plan.js";
 import { usesRole } from "../situation/rolesInUse.js";
@@ -33,7 +33,7 @@ export interface WorkerPreview extends Pick<
   rules:
     | { from: RuleSource; present: BackendRules[]; planned: BackendRules[] }
     | {
-        /** Why nobody knows them. */
+        /** Why they are not known. */
         unread: string;
       };
 }
@@ -68,7 +68,7 @@ export function previewPlan(
     plan.waves.flatMap((wave) => wave.workers.map((worker) => [worker.name, wave.name] as const)),
   );
   const waits = new Set(plan.waiting.map(({ name }) => name));
-  const roles = rolesByNode(facts, plan.roleBaseArn);
+  const podsOn = groupedBy(facts.pods.filter(usesRole), ({ node }) => node);
   return {
     stack,
     plan,
@@ -82,7 +82,7 @@ export function previewPlan(
         hostIp,
         address,
         steps,
-        roles: roles.get(name) ?? [],
+        roles: rolesOf(podsOn.get(name) ?? [], plan.roleBaseArn),
         rules:
           seen === undefined
             ? { unread: unread(name) }
@@ -92,26 +92,14 @@ export function previewPlan(
   };
 }
 
-function rolesByNode(
-  { pods }: Pick<ClusterFacts, "pods">,
+function rolesOf(
+  pods: readonly { namespace: string; name: string; role: string }[],
   roleBaseArn: string,
-): Map<string, WorkerPreview["roles"]> {
-  const nodes = new Map<string, Map<string, string[]>>();
-  for (const { node, role, namespace, name } of pods.filter(usesRole)) {
-    if (node === undefined) continue;
-    const arn = resolveRoleArn(role, roleBaseArn);
-    const roles = nodes.get(node) ?? new Map<string, string[]>();
-    const names = roles.get(arn) ?? [];
-    names.push(`${namespace}/${name}`);
-    roles.set(arn, names);
-    nodes.set(node, roles);
-  }
-  return new Map(
-    [...nodes].map(([node, roles]) => [
-      node,
-      [...roles]
-        .map(([arn, names]) => ({ arn, pods: names.sort() }))
-        .sort((a, b) => compareText(a.arn, b.arn)),
-    ]),
-  );
+): WorkerPreview["roles"] {
+  return [...groupedBy(pods, ({ role }) => resolveRoleArn(role, roleBaseArn))]
+    .map(([arn, of]) => ({
+      arn,
+      pods: of.map(({ namespace, name }) => `${namespace}/${name}`).sort(),
+    }))
+    .sort((a, b) => compareText(a.arn, b.arn));
 }

@@ -20,7 +20,18 @@ import {
 /*
  * The settings of one stack, as they stand in stacks/Pulumi.<stack>.yaml. Every value that
  * reaches a shell, a manifest or an IAM policy is validated here by type first.
+ *
+ * Over 300 lines, most of them docstrings: this is the one list of settings that there is, and
+ * operators read it from top to bottom.
  */
+
+function wholeNumber(least: number, most: number) {
+  return z.int().min(least, `must be at least ${least}`).max(most, `must be at most ${most}`);
+}
+
+function oneOf<const Word extends string>(...words: [Word, ...Word[]]) {
+  return z.enum(words, { error: `must be one of ${words.join(", ")}` });
+}
 
 /** A duration as kiam's flags take it. */
 const duration = z
@@ -45,9 +56,9 @@ const nodeNameOrPattern = z
 
 const toleration = z.strictObject({
   key: z.string().optional(),
-  operator: z.enum(["Exists", "Equal"]).optional(),
+  operator: oneOf("Exists", "Equal").optional(),
   value: z.string().optional(),
-  effect: z.enum(["NoSchedule", "PreferNoSchedule", "NoExecute"]).optional(),
+  effect: oneOf("NoSchedule", "PreferNoSchedule", "NoExecute").optional(),
 });
 
 const resourceQuantities = z.strictObject({
@@ -81,11 +92,7 @@ const tls = z.discriminatedUnion("mode", [
     /** Certificates are made once by this program and kept as secrets in the stack's state. */
     mode: z.literal("issued"),
     /** Of the certificates when they are made; a later change does not renew them. */
-    validityDays: z
-      .int()
-      .min(30, "must be at least 30 days")
-      .max(3650, "must be at most 3650 days")
-      .default(365),
+    validityDays: wholeNumber(30, 3650).default(365),
   }),
   z.strictObject({
     /** Secrets of type kubernetes.io/tls with ca.crt that exist in kiam's namespace. */
@@ -98,7 +105,7 @@ const tls = z.discriminatedUnion("mode", [
     mode: z.literal("cert-manager"),
     issuer: z.strictObject({
       name: objectNameSchema,
-      kind: z.enum(["Issuer", "ClusterIssuer"]).default("ClusterIssuer"),
+      kind: oneOf("Issuer", "ClusterIssuer").default("ClusterIssuer"),
     }),
   }),
 ]);
@@ -124,7 +131,7 @@ const kiam = z.strictObject({
     { key: "node-role.kubernetes.io/master", operator: "Exists", effect: "NoSchedule" },
     { key: "node-role.kubernetes.io/control-plane", operator: "Exists", effect: "NoSchedule" },
   ]),
-  /** Whether the server uses its node's network; needed where kube2iam runs on the masters too. */
+  /** Whether the server uses its node's network; needed where kube2iam also runs on the masters. */
   serverHostNetwork: z.boolean().default(false),
   /**
    * Directory on the masters that holds CA certificates: /etc/ssl/certs on Debian, Ubuntu and
@@ -137,7 +144,7 @@ const kiam = z.strictObject({
   region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "must be an AWS region such as eu-west-1"),
   /** Prefix of role ARNs, such as arn:aws:iam::123456789012:role/; kube2iam's --base-role-arn when unset. */
   roleBaseArn: roleArnPrefixSchema.optional(),
-  logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),
+  logLevel: oneOf("debug", "info", "warn", "error").default("info"),
   resources: z
     .strictObject({ server: resourceQuantities.optional(), agent: resourceQuantities.optional() })
     .default({}),
@@ -153,7 +160,7 @@ const namespacePermission = z.strictObject({
     const problem = permittedProblem(pattern);
     if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
   }),
-  /** Take the annotation over from whoever manages it now. */
+  /** Take the annotation over from the field manager that has it now. */
   force: z.boolean().default(false),
 });
 
@@ -238,13 +245,9 @@ const ssh = z.strictObject({
   /** Accept workers whose host key is not listed. Their identity is then NOT checked. */
   acceptUnknownHosts: z.boolean().default(false),
   /** How often to try to connect to a worker. */
-  dialErrorLimit: z.int().min(1, "must be at least 1").max(60, "must be at most 60").default(5),
+  dialErrorLimit: wholeNumber(1, 60).default(5),
   /** Seconds for one such try. */
-  perDialTimeoutSeconds: z
-    .int()
-    .min(1, "must be at least 1")
-    .max(300, "must be at most 300")
-    .default(15),
+  perDialTimeoutSeconds: wholeNumber(1, 300).default(15),
 });
 
 const workers = z.strictObject({
@@ -266,8 +269,8 @@ const workers = z.strictObject({
   /** Names of the workers to move first, one by one: low-risk ones. The first by name when empty. */
   canaries: z.array(objectNameSchema).default([]),
   /**
-   * Undo and redo the removal once on the first worker, so that the way back is proven before
-   * anybody else depends on it.
+   * Undo and redo the removal once on the first worker, so that the way back is proven before any
+   * other worker depends on it.
    */
   canaryRehearsal: z.boolean().default(true),
   /** How many workers to move at a time after the canaries: a number, or a percentage of them. */
@@ -284,9 +287,9 @@ const workers = z.strictObject({
    * kiam's agent there, for workers without sshd or whose host key no one can commit. Only over SSH
    * can connections to kube2iam be closed (retirement.closeIdleSeconds, retirement.then: proceed).
    */
-  access: z.enum(["ssh", "exec"], { error: "must be one of ssh, exec" }).default("ssh"),
+  access: oneOf("ssh", "exec").default("ssh"),
   /** Which address of a node SSH connects to. */
-  addressType: z.enum(["InternalIP", "ExternalIP", "Hostname"]).default("InternalIP"),
+  addressType: oneOf("InternalIP", "ExternalIP", "Hostname").default("InternalIP"),
 });
 
 const probe = z.strictObject({
@@ -297,42 +300,28 @@ const probe = z.strictObject({
   /** Namespace of the probe pods; kiam's when unset. */
   namespace: objectNameSchema.optional(),
   /** Seconds that a probe, and whatever else is waited for, may take before it counts as failed. */
-  timeoutSeconds: z
-    .int()
-    .min(10, "must be at least 10")
-    .max(3600, "must be at most 3600")
-    .default(180),
+  timeoutSeconds: wholeNumber(10, 3600).default(180),
 });
 
 const retirement = z.strictObject({
   /** Seconds to wait until no established connection to kube2iam is left. */
-  waitSeconds: z
-    .int()
-    .min(0, "must not be negative")
-    .max(86400, "must be at most a day")
-    .default(300),
+  waitSeconds: wholeNumber(0, 86_400).default(300),
   /**
    * What to do then: stop, or close what is left and proceed. Clients have to reconnect; one that
    * never pauses loses the request that it waits for. Over SSH, on the worker; see
    * docs/architecture.md, "Clients that hold on to kube2iam".
    */
-  then: z.enum(["stop", "proceed"]).default("stop"),
+  then: oneOf("stop", "proceed").default("stop"),
   /**
    * Seconds without data after which a connection to kube2iam is idle and is closed, over SSH, on
    * the worker; its client notices nothing but a new connection. Never closed when unset.
    */
-  closeIdleSeconds: z
-    .int()
-    .min(1, "must be at least 1")
-    .max(3600, "must be at most 3600")
-    .optional(),
+  closeIdleSeconds: wholeNumber(1, 3600).optional(),
   /**
    * Whether kube2iam goes worker by worker, each proven before the next, or at once. Either way
    * only after no worker needs it.
    */
-  pace: z
-    .enum(["worker", "at-once"], { error: "must be one of worker, at-once" })
-    .default("worker"),
+  pace: oneOf("worker", "at-once").default("worker"),
 });
 
 const newNodes = z.strictObject({
@@ -342,9 +331,7 @@ const newNodes = z.strictObject({
    * else that runs there has to. `label`: they register with kube2iam-to-kiam/kiam-only=true, and
    * kube2iam's DaemonSet gets a node affinity against it.
    */
-  keepKube2iamOff: z
-    .enum(["none", "taint", "label"], { error: "must be one of none, taint, label" })
-    .default("none"),
+  keepKube2iamOff: oneOf("none", "taint", "label").default("none"),
   /**
    * From stage agent on, take the taint kube2iam-to-kiam/agent-not-ready=true:NoSchedule off each
    * node once kiam's agent is ready there. Nodes have to register with it.
@@ -356,16 +343,14 @@ const newNodes = z.strictObject({
    * unit that writes kiam's rule at every boot, or `hopLimit`, a metadata hop limit of 1 with
    * tokens required.
    */
-  guardedBy: z
-    .enum(["none", "bootGuard", "hopLimit"], { error: "must be one of none, bootGuard, hopLimit" })
-    .default("none"),
+  guardedBy: oneOf("none", "bootGuard", "hopLimit").default("none"),
   /** Image with a POSIX shell and kubectl, for `startupTaint`. */
   kubectlImage: imageSchema.default("docker.io/alpine/k8s:1.34.2"),
 });
 
 const audit = z.strictObject({
   /**
-   * Findings that somebody has looked at and accepts: they are still listed, and block no more.
+   * Findings that the operator has looked at and accepts: they are still listed, and block no more.
    * Code and object as the audit prints them.
    */
   acknowledged: z
@@ -388,7 +373,7 @@ const audit = z.strictObject({
 });
 
 export const settingsSchema = z.strictObject({
-  stage: z.enum(stages, { error: `must be one of ${stages.join(", ")}` }),
+  stage: oneOf(...stages),
   kubernetes: kubernetes.prefault({}),
   kube2iam: kube2iam.prefault({}),
   kiam,

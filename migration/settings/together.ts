@@ -47,7 +47,7 @@ export function problemsTogether(settings: Partial<Settings>): SettingsProblem[]
     if (iam.manage && iam.masterRoleName === undefined) {
       wrong(
         "iam.masterRoleName",
-        "must name the masters' IAM role, or set iam.manage to false and see to it yourself that the masters may assume the kiam-server role",
+        "must name the masters' IAM role, or set iam.manage to false and let the masters assume the kiam-server role yourself",
       );
     }
     if (iam.manage !== (iam.serverRoleArn === undefined)) {
@@ -87,7 +87,7 @@ export function problemsTogether(settings: Partial<Settings>): SettingsProblem[]
   if (ssh?.hostKeyCommand !== undefined && ssh.acceptUnknownHosts) {
     wrong(
       "ssh.acceptUnknownHosts",
-      "must be off where ssh.hostKeyCommand is set: a key that nobody checks need not be asked for",
+      "must be off where ssh.hostKeyCommand is set: a key that is not checked need not be asked for",
       ssh.acceptUnknownHosts,
     );
   }

@@ -2,22 +2,6 @@ import type { ClusterFacts } from "../facts/clusterFacts.js";
 import { isCutOver, isStuckOnKiam, parseCutoverRecord } from "../plan/cutoverRecord.js";
 import type { Settings } from "../settings/schema.js";
 import { reaches } from "../stages.js";
-import { catalogueEntry } from "../audit/catalogue.js";
-import type { Finding } from "../audit/finding.js";
-
-/** What blocks only the way forward warns where the settings ask for an earlier stage than is reached. */
-export function lettingBack(
-  findings: readonly Finding[],
-  settings: Settings,
-  facts: ClusterFacts,
-): Finding[] {
-  if (!goesBack(settings, facts)) return [...findings];
-  return findings.map((finding) =>
-    finding.severity === "blocks" && catalogueEntry(finding.code).onlyForward
-      ? { ...finding, severity: "warns" }
-      : finding,
-  );
-}
 
 /** Whether kiam supplies a worker, or may: its cutover was begun and not undone. */
 export function kiamSupplies({ nodes }: Pick<ClusterFacts, "nodes">): boolean {

@@ -22,7 +22,7 @@ const nodeGroupLabels = [
   "karpenter.sh/nodepool",
 ] as const;
 
-/** Names of the groups that a node belongs to, as whoever made it calls them. */
+/** Names of the groups that a node belongs to, as the tool that made it calls them. */
 export function nodeGroups(node: Pick<NodeFacts, "labels">): string[] {
   const names = nodeGroupLabels.map((label) => node.labels[label]);
   return [...new Set(names.filter((name) => name !== undefined))];

@@ -1,18 +1,13 @@
 import type { ClusterFacts, NodeFacts, PodFacts } from "../facts/clusterFacts.js";
 import { isProven, parseCutoverRecord } from "../plan/cutoverRecord.js";
-import { compareText } from "../text/text.js";
+import { compareText, groupedBy } from "../text/text.js";
 import { usesRole } from "./rolesInUse.js";
 
 /** Where a node stands between kube2iam and kiam, as far as the API tells. */
-export interface NodeStanding {
-  name: string;
-  uid: string;
-  /** See NodeFacts. */
-  internalIp: string | undefined;
-  ready: boolean;
-  /** Whether it is being deleted from the cluster. */
-  leaving: boolean;
-  bootId: string;
+export interface NodeStanding extends Pick<
+  NodeFacts,
+  "name" | "uid" | "internalIp" | "ready" | "leaving" | "bootId"
+> {
   /** Whether a pod of kube2iam is there. */
   kube2iam: boolean;
   /** Whether a pod of kiam's agent is there. */
@@ -41,13 +36,7 @@ export interface SeenOfNodes {
  * The one definition for plan, audit and gates; no label and no setting has a say in it.
  */
 export function concernedNodes({ nodes, pods, kube2iamOn, agentOn }: SeenOfNodes): NodeStanding[] {
-  const asking = new Map<string, string[]>();
-  for (const pod of pods) {
-    if (pod.node === undefined || !usesRole(pod)) continue;
-    const known = asking.get(pod.node) ?? [];
-    known.push(`${pod.namespace}/${pod.name}`);
-    asking.set(pod.node, known);
-  }
+  const asking = groupedBy(pods.filter(usesRole), ({ node }) => node);
   return nodes
     .map((node): NodeStanding => ({
       name: node.name,
@@ -58,7 +47,9 @@ export function concernedNodes({ nodes, pods, kube2iamOn, agentOn }: SeenOfNodes
       bootId: node.bootId,
       kube2iam: kube2iamOn.has(node.name),
       agent: agentOn.has(node.name),
-      asking: (asking.get(node.name) ?? []).sort(compareText),
+      asking: (asking.get(node.name) ?? [])
+        .map(({ namespace, name }) => `${namespace}/${name}`)
+        .sort(compareText),
       record: parseCutoverRecord(node.cutoverAnnotation),
     }))
     .filter(

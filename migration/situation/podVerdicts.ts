@@ -1,11 +1,9 @@
-import type { ClusterFacts, PodFacts } from "../facts/clusterFacts.js";
-import { compareText } from "../text/text.js";
-import { effectiveRoleBaseArn } from "../kube2iam/effective.js";
+import type { PodFacts } from "../facts/clusterFacts.js";
+import { compareText, groupedBy } from "../text/text.js";
 import { defaultRole } from "../kube2iam/flags.js";
-import { isPermitted, resolveRoleArn, type PermittedMode } from "../kiam/permitted.js";
-import { permittedInForce, permittedMode } from "../kiam/permittedInForce.js";
+import { isPermitted, resolveRoleArn } from "../kiam/permitted.js";
 import { asksForRole, livesOnDefaultRole } from "./rolesInUse.js";
-import type { Settings } from "../settings/schema.js";
+import type { Situation } from "./situation.js";
 
 /**
  * What becomes of a pod's credentials under kiam.
@@ -31,33 +29,25 @@ export interface PodVerdict {
 }
 
 /** A verdict for every pod that can have anything to do with AWS, sorted by namespace and role. */
-export function podVerdicts(settings: Settings, facts: ClusterFacts): PodVerdict[] {
-  const base = effectiveRoleBaseArn(settings, facts);
-  const inForce = permittedInForce(settings, facts);
-  const mode = permittedMode(settings);
+export function podVerdicts(situation: Situation): PodVerdict[] {
+  const { settings, facts, roleBaseArn } = situation;
   const byDefault = defaultRole(facts.kube2iam?.commandLine ?? []) !== undefined;
-  const groups = new Map<string, PodFacts[]>();
-  for (const pod of facts.pods) {
-    if (!asksForRole(pod) && !(byDefault && livesOnDefaultRole(pod, settings))) continue;
-    const key = JSON.stringify([pod.namespace, pod.role ?? "", pod.hostNetwork]);
-    const group = groups.get(key) ?? [];
-    group.push(pod);
-    groups.set(key, group);
-  }
+  const concerned = facts.pods.filter(
+    (pod) => asksForRole(pod) || (byDefault && livesOnDefaultRole(pod, settings)),
+  );
+  const groups = groupedBy(concerned, ({ namespace, role = "", hostNetwork }) =>
+    JSON.stringify([namespace, role, hostNetwork]),
+  );
   return [...groups.values()]
-    .flatMap((pods): PodVerdict[] => {
-      const [first] = pods;
-      if (first === undefined) return [];
-      const role = roleOf(first, base);
-      const expression = inForce(first.namespace);
-      return [
-        {
-          namespace: first.namespace,
-          role,
-          ...judge(first, role, { expression, mode }, facts),
-          pods: pods.map(({ name }) => name).sort(),
-        },
-      ];
+    .map((pods): PodVerdict => {
+      const first = pods[0]!;
+      const role = roleOf(first, roleBaseArn);
+      return {
+        namespace: first.namespace,
+        role,
+        ...judge(first, role, situation),
+        pods: pods.map(({ name }) => name).sort(),
+      };
     })
     .sort(
       (a, b) => compareText(a.namespace, b.namespace) || compareText(a.role ?? "", b.role ?? ""),
@@ -72,8 +62,7 @@ function roleOf(pod: PodFacts, base: string | undefined): string | undefined {
 function judge(
   { hostNetwork, namespace, role: written }: PodFacts,
   role: string | undefined,
-  { expression, mode }: { expression: string | undefined; mode: PermittedMode },
-  { iam }: Pick<ClusterFacts, "iam">,
+  { facts: { iam }, permittedIn, permittedMode: mode }: Situation,
 ): Pick<PodVerdict, "verdict" | "because"> {
   if (hostNetwork) {
     return {
@@ -87,6 +76,7 @@ function judge(
       because: ["it has no role of its own, and kiam has no default role"],
     };
   }
+  const expression = permittedIn(namespace);
   const refusals = isPermitted(expression, mode === "as-written" ? (written ?? "") : role, mode)
     ? []
     : [

@@ -72,7 +72,7 @@ export function gateTarget(
       serverDaemonSet: kiamNames.server,
       agentDaemonSet: kiamNames.agent,
       agentPort: settings.kiam.agentPort,
-      interface: agentInterface(settings, kube2iam),
+      interface: agentInterface(settings, kube2iam.interface),
       serverPort: settings.kiam.serverPort,
     },
     timeoutSeconds: settings.probe.timeoutSeconds,
@@ -80,8 +80,8 @@ export function gateTarget(
 }
 
 /** Interface of the kiam agent's rule: that of kube2iam unless the settings say otherwise. */
-export function agentInterface(settings: Settings, kube2iam: { interface: string }): string {
-  return settings.kiam.hostInterface ?? kube2iam.interface;
+export function agentInterface(settings: Settings, kube2iamInterface: string): string {
+  return settings.kiam.hostInterface ?? kube2iamInterface;
 }
 
 /** The node as a worker. @throws GateError where it has no address that rules can carry */

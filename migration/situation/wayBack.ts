@@ -4,9 +4,9 @@ import type { Plan, PlannedWorker } from "../plan/plan.js";
 import { reaches } from "../stages.js";
 
 /**
- * A plan that goes back, without anything that asks kiam: that kiam supplies nothing may be why one
- * goes back, and nothing is taken back once a gate has failed. A worker that is proven keeps what
- * stands for it as it is; of any other, only what leads to kube2iam is left.
+ * A plan that goes back, without any step that asks kiam. That kiam supplies nothing may be the
+ * reason to go back, and a gate that fails would stop the way back. A worker that is proven keeps
+ * what stands for it as it is; of any other, only what leads to kube2iam is left.
  */
 export function withoutAskingKiam(plan: Plan, nodes: readonly NodeFacts[]): Plan {
   const proven = new Set(

@@ -49,7 +49,7 @@ export function inMarkdown(value: string): string {
   return shownLine(value).replace(/[\\`*_[\]<>|~&$]/g, entity);
 }
 
-/** A value as code within a line of Markdown, in a table, too. */
+/** A value as code within a line of Markdown, also in a table. */
 export function codeInMarkdown(value: string): string {
   return /^[\w./:@=+,~-]+$/.test(value)
     ? `\`${value}\``

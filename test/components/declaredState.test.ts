@@ -8,6 +8,7 @@ import { ClusterMigration } from "../../components/clusterMigration.js";
 import { digest } from "../../migration/text/digest.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { makePlan } from "../../migration/plan/makePlan.js";
+import { situationOf } from "../../migration/situation/situation.js";
 import { stages, type Stage } from "../../migration/stages.js";
 import { exampleFacts, exampleSettings } from "../support/exampleCluster.js";
 import { migrationOutputs } from "../support/migrationOutputs.js";
@@ -27,7 +28,7 @@ const everything = { newNodes: { keepKube2iamOff: "label" as const, startupTaint
 
 async function declaredAt(stage: Stage): Promise<Record<string, string>> {
   const settings = parseSettings(exampleSettings({ stage, ...everything }));
-  const plan = makePlan(settings, exampleFacts());
+  const plan = makePlan(situationOf(settings, exampleFacts()));
   const engine = await MockEngine.start(migrationOutputs);
   await engine.run(() => new ClusterMigration("migration", { settings, plan }));
   const placed = engine.registered.map((each): [string, string] => [

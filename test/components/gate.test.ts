@@ -4,6 +4,7 @@ import { ClusterMigration } from "../../components/clusterMigration.js";
 import { gate } from "../../components/gate.js";
 import { gateSchemas, type GateVerb } from "../../gates/protocol/inputs.js";
 import { makePlan } from "../../migration/plan/makePlan.js";
+import { situationOf } from "../../migration/situation/situation.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { gateTarget } from "../../migration/situation/target.js";
 import { exampleFacts, exampleSettings } from "../support/exampleCluster.js";
@@ -46,7 +47,7 @@ describe("what gates are given", () => {
   for (const [how, raw] of Object.entries(cases)) {
     it(`fits the schemas of their verbs, workers reached ${how}`, async () => {
       const settings = parseSettings(raw);
-      const plan = makePlan(settings, exampleFacts());
+      const plan = makePlan(situationOf(settings, exampleFacts()));
       const engine = await MockEngine.start(answers);
       await engine.run(() => new ClusterMigration("migration", { settings, plan }));
       const gates = engine.registered.filter(({ type }) => type === local);
@@ -66,7 +67,7 @@ describe("what gates are given", () => {
 /** Never called: the compiler refuses each of these, or the line above it. */
 export function refused(): void {
   const settings = parseSettings(retired);
-  const target = gateTarget(settings, makePlan(settings, exampleFacts()).kube2iam);
+  const target = gateTarget(settings, makePlan(situationOf(settings, exampleFacts())).kube2iam);
   const worker = { name: "worker-1", hostIp: "10.0.0.11" };
   // @ts-expect-error a member is missing
   gate("a", { verb: "capture-rule", input: { target } }, {});

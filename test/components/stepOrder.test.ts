@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 
 import { ClusterMigration } from "../../components/clusterMigration.js";
 import { makePlan } from "../../migration/plan/makePlan.js";
+import { situationOf } from "../../migration/situation/situation.js";
 import { workerSteps, type StepTable } from "../../migration/plan/steps.js";
 import { describePlan } from "../../migration/preview/describePlan.js";
 import { parseSettings } from "../../migration/settings/parse.js";
@@ -18,7 +19,7 @@ const cutover = (worker: number, step: string) =>
 /** What people read, and what is declared, for a table of steps. */
 async function follow(table: StepTable) {
   const settings = parseSettings(exampleSettings({ stage: "cutover" }));
-  const plan = makePlan(settings, exampleFacts(), table);
+  const plan = makePlan(situationOf(settings, exampleFacts()), table);
   const engine = await MockEngine.start(migrationOutputs);
   await engine.run(() => new ClusterMigration("migration", { settings, plan }));
   return { printed: describePlan(plan), engine };

@@ -21,6 +21,7 @@ import * as command from "@pulumi/command";
 import { gateTarget } from "../../migration/situation/target.js";
 import { WorkerCutover } from "../../components/cutover/workerCutover.js";
 import { makePlan } from "../../migration/plan/makePlan.js";
+import { situationOf } from "../../migration/situation/situation.js";
 import type { PlannedWorker } from "../../migration/plan/plan.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { exampleFacts, exampleSettings } from "../support/exampleCluster.js";
@@ -93,12 +94,10 @@ describe("ssh.hostKeyCommand on the real engine", function () {
       steps: ["ask-host-key", "capture", "recheck", "remove-rule", "live-probe"],
       held: false,
     };
-    const plan = makePlan(settings, exampleFacts());
+    const plan = makePlan(situationOf(settings, exampleFacts()));
     test.program(() => {
       new WorkerCutover("worker-1-cutover", {
         worker,
-        kube2iam: plan.kube2iam,
-        agentPort: 8881,
         ssh: settings.ssh,
         probe: {
           role: "probe",

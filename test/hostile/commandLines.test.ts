@@ -6,6 +6,7 @@ import { join } from "node:path";
 
 import { ClusterMigration } from "../../components/clusterMigration.js";
 import { makePlan } from "../../migration/plan/makePlan.js";
+import { situationOf } from "../../migration/situation/situation.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { exampleFacts, exampleSettings } from "../support/exampleCluster.js";
 import { migrationOutputs } from "../support/migrationOutputs.js";
@@ -35,7 +36,7 @@ describe("command lines made of a hostile node", () => {
     const nodes = facts.nodes.map((node) =>
       node.name === "worker-1" ? { ...node, cutoverAnnotation } : node,
     );
-    const plan = makePlan(settings, { ...facts, nodes });
+    const plan = makePlan(situationOf(settings, { ...facts, nodes }));
     const engine = await MockEngine.start(migrationOutputs);
     await engine.run(() => new ClusterMigration("migration", { settings, plan }));
     const commands = engine.registered

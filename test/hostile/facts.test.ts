@@ -6,6 +6,7 @@ import { KubeConfig } from "@kubernetes/client-node";
 import fc from "fast-check";
 
 import { auditAsText } from "../../cli/auditAnswer.js";
+import { situationOf } from "../../migration/situation/situation.js";
 import { GateError } from "../../migration/text/problem.js";
 import { audit } from "../../migration/audit/audit.js";
 import { AuditError } from "../../migration/audit/refuse.js";
@@ -201,9 +202,9 @@ describe("hostile values in everything that is read", () => {
           answers = cluster(text);
           const facts = { ...(await readClusterFacts(config, settings)), ...otherFacts(text) };
           const staged = { ...settings, stage };
-          const findings = audit(staged, facts);
+          const findings = audit(situationOf(staged, facts));
           assert.ok(findings.some(({ code }) => code === "agent-port-changed"));
-          const plan = makePlan(staged, facts);
+          const plan = makePlan(situationOf(staged, facts));
           const workers = plan.waves.flatMap((wave) => wave.workers);
           assert.deepEqual(workers.map(({ name, hostIp }) => [name, hostIp]).sort(), [
             ["constructor", "10.0.0.12"],
@@ -230,7 +231,7 @@ describe("hostile values in everything that is read", () => {
             stage,
             lookedAt,
             findings,
-            pods: podVerdicts(settings, facts),
+            pods: podVerdicts(situationOf(settings, facts)),
           };
           const problem = { what: text(), where: text(), why: text(), fix: text() };
           const printed = {

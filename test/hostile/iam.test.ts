@@ -7,6 +7,7 @@ import { parse } from "yaml";
 
 import { applyTrust } from "../../automation/applyTrust.js";
 import { auditAsText } from "../../cli/auditAnswer.js";
+import { situationOf } from "../../migration/situation/situation.js";
 import { permittedAsText } from "../../cli/permittedAnswer.js";
 import { trustAsText } from "../../cli/trustAnswer.js";
 import { GateError } from "../../migration/text/problem.js";
@@ -231,7 +232,7 @@ describe("hostile values in everything that AWS answers", function () {
             [true, true, false, true],
           );
           const known = { ...facts, iam };
-          const findings = audit(settings, known);
+          const findings = audit(situationOf(settings, known));
           const changes = planServerTrust(iam);
           const removals = planWorkerRemoval(iam);
           assert.ok(removals !== undefined);

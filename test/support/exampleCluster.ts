@@ -5,7 +5,9 @@ import type {
   PodFacts,
 } from "../../migration/facts/clusterFacts.js";
 import type { ApplicationRoleFacts, IamFacts } from "../../migration/facts/iamFacts.js";
+import { parseSettings } from "../../migration/settings/parse.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";
+import { situationOf, type Situation } from "../../migration/situation/situation.js";
 
 /*
  * A small cluster as kops makes it, and settings that fit it. Tests change what they are about.
@@ -203,4 +205,12 @@ export function exampleSettings(change: Partial<SettingsInput> = {}): SettingsIn
     newNodes: { guardedBy: "hopLimit" },
     ...change,
   };
+}
+
+/** The example cluster with these changes, and what follows from it. */
+export function exampleSituation(
+  settings: Partial<SettingsInput> = {},
+  facts: Partial<ClusterFacts> = {},
+): Situation {
+  return situationOf(parseSettings(exampleSettings(settings)), exampleFacts(facts));
 }

@@ -4,9 +4,8 @@ import { audit } from "../../migration/audit/audit.js";
 import { catalogueEntry } from "../../migration/audit/catalogue.js";
 import type { Finding } from "../../migration/audit/finding.js";
 import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
-import { parseSettings } from "../../migration/settings/parse.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";
-import { exampleFacts, exampleSettings } from "./exampleCluster.js";
+import { exampleSituation } from "./exampleCluster.js";
 
 /** What holds in every cluster with kiam's default image; test/migration/audit/audit.test.ts has it. */
 const everywhere: readonly string[] = ["kiam-archived", "image-of-archived-project"];
@@ -16,9 +15,7 @@ export function findings(
   settings: Partial<SettingsInput> = {},
   facts: Partial<ClusterFacts> = {},
 ): Finding[] {
-  return audit(parseSettings(exampleSettings(settings)), exampleFacts(facts)).filter(
-    ({ code }) => !everywhere.includes(code),
-  );
+  return audit(exampleSituation(settings, facts)).filter(({ code }) => !everywhere.includes(code));
 }
 
 /** Severity, code and object of each, for comparing. The documentation has to know of each of them. */

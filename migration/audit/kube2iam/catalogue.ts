@@ -28,7 +28,7 @@ export const kube2iamFindings = {
     severities: ["warns"],
     cause: "kube2iam runs without --iptables.",
     consequence:
-      "Whatever writes the rule, such as the nodes' user data, writes it again on a reboot and on new nodes, after the cutover, too.",
+      "Whatever writes the rule, such as the nodes' user data, writes it again on a reboot and on new nodes, also after the cutover.",
     cure: "Take it out there once its nodes are cut over, and set kube2iam.interface to that rule's.",
     acknowledgeable: true,
     source: "kube2iam README, --iptables",
@@ -112,7 +112,7 @@ export const kube2iamFindings = {
     source: "kiam --port",
   },
   "prestop-hook": {
-    title: "A preStop hook of kube2iam deletes kiam's rule, too",
+    title: "A preStop hook of kube2iam also deletes kiam's rule",
     severities: ["blocks", "informs"],
     cause:
       "kube2iam's README and charts offer a preStop hook that deletes every nat rule which holds 169.254.169.254.",

@@ -1,22 +1,21 @@
-import type { ClusterFacts, Kube2iamFacts } from "../../facts/clusterFacts.js";
+import type { Kube2iamFacts } from "../../facts/clusterFacts.js";
 import { isKiamOnly } from "../../kiam/kiamOnly.js";
-import { untolerated, workerNodes } from "../../situation/nodeSelection.js";
-import type { Settings } from "../../settings/schema.js";
+import { untolerated } from "../../situation/nodeSelection.js";
+import type { Situation } from "../../situation/situation.js";
 import { reaches } from "../../stages.js";
 import { count, own, someOf } from "../../text/text.js";
 import { kube2iamObject, type Judgement } from "../judgement.js";
 
 /** Workers on which kube2iam does not serve, as long as it is what serves, or is the way back. */
 export function auditKube2iamCoverage(
-  settings: Settings,
-  facts: ClusterFacts,
+  { settings, facts, workers }: Situation,
   live: Kube2iamFacts,
 ): Judgement[] {
   if (reaches(settings.stage, "retire")) return [];
   const object = kube2iamObject(live);
-  const workers = workerNodes(settings, facts.nodes).filter((node) => !isKiamOnly(facts, node));
-  const without = workers.filter(({ name }) => own(live.pods, name) === undefined);
-  const notReady = workers.filter(({ name }) => own(live.pods, name)?.ready === false);
+  const served = workers.filter((node) => !isKiamOnly(facts, node));
+  const without = served.filter(({ name }) => own(live.pods, name) === undefined);
+  const notReady = served.filter(({ name }) => own(live.pods, name)?.ready === false);
   const findings: Judgement[] = [];
   if (without.length > 0) {
     const taints = new Set(

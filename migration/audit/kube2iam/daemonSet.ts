@@ -1,23 +1,18 @@
-import type { ClusterFacts, Kube2iamFacts } from "../../facts/clusterFacts.js";
+import type { Kube2iamFacts } from "../../facts/clusterFacts.js";
 import { flagValue, insertsItsRule, isOn } from "../../kube2iam/flags.js";
 import { allowedRolesAnnotation, roleAnnotation } from "../../kiam/permitted.js";
-import { permittedInForce } from "../../kiam/permittedInForce.js";
-import type { Settings } from "../../settings/schema.js";
+import type { Situation } from "../../situation/situation.js";
 import { count, someOf } from "../../text/text.js";
 import { kube2iamObject, type Judgement } from "../judgement.js";
 
 /** How kube2iam's DaemonSet is set up, where kiam does otherwise or the way back depends on it. */
-export function auditKube2iamDaemonSet(
-  settings: Settings,
-  facts: ClusterFacts,
-  live: Kube2iamFacts,
-): Judgement[] {
+export function auditKube2iamDaemonSet(situation: Situation, live: Kube2iamFacts): Judgement[] {
   const object = kube2iamObject(live);
   return [
     ...version(live, object),
     ...annotations(live, object),
-    ...restrictions(settings, facts, live, object),
-    ...ruleOfOthers(settings, live, object),
+    ...restrictions(situation, live, object),
+    ...ruleOfOthers(situation, live, object),
   ];
 }
 
@@ -66,21 +61,19 @@ function annotations({ commandLine }: Kube2iamFacts, object: string): Judgement[
           flag === "namespace-key"
             ? "neither this audit nor kiam-migrate permitted sees these restrictions"
             : `kiam reads ${usual} and no other, and so does this audit`,
-        fix: `give what carries ${key} the annotation ${usual} with the same value, too`,
+        fix: `also give what carries ${key} the annotation ${usual}, with the same value`,
       },
     ];
   });
 }
 
 function restrictions(
-  settings: Settings,
-  facts: ClusterFacts,
+  { facts, permittedIn }: Situation,
   { commandLine }: Kube2iamFacts,
   object: string,
 ): Judgement[] {
-  const inForce = permittedInForce(settings, facts);
   const restricted = facts.namespaces.filter(
-    ({ name, allowedRoles }) => allowedRoles !== undefined && inForce(name) === undefined,
+    ({ name, allowedRoles }) => allowedRoles !== undefined && permittedIn(name) === undefined,
   );
   if (restricted.length === 0) return [];
   const enforced = isOn(commandLine, "namespace-restrictions");
@@ -99,7 +92,7 @@ function restrictions(
   ];
 }
 
-function ruleOfOthers(settings: Settings, live: Kube2iamFacts, object: string): Judgement[] {
+function ruleOfOthers({ settings }: Situation, live: Kube2iamFacts, object: string): Judgement[] {
   if (insertsItsRule(live.commandLine)) return [];
   return [
     {
@@ -107,7 +100,7 @@ function ruleOfOthers(settings: Settings, live: Kube2iamFacts, object: string): 
       severity: "warns",
       object,
       seen: `it runs without --iptables: something else writes its rule, such as the nodes' user data${settings.kube2iam.interface === undefined ? ", and its --host-interface need not be that rule's" : ""}`,
-      fix: `take the rule out of whatever writes it once its nodes are cut over${settings.kube2iam.interface === undefined ? "; set kube2iam.interface to the interface of that rule (iptables -t nat -S PREROUTING on a worker)" : ""}`,
+      fix: `once its nodes are cut over, take the rule out of what writes it${settings.kube2iam.interface === undefined ? "; set kube2iam.interface to the interface of that rule (iptables -t nat -S PREROUTING on a worker)" : ""}`,
     },
   ];
 }

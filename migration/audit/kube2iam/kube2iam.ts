@@ -1,7 +1,5 @@
-import type { ClusterFacts } from "../../facts/clusterFacts.js";
-import { effectiveKube2iam, effectiveRoleBaseArn } from "../../kube2iam/effective.js";
 import { disarmByHand, whyNotDisarmed } from "../../kube2iam/preStop.js";
-import type { Settings } from "../../settings/schema.js";
+import type { Situation } from "../../situation/situation.js";
 import { reaches } from "../../stages.js";
 import { auditKube2iamCoverage } from "./coverage.js";
 import { auditKube2iamDaemonSet } from "./daemonSet.js";
@@ -9,9 +7,9 @@ import { auditKube2iamDrift } from "./drift.js";
 import { kube2iamObject, type Judgement } from "../judgement.js";
 
 /** kube2iam itself: where it is, how it is set up, what of it can turn against kiam. */
-export function auditKube2iam(settings: Settings, facts: ClusterFacts): Judgement[] {
+export function auditKube2iam(situation: Situation): Judgement[] {
+  const { settings, facts, kube2iam, roleBaseArn } = situation;
   const findings: Judgement[] = [];
-  const kube2iam = effectiveKube2iam(settings, facts);
   const object = kube2iamObject(kube2iam);
   const retired = settings.stage === "retire" && facts.recorded !== undefined;
   if (facts.kube2iam === undefined && facts.recorded === undefined) {
@@ -57,7 +55,7 @@ export function auditKube2iam(settings: Settings, facts: ClusterFacts): Judgemen
       seen: "neither the settings nor the DaemonSet name an interface",
     });
   }
-  if (effectiveRoleBaseArn(settings, facts) === undefined && !unusable.has("base-role-arn")) {
+  if (roleBaseArn === undefined && !unusable.has("base-role-arn")) {
     findings.push({
       code: "role-base-arn-unknown",
       severity: "blocks",
@@ -83,7 +81,7 @@ export function auditKube2iam(settings: Settings, facts: ClusterFacts): Judgemen
       seen: `the preStop hook of its container ${hook.container} runs: ${hook.command.join(" ")}`,
       fix:
         refusal === undefined
-          ? "nothing now: this update takes the hook off the DaemonSet (with updateStrategy OnDelete, so that no pod restarts) and disarms it in the running pods; it stays off. Take it out of what kube2iam is deployed from, too, or the next deployment brings it back"
+          ? "nothing now: this update takes the hook off the DaemonSet (with updateStrategy OnDelete, so that no pod restarts) and disarms it in the running pods; it stays off. Also take it out of what kube2iam is deployed from, or the next deployment brings it back"
           : `the hook cannot be disarmed in the running pods, since ${refusal}: ${disarmByHand}; then run again`,
     });
   }
@@ -98,8 +96,8 @@ export function auditKube2iam(settings: Settings, facts: ClusterFacts): Judgemen
   if (live === undefined) return findings;
   return [
     ...findings,
-    ...auditKube2iamCoverage(settings, facts, live),
-    ...auditKube2iamDaemonSet(settings, facts, live),
-    ...auditKube2iamDrift(settings, facts, live),
+    ...auditKube2iamCoverage(situation, live),
+    ...auditKube2iamDaemonSet(situation, live),
+    ...auditKube2iamDrift(situation, live),
   ];
 }

@@ -50,10 +50,10 @@ export const networkFindings = {
     title: "NetworkPolicies keep the agents from the servers",
     severities: ["warns", "blocks"],
     cause:
-      "A NetworkPolicy in kiam's namespace is for the servers, and no rule lets in everybody, or the workers' addresses, on kiam.serverPort. It blocks from stage agent on where no rule is about that port at all.",
+      "A NetworkPolicy in kiam's namespace is for the servers, and no rule lets in all sources, or the workers' addresses, on kiam.serverPort. It blocks from stage agent on where no rule is about that port at all.",
     consequence:
       "Agents are on the host's network, where pod selectors do not fit them: they would reach no server.",
-    cure: "Allow TCP to kiam.serverPort from an ipBlock with the workers' addresses, or from everybody: the servers ask for a certificate.",
+    cure: "Allow TCP to kiam.serverPort from an ipBlock with the workers' addresses, or from all sources: the servers ask for a certificate.",
     acknowledgeable: true,
     onlyForward: true,
   },

@@ -1,19 +1,17 @@
 import type { ClusterFacts } from "../../facts/clusterFacts.js";
 import { findCni } from "../../facts/cni.js";
-import { effectiveKube2iam } from "../../kube2iam/effective.js";
 import { coversInterface, fitsInterface } from "../../rules/hostInterface.js";
-import { workerNodes } from "../../situation/nodeSelection.js";
+import type { Situation } from "../../situation/situation.js";
 import { agentInterface } from "../../situation/target.js";
-import type { Settings } from "../../settings/schema.js";
 import { own } from "../../text/text.js";
 import { blocksFrom, type Judgement } from "../judgement.js";
 
 /** Whether the agent's rule is for the interface by which pods' requests come in. */
-export function auditInterfaces(settings: Settings, facts: ClusterFacts): Judgement[] {
-  const kube2iam = effectiveKube2iam(settings, facts);
+export function auditInterfaces(situation: Situation): Judgement[] {
+  const { settings, facts, kube2iam } = situation;
   if (kube2iam.interface === undefined) return [];
-  const wanted = agentInterface(settings, { interface: kube2iam.interface });
-  return [...unlikely(wanted, facts), ...missing(wanted, settings, facts)];
+  const wanted = agentInterface(settings, kube2iam.interface);
+  return [...unlikely(wanted, facts), ...missing(wanted, situation)];
 }
 
 function unlikely(wanted: string, facts: ClusterFacts): Judgement[] {
@@ -30,13 +28,13 @@ function unlikely(wanted: string, facts: ClusterFacts): Judgement[] {
   ];
 }
 
-function missing(wanted: string, settings: Settings, facts: ClusterFacts): Judgement[] {
+function missing(wanted: string, { settings, facts, workers }: Situation): Judgement[] {
   const ownNetwork = new Set(
     facts.pods.flatMap((pod) =>
       pod.hostNetwork || pod.phase !== "Running" ? [] : [pod.node ?? ""],
     ),
   );
-  return workerNodes(settings, facts.nodes).flatMap(({ name }): Judgement[] => {
+  return workers.flatMap(({ name }): Judgement[] => {
     const look = own(facts.overSsh, name);
     if (look === undefined || "failed" in look) return [];
     const others = look.interfaces.filter((each) => each !== "lo");

@@ -2,20 +2,19 @@ import { BlockList, isIPv6 } from "node:net";
 
 import type { V1NetworkPolicyIngressRule as IngressRule } from "@kubernetes/client-node";
 
-import type { ClusterFacts, NodeFacts } from "../../facts/clusterFacts.js";
+import type { NodeFacts } from "../../facts/clusterFacts.js";
 import { serverLabels } from "../../kiam/names.js";
 import { selects } from "../../facts/labelSelector.js";
-import { workerNodes } from "../../situation/nodeSelection.js";
-import type { Settings } from "../../settings/schema.js";
+import type { Situation } from "../../situation/situation.js";
 import { blocksFrom, type Judgement } from "../judgement.js";
 import { someOf } from "../../text/text.js";
 
 /**
  * Whether NetworkPolicies in kiam's namespace keep the agents from the servers. Policies add up:
  * one rule that lets them in is enough. Agents are on the host's network, where selectors of pods
- * and namespaces say nothing about them; only a rule for everybody or for their nodes' addresses does.
+ * and namespaces say nothing about them; only a rule for all sources or for their nodes' addresses does.
  */
-export function auditNetworkPolicies(settings: Settings, facts: ClusterFacts): Judgement[] {
+export function auditNetworkPolicies({ settings, facts, workers }: Situation): Judgement[] {
   const { namespace, serverPort, serverHostNetwork } = settings.kiam;
   if (serverHostNetwork) return [];
   const policies = facts.networkPolicies.filter(
@@ -26,7 +25,7 @@ export function auditNetworkPolicies(settings: Settings, facts: ClusterFacts): J
     .flatMap(({ ingress = [] }) => ingress)
     .filter((rule) => isAbout(rule, serverPort));
   if (rules.some(({ _from: from = [] }) => from.length === 0)) return [];
-  const outside = notCovered(rules, workerNodes(settings, facts.nodes));
+  const outside = notCovered(rules, workers);
   if (rules.length > 0 && outside.length === 0) return [];
   const names = policies.map((policy) => policy.name).join(", ");
   return [
@@ -36,7 +35,7 @@ export function auditNetworkPolicies(settings: Settings, facts: ClusterFacts): J
       object: `namespace/${namespace}`,
       seen:
         rules.length === 0
-          ? `NetworkPolicies there (${names}) are for kiam's servers, and let nobody in on port ${serverPort}`
+          ? `NetworkPolicies there (${names}) are for kiam's servers, and let nothing in on port ${serverPort}`
           : `NetworkPolicies there (${names}) let only some in on port ${serverPort} of kiam's servers, and name no address of ${someOf(outside)}`,
     },
   ];

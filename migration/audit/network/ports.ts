@@ -1,25 +1,24 @@
-import type { ClusterFacts, PodFacts } from "../../facts/clusterFacts.js";
+import type { ClusterFacts, NodeFacts, PodFacts } from "../../facts/clusterFacts.js";
 import { kiamNames } from "../../kiam/names.js";
-import { serverNodes, workerNodes } from "../../situation/nodeSelection.js";
 import type { Settings } from "../../settings/schema.js";
+import type { Situation } from "../../situation/situation.js";
 import { blocksFrom, type Judgement } from "../judgement.js";
-import { own, someOf } from "../../text/text.js";
+import { groupedBy, own, someOf } from "../../text/text.js";
 
 /**
  * Whether the ports of agent and server are free on the nodes whose network they use, and the
  * agent's is the one to which the rules on the workers lead.
  */
-export function auditPorts(settings: Settings, facts: ClusterFacts): Judgement[] {
+export function auditPorts(situation: Situation): Judgement[] {
   return [
-    ...auditAgentPort(settings, facts),
-    ...auditChangedPort(settings, facts),
-    ...auditServerPort(settings, facts),
+    ...auditAgentPort(situation),
+    ...auditChangedPort(situation),
+    ...auditServerPort(situation),
   ];
 }
 
-function auditAgentPort(settings: Settings, facts: ClusterFacts): Judgement[] {
+function auditAgentPort({ settings, facts, workers }: Situation): Judgement[] {
   const { agentPort } = settings.kiam;
-  const workers = workerNodes(settings, facts.nodes).map((node) => node.name);
   const takers = takersOf(agentPort, workers, settings, facts.pods);
   const severity = blocksFrom("agent", settings);
   const byPods = [...takers].map(([object, nodes]): Judgement => ({
@@ -31,7 +30,7 @@ function auditAgentPort(settings: Settings, facts: ClusterFacts): Judgement[] {
   const explained = new Set(
     [...takers.values(), nodesWithAgent(settings, facts)].flatMap((nodes) => [...nodes]),
   );
-  const byLooks = workers.flatMap((name): Judgement[] => {
+  const byLooks = workers.flatMap(({ name }): Judgement[] => {
     const look = own(facts.overSsh, name);
     if (look === undefined || "failed" in look || explained.has(name)) return [];
     const listener = look.listening.find(({ port }) => port === agentPort);
@@ -49,27 +48,26 @@ function auditAgentPort(settings: Settings, facts: ClusterFacts): Judgement[] {
 }
 
 /** Agents put their rule behind the one that is there, and take none away when they stop. */
-function auditChangedPort({ kiam }: Settings, facts: ClusterFacts): Judgement[] {
-  const nodes = new Map<string, string[]>();
-  for (const [node, port] of Object.entries(facts.agentPorts)) {
-    if (port === String(kiam.agentPort)) continue;
-    // An update with the changed port went through there: this one sets it right.
+function auditChangedPort({ settings: { kiam }, facts }: Situation): Judgement[] {
+  const others = Object.entries(facts.agentPorts).filter(([node, port]) => {
+    if (port === String(kiam.agentPort)) return false;
+    // With kiam in force an update with the changed port went through there: this one sets it right.
     const state = own(facts.rules, node);
-    if (state !== undefined && "inForce" in state && state.inForce === "kiam") continue;
-    nodes.set(port, [...(nodes.get(port) ?? []), node]);
-  }
-  if (nodes.size === 0) return [];
+    return state === undefined || !("inForce" in state) || state.inForce !== "kiam";
+  });
+  if (others.length === 0) return [];
+  const nodes = groupedBy(others, ([, port]) => port);
   const seen = [...nodes].map(
-    ([port, on]) => `on ${someOf(on)} ${port === "" ? "tells no port" : `listens on ${port}`}`,
+    ([port, on]) =>
+      `on ${someOf(on.map(([node]) => node))} ${port === "" ? "tells no port" : `listens on ${port}`}`,
   );
   const [port] = nodes.keys();
   const former = nodes.size === 1 && /^[1-9]\d{0,4}$/.test(port ?? "") ? port : undefined;
-  const daemonSet = `daemonset/${kiam.namespace}/${kiamNames.agent}`;
   return [
     {
       code: "agent-port-changed",
       severity: "blocks",
-      object: daemonSet,
+      object: `daemonset/${kiam.namespace}/${kiamNames.agent}`,
       seen: `kiam.agentPort is ${kiam.agentPort}, and the agent ${seen.join(", ")}`,
       fix:
         former === undefined
@@ -79,10 +77,9 @@ function auditChangedPort({ kiam }: Settings, facts: ClusterFacts): Judgement[] 
   ];
 }
 
-function auditServerPort(settings: Settings, facts: ClusterFacts): Judgement[] {
+function auditServerPort({ settings, facts, servers }: Situation): Judgement[] {
   const { serverHostNetwork, serverPort } = settings.kiam;
   if (!serverHostNetwork) return [];
-  const servers = serverNodes(settings, facts.nodes).map((node) => node.name);
   const takers = takersOf(serverPort, servers, settings, facts.pods);
   return [...takers].map(([object, nodes]) => ({
     code: "server-port-in-use",
@@ -95,11 +92,11 @@ function auditServerPort(settings: Settings, facts: ClusterFacts): Judgement[] {
 /** Who takes a port on which of the nodes: object → names of nodes. */
 function takersOf(
   port: number,
-  nodes: readonly string[],
+  nodes: readonly NodeFacts[],
   settings: Settings,
   pods: readonly PodFacts[],
 ): Map<string, Set<string>> {
-  const among = new Set(nodes);
+  const among = new Set(nodes.map(({ name }) => name));
   const takers = new Map<string, Set<string>>();
   for (const pod of pods) {
     if (!pod.hostPorts.includes(port) || pod.node === undefined || !among.has(pod.node)) continue;

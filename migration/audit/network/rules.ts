@@ -1,16 +1,14 @@
-import type { ClusterFacts } from "../../facts/clusterFacts.js";
 import { isCutOver } from "../../plan/cutoverRecord.js";
-import { workerNodes } from "../../situation/nodeSelection.js";
 import { deviation, type RuleState } from "../../rules/deviation.js";
-import type { Settings } from "../../settings/schema.js";
+import type { Situation } from "../../situation/situation.js";
 import { reaches } from "../../stages.js";
 import { own } from "../../text/text.js";
 import type { Judgement } from "../judgement.js";
 
 /** Workers whose nat rules are not as the last update left them. */
-export function auditRules(settings: Settings, facts: ClusterFacts): Judgement[] {
+export function auditRules({ settings, facts, workers }: Situation): Judgement[] {
   if (!reaches(settings.stage, "agent")) return [];
-  return workerNodes(settings, facts.nodes).flatMap((node): Judgement[] => {
+  return workers.flatMap((node): Judgement[] => {
     const state = own(facts.rules, node.name);
     if (state === undefined) return [];
     const object = `node/${node.name}`;
@@ -41,7 +39,7 @@ export function auditRules(settings: Settings, facts: ClusterFacts): Judgement[]
           ? "do as it says there, then run the update again: it stops at this worker's cutover as long as that is so"
           : moved
             ? "run the update at stage cutover or retire: it cuts over this worker anew, and no other"
-            : "restart kube2iam's pod there, which writes its rule again; the cutover itself copes with it too",
+            : "restart kube2iam's pod there, which writes its rule again; the cutover itself also copes with it",
       },
     ];
   });

@@ -61,7 +61,7 @@ export const podFindings = {
     severities: ["warns"],
     cause: "The Kubernetes API refused, or did not answer in time.",
     consequence:
-      "Pods there may use paths of the metadata service that kiam refuses, or kube2iam's default role, and nobody knows.",
+      "Pods there may use paths of the metadata service that kiam refuses, or kube2iam's default role, and the audit does not see it.",
     cure: "Allow list on pods and get on pods/log in kube2iam's namespace; see that its nodes answer.",
     acknowledgeable: true,
     seenIn: ["kube2iamLog"],

@@ -5,7 +5,7 @@ import { trustFindings } from "./trustCatalogue.js";
 export const roleFindings = {
   ...trustFindings,
   "annotation-managed-elsewhere": {
-    title: "Somebody else manages a namespace's iam.amazonaws.com/permitted",
+    title: "Something else manages a namespace's iam.amazonaws.com/permitted",
     severities: ["blocks"],
     cause: "The annotation has another value than the settings want, and another field manager.",
     consequence: "Two managers would overwrite each other's value.",
@@ -35,7 +35,7 @@ export const roleFindings = {
     severities: ["warns"],
     cause:
       "kiam 4 puts ^ and $ around iam.amazonaws.com/permitted and matches the ARN; kiam 2 and 3, and 4 with --disable-strict-namespace-regexp, are content with a match anywhere, the former in the role as the pod names it. A role in use is permitted by the one and not by the other.",
-    consequence: "An update of kiam, or of its flags, takes these pods their role.",
+    consequence: "An update of kiam, or of its flags, takes the role away from these pods.",
     cure: "Write an expression that matches the whole ARN.",
     acknowledgeable: true,
     source: "kiam pkg/server/policy.go, docs/UPGRADING.md",
@@ -57,7 +57,7 @@ export const roleFindings = {
     cause:
       "The expression matches roles of the account, or of other namespaces' pods, that no pod in it uses, or every role (`.*`). Not counted are roles that it names one by one, and what kube2iam's allowed-roles allowed there already.",
     consequence:
-      "Whoever may create pods in the namespace gets them: nothing else keeps it from the roles of others.",
+      "Everyone who may create pods in the namespace gets them: nothing else protects the roles of others.",
     cure: "`kiam-migrate permitted --stack <name>` proposes the tightest expression; acknowledge what is meant, such as roles of what makes pods only now and then.",
     acknowledgeable: true,
     seenIn: ["cluster", "iam"],

@@ -1,36 +1,20 @@
-import type { ClusterFacts } from "../../facts/clusterFacts.js";
-import { effectiveRoleBaseArn } from "../../kube2iam/effective.js";
 import { assumableRoles } from "../../iam/chain.js";
 import { matchesIamPattern } from "../../iam/pattern.js";
 import { isPermitted, whyInvalid } from "../../kiam/permitted.js";
-import { permittedInForce, permittedMode } from "../../kiam/permittedInForce.js";
-import {
-  matchedNames,
-  rolesInUse,
-  usersByRole,
-  type RolesInUse,
-} from "../../situation/rolesInUse.js";
-import type { Settings } from "../../settings/schema.js";
+import { matchedNames, usersByRole } from "../../situation/rolesInUse.js";
+import type { Situation } from "../../situation/situation.js";
 import { someOf } from "../../text/text.js";
 import type { Judgement } from "../judgement.js";
 
 /** Roles that pods use: permitted by their namespace, and within what the kiam-server role may assume. */
-export function auditRoles(settings: Settings, facts: ClusterFacts): Judgement[] {
-  const base = effectiveRoleBaseArn(settings, facts);
-  if (base === undefined) return [];
-  const uses = rolesInUse(facts, base);
-  return [
-    ...notPermitted(settings, facts, uses),
-    ...notAssumable(assumableRoles(settings, base), uses),
-  ];
+export function auditRoles(situation: Situation): Judgement[] {
+  return [...notPermitted(situation), ...notAssumable(situation)];
 }
 
 /** One finding a namespace, however many of its roles are refused. */
-function notPermitted(settings: Settings, facts: ClusterFacts, uses: RolesInUse): Judgement[] {
-  const mode = permittedMode(settings);
-  const inForce = permittedInForce(settings, facts);
-  return [...uses].flatMap(([namespace, roles]): Judgement[] => {
-    const permitted = inForce(namespace);
+function notPermitted({ rolesInUse, permittedMode: mode, permittedIn }: Situation): Judgement[] {
+  return [...rolesInUse].flatMap(([namespace, roles]): Judgement[] => {
+    const permitted = permittedIn(namespace);
     // That has a finding of its own.
     if (permitted !== undefined && whyInvalid(permitted, mode) !== undefined) return [];
     const refused = [...roles.values()]
@@ -55,8 +39,10 @@ function notPermitted(settings: Settings, facts: ClusterFacts, uses: RolesInUse)
   });
 }
 
-function notAssumable(assumable: readonly string[], uses: RolesInUse): Judgement[] {
-  return [...usersByRole(uses)]
+function notAssumable({ settings, roleBaseArn, rolesInUse }: Situation): Judgement[] {
+  if (roleBaseArn === undefined) return [];
+  const assumable = assumableRoles(settings, roleBaseArn);
+  return [...usersByRole(rolesInUse)]
     .filter(([arn]) => !assumable.some((pattern) => matchesIamPattern(pattern, arn)))
     .map(([arn, user]) => ({
       code: "role-not-assumable",

@@ -1,13 +1,13 @@
-import type { ClusterFacts } from "../../facts/clusterFacts.js";
 import type { IamFacts } from "../../facts/iamFacts.js";
 import type { Settings } from "../../settings/schema.js";
+import type { Situation } from "../../situation/situation.js";
 import { reaches } from "../../stages.js";
 import { blocksFrom, type Judgement } from "../judgement.js";
 import { trustUnclear } from "./trust.js";
 import { someOf } from "../../text/text.js";
 
 /** The kiam-server role in IAM, and how far IAM could be looked at. */
-export function auditServerRole(settings: Settings, { iam }: ClusterFacts): Judgement[] {
+export function auditServerRole({ settings, facts: { iam } }: Situation): Judgement[] {
   if (iam === undefined) return [];
   return [...judgeRole(settings, iam), ...judgeMasters(settings, iam), ...unread(settings, iam)];
 }

@@ -1,22 +1,21 @@
-import type { ClusterFacts } from "../../facts/clusterFacts.js";
-import { effectiveRoleBaseArn } from "../../kube2iam/effective.js";
 import { assumableRoles, ownRoleArns } from "../../iam/chain.js";
 import type { ApplicationRoleFacts, IamFacts } from "../../facts/iamFacts.js";
 import { matchesIamPattern } from "../../iam/pattern.js";
 import { listOf } from "../../text/text.js";
 import { accountOf } from "../../iam/roleArn.js";
-import { rolesInUse, usersByRole } from "../../situation/rolesInUse.js";
+import { usersByRole } from "../../situation/rolesInUse.js";
+import type { Situation } from "../../situation/situation.js";
 import type { Settings } from "../../settings/schema.js";
 import { reaches } from "../../stages.js";
 import { gonePrincipals } from "../../iam/trust.js";
 import { blocksFrom, type Judgement } from "../judgement.js";
 
 /** Application roles in IAM: that they exist, trust the kiam-server role, and it may assume them. */
-export function auditTrust(settings: Settings, facts: ClusterFacts): Judgement[] {
-  const { iam } = facts;
-  const base = effectiveRoleBaseArn(settings, facts);
+export function auditTrust(situation: Situation): Judgement[] {
+  const { settings, roleBaseArn: base } = situation;
+  const { iam } = situation.facts;
   if (iam === undefined || base === undefined) return [];
-  const users = usersByRole(rolesInUse(facts, base));
+  const users = usersByRole(situation.rolesInUse);
   const own = ownRoleArns(settings, base);
   return Object.values(iam.roles).flatMap((role): Judgement[] => {
     // A session that STS gave says more than all documents.

@@ -1,5 +1,8 @@
 import type { Catalogue } from "../entry.js";
 
+const accessDenied =
+  "kiam's server would get AccessDenied for it: stage server would not be verified, and from the cutover on its pods would have no credentials.";
+
 /** The chain of roles in IAM: masters → kiam-server → application. */
 export const trustFindings = {
   "assume-role-not-tried": {
@@ -55,9 +58,8 @@ export const trustFindings = {
     severities: ["warns", "blocks"],
     cause:
       "Its trust policy names neither the kiam-server role nor the workers' role, or it denies the kiam-server role. Blocks from stage server on, where kiam's server is verified by fetching every role.",
-    consequence:
-      "kiam's server would get AccessDenied for it: stage server would not be verified, and from the cutover on its pods would have no credentials.",
-    cure: "`kiam-migrate trust --stack <name>` shows the statement to add, and with --approve adds it; whoever is trusted stays so. A denial has to be taken out by hand.",
+    consequence: accessDenied,
+    cure: "`kiam-migrate trust --stack <name>` shows the statement to add, and with --approve adds it; what is trusted already stays so. A denial has to be taken out by hand.",
     acknowledgeable: true,
     onlyForward: true,
     seenIn: ["iam"],
@@ -80,8 +82,7 @@ export const trustFindings = {
     severities: ["warns", "blocks"],
     cause:
       "Its trust policy is as kube2iam needs it: it names the workers' role and not the kiam-server role. Blocks from stage server on.",
-    consequence:
-      "kiam's server would get AccessDenied for it: stage server would not be verified, and from the cutover on its pods would have no credentials.",
+    consequence: accessDenied,
     cure: "`kiam-migrate trust --stack <name>` shows the statement to add, and with --approve adds it. The workers stay trusted until kube2iam is retired.",
     acknowledgeable: true,
     onlyForward: true,
@@ -94,7 +95,7 @@ export const trustFindings = {
     cause: "iam:ListRoles is refused.",
     consequence:
       "How wide a namespace's permission is can be judged only by the roles that pods use.",
-    cure: "Allow whoever runs this iam:ListRoles.",
+    cure: "Get permission for iam:ListRoles.",
     acknowledgeable: true,
     seenIn: ["iam"],
   },
@@ -103,8 +104,7 @@ export const trustFindings = {
     severities: ["warns", "blocks"],
     cause:
       "No policy of the kiam-server role allows sts:AssumeRole on it, or one denies it. Blocks from stage server on, but where iam.manage is on: the update itself writes that policy.",
-    consequence:
-      "kiam's server would get AccessDenied for it: stage server would not be verified, and from the cutover on its pods would have no credentials.",
+    consequence: accessDenied,
     cure: "Allow it in a policy of the kiam-server role; look for a Deny.",
     acknowledgeable: true,
     onlyForward: true,
@@ -114,7 +114,7 @@ export const trustFindings = {
     title: "The kiam-server role does not exist",
     severities: ["blocks"],
     cause:
-      "Stage server or a later one is asked for, and there is no such role: stage prepare was left out, or somebody deleted it.",
+      "Stage server or a later one is asked for, and there is no such role: stage prepare was left out, or it was deleted.",
     consequence: "No role can trust it, so that kiam's server could fetch none.",
     cure: "Update at stage prepare first; with iam.manage off, create it or correct iam.serverRoleArn.",
     acknowledgeable: true,

@@ -16,7 +16,7 @@ export const serverFindings = {
   "kube2iam-on-server-node": {
     title: "kube2iam runs on a node that is to run kiam's server",
     severities: ["blocks"],
-    cause: "kube2iam's DaemonSet covers the masters, too.",
+    cause: "kube2iam's DaemonSet also covers the masters.",
     consequence: "Its rule would intercept the server's own request for the master's credentials.",
     cure: "Keep kube2iam off the masters, or set kiam.serverHostNetwork (and kiam.serverPort to a free port).",
     acknowledgeable: true,

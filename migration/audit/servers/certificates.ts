@@ -1,16 +1,15 @@
-import type { CertificateFacts, ClusterFacts } from "../../facts/clusterFacts.js";
+import type { CertificateFacts } from "../../facts/clusterFacts.js";
 import { count } from "../../text/text.js";
 import type { Settings } from "../../settings/schema.js";
 import { kiamSupplies } from "../../situation/goingBack.js";
+import type { Situation } from "../../situation/situation.js";
 import { blocksFrom, type Judgement } from "../judgement.js";
 
 const day = 86_400_000;
 
 /** The certificates by which kiam's server and agents know each other. */
-export function auditCertificates(
-  settings: Settings,
-  facts: Pick<ClusterFacts, "certificates" | "nodes" | "observedAt">,
-): Judgement[] {
+export function auditCertificates(situation: Situation): Judgement[] {
+  const { settings, facts } = situation;
   return facts.certificates.flatMap((certificate): Judgement[] => {
     const object = `secret/${settings.kiam.namespace}/${certificate.secret}`;
     if ("unread" in certificate) {
@@ -19,7 +18,7 @@ export function auditCertificates(
           code: "certificate-unread",
           severity: "warns",
           object,
-          seen: `it may not be read: ${certificate.unread}`,
+          seen: `you may not read it: ${certificate.unread}`,
         },
       ];
     }
@@ -34,16 +33,15 @@ export function auditCertificates(
         },
       ];
     }
-    return expiry(settings, object, certificate, facts);
+    return expiry(situation, object, certificate);
   });
 }
 
 /** A month and two days before the end; of a short-lived one, a quarter and a twentieth of its life. */
 function expiry(
-  settings: Settings,
+  { settings, facts }: Situation,
   object: string,
   { notBefore, notAfter }: Extract<CertificateFacts, { notAfter: string }>,
-  facts: Pick<ClusterFacts, "nodes" | "observedAt">,
 ): Judgement[] {
   const end = Date.parse(notAfter);
   const life = end - Date.parse(notBefore);

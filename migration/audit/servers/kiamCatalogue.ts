@@ -24,20 +24,20 @@ export const kiamFindings = {
     onlyForward: true,
   },
   "certificate-unread": {
-    title: "kiam's certificates may not be read",
+    title: "You may not read kiam's certificates",
     severities: ["warns"],
     cause: "The API refuses to show the secret.",
     consequence: "A certificate that is about to expire goes unnoticed.",
-    cure: "Allow whoever runs this to get this secret.",
+    cure: "Get permission to read this secret.",
     acknowledgeable: true,
   },
   "image-of-archived-project": {
-    title: "New nodes pull kiam from a registry path that nobody looks after",
+    title: "New nodes pull kiam from a registry path that is no longer maintained",
     severities: ["warns"],
     cause:
       "The stage is retire, and kiam.image is a tag at a path where kiam's authors published (quay.io/uswitch/kiam), without a digest. Whether your nodes pull through a mirror is not seen.",
     consequence:
-      "A node that joins once the tag is gone gets no agent, and its pods get no credentials. Nobody promises that the tag keeps its content.",
+      "A node that joins once the tag is gone gets no agent, and its pods get no credentials. The tag may also get other content.",
     cure: "Copy the image to a registry of your own and set kiam.image to it, by digest. Acknowledge it where your nodes pull through a mirror that keeps it.",
     acknowledgeable: true,
   },
@@ -46,7 +46,7 @@ export const kiamFindings = {
     severities: ["informs"],
     cause: "Always: uswitch/kiam is read-only on GitHub, and v4.2 is its last release.",
     consequence:
-      "Nobody mends what is found in it. It remains the shortest way off kube2iam, since annotations and roles stay as they are.",
+      "What is found in it is not mended. It remains the shortest way off kube2iam, since annotations and roles stay as they are.",
     cure: "Plan the next step. On EKS: EKS Pod Identity, or IAM roles for service accounts (IRSA). On kops and other clusters: IRSA, with the cluster's own OIDC issuer and the amazon-eks-pod-identity-webhook. In all of them a role belongs to a service account, so the annotation iam.amazonaws.com/role of each workload tells what its service account will need; kiam can serve the others meanwhile.",
     acknowledgeable: true,
     source: "github.com/uswitch/kiam",
@@ -55,7 +55,7 @@ export const kiamFindings = {
     title: "PodSecurity admission rejects kiam's pods",
     severities: ["warns", "blocks"],
     cause:
-      "kiam's namespace enforces baseline or restricted: somebody changed the label that this program gave it. From stage server on it blocks.",
+      "kiam's namespace enforces baseline or restricted: the label that this program gave it was changed. From stage server on it blocks.",
     consequence:
       "The API server rejects the pods of server (host path) and agent (host network, NET_ADMIN).",
     cure: "Label the namespace privileged again. The probe pods' namespace may enforce any level.",

@@ -1,15 +1,13 @@
-import type { ClusterFacts } from "../../facts/clusterFacts.js";
-import { serverNodes, untolerated, workerNodes } from "../../situation/nodeSelection.js";
-import type { Settings } from "../../settings/schema.js";
+import { untolerated } from "../../situation/nodeSelection.js";
+import type { Situation } from "../../situation/situation.js";
 import { reaches } from "../../stages.js";
 import { own } from "../../text/text.js";
 import type { Judgement } from "../judgement.js";
 
 /** The nodes that are to run kiam's server. */
-export function auditServers(settings: Settings, facts: ClusterFacts): Judgement[] {
+export function auditServers({ settings, facts, servers, workers }: Situation): Judgement[] {
   if (!reaches(settings.stage, "server")) return [];
   const findings: Judgement[] = [];
-  const servers = serverNodes(settings, facts.nodes);
   if (servers.length === 0) {
     findings.push({
       code: "no-server-node",
@@ -29,7 +27,6 @@ export function auditServers(settings: Settings, facts: ClusterFacts): Judgement
       seen: "only this node will run the kiam server",
     });
   }
-  const workers = new Set(workerNodes(settings, facts.nodes).map((node) => node.name));
   for (const node of servers) {
     const taints = untolerated(node, settings.kiam.serverTolerations);
     if (taints.length > 0) {
@@ -40,7 +37,7 @@ export function auditServers(settings: Settings, facts: ClusterFacts): Judgement
         seen: `it has ${taints.map((taint) => `${taint.key}:${taint.effect}`).join(", ")}, which kiam.serverTolerations does not tolerate`,
       });
     }
-    if (workers.has(node.name)) {
+    if (workers.includes(node)) {
       findings.push({
         code: "server-and-agent-on-one-node",
         severity: "blocks",
@@ -53,7 +50,7 @@ export function auditServers(settings: Settings, facts: ClusterFacts): Judgement
         code: "kube2iam-on-server-node",
         severity: "blocks",
         object: `node/${node.name}`,
-        seen: "kube2iam runs on it too",
+        seen: "kube2iam also runs on it",
       });
     }
   }

@@ -8,7 +8,7 @@ export const workerFindings = {
     cause:
       "The annotation kube2iam-to-kiam/cutover was written by something else than this program. It blocks from stage cutover on.",
     consequence:
-      "Nobody can tell whether the worker was moved, or ever had kube2iam, and whoever wrote the annotation may patch nodes. Nothing of it is used.",
+      "It is unknown whether the worker was moved, or ever had kube2iam, and the writer of the annotation may patch nodes. Nothing of it is used.",
     cure: "Find out who wrote it. Where the worker was not moved yet, remove the annotation. Otherwise acknowledge the finding for one update: it connects over SSH and proves the worker anew, as one that was moved from kube2iam.",
     acknowledgeable: true,
     onlyForward: true,
@@ -25,7 +25,7 @@ export const workerFindings = {
     title: "workers.groups names a group without workers",
     severities: ["blocks"],
     cause: "No worker is labelled with it.",
-    consequence: "A misspelt group would move nobody, and look like success.",
+    consequence: "A misspelt group would move no worker, and look like success.",
     cure: "Name a group as its nodes' label has it: kops.k8s.io/instancegroup, eks.amazonaws.com/nodegroup, alpha.eksctl.io/nodegroup-name or karpenter.sh/nodepool.",
     acknowledgeable: true,
   },
@@ -34,7 +34,7 @@ export const workerFindings = {
     severities: ["warns", "blocks"],
     cause:
       "ssh.hostKeys has no key for it, and ssh.hostKeyCommand is not set. Its own move waits; it blocks at stage retire, and where the worker was moved already.",
-    consequence: "Anybody who answers at its address would be handed root commands.",
+    consequence: "Any machine that answers at its address would be handed root commands.",
     cure: "Its move waits until then: add its public host key to ssh.hostKeys, by its name or by a pattern for workers that share one (from the instance's console output, or ssh-keyscan over a path you trust); or let a program tell it (ssh.hostKeyCommand); or set workers.access: exec.",
     acknowledgeable: false,
   },
@@ -72,8 +72,8 @@ export const workerFindings = {
   "rules-deviate": {
     title: "A worker's rules are not as they should be",
     severities: ["warns"],
-    cause: "A reboot, a restarted kube2iam pod, or somebody's hand changed them.",
-    consequence: "Its pods may be served by kube2iam, by nobody, or by the node itself.",
+    cause: "A reboot, a restarted kube2iam pod, or a change by hand.",
+    consequence: "Its pods may get their role from kube2iam, no role, or the node's own.",
     cure: "Run the update: it repairs just that worker. Where it was not cut over yet, restart kube2iam's pod there.",
     acknowledgeable: true,
   },
@@ -91,7 +91,7 @@ export const workerFindings = {
     cause:
       "newNodes.startupTaint is on, and the API server has no ValidatingAdmissionPolicy (Kubernetes before 1.30). From stage agent on it blocks.",
     consequence:
-      "Kubernetes has no permission for taints alone: whoever gets hold of that service account may change every label, annotation and taint of every node, also those by which this program knows what was moved.",
+      "Kubernetes has no permission for taints alone: an attacker with that service account may change every label, annotation and taint of every node, also those by which this program knows what was moved.",
     cure: "Upgrade the cluster, or turn newNodes.startupTaint off and use the boot guard or hop limit 1 (docs/new-nodes.md). Acknowledged, the Deployment runs without that limit.",
     acknowledgeable: true,
     onlyForward: true,
@@ -103,7 +103,7 @@ export const workerFindings = {
       "It reports no IPv4 address as InternalIP, or nothing of the type workers.addressType that is an address or a host name. It blocks at stage retire as long as kube2iam is there.",
     consequence:
       "The rules carry its internal IP, and SSH needs an address: it cannot be moved or proven. All others are; the update then fails, naming it, and kube2iam is not retired.",
-    cure: "See why its kubelet, or the cloud controller, reports none. For SSH, set workers.addressType, name its address in workers.list, or set workers.access: exec. Acknowledged, it keeps no update from succeeding but kube2iam's retirement.",
+    cure: "See why its kubelet, or the cloud controller, reports none. For SSH, set workers.addressType, name its address in workers.list, or set workers.access: exec. Acknowledged, it lets every update succeed but kube2iam's retirement.",
     acknowledgeable: true,
     onlyForward: true,
   },
@@ -149,7 +149,7 @@ export const workerFindings = {
       "Its kubelet does not report Ready, or it is being deleted. It blocks at stage retire as long as kube2iam is there.",
     consequence:
       "It cannot be moved or proven. All others are; the update then fails, naming it, and kube2iam is not retired.",
-    cure: "Mend it, or delete it from the cluster if it is gone for good. Acknowledged, it keeps no update from succeeding but kube2iam's retirement.",
+    cure: "Mend it, or delete it from the cluster if it is gone for good. Acknowledged, it lets every update succeed but kube2iam's retirement.",
     acknowledgeable: true,
     onlyForward: true,
   },

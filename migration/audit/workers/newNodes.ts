@@ -1,24 +1,21 @@
 import {
   agentNotReadyTaint,
   kiamOnlyTaint,
-  type ClusterFacts,
   type Kube2iamFacts,
   type Taint,
 } from "../../facts/clusterFacts.js";
 import { untolerated } from "../../situation/nodeSelection.js";
 import type { Settings } from "../../settings/schema.js";
+import type { Situation } from "../../situation/situation.js";
 import { reaches } from "../../stages.js";
 import { blocksFrom, kube2iamObject, type Judgement } from "../judgement.js";
 
 /** What happens to nodes that are born during the migration and after it. */
-export function auditNewNodes(
-  settings: Settings,
-  { kube2iam, admissionPolicies }: Pick<ClusterFacts, "kube2iam" | "admissionPolicies">,
-): Judgement[] {
+export function auditNewNodes({ settings, facts }: Situation): Judgement[] {
+  const { kube2iam, admissionPolicies } = facts;
   return [
     ...unguarded(settings),
     ...(admissionPolicies ? [] : unconfined(settings)),
-    ...archivedImage(settings),
     ...(kube2iam === undefined ? [] : taints(settings, kube2iam)),
   ];
 }
@@ -47,25 +44,6 @@ function unconfined(settings: Settings): Judgement[] {
       severity: blocksFrom("agent", settings),
       object: "newNodes.startupTaint",
       seen: "the API server has no ValidatingAdmissionPolicy (admissionregistration.k8s.io/v1, from Kubernetes 1.30 on)",
-    },
-  ];
-}
-
-/** Where kiam's authors published its images; nothing is published, or promised, there any more. */
-const archivedRepositories = ["quay.io/uswitch/kiam", "docker.io/uswitch/kiam", "uswitch/kiam"];
-
-/** A digest is what was pulled before, and still goes when its registry does; a tag can also change hands. */
-function archivedImage({ stage, kiam: { image } }: Settings): Judgement[] {
-  const [tagged = "", digest] = image.split("@");
-  const repository = tagged.replace(/:[^:/]*$/, "");
-  if (!reaches(stage, "retire") || digest !== undefined) return [];
-  if (!archivedRepositories.includes(repository)) return [];
-  return [
-    {
-      code: "image-of-archived-project",
-      severity: "warns",
-      object: "kiam.image",
-      seen: `${image} is a tag at a registry path whose project is archived`,
     },
   ];
 }

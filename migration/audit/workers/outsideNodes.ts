@@ -1,15 +1,13 @@
-import type { ClusterFacts } from "../../facts/clusterFacts.js";
 import { count, someOf } from "../../text/text.js";
 import { concernedNodesOf } from "../../situation/nodeStandings.js";
-import { workerNodes } from "../../situation/nodeSelection.js";
-import type { Settings } from "../../settings/schema.js";
+import type { Situation } from "../../situation/situation.js";
 import { reaches } from "../../stages.js";
 import type { Judgement } from "../judgement.js";
 
 /** Nodes that the settings do not count among the workers, and that have to do with credentials all the same. */
-export function auditOutsideNodes(settings: Settings, facts: ClusterFacts): Judgement[] {
+export function auditOutsideNodes({ settings, facts, workers }: Situation): Judgement[] {
   const known = new Set([
-    ...workerNodes(settings, facts.nodes).map(({ name }) => name),
+    ...workers.map(({ name }) => name),
     // worker-left-out is about these.
     ...facts.nodes.filter((node) => node.cutoverAnnotation !== undefined).map(({ name }) => name),
   ]);

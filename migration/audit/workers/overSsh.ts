@@ -1,27 +1,29 @@
-import type { ClusterFacts } from "../../facts/clusterFacts.js";
-import { serverNodes, workerNodes } from "../../situation/nodeSelection.js";
-import type { Settings } from "../../settings/schema.js";
+import type { Situation } from "../../situation/situation.js";
 import type { LookFailure } from "../../facts/workerLook.js";
 import type { FindingCode } from "../catalogue.js";
 import { blocksFrom, type Judgement } from "../judgement.js";
 import { own, someOf } from "../../text/text.js";
 
 /** What a look at the workers over SSH says of the cutover, which uses the same login. */
-export function auditWorkersOverSsh(settings: Settings, facts: ClusterFacts): Judgement[] {
-  const looks = facts.overSsh ?? {};
-  const failures = workerNodes(settings, facts.nodes).flatMap(({ name }): Judgement[] => {
-    const look = own(looks, name);
-    if (look === undefined || !("failed" in look)) return [];
-    return [
-      {
-        code: failureCodes[look.failed],
-        severity: look.failed === "host-key" ? "blocks" : blocksFrom("cutover", settings),
-        object: `node/${name}`,
-        seen: look.message,
-      },
-    ];
-  });
-  return [...failures, ...unclearRules(settings, facts), ...unreachableServers(settings, facts)];
+export function auditWorkersOverSsh(situation: Situation): Judgement[] {
+  const looks = situation.workers.flatMap(({ name }) => judgeLook(situation, name));
+  return [...looks, ...unreachableServers(situation)];
+}
+
+/** What failed there; else what the removal would refuse of the rules, which could be read as far as they go. */
+function judgeLook({ settings, facts }: Situation, name: string): Judgement[] {
+  const look = own(facts.overSsh, name);
+  if (look === undefined) return [];
+  const object = `node/${name}`;
+  const severity = blocksFrom("cutover", settings);
+  if ("failed" in look) {
+    const code = failureCodes[look.failed];
+    const mistaken = look.failed === "host-key";
+    return [{ code, severity: mistaken ? "blocks" : severity, object, seen: look.message }];
+  }
+  return look.unclear === undefined
+    ? []
+    : [{ code: "rules-unclear", severity, object, seen: look.unclear }];
 }
 
 const failureCodes: Record<LookFailure, FindingCode> = {
@@ -35,27 +37,11 @@ const failureCodes: Record<LookFailure, FindingCode> = {
   answer: "worker-answer-unclear",
 };
 
-/** What the removal would refuse at this worker, whose rules could be read as far as they go. */
-function unclearRules(settings: Settings, facts: ClusterFacts): Judgement[] {
-  return workerNodes(settings, facts.nodes).flatMap(({ name }): Judgement[] => {
-    const look = facts.overSsh?.[name];
-    if (look === undefined || "failed" in look || look.unclear === undefined) return [];
-    return [
-      {
-        code: "rules-unclear",
-        severity: blocksFrom("cutover", settings),
-        object: `node/${name}`,
-        seen: look.unclear,
-      },
-    ];
-  });
-}
-
 /** One finding a server: what keeps it from one worker mostly keeps it from all. */
-function unreachableServers(settings: Settings, facts: ClusterFacts): Judgement[] {
+function unreachableServers({ settings, facts, servers }: Situation): Judgement[] {
   const { serverHostNetwork, serverPort } = settings.kiam;
   if (!serverHostNetwork) return [];
-  return serverNodes(settings, facts.nodes).flatMap(({ name, internalIp }): Judgement[] => {
+  return servers.flatMap(({ name, internalIp }): Judgement[] => {
     const workers = Object.entries(facts.overSsh ?? {}).flatMap(([worker, look]) =>
       "serversBlocked" in look && look.serversBlocked.includes(name) ? [worker] : [],
     );

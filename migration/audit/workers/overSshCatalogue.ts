@@ -8,7 +8,7 @@ export const overSshFindings = {
     cause:
       "The key that it presents is not the one in ssh.hostKeys, or not the one that ssh.hostKeyCommand told.",
     consequence:
-      "Whoever answers there is not who was pinned: root commands would be handed to a stranger.",
+      "It may not be the machine that was pinned: root commands would be handed to a stranger.",
     cure: "Find out why. If the worker was replaced, put its new public host key into ssh.hostKeys, from a source you trust, or see where ssh.hostKeyCommand has the other one from.",
     acknowledgeable: false,
     seenIn: ["overSsh"],
@@ -19,7 +19,7 @@ export const overSshFindings = {
     cause:
       "The program could not be started, failed, took too long, or printed something else than one public host key. It blocks from stage cutover on.",
     consequence:
-      "Without the key anybody who answers at the worker's address would be handed root commands: the cutover does not log in there.",
+      "Without the key any machine that answers at the worker's address would be handed root commands: the cutover does not log in there.",
     cure: "Run ssh.hostKeyCommand by hand with NODE_NAME, PROVIDER_ID and ADDRESS of that node set: it has to print one public host key; or put the node's key into ssh.hostKeys.",
     acknowledgeable: true,
     seenIn: ["overSsh"],
@@ -28,7 +28,7 @@ export const overSshFindings = {
     title: "A worker's nat rules cannot be read",
     severities: ["warns", "blocks"],
     cause:
-      "There is no iptables, or none for a set of tables that the kernel has, or it is too old to read the rules of kube2iam's or kiam's own. It blocks from stage cutover on.",
+      "There is no iptables, or none for a set of tables that the kernel has, or it is too old to read the rules that kube2iam or kiam wrote. It blocks from stage cutover on.",
     consequence: "A rule there that cannot be read can be neither judged nor removed.",
     cure: "Install iptables there, as new as the one in kube2iam's and kiam's images, with a backend for every set of tables that the kernel has (iptables-nft and iptables-legacy). Where the image offers a login none (Bottlerocket), replace such nodes by new ones that get kiam only: docs/new-nodes.md.",
     acknowledgeable: true,
@@ -49,7 +49,7 @@ export const overSshFindings = {
     title: "A worker's rules do not tell who answers its pods",
     severities: ["warns", "blocks"],
     cause:
-      "In front of kube2iam's or kiam's rule stands somebody else's for 169.254.169.254, one of theirs in another form, or a nat chain that nft itself made (kube2iam with --nftables, a CNI, a firewall). It blocks from stage cutover on.",
+      "In front of kube2iam's or kiam's rule stands another program's for 169.254.169.254, one of theirs in another form, or a nat chain that nft itself made (kube2iam with --nftables, a CNI, a firewall). It blocks from stage cutover on.",
     consequence:
       "Who answers pods' requests there cannot be told from its rules: removing kube2iam's rule might not lead pods to kiam, so the cutover refuses.",
     cure: "Do as the finding says there, then look again: move the rule or chain that is in front behind, or remove it.",

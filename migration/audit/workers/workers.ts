@@ -1,18 +1,18 @@
 import { cutoverAnnotation, type ClusterFacts, type NodeFacts } from "../../facts/clusterFacts.js";
 import { mayBeCutOver, parseCutoverRecord } from "../../plan/cutoverRecord.js";
 import { isReachedOverSsh } from "../../kiam/kiamOnly.js";
-import { cannotRunAgent, isMaster, workerNodes } from "../../situation/nodeSelection.js";
+import { cannotRunAgent, isMaster } from "../../situation/nodeSelection.js";
+import type { Situation } from "../../situation/situation.js";
 import { own } from "../../text/text.js";
 import { notReadyBecause } from "../../situation/nodeStandings.js";
-import type { Settings } from "../../settings/schema.js";
 import { reaches } from "../../stages.js";
 import { lacksAddress, lacksHostKey } from "../../plan/waiting.js";
 import { blocksFrom, type Judgement } from "../judgement.js";
 
 /** The nodes that are to be moved. */
-export function auditWorkers(settings: Settings, facts: ClusterFacts): Judgement[] {
+export function auditWorkers(situation: Situation): Judgement[] {
+  const { settings, facts, workers } = situation;
   const findings: Judgement[] = [];
-  const workers = workerNodes(settings, facts.nodes);
   if (workers.length === 0) {
     findings.push({
       code: "no-worker",
@@ -33,16 +33,6 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Judgement
       seen: "kiam serves it, as far as is known, and the settings no longer count it among the workers",
     });
   }
-  for (const node of workers) {
-    const record = parseCutoverRecord(node.cutoverAnnotation);
-    if (record === undefined || !("unreadable" in record)) continue;
-    findings.push({
-      code: "cutover-record-unreadable",
-      severity: blocksFrom("cutover", settings),
-      object: `node/${node.name}`,
-      seen: `its annotation ${cutoverAnnotation} was not written by this program: ${record.unreadable}`,
-    });
-  }
   const inCluster = new Set(facts.nodes.map((node) => node.name));
   for (const { name } of settings.workers.list ?? []) {
     if (inCluster.has(name)) continue;
@@ -53,13 +43,25 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Judgement
       seen: "workers.list names it, and the cluster has no such node",
     });
   }
+  // From this stage on there is no kube2iam to fall back on.
+  const last = reaches(settings.stage, "retire") && facts.kube2iam !== undefined;
+  const severity = last ? "blocks" : "warns";
   for (const node of workers) {
     const object = `node/${node.name}`;
-    const missing = lacksAddress(settings, facts, node);
+    const record = parseCutoverRecord(node.cutoverAnnotation);
+    if (record !== undefined && "unreadable" in record) {
+      findings.push({
+        code: "cutover-record-unreadable",
+        severity: blocksFrom("cutover", settings),
+        object,
+        seen: `its annotation ${cutoverAnnotation} was not written by this program: ${record.unreadable}`,
+      });
+    }
+    const missing = lacksAddress(situation, node);
     if (missing !== undefined) {
       findings.push({
         code: "worker-address-unknown",
-        severity: lastChance(settings, facts) ? "blocks" : "warns",
+        severity,
         object,
         seen: `it reports no ${missing} that is ${missing === "InternalIP" ? "an IPv4 address" : "an address or a host name"}`,
         fix:
@@ -80,21 +82,21 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Judgement
     if (broken !== undefined && reaches(settings.stage, "agent")) {
       findings.push({
         code: "worker-not-ready",
-        severity: lastChance(settings, facts) ? "blocks" : "warns",
+        severity,
         object,
         seen: broken,
       });
     }
     if (
-      // Whoever looks over SSH wants to know in good time.
+      // One who looks over SSH wants to know in good time.
       (reaches(settings.stage, "cutover") || facts.overSsh !== undefined) &&
       isReachedOverSsh(settings, facts, node) &&
       lacksHostKey(settings, node)
     ) {
       findings.push({
         code: "host-key-unknown",
-        // Of a worker that was moved, the command would run again, on whoever answers.
-        severity: mayBeCutOver(node) || lastChance(settings, facts) ? "blocks" : "warns",
+        // On a worker that was moved the command would run again, whatever machine answers.
+        severity: mayBeCutOver(node) ? "blocks" : severity,
         object,
         seen: "ssh.hostKeys has no key for it",
       });
@@ -115,11 +117,6 @@ export function auditWorkers(settings: Settings, facts: ClusterFacts): Judgement
     }
   }
   return findings;
-}
-
-/** Whether this stage takes kube2iam away: from then on there is nothing to fall back on. */
-function lastChance({ stage }: Settings, { kube2iam }: ClusterFacts): boolean {
-  return reaches(stage, "retire") && kube2iam !== undefined;
 }
 
 /** By its record, or because its agent's rule is not seen to be behind kube2iam's: it may have joined that way. */

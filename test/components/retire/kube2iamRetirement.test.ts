@@ -5,6 +5,7 @@ import * as k8s from "@pulumi/kubernetes";
 import { gateTarget } from "../../../migration/situation/target.js";
 import { Kube2iamRetirement } from "../../../components/retire/kube2iamRetirement.js";
 import { makePlan } from "../../../migration/plan/makePlan.js";
+import { situationOf } from "../../../migration/situation/situation.js";
 import { plannedWorkers } from "../../../migration/plan/plan.js";
 import { parseSettings } from "../../../migration/settings/parse.js";
 import type { SettingsInput } from "../../../migration/settings/schema.js";
@@ -29,7 +30,7 @@ async function declare(
   facts: Partial<ClusterFacts> = {},
 ): Promise<MockEngine> {
   const settings = parseSettings(exampleSettings({ retirement }));
-  const plan = makePlan(settings, exampleFacts(facts));
+  const plan = makePlan(situationOf(settings, exampleFacts(facts)));
   const engine = await MockEngine.start({
     [local]: () => ({ stdout: JSON.stringify(captured), stderr: "" }),
     [remote]: () => ({ stdout: "", stderr: "" }),
@@ -40,13 +41,11 @@ async function declare(
       new Kube2iamRetirement("kube2iam-retirement", {
         probe: plan.probe!,
         retirement: settings.retirement,
+        ssh: settings.ssh,
         target: gateTarget(settings, plan.kube2iam),
         workers: plannedWorkers(plan).map((worker) => ({
           worker,
           hostKey: worker.hostKey,
-          kube2iam: plan.kube2iam,
-          agentPort: settings.kiam.agentPort,
-          ssh: settings.ssh,
           anchor: new k8s.core.v1.NodePatch(`${worker.name}-anchor`, {
             metadata: { name: worker.name },
           }),

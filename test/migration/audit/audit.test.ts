@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 
 import { audit } from "../../../migration/audit/audit.js";
 import { AuditError, refuseBlocking } from "../../../migration/audit/refuse.js";
-import type { RecordedKube2iam } from "../../../migration/facts/clusterFacts.js";
-import { parseSettings } from "../../../migration/settings/parse.js";
+import type { RecordedKube2iam } from "../../../migration/facts/clusterValues.js";
 import type { Stage } from "../../../migration/stages.js";
 import {
   exampleFacts,
@@ -13,6 +12,7 @@ import {
   examplePod,
   exampleSettings,
   roleBaseArn,
+  exampleSituation,
 } from "../../support/exampleCluster.js";
 import { codes, findings } from "../../support/findings.js";
 
@@ -20,7 +20,7 @@ import { codes, findings } from "../../support/findings.js";
 
 describe("audit", () => {
   it("finds nothing in a cluster that is ready but that kiam and its images are archived", () => {
-    const list = audit(parseSettings(exampleSettings()), exampleFacts());
+    const list = audit(exampleSituation());
     assert.deepEqual(codes(list), [
       "warns image-of-archived-project kiam.image",
       "informs kiam-archived kiam",
@@ -30,10 +30,9 @@ describe("audit", () => {
 
   it("warns of a tag at an archived path from stage retire on, not of a digest or a mirror", () => {
     const said = (image: string, stage: Stage = "retire") =>
-      audit(
-        parseSettings(exampleSettings({ stage, kiam: { region: "eu-west-1", image } })),
-        exampleFacts(),
-      ).some(({ code }) => code === "image-of-archived-project");
+      audit(exampleSituation({ stage, kiam: { region: "eu-west-1", image } })).some(
+        ({ code }) => code === "image-of-archived-project",
+      );
     for (const image of [
       "quay.io/uswitch/kiam:v4.0",
       "quay.io/uswitch/kiam",

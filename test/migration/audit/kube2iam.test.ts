@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { ClusterFacts, Kube2iamFacts } from "../../../migration/facts/clusterFacts.js";
 import { parseSettings } from "../../../migration/settings/parse.js";
 import { makePlan } from "../../../migration/plan/makePlan.js";
+import { situationOf } from "../../../migration/situation/situation.js";
 import type { SettingsInput } from "../../../migration/settings/schema.js";
 import {
   exampleFacts,
@@ -121,7 +122,8 @@ describe("audit of kube2iam's DaemonSet", () => {
       const facts = exampleFacts();
       const kube2iam = { ...facts.kube2iam!, ...withFlags(flag) };
       const settings = parseSettings(exampleSettings());
-      assert.throws(() => makePlan(settings, { ...facts, kube2iam }), /cannot be used/, flag);
+      const situation = situationOf(settings, { ...facts, kube2iam });
+      assert.throws(() => makePlan(situation), /cannot be used/, flag);
     }
   });
 

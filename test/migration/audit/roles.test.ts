@@ -1,18 +1,17 @@
 import assert from "node:assert/strict";
 
-import { auditPermittedPatterns } from "../../../migration/audit/pods/permittedPatterns.js";
+import { auditPermittedPatterns } from "../../../migration/audit/roles/permittedPatterns.js";
 import { auditRoles } from "../../../migration/audit/roles/roles.js";
 import type { Finding } from "../../../migration/audit/finding.js";
 import { inFull } from "../../../migration/audit/judgement.js";
 import type { ClusterFacts, NamespaceFacts } from "../../../migration/facts/clusterFacts.js";
-import { parseSettings } from "../../../migration/settings/parse.js";
 import type { SettingsInput } from "../../../migration/settings/schema.js";
 import {
   exampleFacts,
   exampleIam,
   exampleNamespace,
   examplePod,
-  exampleSettings,
+  exampleSituation,
   roleBaseArn,
 } from "../../support/exampleCluster.js";
 import { codes } from "../../support/findings.js";
@@ -27,14 +26,14 @@ function findings(
   settings: Partial<SettingsInput> = {},
   facts: Partial<ClusterFacts> = {},
 ): Finding[] {
-  const parsed = parseSettings(
-    exampleSettings({ namespaces: { payments: { permitted: payments } }, ...settings }),
+  const situation = exampleSituation(
+    { namespaces: { payments: { permitted: payments } }, ...settings },
+    {
+      namespaces: [exampleNamespace("orders", change), exampleNamespace("payments")],
+      ...facts,
+    },
   );
-  const all = exampleFacts({
-    namespaces: [exampleNamespace("orders", change), exampleNamespace("payments")],
-    ...facts,
-  });
-  return [...auditRoles(parsed, all), ...auditPermittedPatterns(parsed, all)].map(inFull);
+  return [...auditRoles(situation), ...auditPermittedPatterns(situation)].map(inFull);
 }
 
 const deployed = (image: string, ...server: string[]): Partial<SettingsInput> => ({

@@ -7,14 +7,13 @@ import type { Finding } from "../../../migration/audit/finding.js";
 import { inFull } from "../../../migration/audit/judgement.js";
 import type { ClusterFacts } from "../../../migration/facts/clusterFacts.js";
 import type { ApplicationRoleFacts, IamFacts } from "../../../migration/facts/iamFacts.js";
-import { parseSettings } from "../../../migration/settings/parse.js";
 import type { SettingsInput } from "../../../migration/settings/schema.js";
 import type { TrustDocument } from "../../../migration/iam/trust.js";
 import {
-  exampleFacts,
   exampleIam,
   exampleRole,
   exampleSettings,
+  exampleSituation,
   roleBaseArn,
 } from "../../support/exampleCluster.js";
 import { codes } from "../../support/findings.js";
@@ -30,9 +29,11 @@ function findings(
   settings: Partial<SettingsInput> = {},
   facts: Partial<ClusterFacts> = {},
 ): Finding[] {
-  const parsed = parseSettings(exampleSettings({ stage: "agent", ...settings }));
-  const all = exampleFacts({ iam: iam && exampleIam(iam), ...facts });
-  return [...auditTrust(parsed, all), ...auditServerRole(parsed, all)].map(inFull);
+  const situation = exampleSituation(
+    { stage: "agent", ...settings },
+    { iam: iam && exampleIam(iam), ...facts },
+  );
+  return [...auditTrust(situation), ...auditServerRole(situation)].map(inFull);
 }
 
 /** IAM as it should be, but for the role app-orders (or another). */

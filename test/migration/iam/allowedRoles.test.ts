@@ -8,6 +8,7 @@ import {
   kube2iamRestrictions,
   parseAllowedRoles,
 } from "../../../migration/iam/allowedRoles.js";
+import { situationOf } from "../../../migration/situation/situation.js";
 import { composePermitted } from "../../../migration/kiam/composePermitted.js";
 import { matchesGlob } from "../../../migration/kube2iam/goGlob.js";
 import { isPermitted, permittedProblem } from "../../../migration/kiam/permitted.js";
@@ -80,7 +81,7 @@ describe("kube2iam's allowed-roles", () => {
         ...facts.kube2iam,
         commandLine: [...facts.kube2iam.commandLine, ...flags],
       };
-      return kube2iamRestrictions(settings, { ...facts, kube2iam });
+      return kube2iamRestrictions(situationOf(settings, { ...facts, kube2iam }));
     };
     assert.equal(restrictions(), undefined);
     assert.equal(restrictions("--namespace-restrictions=false"), undefined);

@@ -107,7 +107,7 @@ describe("withoutTrust", () => {
 
   it("refuses where nobody would be left, or IAM would refuse the document", () => {
     const alone = withoutTrust(document(trusts(worker)), worker);
-    assert.match(alone.obstacle ?? "", /nobody could assume/);
+    assert.match(alone.obstacle ?? "", /no one could assume/);
     assert.equal(alone.proposed, alone.current);
     assert.match(
       withoutTrust(document(trusts(worker), own([kiam, id])), worker).obstacle ?? "",

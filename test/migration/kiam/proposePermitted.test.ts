@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 
 import type { ClusterFacts, NamespaceFacts } from "../../../migration/facts/clusterFacts.js";
-import { parseSettings } from "../../../migration/settings/parse.js";
 import { proposePermitted, verifyProposal } from "../../../migration/kiam/proposePermitted.js";
 import type { SettingsInput } from "../../../migration/settings/schema.js";
 import {
@@ -11,8 +10,8 @@ import {
   exampleIam,
   exampleNamespace,
   examplePod,
-  exampleSettings,
   roleBaseArn,
+  exampleSituation,
 } from "../../support/exampleCluster.js";
 
 /* Pure. That the matchers agree on any entry at all: allowedRoles.test.ts. */
@@ -20,10 +19,7 @@ import {
 const arn = (name: string) => `${roleBaseArn}${name}`;
 
 function propose(settings: Partial<SettingsInput>, facts: Partial<ClusterFacts>) {
-  return proposePermitted(
-    parseSettings(exampleSettings({ namespaces: {}, ...settings })),
-    exampleFacts(facts),
-  );
+  return proposePermitted(exampleSituation({ namespaces: {}, ...settings }, facts));
 }
 
 function restricted(change: Partial<NamespaceFacts>, ...flags: string[]): Partial<ClusterFacts> {

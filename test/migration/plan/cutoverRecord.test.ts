@@ -8,6 +8,7 @@ import {
   writeCutoverRecord,
 } from "../../../migration/plan/cutoverRecord.js";
 import { makePlan } from "../../../migration/plan/makePlan.js";
+import { situationOf } from "../../../migration/situation/situation.js";
 import { plannedWorkers } from "../../../migration/plan/plan.js";
 import { parseSettings } from "../../../migration/settings/parse.js";
 import { exampleFacts, exampleSettings } from "../../support/exampleCluster.js";
@@ -71,7 +72,7 @@ describe("a worker's cutover record", () => {
     for (const cutoverAnnotation of hostile) {
       const nodes = facts.nodes.map((node) => ({ ...node, cutoverAnnotation }));
       assert.ok(nodes.every((node) => !isKiamOnly(facts, node)));
-      const workers = plannedWorkers(makePlan(settings, { ...exampleFacts(), nodes }));
+      const workers = plannedWorkers(makePlan(situationOf(settings, { ...exampleFacts(), nodes })));
       assert.deepEqual(
         new Set(workers.map(({ steps }) => steps.join())),
         new Set(["shadow-probe,capture,recheck,remove-rule,live-probe"]),

@@ -21,7 +21,9 @@ function settings(newNodes: SettingsInput["newNodes"], stage: SettingsInput["sta
 }
 
 function recipes(newNodes: SettingsInput["newNodes"]) {
-  return newNodeRecipes(settings(newNodes).newNodes);
+  const all = newNodeRecipes(settings(newNodes).newNodes);
+  const texts = Object.entries(all).map(([provider, { text }]) => [provider, text]);
+  return Object.fromEntries(texts) as Record<keyof typeof all, string>;
 }
 
 const label = { keepKube2iamOff: "label", startupTaint: true } as const;

@@ -5,12 +5,11 @@ import { describePlan } from "../../../migration/preview/describePlan.js";
 import { makePlan } from "../../../migration/plan/makePlan.js";
 import { makeWaves } from "../../../migration/plan/waves.js";
 import { plannedWorkers, type PlannedWorker } from "../../../migration/plan/plan.js";
-import { parseSettings } from "../../../migration/settings/parse.js";
 import { stagesBetween } from "../../../migration/stages.js";
 import {
   exampleFacts,
   exampleNode,
-  exampleSettings,
+  exampleSituation,
   roleBaseArn,
 } from "../../support/exampleCluster.js";
 
@@ -43,8 +42,7 @@ const order = (
 
 describe("plan", () => {
   it("is the same for the same input", () => {
-    const settings = parseSettings(exampleSettings());
-    assert.deepEqual(makePlan(settings, exampleFacts()), makePlan(settings, exampleFacts()));
+    assert.deepEqual(makePlan(exampleSituation()), makePlan(exampleSituation()));
   });
 
   it("moves canaries one by one, then the rest by name in waves", () => {
@@ -89,7 +87,7 @@ describe("plan", () => {
   it("has no waves without workers", () => assert.deepEqual(order([], ["w1"], "25%"), []));
 
   it("reads kube2iam's port, interface and base ARN from the live DaemonSet", () => {
-    const plan = makePlan(parseSettings(exampleSettings()), exampleFacts());
+    const plan = makePlan(exampleSituation());
     assert.equal(plan.kube2iam.port, 8181);
     assert.equal(plan.agentInterface, "cni0");
     assert.equal(plan.roleBaseArn, roleBaseArn);
@@ -97,8 +95,7 @@ describe("plan", () => {
   });
 
   it("takes them from the record once kube2iam is gone, so that nothing changes by its going", () => {
-    const settings = parseSettings(exampleSettings());
-    const before = makePlan(settings, exampleFacts());
+    const before = makePlan(exampleSituation());
     const proven = exampleFacts().nodes.map((node) => ({
       ...node,
       cutoverAnnotation: JSON.stringify({
@@ -109,15 +106,12 @@ describe("plan", () => {
         ...(node.name === "worker-2" ? { rehearsed: true } : {}),
       }),
     }));
-    const after = makePlan(
-      settings,
-      exampleFacts({ kube2iam: undefined, recorded: before.record, nodes: proven }),
-    );
-    assert.deepEqual(after, before);
+    const gone = { kube2iam: undefined, recorded: before.record, nodes: proven };
+    assert.deepEqual(makePlan(exampleSituation({}, gone)), before);
   });
 
   it("leaves masters out and knows them by either label", () => {
-    const plan = makePlan(parseSettings(exampleSettings()), exampleFacts());
+    const plan = makePlan(exampleSituation());
     assert.deepEqual(plan.servers, ["master-1", "master-2"]);
     assert.deepEqual(
       plannedWorkers(plan).map((each) => each.name),
@@ -126,21 +120,15 @@ describe("plan", () => {
   });
 
   it("takes the workers and addresses that are listed", () => {
-    const settings = parseSettings(
-      exampleSettings({
-        workers: {
-          list: [{ name: "worker-3", address: "bastion-view.example.com" }, { name: "gone" }],
-        },
-      }),
-    );
-    const [only, ...others] = plannedWorkers(makePlan(settings, exampleFacts()));
+    const list = [{ name: "worker-3", address: "bastion-view.example.com" }, { name: "gone" }];
+    const [only, ...others] = plannedWorkers(makePlan(exampleSituation({ workers: { list } })));
     assert.deepEqual(others, []);
     assert.equal(only?.address, "bastion-view.example.com");
     assert.equal(only?.hostIp, "10.0.0.13");
   });
 
   it("describes itself in the order in which workers move", () => {
-    const text = describePlan(makePlan(parseSettings(exampleSettings()), exampleFacts()));
+    const text = describePlan(makePlan(exampleSituation()));
     assert.ok(
       text.indexOf("worker-2") < text.indexOf("worker-1") &&
         text.indexOf("worker-1") < text.indexOf("worker-3"),
@@ -148,14 +136,13 @@ describe("plan", () => {
   });
 
   describe("with records of earlier runs", () => {
-    const settings = parseSettings(exampleSettings());
-    const withRecords = (records: Record<string, object>) =>
-      exampleFacts({
-        nodes: exampleFacts().nodes.map((node) => ({
-          ...node,
-          cutoverAnnotation: records[node.name] && JSON.stringify(records[node.name]),
-        })),
-      });
+    const withRecords = (records: Record<string, object>) => {
+      const nodes = exampleFacts().nodes.map((node) => ({
+        ...node,
+        cutoverAnnotation: records[node.name] && JSON.stringify(records[node.name]),
+      }));
+      return makePlan(exampleSituation({}, { nodes }));
+    };
     const proven = (name: string, more: object = {}) => ({
       generation: "0000000000aa",
       bootId: `boot-of-${name}`,
@@ -163,7 +150,7 @@ describe("plan", () => {
       ...more,
     });
     const rehearsing = (records: Record<string, object>) =>
-      plannedWorkers(makePlan(settings, withRecords(records)))
+      plannedWorkers(withRecords(records))
         .filter((each) => each.steps.includes("rehearse-undo"))
         .map((each) => each.name);
 
@@ -179,34 +166,26 @@ describe("plan", () => {
 
     it("rehearses nowhere where told not to", () => {
       const workers = { canaryRehearsal: false };
-      const plan = makePlan(parseSettings(exampleSettings({ workers })), exampleFacts());
+      const plan = makePlan(exampleSituation({ workers }));
       assert.ok(plannedWorkers(plan).every((each) => !each.steps.includes("rehearse-undo")));
     });
 
-    it("puts first whoever failed: undone, or begun and never proven", () => {
-      const plan = makePlan(
-        settings,
-        withRecords({
-          "worker-3": { undone: "2026-01-01T00:00:00Z" },
-          "worker-2": proven("worker-2", { rehearsed: true }),
-        }),
-      );
+    it("puts first what failed: undone, or begun and never proven", () => {
+      const plan = withRecords({
+        "worker-3": { undone: "2026-01-01T00:00:00Z" },
+        "worker-2": proven("worker-2", { rehearsed: true }),
+      });
       assert.deepEqual(
         plan.waves.map((wave) => wave.name + " " + wave.workers.map((each) => each.name).join()),
         ["retry-1 worker-3", "canary-1 worker-2", "wave-1 worker-1"],
       );
-      const begun = makePlan(
-        settings,
-        withRecords({ "worker-3": proven("worker-3", { proven: false }) }),
-      );
+      const begun = withRecords({ "worker-3": proven("worker-3", { proven: false }) });
       assert.equal(begun.waves[0]?.workers[0]?.name, "worker-3");
     });
 
     it("neither captures nor removes a rule, and needs no SSH, where kube2iam never was", () => {
-      const born = makePlan(
-        settings,
-        exampleFacts({ kube2iam: undefined, recorded: makePlan(settings, exampleFacts()).record }),
-      );
+      const recorded = makePlan(exampleSituation()).record;
+      const born = makePlan(exampleSituation({}, { kube2iam: undefined, recorded }));
       for (const worker of plannedWorkers(born)) {
         assert.deepEqual(worker.steps, ["shadow-probe", "recheck", "live-probe"]);
       }
@@ -220,8 +199,7 @@ describe("plan", () => {
       node.labels = { ...node.labels, "kops.k8s.io/instancegroup": group };
     }
     const workers = { groups: ["general"] };
-    const settings = parseSettings(exampleSettings({ stage: "cutover", workers }));
-    const plan = makePlan(settings, facts);
+    const plan = makePlan(exampleSituation({ stage: "cutover", workers }, facts));
     assert.deepEqual(
       plan.waves.flatMap((wave) => wave.workers.map((each) => each.name)),
       ["worker-1", "worker-2"],

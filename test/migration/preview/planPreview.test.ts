@@ -3,13 +3,12 @@ import assert from "node:assert/strict";
 import type { BackendRules } from "../../../migration/rules/nodeReport.js";
 import { previewAsMarkdown, previewAsText } from "../../../migration/preview/describePreview.js";
 import { credentialRuleSpec } from "../../../migration/rules/natRule.js";
-import { parseSettings } from "../../../migration/settings/parse.js";
 import { makePlan } from "../../../migration/plan/makePlan.js";
 import { plannedRules } from "../../../migration/plan/plannedRules.js";
 import { previewPlan, type KnownRules } from "../../../migration/preview/planPreview.js";
 import { ruleChanges } from "../../../migration/rules/diff.js";
 import type { Stage } from "../../../migration/stages.js";
-import { exampleFacts, exampleSettings } from "../../support/exampleCluster.js";
+import { exampleFacts, exampleSituation } from "../../support/exampleCluster.js";
 
 /*
  * Pure: what the rules of a worker will be. That they really become so is for the cluster tier
@@ -24,7 +23,7 @@ const services = '-A PREROUTING -m comment --comment "kubernetes service portals
 const nft = (...rules: string[]): BackendRules[] => [{ backend: "nft", rules }];
 
 function plan(stage: Stage) {
-  return makePlan(parseSettings(exampleSettings({ stage })), exampleFacts());
+  return makePlan(exampleSituation({ stage }));
 }
 
 function after(stage: Stage, present: BackendRules[]): BackendRules[] {

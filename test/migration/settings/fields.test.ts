@@ -6,6 +6,7 @@ import { gateTarget } from "../../../migration/situation/target.js";
 import { gateSchemas, type GateVerb } from "../../../gates/protocol/inputs.js";
 import { iamChain } from "../../../migration/iam/chain.js";
 import { makePlan } from "../../../migration/plan/makePlan.js";
+import { situationOf } from "../../../migration/situation/situation.js";
 import { plannedWorkers } from "../../../migration/plan/plan.js";
 import { parseSettings, SettingsError } from "../../../migration/settings/parse.js";
 import type { Settings, SettingsInput } from "../../../migration/settings/schema.js";
@@ -31,7 +32,7 @@ function handOn(settings: Settings): void {
     labels: { ...node.labels, ...settings.workers.selector },
   }));
   const facts = { ...example, nodes };
-  const plan = makePlan(settings, facts);
+  const plan = makePlan(situationOf(settings, facts));
   const target = gateTarget(settings, plan.kube2iam);
   const { probe } = plan;
   const asked = (verb: GateVerb, input: object) => {

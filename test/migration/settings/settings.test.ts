@@ -105,7 +105,7 @@ describe("settings", () => {
   it("bounds what becomes of connections to kube2iam, and how fast it goes", () => {
     const retirement = { waitSeconds: -1, closeIdleSeconds: 0, pace: "slowly" } as never;
     assert.deepEqual(problemsOf(exampleSettings({ retirement })), {
-      "retirement.waitSeconds": "must not be negative",
+      "retirement.waitSeconds": "must be at least 0",
       "retirement.closeIdleSeconds": "must be at least 1",
       "retirement.pace": "must be one of worker, at-once",
     });

@@ -2,12 +2,15 @@ import assert from "node:assert/strict";
 
 import type { ClusterFacts } from "../../../migration/facts/clusterFacts.js";
 import { stages, type Stage } from "../../../migration/stages.js";
-import { exampleFacts, exampleMaster, exampleNode } from "../../support/exampleCluster.js";
+import {
+  exampleFacts,
+  exampleMaster,
+  exampleNode,
+  exampleSituation,
+} from "../../support/exampleCluster.js";
 import { codes, findings } from "../../support/findings.js";
 import { makePlan } from "../../../migration/plan/makePlan.js";
 import { plannedWorkers, type Plan } from "../../../migration/plan/plan.js";
-import { parseSettings } from "../../../migration/settings/parse.js";
-import { exampleSettings } from "../../support/exampleCluster.js";
 
 /* Pure: what is wrong with kiam never stands in the way of leaving it. */
 
@@ -94,7 +97,7 @@ describe("an update that goes back", () => {
 
   describe("as it is planned", () => {
     const plan = (stage: Stage, facts: Partial<ClusterFacts>): Plan =>
-      makePlan(parseSettings(exampleSettings({ stage })), exampleFacts(facts));
+      makePlan(exampleSituation({ stage }, facts));
     const steps = (of: Plan) =>
       Object.fromEntries(plannedWorkers(of).map((worker) => [worker.name, worker.steps.join()]));
     /** The example's workers, each with this to say of its cutover. */

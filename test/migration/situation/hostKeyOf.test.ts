@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 
 import { hostKeyOf } from "../../../migration/situation/hostKeyOf.js";
 import { makePlan } from "../../../migration/plan/makePlan.js";
+import { situationOf } from "../../../migration/situation/situation.js";
 import { plannedWorkers } from "../../../migration/plan/plan.js";
 import { nodeFacts } from "../../../cluster/facts/clusterFacts.js";
 import { parseSettings } from "../../../migration/settings/parse.js";
 import type { SettingsInput } from "../../../migration/settings/schema.js";
-import { exampleFacts, exampleSettings } from "../../support/exampleCluster.js";
+import { exampleFacts, exampleSettings, exampleSituation } from "../../support/exampleCluster.js";
 import { codes, findings } from "../../support/findings.js";
 
 /* Pure: which host key a worker is given. */
@@ -45,7 +46,7 @@ describe("a worker's host key", () => {
 
   it("is what plan and audit go by", () => {
     const settings = { ssh: ssh({ "worker-*": key("9"), "worker-2": key("2") }) };
-    const plan = makePlan(parseSettings(exampleSettings(settings)), exampleFacts());
+    const plan = makePlan(exampleSituation(settings));
     const keys = plannedWorkers(plan).map(({ name, hostKey }) => [name, hostKey]);
     assert.deepEqual(
       new Map(keys as [string, string][]),
@@ -67,7 +68,7 @@ describe("a worker's host key", () => {
     const asking = { privateKey: "k", hostKeys, hostKeyCommand: ["host-key", "--quiet"] };
     const stepsOf = (change: Partial<SettingsInput>) => {
       const settings = parseSettings(exampleSettings({ ssh: asking as never, ...change }));
-      const plan = makePlan(settings, exampleFacts());
+      const plan = makePlan(situationOf(settings, exampleFacts()));
       assert.deepEqual(plan.waiting, []);
       return Object.fromEntries(
         plannedWorkers(plan).map(({ name, hostKey, steps }) => [name, [hostKey, ...steps]]),

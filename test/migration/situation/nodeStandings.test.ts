@@ -6,13 +6,13 @@ import { describePlan } from "../../../migration/preview/describePlan.js";
 import { concernedNodesOf } from "../../../migration/situation/nodeStandings.js";
 import { makePlan } from "../../../migration/plan/makePlan.js";
 import { plannedWorkers, type Plan } from "../../../migration/plan/plan.js";
-import { parseSettings } from "../../../migration/settings/parse.js";
 import type { SettingsInput } from "../../../migration/settings/schema.js";
 import {
   exampleFacts,
   examplePod,
   exampleSettings,
   roleBaseArn,
+  exampleSituation,
 } from "../../support/exampleCluster.js";
 import { codes, findings } from "../../support/findings.js";
 
@@ -33,7 +33,7 @@ function withNode(name: string, change: Partial<NodeFacts>): Partial<ClusterFact
 }
 
 function plan(settings: Partial<SettingsInput>, facts: Partial<ClusterFacts>): Plan {
-  return makePlan(parseSettings(exampleSettings(settings)), exampleFacts(facts));
+  return makePlan(exampleSituation(settings, facts));
 }
 
 const moving = ({ waves }: Plan) => waves.flatMap(({ workers }) => workers.map(({ name }) => name));

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 
 import type { ClusterFacts } from "../../../migration/facts/clusterFacts.js";
 import type { ApplicationRoleFacts, IamFacts } from "../../../migration/facts/iamFacts.js";
-import { parseSettings } from "../../../migration/settings/parse.js";
 import { podVerdicts } from "../../../migration/situation/podVerdicts.js";
 import type { SettingsInput } from "../../../migration/settings/schema.js";
 import {
@@ -10,8 +9,8 @@ import {
   exampleIam,
   examplePod,
   exampleRole,
-  exampleSettings,
   roleBaseArn,
+  exampleSituation,
 } from "../../support/exampleCluster.js";
 
 /* Pure: what kiam would do for each pod, judged from facts. */
@@ -24,7 +23,7 @@ function iam(...roles: ApplicationRoleFacts[]): IamFacts {
 }
 
 function verdicts(facts: Partial<ClusterFacts> = {}, settings: Partial<SettingsInput> = {}) {
-  return podVerdicts(parseSettings(exampleSettings(settings)), exampleFacts(facts));
+  return podVerdicts(exampleSituation(settings, facts));
 }
 
 const short = (list: ReturnType<typeof verdicts>) =>

@@ -1,20 +1,18 @@
 import type { ClusterFacts, PodFacts } from "../../facts/clusterFacts.js";
 import { defaultRole, sessionMinutes } from "../../kube2iam/flags.js";
 import { livesOnDefaultRole } from "../../situation/rolesInUse.js";
-import type { Settings } from "../../settings/schema.js";
+import type { Situation } from "../../situation/situation.js";
 import { count, own, someOf } from "../../text/text.js";
-import { workersToMove } from "../../plan/workersToMove.js";
 import { blocksFrom, perNamespace, type Judgement } from "../judgement.js";
 
 /**
  * Pods that live on kube2iam's default role, and will have none under kiam. Only those of workers
  * that are still to move: where kiam supplies already, it is lost already.
  */
-export function auditDefaultRole(settings: Settings, facts: ClusterFacts): Judgement[] {
+export function auditDefaultRole({ settings, facts, toMove }: Situation): Judgement[] {
   const commandLine = facts.kube2iam?.commandLine ?? [];
   const role = defaultRole(commandLine);
   if (role === undefined) return [];
-  const toMove = workersToMove(settings, facts);
   const pods = facts.pods.filter(
     (pod) => livesOnDefaultRole(pod, settings) && pod.node !== undefined && toMove.has(pod.node),
   );

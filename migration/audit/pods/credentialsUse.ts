@@ -1,23 +1,26 @@
-import type { ClusterFacts, PodFacts } from "../../facts/clusterFacts.js";
+import type { PodFacts } from "../../facts/clusterFacts.js";
 import { sessionMinutes } from "../../kube2iam/flags.js";
-import { usesRole } from "../../situation/rolesInUse.js";
-import { durationSeconds, type Settings } from "../../settings/schema.js";
+import { asksForRole, usesRole } from "../../situation/rolesInUse.js";
+import { durationSeconds } from "../../settings/schema.js";
+import type { Situation } from "../../situation/situation.js";
 import { count, someOf } from "../../text/text.js";
 import { perNamespace, type Judgement } from "../judgement.js";
 
 /** Sessions from which on the AWS SDK for Java keeps credentials for a while [kiam#41]. */
 const longEnoughMinutes = 30;
 
-/** How pods use credentials: those that keep none, those that ask at once, sessions that are too short. */
-export function auditCredentialsUse(settings: Settings, facts: ClusterFacts): Judgement[] {
+/** How pods use credentials: those that keep none, that ask at once, that bypass both systems. */
+export function auditCredentialsUse(situation: Situation): Judgement[] {
   return [
-    ...tooShortSessions(settings),
-    ...churningPods(settings, facts),
-    ...shortLivedPods(facts),
+    ...tooShortSessions(situation),
+    ...churningPods(situation),
+    ...shortLivedPods(situation),
+    ...hostNetworkPods(situation),
   ];
 }
 
-function tooShortSessions({ kiam: { sessionDuration } }: Settings): Judgement[] {
+function tooShortSessions({ settings }: Situation): Judgement[] {
+  const { sessionDuration } = settings.kiam;
   if (durationSeconds(sessionDuration) >= longEnoughMinutes * 60) return [];
   return [
     {
@@ -29,7 +32,7 @@ function tooShortSessions({ kiam: { sessionDuration } }: Settings): Judgement[] 
   ];
 }
 
-function churningPods(settings: Settings, facts: ClusterFacts): Judgement[] {
+function churningPods({ settings, facts }: Situation): Judgement[] {
   const commandLine = facts.kube2iam?.commandLine ?? [];
   const today = sessionMinutes(commandLine);
   const later = durationSeconds(settings.kiam.sessionDuration) / 60;
@@ -47,7 +50,7 @@ function churningPods(settings: Settings, facts: ClusterFacts): Judgement[] {
   }));
 }
 
-function shortLivedPods(facts: ClusterFacts): Judgement[] {
+function shortLivedPods({ facts }: Situation): Judgement[] {
   const ofJobs = (pod: PodFacts) => pod.controller === "Job" || pod.controller === "CronJob";
   const pods = facts.pods.filter((pod) => ofJobs(pod) && usesRole(pod));
   return perNamespace(pods).map(([namespace, members]): Judgement => ({
@@ -55,5 +58,16 @@ function shortLivedPods(facts: ClusterFacts): Judgement[] {
     severity: "informs",
     object: `namespace/${namespace}`,
     seen: `${count(members.length, "pod")} of Jobs there use a role (${someOf(members.map(({ name }) => name))})`,
+  }));
+}
+
+/** Their annotation has no effect: they share their node's network. */
+function hostNetworkPods({ facts }: Situation): Judgement[] {
+  const pods = facts.pods.filter((pod) => pod.hostNetwork && asksForRole(pod));
+  return perNamespace(pods).map(([namespace, members]): Judgement => ({
+    code: "host-network-pod-with-role",
+    severity: "warns",
+    object: `namespace/${namespace}`,
+    seen: `${count(members.length, "pod")} on the host's network ask for a role (${someOf(members.map(({ name }) => name))})`,
   }));
 }

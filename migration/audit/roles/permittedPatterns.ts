@@ -1,48 +1,37 @@
 import { isAllowed, kube2iamRestrictions, parseAllowedRoles } from "../../iam/allowedRoles.js";
-import type { ClusterFacts } from "../../facts/clusterFacts.js";
-import { effectiveRoleBaseArn } from "../../kube2iam/effective.js";
 import { isPermitted, matchedName, resolveRoleArn, whyInvalid } from "../../kiam/permitted.js";
-import { permittedInForce, permittedMode } from "../../kiam/permittedInForce.js";
 import { isReserved, roleName } from "../../iam/roleArn.js";
-import {
-  arnsInUse,
-  matchedNames,
-  rolesInUse,
-  type RolesInUse,
-} from "../../situation/rolesInUse.js";
-import type { Settings } from "../../settings/schema.js";
+import { arnsInUse, matchedNames } from "../../situation/rolesInUse.js";
+import type { Situation } from "../../situation/situation.js";
 import { count, someOf } from "../../text/text.js";
 import type { Judgement } from "../judgement.js";
 
 /** The expressions themselves: valid, not by accident, and no wider than their namespaces need. */
-export function auditPermittedPatterns(settings: Settings, facts: ClusterFacts): Judgement[] {
-  const base = effectiveRoleBaseArn(settings, facts);
-  if (base === undefined) return [];
-  const uses = rolesInUse(facts, base);
-  const breadth = breadthOf(settings, facts, uses, base);
-  const inForce = permittedInForce(settings, facts);
+export function auditPermittedPatterns(situation: Situation): Judgement[] {
+  const { facts, roleBaseArn, permittedIn } = situation;
+  if (roleBaseArn === undefined) return [];
+  const breadth = breadthOf(situation, roleBaseArn);
   return facts.namespaces.flatMap(({ name, owned }) => {
-    const pattern = inForce(name);
+    const pattern = permittedIn(name);
     if (owned || pattern === undefined || pattern === "") return [];
-    const validity = judgeValidity(settings, name, pattern, uses.has(name));
-    // An expression that nobody meant as it stands has to be written anew, and not narrowed.
+    const validity = judgeValidity(situation, name, pattern);
+    // One that is not meant as it stands has to be written anew, and not narrowed.
     return validity.length > 0
       ? validity
-      : [...differs(settings, name, pattern, uses), ...breadth(name, pattern)];
+      : [...differs(situation, name, pattern), ...breadth(name, pattern)];
   });
 }
 
 /** The settings' own expressions are refused where they are not valid; annotations are as they are. */
 function judgeValidity(
-  settings: Settings,
+  { rolesInUse, permittedMode }: Situation,
   name: string,
   pattern: string,
-  used: boolean,
 ): Judgement[] {
-  if (!used) return [];
+  if (!rolesInUse.has(name)) return [];
   const object = `namespace/${name}`;
   const shown = JSON.stringify(pattern);
-  const invalid = whyInvalid(pattern, permittedMode(settings));
+  const invalid = whyInvalid(pattern, permittedMode);
   if (invalid !== undefined) {
     return [
       {
@@ -68,10 +57,13 @@ function judgeValidity(
 }
 
 /** Strict matching refuses what matching as deployed permits; the other way round never. */
-function differs(settings: Settings, name: string, pattern: string, uses: RolesInUse): Judgement[] {
-  const mode = permittedMode(settings);
+function differs(
+  { settings, rolesInUse, permittedMode: mode }: Situation,
+  name: string,
+  pattern: string,
+): Judgement[] {
   if (mode === "strict") return [];
-  const roles = [...(uses.get(name)?.values() ?? [])].filter(
+  const roles = [...(rolesInUse.get(name)?.values() ?? [])].filter(
     (use) =>
       matchedNames(use, mode).every((each) => isPermitted(pattern, each, mode)) &&
       !isPermitted(pattern, use.arn, "strict"),
@@ -92,15 +84,13 @@ const everything = new Set([".*", ".+", "^.*$", "^.+$", "(.*)", ".*.*"]);
 
 /** What each namespace permits beyond what its pods use and what kube2iam allowed it. */
 function breadthOf(
-  settings: Settings,
-  facts: ClusterFacts,
-  uses: RolesInUse,
+  situation: Situation,
   base: string,
 ): (name: string, pattern: string) => Judgement[] {
-  const mode = permittedMode(settings);
+  const { settings, facts, rolesInUse: uses, permittedMode: mode } = situation;
   const account = (facts.iam?.account ?? []).filter((arn) => !isReserved(arn));
   const known = [...new Set([...account, ...arnsInUse(uses)])].sort();
-  const restrictions = kube2iamRestrictions(settings, facts);
+  const restrictions = kube2iamRestrictions(situation);
   const allowedRoles = new Map(
     facts.namespaces.map(({ name, allowedRoles }) => [name, parseAllowedRoles(allowedRoles)]),
   );

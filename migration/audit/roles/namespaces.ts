@@ -1,12 +1,10 @@
-import type { ClusterFacts } from "../../facts/clusterFacts.js";
-import { effectiveRoleBaseArn } from "../../kube2iam/effective.js";
 import { isPermitted, resolveRoleArn } from "../../kiam/permitted.js";
-import { permittedInForce, permittedMode } from "../../kiam/permittedInForce.js";
-import type { Settings } from "../../settings/schema.js";
+import type { Situation } from "../../situation/situation.js";
 import type { Judgement } from "../judgement.js";
 
 /** Namespaces: that they exist, who manages their permission, and kiam's own. */
-export function auditNamespaces(settings: Settings, facts: ClusterFacts): Judgement[] {
+export function auditNamespaces(situation: Situation): Judgement[] {
+  const { settings, facts } = situation;
   const own = facts.namespaces.find((namespace) => namespace.name === settings.kiam.namespace);
   const taken: Judgement[] =
     own === undefined || own.owned
@@ -19,21 +17,20 @@ export function auditNamespaces(settings: Settings, facts: ClusterFacts): Judgem
             seen: "it is meant for kiam, and exists already",
           },
         ];
-  return taken.concat(auditPermissions(settings, facts), auditProbe(settings, facts));
+  return taken.concat(auditPermissions(situation), auditProbe(situation));
 }
 
 /** The probe's own namespace, where it is not kiam's, whose permission this program sets itself. */
-function auditProbe(settings: Settings, facts: ClusterFacts): Judgement[] {
+function auditProbe(situation: Situation): Judgement[] {
+  const { settings, facts, roleBaseArn, permittedMode: mode } = situation;
   const { role, namespace } = settings.probe;
-  const base = effectiveRoleBaseArn(settings, facts);
-  if (role === undefined || base === undefined) return [];
+  if (role === undefined || roleBaseArn === undefined) return [];
   if (namespace === undefined || namespace === settings.kiam.namespace) return [];
   if (!facts.namespaces.some((each) => each.name === namespace)) {
     return namespace in settings.namespaces ? [] : [missing(namespace, "probe.namespace")];
   }
-  const permitted = permittedInForce(settings, facts)(namespace);
-  const mode = permittedMode(settings);
-  const arn = resolveRoleArn(role, base);
+  const permitted = situation.permittedIn(namespace);
+  const arn = resolveRoleArn(role, roleBaseArn);
   if (isPermitted(permitted, mode === "as-written" ? role : arn, mode)) return [];
   return [
     {
@@ -47,7 +44,7 @@ function auditProbe(settings: Settings, facts: ClusterFacts): Judgement[] {
   ];
 }
 
-function auditPermissions(settings: Settings, facts: ClusterFacts): Judgement[] {
+function auditPermissions({ settings, facts }: Situation): Judgement[] {
   const namespaces = new Map(facts.namespaces.map((each) => [each.name, each]));
   return Object.entries(settings.namespaces).flatMap(
     ([name, { permitted, force }]): Judgement[] => {

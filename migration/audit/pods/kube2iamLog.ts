@@ -1,13 +1,11 @@
-import type { ClusterFacts } from "../../facts/clusterFacts.js";
 import { flagValue } from "../../kube2iam/flags.js";
 import { usesRole } from "../../situation/rolesInUse.js";
-import type { Settings } from "../../settings/schema.js";
-import { workersToMove } from "../../plan/workersToMove.js";
+import type { Situation } from "../../situation/situation.js";
 import { count, someOf } from "../../text/text.js";
 import { kube2iamObject, type Judgement } from "../judgement.js";
 
 /** What kube2iam's log could not tell. */
-export function auditKube2iamLog(settings: Settings, facts: ClusterFacts): Judgement[] {
+export function auditKube2iamLog({ settings, facts, toMove }: Situation): Judgement[] {
   const log = facts.kube2iamLog;
   if (log === undefined) return [];
   const object = kube2iamObject(settings.kube2iam);
@@ -21,7 +19,6 @@ export function auditKube2iamLog(settings: Settings, facts: ClusterFacts): Judge
       },
     ];
   }
-  const toMove = workersToMove(settings, facts);
   const asking = facts.pods.some((pod) => usesRole(pod) && toMove.has(pod.node ?? ""));
   if (log.requests > 0 || !asking || Object.keys(log.minutes).length === 0) return [];
   const level = flagValue(facts.kube2iam?.commandLine ?? [], "log-level");

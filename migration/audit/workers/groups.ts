@@ -1,15 +1,13 @@
-import type { ClusterFacts } from "../facts/clusterFacts.js";
-import { isCutOver } from "../plan/cutoverRecord.js";
-import { mayMove, nodeGroups, workerNodes } from "../situation/nodeSelection.js";
-import type { Settings } from "../settings/schema.js";
-import { reaches } from "../stages.js";
-import type { Judgement } from "./judgement.js";
+import { isCutOver } from "../../plan/cutoverRecord.js";
+import { mayMove, nodeGroups } from "../../situation/nodeSelection.js";
+import type { Situation } from "../../situation/situation.js";
+import { reaches } from "../../stages.js";
+import type { Judgement } from "../judgement.js";
 
 /** Node groups that the settings move, and those they leave. */
-export function auditGroups(settings: Settings, facts: ClusterFacts): Judgement[] {
+export function auditGroups({ settings, workers }: Situation): Judgement[] {
   const { groups } = settings.workers;
   if (groups === undefined) return [];
-  const workers = workerNodes(settings, facts.nodes);
   const known = [...new Set(workers.flatMap(nodeGroups))].sort();
   const findings = groups
     .filter((group) => !known.includes(group))

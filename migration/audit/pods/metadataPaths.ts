@@ -1,13 +1,13 @@
 import { allowRouteFlag, alsoAllowing, routeMatcher } from "../../kiam/allowRouteRegexp.js";
-import type { ClusterFacts } from "../../facts/clusterFacts.js";
 import { flagValue } from "../../kube2iam/flags.js";
 import type { AskedPath } from "../../kube2iam/log.js";
-import { count, messageOf, someOf } from "../../text/text.js";
+import { count, groupedBy, messageOf, someOf } from "../../text/text.js";
 import type { Settings } from "../../settings/schema.js";
+import type { Situation } from "../../situation/situation.js";
 import { blocksFrom, perNamespace, type Judgement } from "../judgement.js";
 
 /** Paths of the metadata service that pods ask kube2iam for, and that kiam's agent will refuse. */
-export function auditMetadataPaths(settings: Settings, facts: ClusterFacts): Judgement[] {
+export function auditMetadataPaths({ settings, facts }: Situation): Judgement[] {
   const { image, extraArgs } = settings.kiam;
   const flag = allowRouteFlag(image);
   const pattern = flagValue(extraArgs.agent, flag);
@@ -71,15 +71,13 @@ function byAsker(paths: readonly AskedPath[]): [string, Asked[]][] {
   const single = paths.flatMap(({ path, askers }) =>
     askers.map((asker) => ({ namespace: asker.namespace ?? "", path, asker })),
   );
-  return perNamespace(single).map(([namespace, asked]) => {
-    const merged = new Map<string, Asked>();
-    for (const { path, asker } of asked) {
-      const known = merged.get(path) ?? { path, askers: [] };
-      known.askers.push(asker);
-      merged.set(path, known);
-    }
-    return [namespace === "" ? "cluster" : `namespace/${namespace}`, [...merged.values()]];
-  });
+  return perNamespace(single).map(([namespace, asked]) => [
+    namespace === "" ? "cluster" : `namespace/${namespace}`,
+    [...groupedBy(asked, ({ path }) => path)].map(([path, of]) => ({
+      path,
+      askers: of.map(({ asker }) => asker),
+    })),
+  ]);
 }
 
 function describe({ path, askers }: Asked): string {
