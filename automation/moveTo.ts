@@ -11,14 +11,14 @@ import {
   refuseInterrupted,
   unlessLocked,
   type RecoverOptions,
-} from "./interruptedUpdate.js";
+} from "./recover/interruptedUpdate.js";
 import { formatElapsed } from "./progress.js";
-import { readStackFile } from "./stackFile.js";
-import { takeOver } from "./takeOver.js";
-import { UpdateLockedError } from "./updateLock.js";
-import { describeUrn, type CompletedStep } from "./updateWatcher.js";
-import { watchedUpdate, type UpdateControl, type WatchOptions } from "./watchedUpdate.js";
-import { withWholeProgram } from "./wholeProgram.js";
+import { readStackFile } from "./stack/stackFile.js";
+import { takeOver } from "./recover/takeOver.js";
+import { UpdateLockedError } from "./recover/updateLock.js";
+import { describeUrn, type CompletedStep } from "./update/updateWatcher.js";
+import { watchedUpdate, type UpdateControl, type WatchOptions } from "./update/watchedUpdate.js";
+import { withWholeProgram } from "./update/wholeProgram.js";
 
 /** What one update did. */
 export interface Move {

@@ -1,4 +1,4 @@
-import { writePermitted } from "../automation/stackFile.js";
+import { writePermitted } from "../automation/stack/stackFile.js";
 import { proposePermitted, verifyProposal } from "../migration/kiam/proposePermitted.js";
 import type { CommonOptions, Subcommand } from "./command.js";
 import { exitCodes } from "./exitCodes.js";

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "commander";
 
-import { readLastRules } from "../automation/lastRules.js";
+import { readLastRules } from "../automation/stack/lastRules.js";
 import { audit } from "../migration/audit/audit.js";
 import { AuditError } from "../migration/audit/refuse.js";
 import { isBlocking, type Finding } from "../migration/audit/finding.js";

@@ -1,6 +1,6 @@
 import { Option } from "commander";
 
-import { readStackSettings } from "../automation/stackConfig.js";
+import { readStackSettings } from "../automation/stack/stackConfig.js";
 import { messageOf } from "../migration/text/text.js";
 import { parseSettings } from "../migration/settings/parse.js";
 import type { Settings } from "../migration/settings/schema.js";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 
-import { lastRules } from "../../automation/lastRules.js";
-import type { NodeReport } from "../../migration/rules/nodeReport.js";
-import { exampleReport } from "../support/exampleReport.js";
+import { lastRules } from "../../../automation/stack/lastRules.js";
+import type { NodeReport } from "../../../migration/rules/nodeReport.js";
+import { exampleReport } from "../../support/exampleReport.js";
 
 /* Pure: what a stack's state tells of workers' rules. */
 

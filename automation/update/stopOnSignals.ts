@@ -1,4 +1,4 @@
-import type { Progress } from "./progress.js";
+import type { Progress } from "../progress.js";
 
 /**
  * Runs work that SIGINT and SIGTERM ask to stop, and keeps this process alive until it has. Were

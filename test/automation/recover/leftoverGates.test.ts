@@ -5,8 +5,8 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 
-import { findLeftoverGates } from "../../automation/leftoverGates.js";
-import { needsCommands } from "../support/requirements.js";
+import { findLeftoverGates } from "../../../automation/recover/leftoverGates.js";
+import { needsCommands } from "../../support/requirements.js";
 
 /* Real processes in the place of gates and engines: what counts is their command lines and parents. */
 

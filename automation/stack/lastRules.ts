@@ -1,7 +1,11 @@
 import type { Deployment } from "@pulumi/pulumi/automation";
 
-import { backendRules, parseNodeReport, type BackendRules } from "../migration/rules/nodeReport.js";
-import { own } from "../migration/text/text.js";
+import {
+  backendRules,
+  parseNodeReport,
+  type BackendRules,
+} from "../../migration/rules/nodeReport.js";
+import { own } from "../../migration/text/text.js";
 import { openWorkspace } from "./stackConfig.js";
 
 interface StateResource {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import type { PulumiFn, Stack } from "@pulumi/pulumi/automation";
 
-import { withWholeProgram } from "../../automation/wholeProgram.js";
+import { withWholeProgram } from "../../../automation/update/wholeProgram.js";
 
 /* Pure: engines of every behaviour; that the real one runs the program it is given, test/engine proves. */
 

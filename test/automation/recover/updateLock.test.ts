@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { hostname } from "node:os";
 
-import { locksOfRefusal, UpdateLockedError } from "../../automation/updateLock.js";
+import { locksOfRefusal, UpdateLockedError } from "../../../automation/recover/updateLock.js";
 
 /* The engine's own words, as seen; that it still uses them is proven in test/engine/interruptedUpdate. */
 

@@ -1,8 +1,8 @@
 import type { Stack } from "@pulumi/pulumi/automation";
 
 import type { PendingOperation } from "./pendingOperations.js";
-import { watchedUpdate, type WatchOptions } from "./watchedUpdate.js";
-import { withWholeProgram } from "./wholeProgram.js";
+import { watchedUpdate, type WatchOptions } from "../update/watchedUpdate.js";
+import { withWholeProgram } from "../update/wholeProgram.js";
 
 /** Makes the kubernetes provider apply over objects that exist, instead of refusing to make them. */
 const upsert = "PULUMI_K8S_UPSERT_EXISTING_OBJECTS";

@@ -1,6 +1,6 @@
 import type { EngineEvent, OpMap, OpType, StepEventMetadata } from "@pulumi/pulumi/automation";
 
-import { messageOf } from "../migration/text/text.js";
+import { messageOf } from "../../migration/text/text.js";
 
 /** One resource that an update has dealt with. */
 export interface CompletedStep {

@@ -1,6 +1,6 @@
 import { ConcurrentUpdateError, type EngineEvent } from "@pulumi/pulumi/automation";
 
-import type { Progress, Step } from "./progress.js";
+import type { Progress, Step } from "../progress.js";
 import { stopEngineOnce } from "./stopEngine.js";
 import { UpdateFailedError, UpdateWatcher } from "./updateWatcher.js";
 

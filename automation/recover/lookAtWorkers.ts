@@ -1,7 +1,7 @@
-import { observe } from "../cluster/facts/observe.js";
-import type { RuleState } from "../migration/rules/deviation.js";
-import type { Settings } from "../migration/settings/schema.js";
-import { own } from "../migration/text/text.js";
+import { observe } from "../../cluster/facts/observe.js";
+import type { RuleState } from "../../migration/rules/deviation.js";
+import type { Settings } from "../../migration/settings/schema.js";
+import { own } from "../../migration/text/text.js";
 import type { LookAtWorkers } from "./interruptedUpdate.js";
 
 /**

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { stackConfig } from "../../automation/stackConfig.js";
+import { stackConfig } from "../../../automation/stack/stackConfig.js";
 
 /* Pure. That the engine hands the same settings to the program is proven in test/lab. */
 

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 
-import { describePending, pendingIn, whatFollows } from "../../automation/pendingOperations.js";
+import {
+  describePending,
+  pendingIn,
+  whatFollows,
+} from "../../../automation/recover/pendingOperations.js";
 
 /* Pure. That a killed engine leaves such a state is proven in test/engine/interruptedUpdate. */
 

@@ -8,8 +8,8 @@ import path from "node:path";
 
 import pWaitFor from "p-wait-for";
 
-import { stateOfOwner } from "../../automation/lockOwner.js";
-import { findCommand, skipBecause } from "../support/requirements.js";
+import { stateOfOwner } from "../../../automation/recover/lockOwner.js";
+import { findCommand, skipBecause } from "../../support/requirements.js";
 
 /* Real processes of this machine, in the place of an engine. */
 

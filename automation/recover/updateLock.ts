@@ -4,10 +4,10 @@ import { join } from "node:path";
 
 import { z } from "zod";
 
-import type { FileBackend } from "./fileBackend.js";
-import { ifThere } from "./ifThere.js";
+import type { FileBackend } from "../stack/fileBackend.js";
+import { ifThere } from "../stack/ifThere.js";
 import { stateOfOwner, type OwnerState } from "./lockOwner.js";
-import { formatElapsed } from "./progress.js";
+import { formatElapsed } from "../progress.js";
 
 /** The lock that an engine holds on a stack for the time of an update. */
 export interface UpdateLock {

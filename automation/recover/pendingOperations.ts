@@ -1,7 +1,7 @@
 import type { Deployment } from "@pulumi/pulumi/automation";
 import { z } from "zod";
 
-import { describeUrn } from "./updateWatcher.js";
+import { describeUrn } from "../update/updateWatcher.js";
 
 /** What an engine was doing to one resource when it was cut off. */
 export interface PendingOperation {

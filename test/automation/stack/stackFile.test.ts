@@ -5,7 +5,11 @@ import { join } from "node:path";
 
 import { parseDocument } from "yaml";
 
-import { readStackFile, setPermitted, writePermitted } from "../../automation/stackFile.js";
+import {
+  readStackFile,
+  setPermitted,
+  writePermitted,
+} from "../../../automation/stack/stackFile.js";
 
 /* Files as Pulumi keeps them; that Pulumi reads them is for test/engine/kiamMigrate. */
 

@@ -1,6 +1,6 @@
 import type { ConfigMap, LocalWorkspace } from "@pulumi/pulumi/automation";
 
-import { secretSettings, type SettingsInput } from "../migration/settings/schema.js";
+import { secretSettings, type SettingsInput } from "../../migration/settings/schema.js";
 
 /** Name of the Pulumi project, with which every key of a stack's configuration begins. */
 export const projectName = "kube2iam-to-kiam";
