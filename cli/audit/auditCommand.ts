@@ -1,13 +1,13 @@
-import { audit } from "../migration/audit/audit.js";
-import { isBlocking } from "../migration/audit/finding.js";
-import { podVerdicts } from "../migration/situation/podVerdicts.js";
-import type { Stage } from "../migration/stages.js";
+import { audit } from "../../migration/audit/audit.js";
+import { isBlocking } from "../../migration/audit/finding.js";
+import { podVerdicts } from "../../migration/situation/podVerdicts.js";
+import type { Stage } from "../../migration/stages.js";
 import { auditAsText, type AuditAnswer } from "./auditAnswer.js";
-import type { CommonOptions, Subcommand } from "./command.js";
-import { exitCodes } from "./exitCodes.js";
-import { hasLogin, look } from "./look.js";
-import { shownJson } from "../migration/text/shown.js";
-import { settingsOfStack, stageOption } from "./settings.js";
+import type { CommonOptions, Subcommand } from "../command.js";
+import { exitCodes } from "../exitCodes.js";
+import { hasLogin, look } from "../look.js";
+import { shownJson } from "../../migration/text/shown.js";
+import { settingsOfStack, stageOption } from "../settings.js";
 
 interface AuditOptions extends CommonOptions {
   stage?: Stage;

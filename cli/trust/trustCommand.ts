@@ -1,14 +1,14 @@
-import { applyTrust, type AppliedTrust } from "../automation/applyTrust.js";
-import { iamClient } from "../cluster/aws/iam.js";
-import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
-import type { IamFacts } from "../migration/facts/iamFacts.js";
-import type { Settings } from "../migration/settings/schema.js";
-import { planServerTrust, planWorkerRemoval } from "../migration/iam/trustPlan.js";
-import type { CommonOptions, Subcommand, Terminal } from "./command.js";
-import { exitCodes, type ExitCode } from "./exitCodes.js";
-import { look } from "./look.js";
-import { settingsOfStack } from "./settings.js";
-import { shownJson } from "../migration/text/shown.js";
+import { applyTrust, type AppliedTrust } from "../../automation/applyTrust.js";
+import { iamClient } from "../../cluster/aws/iam.js";
+import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
+import type { IamFacts } from "../../migration/facts/iamFacts.js";
+import type { Settings } from "../../migration/settings/schema.js";
+import { planServerTrust, planWorkerRemoval } from "../../migration/iam/trustPlan.js";
+import type { CommonOptions, Subcommand, Terminal } from "../command.js";
+import { exitCodes, type ExitCode } from "../exitCodes.js";
+import { look } from "../look.js";
+import { settingsOfStack } from "../settings.js";
+import { shownJson } from "../../migration/text/shown.js";
 import { trustAsText, type TrustAnswer } from "./trustAnswer.js";
 
 interface TrustOptions extends CommonOptions {

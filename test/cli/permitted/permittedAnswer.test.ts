@@ -6,7 +6,7 @@ import {
   permittedAsText,
   type PermittedAnswer,
   type ProvenProposal,
-} from "../../cli/permittedAnswer.js";
+} from "../../../cli/permitted/permittedAnswer.js";
 
 /* Pure: what people read. The command itself is for test/engine/kiamMigrate.test.ts. */
 

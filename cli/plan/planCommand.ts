@@ -1,22 +1,22 @@
 import { InvalidArgumentError } from "commander";
 
-import { readLastRules } from "../automation/stack/lastRules.js";
-import { audit } from "../migration/audit/audit.js";
-import { AuditError } from "../migration/audit/refuse.js";
-import { isBlocking, type Finding } from "../migration/audit/finding.js";
-import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
-import { previewAsMarkdown, previewAsText } from "../migration/preview/describePreview.js";
-import { makePlan } from "../migration/plan/makePlan.js";
-import { plannedWorkers, type Plan } from "../migration/plan/plan.js";
-import { previewPlan, type KnownRules } from "../migration/preview/planPreview.js";
-import type { Settings } from "../migration/settings/schema.js";
-import type { Stage } from "../migration/stages.js";
-import type { CommonOptions, Subcommand, Terminal } from "./command.js";
-import { exitCodes } from "./exitCodes.js";
-import { look } from "./look.js";
-import { own } from "../migration/text/text.js";
-import { shownJson } from "../migration/text/shown.js";
-import { settingsOfStack, stageOption } from "./settings.js";
+import { readLastRules } from "../../automation/stack/lastRules.js";
+import { audit } from "../../migration/audit/audit.js";
+import { AuditError } from "../../migration/audit/refuse.js";
+import { isBlocking, type Finding } from "../../migration/audit/finding.js";
+import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
+import { previewAsMarkdown, previewAsText } from "../../migration/preview/describePreview.js";
+import { makePlan } from "../../migration/plan/makePlan.js";
+import { plannedWorkers, type Plan } from "../../migration/plan/plan.js";
+import { previewPlan, type KnownRules } from "../../migration/preview/planPreview.js";
+import type { Settings } from "../../migration/settings/schema.js";
+import type { Stage } from "../../migration/stages.js";
+import type { CommonOptions, Subcommand, Terminal } from "../command.js";
+import { exitCodes } from "../exitCodes.js";
+import { look } from "../look.js";
+import { own } from "../../migration/text/text.js";
+import { shownJson } from "../../migration/text/shown.js";
+import { settingsOfStack, stageOption } from "../settings.js";
 
 interface PlanOptions extends CommonOptions {
   stage?: Stage;

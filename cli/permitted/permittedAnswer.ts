@@ -1,8 +1,8 @@
 import { stringify } from "yaml";
 
-import { count, someOf } from "../migration/text/text.js";
-import type { Disagreement, PermittedProposal } from "../migration/kiam/proposePermitted.js";
-import { shownJson, shownLine } from "../migration/text/shown.js";
+import { count, someOf } from "../../migration/text/text.js";
+import type { Disagreement, PermittedProposal } from "../../migration/kiam/proposePermitted.js";
+import { shownJson, shownLine } from "../../migration/text/shown.js";
 
 /** What `kiam-migrate permitted --json` prints. */
 export interface PermittedAnswer {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
-import { auditAsText, type AuditAnswer } from "../../cli/auditAnswer.js";
-import type { Finding } from "../../migration/audit/finding.js";
+import { auditAsText, type AuditAnswer } from "../../../cli/audit/auditAnswer.js";
+import type { Finding } from "../../../migration/audit/finding.js";
 
 /* Pure: what people read. The command itself is for test/engine/kiamMigrate.test.ts. */
 

@@ -1,7 +1,7 @@
-import type { AppliedTrust } from "../automation/applyTrust.js";
-import { count } from "../migration/text/text.js";
-import { shownJson, shownLine } from "../migration/text/shown.js";
-import type { TrustDocument, TrustStatement } from "../migration/iam/trust.js";
+import type { AppliedTrust } from "../../automation/applyTrust.js";
+import { count } from "../../migration/text/text.js";
+import { shownJson, shownLine } from "../../migration/text/shown.js";
+import type { TrustDocument, TrustStatement } from "../../migration/iam/trust.js";
 
 /** What `kiam-migrate trust --json` prints. */
 export interface TrustAnswer {

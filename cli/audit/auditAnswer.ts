@@ -1,11 +1,11 @@
 import Table from "cli-table3";
 
-import { describeFindings } from "../migration/preview/describeFindings.js";
-import { isBlocking, type Finding } from "../migration/audit/finding.js";
-import { count } from "../migration/text/text.js";
-import type { PodVerdict } from "../migration/situation/podVerdicts.js";
-import { shownLine } from "../migration/text/shown.js";
-import type { Stage } from "../migration/stages.js";
+import { describeFindings } from "../../migration/preview/describeFindings.js";
+import { isBlocking, type Finding } from "../../migration/audit/finding.js";
+import { count } from "../../migration/text/text.js";
+import type { PodVerdict } from "../../migration/situation/podVerdicts.js";
+import { shownLine } from "../../migration/text/shown.js";
+import type { Stage } from "../../migration/stages.js";
 
 /** What `kiam-migrate audit --json` prints. */
 export interface AuditAnswer {

@@ -1,11 +1,11 @@
-import { writePermitted } from "../automation/stack/stackFile.js";
-import { proposePermitted, verifyProposal } from "../migration/kiam/proposePermitted.js";
-import type { CommonOptions, Subcommand } from "./command.js";
-import { exitCodes } from "./exitCodes.js";
-import { look } from "./look.js";
+import { writePermitted } from "../../automation/stack/stackFile.js";
+import { proposePermitted, verifyProposal } from "../../migration/kiam/proposePermitted.js";
+import type { CommonOptions, Subcommand } from "../command.js";
+import { exitCodes } from "../exitCodes.js";
+import { look } from "../look.js";
 import { permittedAsText, type PermittedAnswer } from "./permittedAnswer.js";
-import { shownJson } from "../migration/text/shown.js";
-import { settingsOfStack } from "./settings.js";
+import { shownJson } from "../../migration/text/shown.js";
+import { settingsOfStack } from "../settings.js";
 
 interface PermittedOptions extends CommonOptions {
   approve: boolean;
