@@ -1,7 +1,7 @@
 import type { Deployment } from "@pulumi/pulumi/automation";
 import { z } from "zod";
 
-import { describeUrn } from "../update/updateWatcher.js";
+import { describeUrn, partsOfUrn } from "../stack/urn.js";
 
 /** What an engine was doing to one resource when it was cut off. */
 export interface PendingOperation {
@@ -46,7 +46,7 @@ export function pendingIn({ deployment }: Deployment): PendingOperation[] {
   }));
 }
 
-/** One line for people. */
+/** As one line. */
 export function describePending({ operation, what, workers }: PendingOperation): string {
   return `${operation} ${what}${workers.length > 0 ? ` (${workers.join(", ")})` : ""}`;
 }
@@ -57,7 +57,7 @@ export function whatFollows({ operation, urn, objectBeingMade }: PendingOperatio
     return "it is still in the state: going back begins it anew; going forward takes it for untouched, so go back first";
   }
   if (operation !== "creating") return "it begins anew, if it still differs from the state";
-  const type = typeOf(urn);
+  const { type } = partsOfUrn(urn);
   if (type.startsWith("command:")) {
     return "it is not in the state: going forward runs it from the beginning; going back does not undo it, so go forward first";
   }
@@ -70,7 +70,7 @@ export function whatFollows({ operation, urn, objectBeingMade }: PendingOperatio
 
 /** Children are named by node name (components/clusterMigration.ts). */
 function workerOf(urn: string, form: RegExp): string[] {
-  const worker = form.exec(urn.split("::")[3] ?? "")?.[1];
+  const worker = form.exec(partsOfUrn(urn).name)?.[1];
   return worker === undefined ? [] : [worker];
 }
 
@@ -81,11 +81,5 @@ function touchesEveryWorker(urn: string): boolean {
 
 /** A patch of an object that exists is repeated without harm. */
 function isObject(urn: string): boolean {
-  return /^kubernetes:(?!.*Patch$)/.test(typeOf(urn));
-}
-
-/** Without the types of its parents. */
-function typeOf(urn: string): string {
-  const types = urn.split("::")[2] ?? "";
-  return types.slice(types.lastIndexOf("$") + 1);
+  return /^kubernetes:(?!.*Patch$)/.test(partsOfUrn(urn).type);
 }

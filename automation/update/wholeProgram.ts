@@ -1,6 +1,14 @@
+import type { ChannelOptions } from "@grpc/grpc-js";
 import type { PulumiFn, Stack } from "@pulumi/pulumi/automation";
+import * as settings from "@pulumi/pulumi/runtime/settings.js";
 
-import { connectToEveryEngineAnew } from "./engineConnections.js";
+/**
+ * The options with which the SDK connects a program of this process to the engine that runs it.
+ * The SDK's types leave them out (runtime/settings.ts in @pulumi/pulumi).
+ */
+export const { grpcClientOptions: engineConnectionOptions } = settings as unknown as {
+  grpcClientOptions: ChannelOptions;
+};
 
 /**
  * Has the engine run the stack's program, and believes it only where the program came to its end.
@@ -9,7 +17,7 @@ import { connectToEveryEngineAnew } from "./engineConnections.js";
  * @pulumi/pulumi/automation/server.ts): the engine then takes what was declared until then for all
  * there is, and reports success.
  *
- * @param engine is given the program to run; undefined where the engine runs it in a process of its own
+ * @param engine is given the program to run; undefined where the engine starts it as a process
  * @throws what the program threw, where the engine did not hear of it
  */
 export async function withWholeProgram<T>(
@@ -37,4 +45,18 @@ export async function withWholeProgram<T>(
   });
   if (failure !== undefined) throw failure;
   return result;
+}
+
+/**
+ * Has every program connect to its engine anew, for the rest of this process.
+ *
+ * By default gRPC shares connections by address. A program whose engine was killed leaves one that
+ * is refused again and again. Where a later engine is given that port, its program is told at once
+ * that the engine is unavailable; the SDK drops just that failure, and the engine takes the stack's
+ * root for all there is: it deletes everything else and reports success. Seen twice in runs of the
+ * tests, which kill engines.
+ */
+function connectToEveryEngineAnew(): void {
+  // https://grpc.github.io/grpc/core/group__grpc__arg__keys.html: GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL
+  engineConnectionOptions["grpc.use_local_subchannel_pool"] = 1;
 }

@@ -12,7 +12,7 @@ import {
 
 import { destroyAll, moveTo, pendingChanges } from "../../automation/moveTo.js";
 import { silentProgress } from "../../automation/progress.js";
-import { UpdateFailedError, type CompletedStep } from "../../automation/update/updateWatcher.js";
+import { UpdateFailedError, type CompletedStep } from "../../automation/update/watchedUpdate.js";
 import type { AuditAnswer } from "../../cli/audit/auditAnswer.js";
 import { kiamMigrate } from "../../cli/main.js";
 import { adminIam } from "../../lab/aws/admin.js";

@@ -12,7 +12,7 @@ import { lookAtWorkers } from "../../automation/recover/lookAtWorkers.js";
 import { moveTo, type MoveOptions } from "../../automation/moveTo.js";
 import { configure } from "../../automation/openStack.js";
 import { silentProgress, type Progress } from "../../automation/progress.js";
-import { UpdateFailedError } from "../../automation/update/updateWatcher.js";
+import { UpdateFailedError } from "../../automation/update/watchedUpdate.js";
 import { adminIam } from "../../lab/aws/admin.js";
 import type { Cluster } from "../../lab/cluster/cluster.js";
 import { openCluster } from "../../lab/cluster/start.js";
