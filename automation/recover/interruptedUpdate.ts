@@ -4,8 +4,8 @@ import { ConcurrentUpdateError, type Stack } from "@pulumi/pulumi/automation";
 
 import { Deadline, waitFor } from "../../cluster/wait.js";
 import { messageOf } from "../../migration/text/text.js";
-import { cutAttributes } from "../stack/cutAttributes.js";
-import { fileBackend } from "../stack/fileBackend.js";
+import { silentProgress, type Progress } from "../progress.js";
+import { cutAttributes, fileBackend } from "../stack/fileBackend.js";
 import { findLeftoverGates, type LeftoverGate } from "./leftoverGates.js";
 import {
   describePending,
@@ -13,7 +13,6 @@ import {
   whatFollows,
   type PendingOperation,
 } from "./pendingOperations.js";
-import { silentProgress, type Progress } from "../progress.js";
 import {
   describeLock,
   locksOfRefusal,

@@ -4,10 +4,9 @@ import { join } from "node:path";
 
 import { z } from "zod";
 
-import type { FileBackend } from "../stack/fileBackend.js";
-import { ifThere } from "../stack/ifThere.js";
-import { stateOfOwner, type OwnerState } from "./lockOwner.js";
 import { formatElapsed } from "../progress.js";
+import { ifThere, type FileBackend } from "../stack/fileBackend.js";
+import { stateOfOwner, type OwnerState } from "./lockOwner.js";
 
 /** The lock that an engine holds on a stack for the time of an update. */
 export interface UpdateLock {

@@ -5,12 +5,11 @@ import {
   parseNodeReport,
   type BackendRules,
 } from "../../migration/rules/nodeReport.js";
-import { own } from "../../migration/text/text.js";
 import { openWorkspace } from "./stackConfig.js";
+import { partsOfUrn } from "./urn.js";
 
 interface StateResource {
   urn: string;
-  type: string;
   outputs?: { stdout?: unknown };
 }
 
@@ -31,25 +30,23 @@ export async function readLastRules(
  * state. What changed them since (a reboot, a hand) does not show. Workers without such a script
  * in the state are left out.
  */
-export function lastRules(deployment: Deployment): Record<string, BackendRules[]> {
-  const { resources = [] } = (deployment.deployment ?? {}) as { resources?: StateResource[] };
-  const rules: Record<string, { rank: number; rules: BackendRules[] }> = {};
-  for (const { urn, type, outputs } of resources) {
-    if (type !== "command:remote:Command" || typeof outputs?.stdout !== "string") continue;
-    const name = urn.slice(urn.lastIndexOf("::") + 2);
-    const rank = scripts.findIndex((script) => name.endsWith(`-${script}`));
-    if (rank < 0) continue;
-    const worker = name.slice(0, -`-${scripts[rank]}`.length);
-    const report = reportOf(outputs.stdout);
-    if (report === undefined || (own(rules, worker)?.rank ?? -1) > rank) continue;
-    rules[worker] = { rank, rules: backendRules(report.after) };
+export function lastRules({ deployment }: Deployment): Record<string, BackendRules[]> {
+  const { resources = [] } = (deployment ?? {}) as { resources?: StateResource[] };
+  const rules: Record<string, BackendRules[]> = {};
+  for (const script of scripts) {
+    for (const { urn, outputs } of resources) {
+      const { type, name } = partsOfUrn(urn);
+      if (type !== "command:remote:Command" || !name.endsWith(`-${script}`)) continue;
+      const left = rulesAfter(outputs?.stdout);
+      if (left !== undefined) rules[name.slice(0, -`-${script}`.length)] = left;
+    }
   }
-  return Object.fromEntries(Object.entries(rules).map(([worker, each]) => [worker, each.rules]));
+  return rules;
 }
 
-function reportOf(stdout: string) {
+function rulesAfter(stdout: unknown): BackendRules[] | undefined {
   try {
-    return parseNodeReport(stdout);
+    return backendRules(parseNodeReport(String(stdout)).after);
   } catch {
     // Of another version of this program: then it is not known.
     return undefined;

@@ -35,7 +35,8 @@ function holdsSecret(value: unknown, path: string): boolean {
 }
 
 /**
- * The configuration of a stack as parseSettings takes it, secrets decrypted. Reads only.
+ * The configuration of a stack as parseSettings takes it, secrets decrypted. Reads only. Sections
+ * are JSON, but for the stage, which is a word.
  *
  * @param workDir directory of Pulumi.yaml
  * @throws Error where there is no such stack, or the engine cannot decrypt its secrets
@@ -45,18 +46,22 @@ export async function readStackSettings(
   workDir: string,
 ): Promise<Record<string, unknown>> {
   const workspace = await openWorkspace(workDir);
-  return settingsOf(await workspace.getAllConfig(stackName));
+  const sections = Object.entries(settingsOf(projectName, await workspace.getAllConfig(stackName)));
+  return Object.fromEntries(
+    sections.map(([key, { value }]) => [key, key === "stage" ? value : parsed(value)]),
+  );
 }
 
-/** Sections are JSON, but for the stage, which is a word. */
-function settingsOf(config: ConfigMap): Record<string, unknown> {
-  const prefix = `${projectName}:`;
+/** What a configuration sets of a project, by setting. */
+export function settingsOf<Value>(
+  project: string,
+  config: Record<string, Value>,
+): Record<string, Value> {
+  const prefix = `${project}:`;
   return Object.fromEntries(
-    Object.entries(config).flatMap(([key, { value }]) => {
-      if (!key.startsWith(prefix)) return [];
-      const section = key.slice(prefix.length);
-      return [[section, section === "stage" ? value : parsed(value)]];
-    }),
+    Object.entries(config)
+      .filter(([key]) => key.startsWith(prefix))
+      .map(([key, value]) => [key.slice(prefix.length), value]),
   );
 }
 

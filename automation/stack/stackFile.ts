@@ -3,19 +3,15 @@ import { join } from "node:path";
 
 import { isMap, isScalar, parseDocument, type Document } from "yaml";
 
-import { ifThere } from "./ifThere.js";
-import { projectName } from "./stackConfig.js";
+import { ifThere } from "./fileBackend.js";
+import { projectName, settingsOf } from "./stackConfig.js";
 
 /**
- * Where a stack's configuration is kept, as Pulumi finds it: stackConfigDir of Pulumi.yaml counts.
+ * Where a stack's configuration is kept, and the name of the project, as Pulumi finds them:
+ * stackConfigDir of Pulumi.yaml counts.
  *
  * @param stackName with or without organization and project
  */
-async function stackFile(workDir: string, stackName: string): Promise<string> {
-  return (await locate(workDir, stackName)).file;
-}
-
-/** The same, with the name of the project. */
 async function locate(
   workDir: string,
   stackName: string,
@@ -40,13 +36,7 @@ export async function readStackFile(
   const { project, file } = await locate(workDir, stackName);
   const text = await ifThere(readFile(file, "utf8"));
   const config: unknown = parseDocument(text ?? "").get("config");
-  if (!isMap(config)) return {};
-  const prefix = `${project}:`;
-  return Object.fromEntries(
-    Object.entries(config.toJSON() as Record<string, unknown>)
-      .filter(([key]) => key.startsWith(prefix))
-      .map(([key, value]) => [key.slice(prefix.length), value]),
-  );
+  return isMap(config) ? settingsOf(project, config.toJSON() as Record<string, unknown>) : {};
 }
 
 /**
@@ -61,7 +51,7 @@ export async function writePermitted(
   stackName: string,
   permitted: Record<string, string>,
 ): Promise<string> {
-  const file = await stackFile(workDir, stackName);
+  const { file } = await locate(workDir, stackName);
   const document = parseDocument(await readFile(file, "utf8"));
   setPermitted(document, permitted);
   await writeFile(file, document.toString({ lineWidth: 0 }));
