@@ -5,11 +5,10 @@ import { formatElapsed } from "./progress.js";
 import {
   recoverInterrupted,
   refuseInterrupted,
-  unlessLocked,
   type RecoverOptions,
 } from "./recover/interruptedUpdate.js";
 import { takeOver } from "./recover/takeOver.js";
-import { UpdateLockedError } from "./recover/updateLock.js";
+import { unlessLocked, UpdateLockedError } from "./recover/updateLock.js";
 import { readStackFile } from "./stack/stackFile.js";
 import { describeUrn } from "./stack/urn.js";
 import {

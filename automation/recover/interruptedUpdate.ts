@@ -1,12 +1,11 @@
 import { rm } from "node:fs/promises";
 
-import { ConcurrentUpdateError, type Stack } from "@pulumi/pulumi/automation";
+import type { Stack } from "@pulumi/pulumi/automation";
 
-import { Deadline, waitFor } from "../../cluster/wait.js";
 import { messageOf } from "../../migration/text/text.js";
 import { silentProgress, type Progress } from "../progress.js";
 import { cutAttributes, fileBackend } from "../stack/fileBackend.js";
-import { findLeftoverGates, type LeftoverGate } from "./leftoverGates.js";
+import { gatesStillRunning } from "./leftoverGates.js";
 import {
   describePending,
   pendingIn,
@@ -15,28 +14,25 @@ import {
 } from "./pendingOperations.js";
 import {
   describeLock,
-  locksOfRefusal,
   readLocks,
   releaseEndedLock,
+  unlessLocked,
   UpdateLockedError,
   type UpdateLock,
 } from "./updateLock.js";
 
-/** Seconds that gates of a dead engine are given to come to their end. */
-const defaultLeftoverSeconds = 60;
-
-/** Looks at the workers that an engine may have left half-way; see {@link RecoverOptions}. */
+/** See {@link RecoverOptions.look}. */
 export type LookAtWorkers = (workers: readonly string[]) => Promise<readonly string[]>;
 
 export interface RecoverOptions {
   /**
-   * Gets the names of the workers (nodes) that something under way may have left half-way. Each has
-   * to be in one of the two known states: on kube2iam as captured, or on kiam with its agent
-   * healthy. Returns what is not so, a line each; anything but nothing, or a rejection, stops the
-   * recovery. Not called where nothing that was under way changes a worker.
+   * Is given the names of the workers (nodes) that may be half-way. Each has to be in one of the two
+   * known states: on kube2iam as captured, or on kiam with its agent healthy. Returns a line for
+   * each that is not. Any line, or a rejection, stops the recovery. Not called where nothing that
+   * was under way changes a worker.
    */
   look: LookAtWorkers;
-  /** How long to wait for gates of the dead engine that still run; default 60. */
+  /** Seconds to wait for gates of the dead engine that still run; default 60. */
   leftoverSeconds?: number;
   /** Default: shows nothing. */
   progress?: Progress;
@@ -48,8 +44,8 @@ export interface Interruption {
   locks: UpdateLock[];
   operations: PendingOperation[];
   /**
-   * File for which the state can't be read, so that the operations are not known; see
-   * cutAttributes.ts. It is of no use, and recovering removes it first.
+   * The file that keeps the state from being read, so that the operations are not known; see
+   * fileBackend.ts. Recovering removes it first.
    */
   cutAttributes?: string;
 }
@@ -61,7 +57,6 @@ export class InterruptedUpdateError extends Error {
     readonly interruption: Interruption,
     /** Why it was not recovered. */
     reasons: readonly string[],
-    cause?: unknown,
   ) {
     super(
       [
@@ -69,13 +64,12 @@ export class InterruptedUpdateError extends Error {
         ...describeInterruption(interruption),
         ...reasons,
       ].join("\n"),
-      { cause },
     );
     this.name = "InterruptedUpdateError";
   }
 }
 
-/** What was left and what becomes of it, for people. */
+/** What was left, and what becomes of it. */
 function describeInterruption({ locks, operations, cutAttributes }: Interruption): string[] {
   return [
     ...locks.map(describeLock),
@@ -94,8 +88,8 @@ function describeInterruption({ locks, operations, cutAttributes }: Interruption
  * What an earlier update has left; undefined where nothing stands in the way of a new one.
  * Changes nothing.
  *
- * @param refusal what the engine answered, where locks can't be listed: one whose locks were only left
- * @throws UpdateLockedError while somebody else is changing the stack, or may be
+ * @param refusal the engine's answer, where locks can't be listed: it names locks of dead engines
+ * @throws UpdateLockedError while another update runs, or may run
  */
 async function findInterruption(
   stack: Stack,
@@ -121,20 +115,20 @@ export async function refuseInterrupted(stack: Stack, refusal?: UpdateLockedErro
   const interruption = await findInterruption(stack, refusal);
   if (interruption !== undefined) {
     throw new InterruptedUpdateError(stack.name, interruption, [
-      "Recover it: that looks at the workers, and clears what is pending only if each is in a known state. Everything that was under way can be run again.",
+      "Recover it: this looks at the workers, and clears what is pending only if each is in a known state. Everything that was under way can be run again.",
     ]);
   }
 }
 
 /**
- * Clears what an update has left that was cut short: gates of the dead engine are waited for, the
- * workers are looked at, its lock goes, and then the pending operations. No resource is touched
+ * Clears what an update has left that was cut short: waits for gates of the dead engine, looks at
+ * the workers, removes the engine's lock, and then the pending operations. No resource is touched
  * and none is refreshed. Without this, a pending creation stays in the state for ever: neither the
  * update that makes the resource nor a refresh takes it out.
  *
  * @returns what was cleared; undefined where there was nothing to do
- * @throws UpdateLockedError where somebody else is at it; InterruptedUpdateError where a worker is
- *   in no known state or something of the dead engine still runs. Then all is as it was.
+ * @throws UpdateLockedError while another update runs; InterruptedUpdateError where a worker is in
+ *   no known state or a gate of the dead engine still runs. Then nothing was changed.
  */
 export async function recoverInterrupted(
   stack: Stack,
@@ -151,8 +145,8 @@ export async function recoverInterrupted(
     return (await recoverInterrupted(stack, options, refusal)) ?? interruption;
   }
   const objections = await progress.run("look at what was under way", async () => [
-    ...(await leftoverGates(options.leftoverSeconds)),
-    ...(await lookAtWorkers(interruption.operations, options.look)),
+    ...(await gatesStillRunning(options.leftoverSeconds)),
+    ...(await workersInNoKnownState(interruption.operations, options.look)),
   ]);
   if (objections.length > 0) {
     throw new InterruptedUpdateError(stack.name, interruption, ["Not recovered:", ...objections]);
@@ -160,7 +154,7 @@ export async function recoverInterrupted(
   try {
     await clear(stack, interruption);
   } catch (error) {
-    // A lock that can't be listed shows only now.
+    // Where locks can't be listed, the refusal is the first to tell of a dead engine's lock.
     if (refusal === undefined && error instanceof UpdateLockedError && error.onlyLeft) {
       return recoverInterrupted(stack, options, error);
     }
@@ -169,34 +163,8 @@ export async function recoverInterrupted(
   return interruption;
 }
 
-/**
- * Runs something that the engine refuses while somebody else holds the stack.
- *
- * @throws UpdateLockedError then
- */
-export async function unlessLocked<T>(stack: Stack, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof ConcurrentUpdateError)) throw error;
-    throw new UpdateLockedError(stack.name, await locksOfRefusal(error), error);
-  }
-}
-
-/** Gates that still run after a while: they could change a worker after it was looked at. */
-async function leftoverGates(seconds = defaultLeftoverSeconds): Promise<string[]> {
-  const look = await waitFor<void, LeftoverGate[]>(Deadline.after(seconds), async () => {
-    const found = await findLeftoverGates();
-    return found.length === 0 ? { done: undefined } : { pending: found };
-  });
-  if ("done" in look) return [];
-  return look.pending.map(
-    ({ pid, verb }) =>
-      `  gate ${verb} of that update still runs on this host: wait until process ${pid} has ended, or end it (kill ${pid}); then recover again`,
-  );
-}
-
-async function lookAtWorkers(
+/** Workers that may be half-way and are in no known state, a line each. */
+async function workersInNoKnownState(
   operations: readonly PendingOperation[],
   look: LookAtWorkers,
 ): Promise<string[]> {
@@ -205,9 +173,8 @@ async function lookAtWorkers(
   try {
     return (await look(workers)).map((finding) => `  ${finding}`);
   } catch (error) {
-    // What can't be looked at does not count as well.
-    const reason = messageOf(error);
-    return [`  ${workers.join(", ")} can't be looked at: ${reason}`];
+    // A worker that can't be looked at is in no known state.
+    return [`  ${workers.join(", ")} can't be looked at: ${messageOf(error)}`];
   }
 }
 
@@ -216,9 +183,9 @@ async function clear(stack: Stack, interruption: Interruption): Promise<void> {
   const { locks, operations } = interruption;
   const overtaken = () =>
     new InterruptedUpdateError(stack.name, interruption, [
-      "Not recovered: meanwhile somebody else has recovered the stack, or begun to. Run this again.",
+      "Not recovered: meanwhile the stack was recovered from elsewhere, or that has begun. Run this again.",
     ]);
-  // Exported as long as the lock is there: then nobody changes the state.
+  // Exported while the lock is there: no other update can change the state.
   const state = await stack.exportStack();
   const pending = pendingIn(state);
   const looked = new Set(operations.map(keyOf));
@@ -226,9 +193,9 @@ async function clear(stack: Stack, interruption: Interruption): Promise<void> {
   for (const { file, ...lock } of locks) {
     if (file !== undefined && !(await releaseEndedLock({ ...lock, file }))) throw overtaken();
   }
-  // A lock that only the refusal told of. Its owner has ended: that was made sure of.
+  // A lock that only the refusal told of. findInterruption has made sure that its owner has ended.
   if (locks.some(({ file }) => file === undefined)) await stack.cancel();
-  // The engine drops every pending operation from a state that is imported.
+  // An import drops every pending operation from the state.
   if (pending.length > 0) await unlessLocked(stack, () => stack.importStack(state));
 }
 

@@ -1,21 +1,24 @@
 import { execa } from "execa";
 
+import { Deadline, waitFor } from "../../cluster/wait.js";
+
 /** A gate that an engine started which is no longer there. */
-export interface LeftoverGate {
+interface LeftoverGate {
   pid: number;
   /** Such as `probe-live`. */
   verb: string;
 }
 
 /**
- * Gates that run on this host although their engine has ended: whoever started them is gone, or is
- * a plugin whose own parent is. Whether a gate survives its engine is up to that plugin.
+ * Gates that run on this host although their engine has ended: the process that started them is
+ * gone, or is a plugin whose own parent is gone. Whether a gate survives its engine is up to that
+ * plugin.
  *
  * @throws when the processes can't be listed: what can't be checked does not count as absent
  */
 export async function findLeftoverGates(): Promise<LeftoverGate[]> {
   const processes = await listProcesses();
-  /** Who started it; undefined where that has ended. The shell of a command does not count. */
+  /** What started it; undefined where that has ended. A command's shell does not count. */
   const starter = ({ parent }: Process): Process | undefined => {
     const found = processes.get(parent);
     if (found === undefined || inheritsOrphans(parent, found)) return undefined;
@@ -31,12 +34,28 @@ export async function findLeftoverGates(): Promise<LeftoverGate[]> {
   });
 }
 
+/**
+ * Gates of a dead engine that still run after a while, a line each. They could change a worker after
+ * it was looked at.
+ */
+export async function gatesStillRunning(seconds = 60): Promise<string[]> {
+  const look = await waitFor<void, LeftoverGate[]>(Deadline.after(seconds), async () => {
+    const found = await findLeftoverGates();
+    return found.length === 0 ? { done: undefined } : { pending: found };
+  });
+  if ("done" in look) return [];
+  return look.pending.map(
+    ({ pid, verb }) =>
+      `  gate ${verb} of that update still runs on this host: wait until process ${pid} has ended, or end it (kill ${pid}); then recover again`,
+  );
+}
+
 interface Process {
   parent: number;
   command: string;
 }
 
-/** As components/gate.ts starts it. */
+/** The verb of a gate, from the command line that components/gate.ts gives it. */
 function gateVerb(command: string): string | undefined {
   return /^\S*node (?:.* )?gates\/main\.ts ([a-z0-9-]+)$/.exec(command)?.[1];
 }

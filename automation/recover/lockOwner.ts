@@ -1,21 +1,21 @@
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 
-/** Seconds by which a process may seem to have begun after its own lock; clocks are read in whole seconds. */
+/** A process may seem to have begun so many seconds after its own lock: clocks are read in seconds. */
 const toleranceSeconds = 5;
 /** Units of the start time in /proc, in a second: fixed by the kernel's interface. */
 const ticksPerSecond = 100;
 
 /**
  * running: on this host. ended: on this host, and no longer there. elsewhere: on a host of another
- * name, where nothing can be seen from here.
+ * name, which can't be looked at from here.
  *
- * Hosts are told apart by their names. Two containers that are given one name and share a state
- * directory take each other for dead: give them names of their own.
+ * Hosts are told apart by their names. Two containers that share a state directory and a name take
+ * each other for dead: give them different names.
  */
 export type OwnerState = "running" | "ended" | "elsewhere";
 
-/** What has become of the process that took a lock. Whatever cannot be told counts as running. */
+/** What has become of the process that took a lock. What cannot be told counts as running. */
 export async function stateOfOwner(owner: {
   host: string;
   pid: number;
@@ -32,14 +32,14 @@ function exists(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // EPERM: somebody else's process, and alive.
+    // EPERM: the process of another user, and alive.
     return (error as NodeJS.ErrnoException).code !== "ESRCH";
   }
 }
 
 /**
- * Whether the process of that number is not the engine that took the lock: it is dead and only not
- * collected yet, or it is no engine and began later, so that the number was given out again.
+ * Whether the process of that number is not the engine that took the lock: it is dead and its parent
+ * has not collected it yet, or it is no engine and began later, so the number was given out again.
  */
 async function isAnother(pid: number, since: Date): Promise<boolean> {
   let stat: string, boot: string;

@@ -5,14 +5,14 @@ import { own } from "../../migration/text/text.js";
 import type { LookAtWorkers } from "./interruptedUpdate.js";
 
 /**
- * The look that a recovery takes: each worker's rules, read through the Kubernetes API, have to
- * be in one of the two states that the node script can end in.
+ * How a recovery looks at workers: it reads their rules through the Kubernetes API. They have to be
+ * in one of the two states in which the node script can end.
  */
 export function lookAtWorkers(settings: Settings): LookAtWorkers {
   return async (workers) => {
     const { nodes, rules } = await observe(settings);
     return workers.flatMap((name) => {
-      // One that has left the cluster has nothing that could be half-way.
+      // A worker that has left the cluster can't be half-way.
       if (!nodes.some((node) => node.name === name)) return [];
       const finding = inNoKnownState(own(rules, name));
       return finding === undefined ? [] : [`${name}: ${finding}`];
@@ -36,7 +36,7 @@ function inNoKnownState(state: RuleState | undefined): string | undefined {
     case "unknown":
       return (
         state.unclear ??
-        "its rules stand in both nft and legacy tables, so that nobody can tell which comes first"
+        "its rules stand in both nft and legacy tables, so it can't be told which comes first"
       );
   }
 }

@@ -4,7 +4,7 @@ import type { PendingOperation } from "./pendingOperations.js";
 import { watchedUpdate, type WatchOptions } from "../update/watchedUpdate.js";
 import { withWholeProgram } from "../update/wholeProgram.js";
 
-/** Makes the kubernetes provider apply over objects that exist, instead of refusing to make them. */
+/** Has the kubernetes provider apply over objects that exist, instead of refusing to make them. */
 const upsert = "PULUMI_K8S_UPSERT_EXISTING_OBJECTS";
 
 /**
@@ -12,9 +12,9 @@ const upsert = "PULUMI_K8S_UPSERT_EXISTING_OBJECTS";
  * DaemonSet takes minutes to become ready, and all that time the engine does not know it. The next
  * update would fail, because the object exists.
  *
- * It is an update of nothing but these, as the stack is configured now: before the stage is
- * changed. Only objects in a namespace: those lie in kiam's, which the stack has made, so that
- * nobody else's are taken.
+ * It is an update of these alone, as the stack is configured now: before the stage is changed. Only
+ * objects in a namespace count. They lie in kiam's, which the stack has made, so no object of
+ * another owner is taken.
  *
  * @throws UpdateFailedError, such as for an object that is not declared at the configured stage
  */

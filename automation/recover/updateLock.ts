@@ -2,13 +2,14 @@ import { readdir, readFile, rm, unlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 
+import { ConcurrentUpdateError, type Stack } from "@pulumi/pulumi/automation";
 import { z } from "zod";
 
 import { formatElapsed } from "../progress.js";
 import { ifThere, type FileBackend } from "../stack/fileBackend.js";
 import { stateOfOwner, type OwnerState } from "./lockOwner.js";
 
-/** The lock that an engine holds on a stack for the time of an update. */
+/** The lock that an engine holds on a stack during an update. */
 export interface UpdateLock {
   user: string;
   host: string;
@@ -41,7 +42,7 @@ export async function readLocks(backend: FileBackend): Promise<UpdateLock[]> {
 }
 
 /**
- * The locks that made the engine refuse an update; empty where the backend names nobody.
+ * The locks that made the engine refuse an update; empty where the backend does not name them.
  *
  * @param refusal a ConcurrentUpdateError, whose message is the engine's
  */
@@ -58,7 +59,7 @@ export async function locksOfRefusal(refusal: Error): Promise<UpdateLock[]> {
 /**
  * Removes a lock whose owner has ended.
  *
- * @returns false when it was gone already: somebody else is recovering the same stack
+ * @returns false when it was gone already: the same stack is being recovered from elsewhere
  */
 export async function releaseEndedLock(lock: UpdateLock & { file: string }): Promise<boolean> {
   // By its name: `pulumi cancel` removes every lock there is, also one taken since we looked.
@@ -67,32 +68,46 @@ export async function releaseEndedLock(lock: UpdateLock & { file: string }): Pro
   return released;
 }
 
-/** Somebody else is changing the stack, or may be. */
+/** Another update runs on the stack, or may run. */
 export class UpdateLockedError extends Error {
   constructor(
     stackName: string,
-    /** Empty where the backend does not say who it is. */
+    /** Empty where the backend does not say whose update it is. */
     readonly locks: readonly UpdateLock[],
     cause?: unknown,
   ) {
-    const who = locks.length === 0 ? [nobodyNamed] : locks.map(describeLock);
+    const owners = locks.length === 0 ? [noOwnerNamed] : locks.map(describeLock);
     super(
-      `Stack ${stackName} is being changed by another update. Nothing was touched.\n${who.join("\n")}`,
+      `Stack ${stackName} is being changed by another update. Nothing was touched.\n${owners.join("\n")}`,
       { cause },
     );
     this.name = "UpdateLockedError";
   }
 
-  /** Whether everybody named has ended: then nobody is at it, and the locks were only left. */
+  /** Whether every owner has ended: then no update runs, and the locks were only left behind. */
   get onlyLeft(): boolean {
     return this.locks.length > 0 && this.locks.every(({ owner }) => owner === "ended");
   }
 }
 
-const nobodyNamed =
+const noOwnerNamed =
   "  The backend does not say whose. Look at the stack's updates there, and wait for the one that is running.";
 
-/** Who holds a lock since when, and what to do about it; two lines for people. */
+/**
+ * Runs something that the engine refuses during another update.
+ *
+ * @throws UpdateLockedError then
+ */
+export async function unlessLocked<T>(stack: Stack, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof ConcurrentUpdateError)) throw error;
+    throw new UpdateLockedError(stack.name, await locksOfRefusal(error), error);
+  }
+}
+
+/** Who holds a lock since when, and what to do about it; two lines. */
 export function describeLock(lock: UpdateLock): string {
   const { user, host, pid, since } = lock;
   const holder = `${user} on host ${host}, process ${pid}, since ${since.toISOString()} (${formatElapsed(Date.now() - since.getTime())})`;
@@ -112,7 +127,7 @@ async function readLock(file: string): Promise<UpdateLock | undefined> {
     content = lockSchema.parse(JSON.parse(text));
   } catch (error) {
     throw new Error(
-      `${file} is no lock in a form that is known here, so who is changing the stack can't be told. Look at it; it may be of another version of Pulumi.`,
+      `${file} is no lock in a form that is known here, so it can't be told who is changing the stack. Look at it; it may be of another version of Pulumi.`,
       { cause: error },
     );
   }

@@ -62,7 +62,7 @@ describe("gates of an engine that has ended", () => {
     assert.deepEqual(await leftover(pid), { pid, verb: "fallback" });
   });
 
-  it("are not those whose engine lives, nor those that somebody runs by hand", async () => {
+  it("are not those whose engine lives, nor those that an operator runs by hand", async () => {
     const engine = await shellNamed("pulumi");
     const plugin = await shellNamed("pulumi-resource-command");
     const script = `${plugin} -c '${gate("fallback")}; wait' & wait`;

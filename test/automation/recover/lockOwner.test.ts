@@ -53,7 +53,7 @@ describe("the owner of a lock", () => {
     const child = spawn("sh", ["-c", "sleep 0.1 & echo $!; exec sleep 60"]);
     started.push(child);
     const [pid] = (await once(child.stdout, "data")) as [Buffer];
-    // Its parent never collects it. Throws if somebody else did: then this proves nothing.
+    // Its parent never collects it. Throws if another process did: then this proves nothing.
     await pWaitFor(() => / Z /.test(readFileSync(`/proc/${Number(pid)}/stat`, "utf8")));
     assert.equal(await here(Number(pid)), "ended");
   });

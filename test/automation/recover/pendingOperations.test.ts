@@ -49,7 +49,7 @@ describe("pending operations", () => {
     }
   });
 
-  it("name nobody, where no worker is changed", () => {
+  it("name no worker, where none is changed", () => {
     const urn = `${prefix}kube2iam-to-kiam:index:IamRoles$aws:iam/role:Role::kiam-server`;
     const [operation] = pendingIn(state(["creating", urn]));
     assert.ok(operation !== undefined);

@@ -48,7 +48,7 @@ describe("the lock in an engine's refusal", () => {
     }
   });
 
-  it("names nobody where the backend does not, and still says what to do", async () => {
+  it("names no owner where the backend does not, and still says what to do", async () => {
     const text = "[409] Conflict: Another update is currently in progress.";
     const locks = await locksOfRefusal(new Error(text));
     assert.deepEqual(locks, []);
