@@ -3,6 +3,7 @@ import {
   type EngineEvent,
   type OpType,
   type StepEventMetadata,
+  type UpOptions,
 } from "@pulumi/pulumi/automation";
 
 import { messageOf } from "../../migration/text/text.js";
@@ -22,12 +23,7 @@ export interface WatchOptions {
 }
 
 /** What to give to `up` or `destroy`. */
-export interface UpdateControl {
-  onEvent: (event: EngineEvent) => void;
-  parallel: number;
-  signal?: AbortSignal;
-  suppressProgress: true;
-}
+export type UpdateControl = Pick<UpOptions, "onEvent" | "parallel" | "signal" | "suppressProgress">;
 
 /** A resource that an update has created, changed or removed. */
 export interface CompletedStep {

@@ -2,12 +2,10 @@ import { audit } from "../../migration/audit/audit.js";
 import { isBlocking } from "../../migration/audit/finding.js";
 import { podVerdicts } from "../../migration/situation/podVerdicts.js";
 import type { Stage } from "../../migration/stages.js";
-import { auditAsText, type AuditAnswer } from "./auditAnswer.js";
-import type { CommonOptions, Subcommand } from "../command.js";
-import { exitCodes } from "../exitCodes.js";
-import { hasLogin, look } from "../look.js";
 import { shownJson } from "../../migration/text/shown.js";
-import { settingsOfStack, stageOption } from "../settings.js";
+import { auditAsText, type AuditAnswer } from "./auditAnswer.js";
+import { exitCodes, stageOption, type CommonOptions, type Subcommand } from "../command.js";
+import { hasLogin, look } from "../look.js";
 
 interface AuditOptions extends CommonOptions {
   stage?: Stage;
@@ -41,7 +39,7 @@ export const auditCommand: Subcommand<AuditOptions> = {
         "after",
         `
 What to do with the answer:
-  A finding that blocks stops pulumi up, too. Mend its cause, or accept it in the
+  A finding that blocks also stops pulumi up. Mend its cause, or accept it in the
   stack's configuration, by code and object and with a reason:
 
     kube2iam-to-kiam:audit:
@@ -54,8 +52,7 @@ What to do with the answer:
   the way at the end, ask for the last stage: --stage retire`,
       ),
   async run(options, terminal) {
-    const settings = await settingsOfStack(options, terminal);
-    const facts = await look(settings, options, terminal);
+    const { settings, facts } = await look(options, options, terminal);
     const answer: AuditAnswer = {
       stack: options.stack,
       stage: settings.stage,

@@ -1,11 +1,9 @@
 import { writePermitted } from "../../automation/stack/stackFile.js";
 import { proposePermitted, verifyProposal } from "../../migration/kiam/proposePermitted.js";
-import type { CommonOptions, Subcommand } from "../command.js";
-import { exitCodes } from "../exitCodes.js";
+import { shownJson } from "../../migration/text/shown.js";
+import { exitCodes, type CommonOptions, type Subcommand } from "../command.js";
 import { look } from "../look.js";
 import { permittedAsText, type PermittedAnswer } from "./permittedAnswer.js";
-import { shownJson } from "../../migration/text/shown.js";
-import { settingsOfStack } from "../settings.js";
 
 interface PermittedOptions extends CommonOptions {
   approve: boolean;
@@ -32,8 +30,7 @@ What else comes and goes is not seen: add it by hand. Only namespaces whose valu
 force differs are printed and written.`,
       ),
   async run(options, terminal) {
-    const settings = await settingsOfStack(options, terminal);
-    const facts = await look(settings, { iam: true, log: false, ssh: false }, terminal);
+    const { settings, facts } = await look(options, { iam: true }, terminal);
     const account = facts.iam?.account;
     const proposals = proposePermitted(settings, facts).map((proposal) => ({
       ...proposal,

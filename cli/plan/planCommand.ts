@@ -11,12 +11,16 @@ import { plannedWorkers, type Plan } from "../../migration/plan/plan.js";
 import { previewPlan, type KnownRules } from "../../migration/preview/planPreview.js";
 import type { Settings } from "../../migration/settings/schema.js";
 import type { Stage } from "../../migration/stages.js";
-import type { CommonOptions, Subcommand, Terminal } from "../command.js";
-import { exitCodes } from "../exitCodes.js";
-import { look } from "../look.js";
-import { own } from "../../migration/text/text.js";
 import { shownJson } from "../../migration/text/shown.js";
-import { settingsOfStack, stageOption } from "../settings.js";
+import { own } from "../../migration/text/text.js";
+import {
+  exitCodes,
+  stageOption,
+  type CommonOptions,
+  type Subcommand,
+  type Terminal,
+} from "../command.js";
+import { look } from "../look.js";
 
 interface PlanOptions extends CommonOptions {
   stage?: Stage;
@@ -34,8 +38,8 @@ export const planCommand: Subcommand<PlanOptions> = {
         "Shows what an update would do to the workers: in which waves they move, the steps of each, the " +
           "roles and pods on them, and their nat rules now beside those planned. It is the very plan that " +
           "pulumi up carries out; unchanged input gives an identical plan. Changes nothing. " +
-          "The present rules are read over SSH, or taken from the last update's reports. What stands in the way is said, too: then the plan " +
-          "is what would be done without it.",
+          "The present rules are read over SSH, or taken from the last update's reports. If something stands " +
+          "in the way it says so, and the plan is what would be done without it.",
       )
       .addOption(stageOption("plan"))
       .option("--no-ssh", "do not look at the workers; take the last update's reports")
@@ -44,8 +48,7 @@ export const planCommand: Subcommand<PlanOptions> = {
     if (options.json && options.markdown) {
       throw new InvalidArgumentError("--json and --markdown are two answers: choose one.");
     }
-    const settings = await settingsOfStack(options, terminal);
-    const facts = await look(settings, { iam: false, log: false, ssh: options.ssh }, terminal);
+    const { settings, facts } = await look(options, { ssh: options.ssh }, terminal);
     const blocking = audit(settings, facts).filter(isBlocking);
     if (blocking.length > 0) terminal.progress.note(new AuditError(blocking).message);
     const plan = planUnless(blocking, settings, facts);
@@ -67,7 +70,7 @@ export const planCommand: Subcommand<PlanOptions> = {
   },
 };
 
-/** undefined where what blocks (an unknown interface, say) leaves nothing to plan with. */
+/** undefined where what blocks, such as an unknown interface, leaves nothing to plan with. */
 function planUnless(
   blocking: readonly Finding[],
   settings: Settings,
@@ -91,7 +94,7 @@ async function knownRules(
   for (const [worker, seen] of Object.entries(facts.overSsh ?? {})) {
     if (!("failed" in seen)) known[worker] = { from: "ssh", present: seen.natRules };
   }
-  // The state is decrypted as a whole: only for what SSH did not show.
+  // Only for what SSH did not show: this decrypts the state as a whole.
   if (plannedWorkers(plan).some(({ name }) => own(known, name) === undefined)) {
     const last = await progress.run("the last update's reports", () => readLastRules(stack, cwd));
     for (const [worker, present] of Object.entries(last)) {
@@ -102,7 +105,7 @@ async function knownRules(
     known,
     unread: (worker) => {
       const seen = own(facts.overSsh, worker);
-      if (seen === undefined) return "nobody looked over SSH, and no update has reported them";
+      if (seen === undefined) return "they were not read over SSH, and no update has reported them";
       return "failed" in seen ? seen.message : "it showed none";
     },
   };

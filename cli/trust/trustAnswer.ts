@@ -75,7 +75,7 @@ function conclusion(
 ): string {
   const fine = roles.filter((role) => role.obstacle === undefined).length;
   const stuck = roles.length - fine + unknown.length;
-  const rest = stuck === 0 ? "" : ` ${count(stuck, "role")} cannot be seen to: see above.`;
+  const rest = stuck === 0 ? "" : ` ${count(stuck, "role")} cannot be written: see above.`;
   if (applied !== undefined) {
     const failed =
       applied.failed.length === 0 ? "" : ` ${count(applied.failed.length, "role")} failed.`;

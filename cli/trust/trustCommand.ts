@@ -1,14 +1,17 @@
 import { applyTrust, type AppliedTrust } from "../../automation/applyTrust.js";
 import { iamClient } from "../../cluster/aws/iam.js";
 import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
-import type { IamFacts } from "../../migration/facts/iamFacts.js";
 import type { Settings } from "../../migration/settings/schema.js";
 import { planServerTrust, planWorkerRemoval } from "../../migration/iam/trustPlan.js";
-import type { CommonOptions, Subcommand, Terminal } from "../command.js";
-import { exitCodes, type ExitCode } from "../exitCodes.js";
-import { look } from "../look.js";
-import { settingsOfStack } from "../settings.js";
 import { shownJson } from "../../migration/text/shown.js";
+import {
+  exitCodes,
+  type CommonOptions,
+  type ExitCode,
+  type Subcommand,
+  type Terminal,
+} from "../command.js";
+import { look } from "../look.js";
 import { trustAsText, type TrustAnswer } from "./trustAnswer.js";
 
 interface TrustOptions extends CommonOptions {
@@ -40,13 +43,11 @@ export const trustCommand: Subcommand<TrustOptions> = {
 Seen are the roles of pods, CronJobs, Deployments and StatefulSets without replicas,
 and the probe's. What else comes and goes is not: run this again while it is there.
 
-Writing needs iam:GetRole and iam:UpdateAssumeRolePolicy on the roles. Each one is
-read again right before; where somebody has changed it meanwhile it is left alone,
-and that is said.`,
+Writing needs iam:GetRole and iam:UpdateAssumeRolePolicy on the roles. Each policy is
+read again right before. One that was changed meanwhile is left alone, and reported.`,
       ),
   async run(options, terminal) {
-    const settings = await settingsOfStack(options, terminal);
-    const facts = await look(settings, { iam: true, log: false, ssh: false }, terminal);
+    const { settings, facts } = await look(options, { iam: true }, terminal);
     const plan = wantedChanges(options, settings, facts);
     const applied = options.approve ? await write(plan, settings, terminal) : undefined;
     const answer: TrustAnswer = {
@@ -62,8 +63,7 @@ and that is said.`,
   },
 };
 
-type WantedChanges = Pick<TrustAnswer, "unknown"> & {
-  principal: string;
+type WantedChanges = Pick<TrustAnswer, "unknown" | "principal"> & {
   changes: TrustAnswer["roles"];
 };
 
@@ -72,7 +72,12 @@ function wantedChanges(
   settings: Settings,
   facts: ClusterFacts,
 ): WantedChanges {
-  const iam = requireIam(facts);
+  const { iam } = facts;
+  if (iam === undefined) {
+    throw new Error(
+      "Which account the roles are in is not known: set kiam.roleBaseArn, such as arn:aws:iam::123456789012:role/.",
+    );
+  }
   if (!removeWorkers) return { principal: iam.serverRole.arn, ...planServerTrust(iam) };
   if (facts.kube2iam !== undefined || settings.stage !== "retire") {
     throw new Error(
@@ -86,15 +91,6 @@ function wantedChanges(
     throw new Error("Which role the workers have is not known: set iam.workerRoleName.");
   }
   return { principal: iam.workerRoleArn, ...removals };
-}
-
-function requireIam({ iam }: ClusterFacts): IamFacts {
-  if (iam === undefined) {
-    throw new Error(
-      "Which account the roles are in is not known: set kiam.roleBaseArn, such as arn:aws:iam::123456789012:role/.",
-    );
-  }
-  return iam;
 }
 
 async function write(
