@@ -25,8 +25,8 @@ export const permittedCommand: Subcommand<PermittedOptions> = {
       .addHelpText(
         "after",
         `
-Roles are those of pods, CronJobs, and Deployments and StatefulSets without replicas.
-What else comes and goes is not seen: add it by hand. Only namespaces whose value in
+It sees the roles of pods, CronJobs, Deployments and StatefulSets without replicas.
+What else comes and goes it does not: add it by hand. Only namespaces whose value in
 force differs are printed and written.`,
       ),
   async run(options, terminal) {

@@ -1,7 +1,11 @@
 import type { AppliedTrust } from "../../automation/applyTrust.js";
-import { count } from "../../migration/text/text.js";
+import type { TrustAddition } from "../../migration/iam/trustAddition.js";
+import type { RoleTrust, TrustPlan } from "../../migration/iam/trustPlan.js";
+import type { TrustRemoval } from "../../migration/iam/trustRemoval.js";
 import { shownJson, shownLine } from "../../migration/text/shown.js";
-import type { TrustDocument, TrustStatement } from "../../migration/iam/trust.js";
+import { count } from "../../migration/text/text.js";
+
+type Change = TrustAddition | TrustRemoval;
 
 /** What `kiam-migrate trust --json` prints. */
 export interface TrustAnswer {
@@ -9,22 +13,11 @@ export interface TrustAnswer {
   /** The role that is let in, or taken out. */
   principal: string;
   removes: boolean;
-  roles: RoleTrustAnswer[];
+  roles: RoleTrust<Change>[];
   /** Roles whose trust policy is not known, and why. */
-  unknown: { arn: string; why: string }[];
+  unknown: TrustPlan<Change>["unknown"];
   /** What was written; undefined without --approve. */
   applied: AppliedTrust | undefined;
-}
-
-export interface RoleTrustAnswer {
-  arn: string;
-  reason: string;
-  current: TrustDocument;
-  proposed: TrustDocument;
-  /** The statement that is added. */
-  statement?: TrustStatement | undefined;
-  /** Why it cannot be written. */
-  obstacle: string | undefined;
 }
 
 /** The answer for people. */
@@ -48,8 +41,8 @@ export function trustAsText(answer: TrustAnswer): string {
   ].join("\n");
 }
 
-function describe(role: RoleTrustAnswer, applied: AppliedTrust | undefined): string[] {
-  const { arn, proposed, statement, obstacle, reason } = role;
+function describe(role: RoleTrust<Change>, applied: AppliedTrust | undefined): string[] {
+  const { arn, proposed, obstacle, reason } = role;
   const failure = applied?.failed.find((each) => each.arn === arn)?.message;
   const written = applied?.written.includes(arn) === true;
   const lines = [`  ${shownLine(arn)}`];
@@ -58,7 +51,8 @@ function describe(role: RoleTrustAnswer, applied: AppliedTrust | undefined): str
   else {
     const why = reason === "recreated" ? " (the role it named is gone: it was created anew)" : "";
     lines.push(`    ${written ? "written" : "to be written"}${why}:`);
-    lines.push(...indented(statement ?? proposed));
+    const added = "statement" in role ? role.statement : undefined;
+    lines.push(...indented(added ?? proposed));
   }
   return lines;
 }
@@ -70,7 +64,7 @@ function indented(document: object): string[] {
 }
 
 function conclusion(
-  changing: readonly RoleTrustAnswer[],
+  changing: readonly RoleTrust<Change>[],
   { roles, unknown, applied, stack, removes }: TrustAnswer,
 ): string {
   const fine = roles.filter((role) => role.obstacle === undefined).length;

@@ -40,8 +40,8 @@ export const trustCommand: Subcommand<TrustOptions> = {
       .addHelpText(
         "after",
         `
-Seen are the roles of pods, CronJobs, Deployments and StatefulSets without replicas,
-and the probe's. What else comes and goes is not: run this again while it is there.
+It sees the roles of pods, CronJobs, Deployments and StatefulSets without replicas,
+and the probe's. What else comes and goes it does not: run it again while that is there.
 
 Writing needs iam:GetRole and iam:UpdateAssumeRolePolicy on the roles. Each policy is
 read again right before. One that was changed meanwhile is left alone, and reported.`,
