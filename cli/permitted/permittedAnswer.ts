@@ -1,8 +1,8 @@
 import { stringify } from "yaml";
 
-import { count, someOf } from "../../migration/text/text.js";
 import type { Disagreement, PermittedProposal } from "../../migration/kiam/proposePermitted.js";
 import { shownJson, shownLine } from "../../migration/text/shown.js";
+import { count, someOf } from "../../migration/text/text.js";
 
 /** What `kiam-migrate permitted --json` prints. */
 export interface PermittedAnswer {
@@ -21,31 +21,33 @@ export interface ProvenProposal extends PermittedProposal {
 }
 
 /** The answer for people; between its comments it can be pasted into the stack's configuration. */
-export function permittedAsText(answer: PermittedAnswer): string {
-  const { proposals, provenOn } = answer;
+export function permittedAsText({ stack, proposals, provenOn, written }: PermittedAnswer): string {
+  if (proposals.length === 0) return "# No pod uses a role, and no namespace allows one.";
   const differing = proposals.filter((each) => !each.unchanged);
+  const same = proposals.length - differing.length;
+  if (differing.length === 0) return `# Every namespace (${same}) permits exactly what it needs.`;
   const wrong = differing.filter((each) => each.disagreements.length > 0);
   return [
-    ...(differing.length === 0
-      ? []
-      : [
-          ...(wrong.length > 0 ? [] : [proof(provenOn)]),
-          ...differing.flatMap(({ namespace, current, reason }) => [
-            `# ${namespace}: ${shownLine(reason)}`,
-            `#   now ${current === undefined ? "it permits nothing" : shownJson(current)}`,
-          ]),
-          stringify(
-            {
-              "kube2iam-to-kiam:namespaces": Object.fromEntries(
-                differing.map(({ namespace, permitted }) => [namespace, { permitted }]),
-              ),
-            },
-            // A value stays in its line, whatever it holds.
-            { lineWidth: 0, blockQuote: false, doubleQuotedMinMultiLineLength: Infinity },
-          ).trimEnd(),
-        ]),
+    ...(wrong.length > 0 ? [] : [proof(provenOn)]),
+    ...differing.flatMap(({ namespace, current, reason }) => [
+      `# ${namespace}: ${shownLine(reason)}`,
+      `#   now ${current === undefined ? "it permits nothing" : shownJson(current)}`,
+    ]),
+    stringify(
+      {
+        "kube2iam-to-kiam:namespaces": Object.fromEntries(
+          differing.map(({ namespace, permitted }) => [namespace, { permitted }]),
+        ),
+      },
+      // A value stays in its line, whatever it holds.
+      { lineWidth: 0, blockQuote: false, doubleQuotedMinMultiLineLength: Infinity },
+    ).trimEnd(),
     ...wrong.flatMap(notEquivalent),
-    conclusion(answer, differing.length, wrong.length),
+    wrong.length > 0
+      ? `# ${wrong.length} of ${count(differing.length, "proposal")} ${wrong.length === 1 ? "is" : "are"} not equivalent; nothing was written.`
+      : written !== undefined
+        ? `# Written to ${written}. pulumi up applies it.`
+        : `# ${count(differing.length, "namespace")} to change, ${same} with exactly what they need. To write: kiam-migrate permitted --stack ${stack} --approve`,
   ].join("\n");
 }
 
@@ -66,19 +68,4 @@ function notEquivalent({ namespace, disagreements }: ProvenProposal): string[] {
       ? []
       : [`# ${namespace}: NOT equivalent, ${shownLine(someOf(names))} would ${would}`],
   );
-}
-
-function conclusion(
-  { proposals, stack, written }: PermittedAnswer,
-  differing: number,
-  wrong: number,
-): string {
-  if (proposals.length === 0) return "# No pod uses a role, and no namespace allows one.";
-  const same = proposals.length - differing;
-  if (wrong > 0)
-    return `# ${wrong} of ${count(differing, "proposal")} ${wrong === 1 ? "is" : "are"} not equivalent; nothing was written.`;
-  if (written !== undefined) return `# Written to ${written}. pulumi up applies it.`;
-  return differing === 0
-    ? `# Every namespace (${same}) permits exactly what it needs.`
-    : `# ${count(differing, "namespace")} to change, ${same} with exactly what they need. To write: kiam-migrate permitted --stack ${stack} --approve`;
 }
