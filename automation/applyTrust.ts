@@ -8,7 +8,7 @@ import { parsePolicy } from "../migration/iam/policyDocument.js";
 import { roleName } from "../migration/iam/roleArn.js";
 import type { TrustDocument } from "../migration/iam/trust.js";
 
-/** A trust policy as it was shown to somebody, and what it is to become. */
+/** A trust policy as the operator was shown it, and what it is to become. */
 export interface ShownTrust {
   /** The role's ARN, or its name. */
   arn: string;
@@ -29,9 +29,9 @@ export interface AppliedTrust {
 const concurrency = 4;
 
 /**
- * Writes trust policies. Each is read again first: where it is not what was shown, somebody else
- * has changed it meanwhile, and it is left alone. Safe to run again. One role that fails does not
- * keep the others from being written.
+ * Writes trust policies. Each is read again first. One that is no longer what was shown has been
+ * changed meanwhile, and is left alone. Safe to run again. One role that fails does not keep the
+ * others from being written.
  *
  * Needs iam:GetRole and iam:UpdateAssumeRolePolicy on the roles. Allow some seconds until STS
  * everywhere knows of it.
@@ -42,17 +42,9 @@ export async function applyTrust(
   iam: IAMClient,
   changes: readonly ShownTrust[],
 ): Promise<AppliedTrust> {
-  const outcomes = await pMap(
-    changes,
-    async (change): Promise<boolean | string> => {
-      try {
-        return await apply(iam, change);
-      } catch (error) {
-        return messageOf(error);
-      }
-    },
-    { concurrency },
-  );
+  const outcomes = await pMap(changes, (change) => apply(iam, change).catch(messageOf), {
+    concurrency,
+  });
   const applied: AppliedTrust = { written: [], unchanged: [], failed: [] };
   changes.forEach(({ arn }, index) => {
     const outcome = outcomes[index];

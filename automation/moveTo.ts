@@ -1,38 +1,33 @@
-import {
-  ConcurrentUpdateError,
-  type EngineEvent,
-  type OpMap,
-  type Stack,
-} from "@pulumi/pulumi/automation";
+import { ConcurrentUpdateError, type EngineEvent, type Stack } from "@pulumi/pulumi/automation";
 
 import type { Stage } from "../migration/stages.js";
+import { formatElapsed } from "./progress.js";
 import {
   recoverInterrupted,
   refuseInterrupted,
-  unlessLocked,
   type RecoverOptions,
-} from "./interruptedUpdate.js";
-import { formatElapsed } from "./progress.js";
-import { readStackFile } from "./stackFile.js";
-import { takeOver } from "./takeOver.js";
-import { UpdateLockedError } from "./updateLock.js";
-import { describeUrn, type CompletedStep } from "./updateWatcher.js";
-import { watchedUpdate, type UpdateControl, type WatchOptions } from "./watchedUpdate.js";
-import { withWholeProgram } from "./wholeProgram.js";
+} from "./recover/interruptedUpdate.js";
+import { takeOver } from "./recover/takeOver.js";
+import { unlessLocked, UpdateLockedError } from "./recover/updateLock.js";
+import { readStackFile } from "./stack/stackFile.js";
+import { describeUrn } from "./stack/urn.js";
+import {
+  watchedUpdate,
+  type CompletedStep,
+  type UpdateControl,
+  type WatchOptions,
+} from "./update/watchedUpdate.js";
+import { withWholeProgram } from "./update/wholeProgram.js";
 
 /** What one update did. */
 export interface Move {
-  /** Stage moved to; undefined for a destroy. */
-  to: Stage | undefined;
   milliseconds: number;
-  /** Number of resources by operation, such as `create`, `update`, `delete`, `same`. */
-  changes: OpMap;
   /** What was done, in the order in which it was finished. */
   steps: CompletedStep[];
 }
 
 export interface MoveOptions extends WatchOptions {
-  /** Recovers a stack whose last update was cut short; unset: such a stack is refused. */
+  /** How to recover a stack whose last update was cut short. Unset: such a stack is refused. */
   recover?: Pick<RecoverOptions, "look" | "leftoverSeconds">;
 }
 
@@ -40,27 +35,27 @@ export interface MoveOptions extends WatchOptions {
  * Moves a cluster to a stage, forward or back, through a real `pulumi up`.
  *
  * @throws UpdateFailedError with what failed, where, and what had been done before
- * @throws UpdateLockedError while somebody else is changing the stack; nothing was touched
+ * @throws UpdateLockedError while another update runs, or may run; nothing was touched
  * @throws InterruptedUpdateError where the last update was cut short; nothing was touched
  */
 export async function moveTo(stack: Stack, stage: Stage, options: MoveOptions): Promise<Move> {
   return exclusively(stack, options, () =>
     withStage(stack, stage, () =>
-      run(stage, options, (control) =>
+      run(`at stage ${stage}`, options, (control) =>
         withWholeProgram(stack, (program) => withoutSummary(stack).up({ ...control, program })),
       ),
     ),
   );
 }
 
-/** Takes everything away again, the way back included (`pulumi destroy`). Throws as moveTo does. */
+/** Takes everything away again (`pulumi destroy`), all the way back. Throws as moveTo does. */
 export async function destroyAll(stack: Stack, options: MoveOptions): Promise<Move> {
   return exclusively(stack, options, () =>
-    run(undefined, options, (control) => withoutSummary(stack).destroy(control)),
+    run("destroyed", options, (control) => withoutSummary(stack).destroy(control)),
   );
 }
 
-/** Number of resources that an update would change now; 0 when the cluster is as declared. */
+/** The resources that an update would change now; none when the cluster is as declared. */
 export async function pendingChanges(
   stack: Stack,
 ): Promise<{ count: number; resources: string[] }> {
@@ -79,7 +74,7 @@ export async function pendingChanges(
   return { count, resources };
 }
 
-/** Runs an update where nobody else is at it and nothing is left of one that was cut short. */
+/** Runs an update, unless another one is under way or has been cut short. */
 async function exclusively<T>(
   stack: Stack,
   options: MoveOptions,
@@ -100,13 +95,13 @@ async function exclusively<T>(
   try {
     return await begin();
   } catch (error) {
-    // A dead engine's lock, where locks can't be listed: it is known from here on.
+    // Where locks can't be listed, the refusal is the first to tell of a dead engine's lock.
     if (error instanceof UpdateLockedError && error.onlyLeft) return begin(error);
     throw error;
   }
 }
 
-/** Sets the stage for an update; one that never began leaves the former. */
+/** Sets the stage for an update, and the former one again if the engine refuses to begin. */
 async function withStage<T>(stack: Stack, stage: Stage, update: () => Promise<T>): Promise<T> {
   const { stage: former } = await readStackFile(stack.workspace.workDir, stack.name);
   if (former !== stage) await stack.setConfig("stage", { value: stage });
@@ -122,8 +117,8 @@ async function withStage<T>(stack: Stack, stage: Stage, update: () => Promise<T>
 }
 
 /**
- * For an update whose outputs and summary nobody reads: the SDK would run Pulumi's command line
- * three more times for them, and each takes half a second.
+ * A stack that gives no outputs and no summary of an update. The SDK would run Pulumi's command
+ * line three more times for them, half a second each.
  */
 function withoutSummary(stack: Stack): Stack {
   return Object.create(stack, {
@@ -132,16 +127,15 @@ function withoutSummary(stack: Stack): Stack {
   }) as Stack;
 }
 
+/** @param outcome what is so once the update has succeeded */
 async function run(
-  to: Stage | undefined,
+  outcome: string,
   options: MoveOptions,
   update: (control: UpdateControl) => Promise<unknown>,
 ): Promise<Move> {
   const began = Date.now();
-  const { changes, steps } = await watchedUpdate(options, update);
+  const steps = await watchedUpdate(options, update);
   const milliseconds = Date.now() - began;
-  options.progress.note(
-    `${to === undefined ? "destroyed" : `at stage ${to}`} after ${formatElapsed(milliseconds)}`,
-  );
-  return { to, milliseconds, changes, steps };
+  options.progress.note(`${outcome} after ${formatElapsed(milliseconds)}`);
+  return { milliseconds, steps };
 }

@@ -3,8 +3,8 @@ import * as automation from "@pulumi/pulumi/automation";
 import { program } from "../components/program.js";
 import { stackConfiguration } from "../components/stackConfiguration.js";
 import type { SettingsInput } from "../migration/settings/schema.js";
-import { projectName, stackConfig } from "./stackConfig.js";
-import { readStackFile } from "./stackFile.js";
+import { projectName, stackConfig } from "./stack/stackConfig.js";
+import { readStackFile } from "./stack/stackFile.js";
 
 export interface StackLocation {
   /** Name of the stack, such as `staging`. */

@@ -6,20 +6,20 @@ import { shown, shownLine } from "../migration/text/shown.js";
 
 /** How often a terminal's live lines are drawn anew, in milliseconds. */
 const FRAME_MS = 100;
-/** How often work that goes on is mentioned where there is no terminal, in milliseconds. */
+/** Without a terminal: how often work that goes on is mentioned, in milliseconds. */
 const REMINDER_MS = 15_000;
-/** Work shorter than this is mentioned only once, when it ends, where there is no terminal. */
+/** Without a terminal: work shorter than this is mentioned only once, when it ends. */
 const QUIET_MS = 1_000;
 
-/** One piece of work that is going on. Ends with exactly one of `done` and `fail`; later calls do nothing. */
+/** Work that is going on. The first `done` or `fail` ends it; later calls do nothing. */
 export interface Step {
-  /** Says what the work is at, beside its title. Replaces what was said before. */
+  /** Says how far the work is, beside its title. Replaces what was said before. */
   update(detail: string): void;
   done(detail?: string): void;
   fail(detail?: string): void;
 }
 
-/** Tells a person what is going on and for how long. Several steps may be open at once. */
+/** Shows what is going on and for how long. Several steps may be open at once. */
 export interface Progress {
   step(title: string): Step;
   /** Runs `work` as a step: done when it resolves, failed (and thrown on) when it rejects. */
@@ -43,7 +43,44 @@ export function formatElapsed(milliseconds: number): string {
  * @param stream where to write; default standard output.
  */
 export function createProgress(stream: NodeJS.WriteStream = process.stdout): Progress {
-  return stream.isTTY ? new TerminalProgress(stream) : new PlainProgress(stream);
+  const display = stream.isTTY ? onTerminal(stream) : onPlainStream(stream);
+  const step = (title: string): Step => {
+    const began = Date.now();
+    const running: RunningStep = {
+      title: shownLine(title),
+      detail: "",
+      elapsed: () => formatElapsed(Date.now() - began),
+    };
+    const hide = display.show(running);
+    let ended = false;
+    const end = (succeeded: boolean, detail: string | undefined): void => {
+      if (ended) return;
+      ended = true;
+      hide();
+      display.write(`${display.ending(running, succeeded)}${after(detail)}`);
+    };
+    return {
+      update: (detail) => void (running.detail = detail),
+      done: (detail) => end(true, detail),
+      fail: (detail) => end(false, detail),
+    };
+  };
+  return {
+    step,
+    note: (text) => display.write(shown(text)),
+    async run(title, work) {
+      const running = step(title);
+      try {
+        const result = await work(running);
+        running.done();
+        return result;
+      } catch (error) {
+        // One line is enough here: the caller reports the error as a whole.
+        running.fail(messageOf(error).split("\n", 1)[0]);
+        throw error;
+      }
+    },
+  };
 }
 
 /** Progress that shows nothing, for tests and for callers that show their own. */
@@ -53,139 +90,73 @@ export const silentProgress: Progress = {
   note: () => {},
 };
 
-class RunningStep implements Step {
-  readonly startedAt = Date.now();
-  detail = "";
-  timer: NodeJS.Timeout | undefined;
-  private ended = false;
-
-  readonly title: string;
-
-  constructor(
-    title: string,
-    private readonly onEnd: (step: RunningStep, succeeded: boolean, detail?: string) => void,
-  ) {
-    this.title = shownLine(title);
-  }
-
-  get elapsed(): string {
-    return formatElapsed(Date.now() - this.startedAt);
-  }
-
-  update(detail: string): void {
-    this.detail = detail;
-  }
-
-  done(detail?: string): void {
-    this.end(true, detail);
-  }
-
-  fail(detail?: string): void {
-    this.end(false, detail);
-  }
-
-  private end(succeeded: boolean, detail?: string): void {
-    if (this.ended) return;
-    this.ended = true;
-    this.onEnd(this, succeeded, detail);
-  }
+interface RunningStep {
+  title: string;
+  detail: string;
+  elapsed: () => string;
 }
 
-abstract class StreamProgress implements Progress {
-  constructor(protected readonly stream: NodeJS.WriteStream) {}
-
-  abstract step(title: string): Step;
-  /** Writes what this file has made, styles and all. */
-  protected abstract write(text: string): void;
-
-  note(text: string): void {
-    this.write(shown(text));
-  }
-
-  async run<T>(title: string, work: (step: Step) => Promise<T>): Promise<T> {
-    const step = this.step(title);
-    try {
-      const result = await work(step);
-      step.done();
-      return result;
-    } catch (error) {
-      step.fail(firstLine(error));
-      throw error;
-    }
-  }
+/** Where lines go. */
+interface Display {
+  /** Writes a line that stays, as it is: styles get through. */
+  write(text: string): void;
+  /** Shows that a step is going on. @returns what ends that */
+  show(step: RunningStep): () => void;
+  /** The line for a step that has ended. */
+  ending(step: RunningStep, succeeded: boolean): string;
 }
 
-class TerminalProgress extends StreamProgress {
-  private readonly live: ReturnType<typeof createLogUpdate>;
-  private readonly running = new Set<RunningStep>();
-  private timer: NodeJS.Timeout | undefined;
-
-  constructor(stream: NodeJS.WriteStream) {
-    super(stream);
-    this.live = createLogUpdate(stream);
-  }
-
-  step(title: string): Step {
-    const step = new RunningStep(title, (ended, succeeded, detail) => {
-      this.running.delete(ended);
-      const mark = succeeded ? styleText("green", "✔") : styleText("red", "✖");
-      this.write(`${mark} ${ended.title} ${styleText("dim", ended.elapsed)}${after(detail)}`);
-    });
-    this.running.add(step);
-    this.draw();
-    return step;
-  }
-
-  protected write(text: string): void {
-    this.live.clear();
-    this.stream.write(`${text}\n`);
-    this.draw();
-  }
-
-  private draw(): void {
-    if (this.running.size === 0) {
-      clearInterval(this.timer);
-      this.timer = undefined;
-      this.live.done(); // gives the cursor back
+function onTerminal(stream: NodeJS.WriteStream): Display {
+  const live = createLogUpdate(stream);
+  const running = new Set<RunningStep>();
+  let timer: NodeJS.Timeout | undefined;
+  const line = (mark: string, { title, elapsed }: RunningStep) =>
+    `${mark} ${title} ${styleText("dim", elapsed())}`;
+  const draw = (): void => {
+    if (running.size === 0) {
+      clearInterval(timer);
+      timer = undefined;
+      live.done(); // gives the cursor back
       return;
     }
     // The clock must never keep the program alive.
-    this.timer ??= setInterval(() => this.draw(), FRAME_MS).unref();
-    const lines = [...this.running].map(
-      (step) =>
-        `${styleText("cyan", "›")} ${step.title} ${styleText("dim", step.elapsed)}${after(step.detail)}`,
-    );
-    this.live(lines.join("\n"));
-  }
+    timer ??= setInterval(draw, FRAME_MS).unref();
+    const mark = styleText("cyan", "›");
+    live([...running].map((step) => line(mark, step) + after(step.detail)).join("\n"));
+  };
+  return {
+    write(text) {
+      live.clear();
+      stream.write(`${text}\n`);
+      draw();
+    },
+    show(step) {
+      running.add(step);
+      draw();
+      return () => void running.delete(step);
+    },
+    ending: (step, succeeded) =>
+      line(succeeded ? styleText("green", "✔") : styleText("red", "✖"), step),
+  };
 }
 
-class PlainProgress extends StreamProgress {
-  step(title: string): Step {
-    const step = new RunningStep(title, (ended, succeeded, detail) => {
-      clearTimeout(ended.timer);
-      this.write(
-        `${ended.title}: ${succeeded ? "done" : "FAILED"} after ${ended.elapsed}${after(detail)}`,
-      );
-    });
-    const mention = (): void => {
-      const begins = Date.now() - step.startedAt < REMINDER_MS;
-      this.write(
-        begins ? `${step.title} ...` : `${step.title} ... ${step.elapsed}${after(step.detail)}`,
-      );
-      step.timer = setTimeout(mention, REMINDER_MS).unref();
-    };
-    step.timer = setTimeout(mention, QUIET_MS).unref();
-    return step;
-  }
-
-  protected write(text: string): void {
-    this.stream.write(`${text}\n`);
-  }
-}
-
-/** The rest is for whoever reports the error. */
-function firstLine(error: unknown): string {
-  return messageOf(error).split("\n", 1)[0] ?? "";
+function onPlainStream(stream: NodeJS.WriteStream): Display {
+  const write = (text: string) => void stream.write(`${text}\n`);
+  return {
+    write,
+    show(step) {
+      let first = true;
+      const mention = (): void => {
+        write(`${step.title} ...${first ? "" : ` ${step.elapsed()}${after(step.detail)}`}`);
+        first = false;
+        timer = setTimeout(mention, REMINDER_MS).unref();
+      };
+      let timer = setTimeout(mention, QUIET_MS).unref();
+      return () => clearTimeout(timer);
+    },
+    ending: ({ title, elapsed }, succeeded) =>
+      `${title}: ${succeeded ? "done" : "FAILED"} after ${elapsed()}`,
+  };
 }
 
 function after(detail: string | undefined): string {

@@ -2,18 +2,15 @@ import { audit } from "../migration/audit/audit.js";
 import { situationOf } from "../migration/situation/situation.js";
 import { makePlan } from "../migration/plan/makePlan.js";
 import { generatedCluster } from "./generatedCluster.js";
-import { peakMiB, printGrowth, timed, type Figures } from "./growth.js";
+import { benchmark, peakMiB, podsPerNode, timed, type Figures } from "./growth.js";
 
 /*
  * How long the audit and the plan of a large cluster take, and how that grows: `npm run
- * bench:audit`. Each size has twice as much of everything as the one before, so × 2 is linear.
+ * bench:audit`.
  */
 
-const podsPerNode = 30;
-const sizes = ["250", "500", "1000"];
-
 async function measure(nodes: number): Promise<Figures> {
-  const { settings, facts } = generatedCluster({ nodes, podsPerNode });
+  const { settings, facts } = generatedCluster(nodes, podsPerNode);
   const beforeMiB = peakMiB();
   const audited = await timed(() => audit(situationOf(settings, facts)));
   const planned = await timed(() => makePlan(situationOf(settings, facts)));
@@ -26,12 +23,4 @@ async function measure(nodes: number): Promise<Figures> {
   };
 }
 
-async function main(nodes: string | undefined): Promise<void> {
-  if (nodes !== undefined) {
-    console.log(JSON.stringify(await measure(Number(nodes))));
-    return;
-  }
-  await printGrowth("Audit and plan of generated clusters, facts of every kind", __filename, sizes);
-}
-
-void main(process.argv[2]);
+void benchmark("Audit and plan of generated clusters, facts of every kind", __filename, measure);

@@ -10,11 +10,6 @@ import type { WorkerLook } from "../migration/facts/workerLook.js";
  * findings are made. Facts of every kind are there: the audit leaves nothing out.
  */
 
-export interface Size {
-  nodes: number;
-  podsPerNode: number;
-}
-
 const account = "123456789012";
 const base = `arn:aws:iam::${account}:role/`;
 const serverArn = `${base}kiam-server`;
@@ -26,10 +21,10 @@ const nodesPerNamespace = 4;
 const namespaceName = (index: number) => `team-${index}`;
 const roleName = (namespace: number, pod: number) => `team-${namespace}-app-${pod % 3}`;
 
-export function generatedCluster({ nodes: count, podsPerNode }: Size): {
-  settings: Settings;
-  facts: ClusterFacts;
-} {
+export function generatedCluster(
+  count: number,
+  podsPerNode: number,
+): { settings: Settings; facts: ClusterFacts } {
   const workers = Array.from({ length: count }, (_, index) => node(`worker-${index}`, index));
   const nodes = [...Array.from({ length: 3 }, (_, index) => master(index)), ...workers];
   const namespaces = Math.ceil(count / nodesPerNamespace);

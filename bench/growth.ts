@@ -1,5 +1,10 @@
 import { execa } from "execa";
 
+/** Nodes of the clusters to measure: each twice as large as the one before, so × 2 is linear. */
+const sizes = ["250", "500", "1000"];
+
+export const podsPerNode = 30;
+
 /** What one run of one size came to. */
 export interface Figures {
   /** What was made of it, such as `1000 nodes, 30000 pods`. */
@@ -15,17 +20,23 @@ export interface Figures {
 }
 
 /**
- * Runs a benchmark once for each size, each in a process of its own so that none finds the memory
- * of another, and prints the figures and how much they grow from size to size. Judges nothing.
+ * What a benchmark's program does. Run without an argument, it starts itself once for each size, in
+ * a process of its own so that none finds the memory of another, and prints the figures and how
+ * much they grow from size to size. It judges nothing. Run with a number of nodes, it measures that
+ * size and prints its figures as JSON.
  *
- * @param program the program that measures one size, given as its argument, and prints its
- *   {@link Figures} as JSON
+ * @param program the benchmark's own file
  */
-export async function printGrowth(
+export async function benchmark(
   title: string,
   program: string,
-  sizes: readonly string[],
+  measure: (nodes: number) => Promise<Figures>,
 ): Promise<void> {
+  const nodes = process.argv[2];
+  if (nodes !== undefined) {
+    console.log(JSON.stringify(await measure(Number(nodes))));
+    return;
+  }
   console.log(title);
   let former: Figures | undefined;
   for (const size of sizes) {

@@ -6,15 +6,12 @@ import { KubeConfig } from "@kubernetes/client-node";
 
 import { parseSettings } from "../migration/settings/parse.js";
 import { readClusterFacts } from "../cluster/facts/readCluster.js";
-import { peakMiB, printGrowth, timed, type Figures } from "./growth.js";
+import { benchmark, peakMiB, podsPerNode, timed, type Figures } from "./growth.js";
 
 /*
  * How long it takes, and how much memory, to read a large cluster through the Kubernetes API:
  * `npm run bench:read`. The API server is a process beside it that answers from memory.
  */
-
-const podsPerNode = 30;
-const sizes = ["250", "500", "1000"];
 
 async function measure(nodes: number): Promise<Figures> {
   const program = join(__dirname, "apiServer.ts");
@@ -42,12 +39,4 @@ async function measure(nodes: number): Promise<Figures> {
   };
 }
 
-async function main(nodes: string | undefined): Promise<void> {
-  if (nodes !== undefined) {
-    console.log(JSON.stringify(await measure(Number(nodes))));
-    return;
-  }
-  await printGrowth("Reading clusters of generated size through the API", __filename, sizes);
-}
-
-void main(process.argv[2]);
+void benchmark("Reading clusters of generated size through the API", __filename, measure);

@@ -1,7 +1,7 @@
-import type { Command } from "commander";
+import { Option, type Command } from "commander";
 
 import type { Progress } from "../automation/progress.js";
-import type { ExitCode } from "./exitCodes.js";
+import { stages } from "../migration/stages.js";
 
 /** Where a command says things: its answer, and what it is at. */
 export interface Terminal {
@@ -26,3 +26,23 @@ export interface Subcommand<Options extends CommonOptions> {
   declare(command: Command): Command;
   run(options: Options, terminal: Terminal): Promise<ExitCode>;
 }
+
+/** @param does what the command does for the stage, such as `judge` */
+export function stageOption(does: string): Option {
+  return new Option("--stage <stage>", `${does} for this stage instead of the stack's own`).choices(
+    [...stages],
+  );
+}
+
+/** What a command exits with, as {@link exitCodesHelp} explains. Scripts and CI rely on it. */
+export const exitCodes = { ok: 0, findings: 1, usage: 2, failed: 3 } as const;
+
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+/** For the end of every `--help`. */
+export const exitCodesHelp = `
+Exit codes:
+  0  nothing stands in the way; what was asked for is done
+  1  the answer is no: a finding blocks, or something is left to do
+  2  the command line or the stack's settings are wrong; nothing was looked at
+  3  it could not look, or could not do what it was told`;

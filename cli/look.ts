@@ -1,55 +1,78 @@
-import { observe } from "../cluster/facts/observe.js";
-import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
-import { kubeConfig } from "../cluster/kubernetes/api.js";
-import type { Settings } from "../migration/settings/schema.js";
+import { readStackSettings } from "../automation/stack/stackConfig.js";
 import { readIamFacts } from "../cluster/facts/iamFacts.js";
 import { readKube2iamLog } from "../cluster/facts/kube2iamLog.js";
+import { observe } from "../cluster/facts/observe.js";
 import { lookOverSsh } from "../cluster/facts/workersOverSsh.js";
-import type { Terminal } from "./command.js";
+import { kubeConfig } from "../cluster/kubernetes/api.js";
+import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
+import { parseSettings } from "../migration/settings/parse.js";
+import type { Settings } from "../migration/settings/schema.js";
+import type { Stage } from "../migration/stages.js";
+import { messageOf } from "../migration/text/text.js";
+import type { CommonOptions, Terminal } from "./command.js";
 
 /** What a command looks at besides the Kubernetes API. */
 export interface Looks {
-  iam: boolean;
+  iam?: boolean;
   /** Log of kube2iam's pods. */
-  log: boolean;
+  log?: boolean;
   /** The workers, with the login that the cutover will use. */
-  ssh: boolean;
+  ssh?: boolean;
   /** Whether to really assume the roles, where the operator may assume the kiam-server role. */
   tryAssumeRole?: boolean;
 }
 
-/** Whether the workers can be looked at: before stage cutover nobody has to have set a login. */
+/** Whether the workers can be looked at: no login has to be set before stage cutover. */
 export function hasLogin({ ssh }: Pick<Settings, "ssh">): boolean {
   return ssh.privateKey !== undefined || ssh.agentSocketPath !== undefined;
 }
 
-/** Everything that can be known without changing anything. */
+/**
+ * The stack's settings, checked, and all that can be known of its cluster without a change to it.
+ *
+ * @param options `stage`: judge the cluster for this stage instead of the stack's own
+ * @throws SettingsError, or Error where the stack or the cluster cannot be read
+ */
 export async function look(
-  settings: Settings,
+  { stack, cwd, stage }: CommonOptions & { stage?: Stage },
   looks: Looks,
   { progress }: Terminal,
-): Promise<ClusterFacts> {
+): Promise<{ settings: Settings; facts: ClusterFacts }> {
+  const raw = await progress.run(`settings of stack ${stack}`, () => readSettings(stack, cwd));
+  const settings = parseSettings(stage === undefined ? raw : { ...raw, stage });
   const facts = await progress.run("looking at the cluster", () => observe(settings));
-  const iam = async () =>
+  const [iam, kube2iamLog, overSsh] = await Promise.all([
     looks.iam
       ? progress.run("looking at IAM", () =>
           readIamFacts(settings, facts, { tryAssumeRole: looks.tryAssumeRole ?? false }),
         )
-      : undefined;
-  const log = async () =>
+      : undefined,
     looks.log
       ? progress.run("reading kube2iam's log", async () =>
           readKube2iamLog(await kubeConfig(settings.kubernetes.context), settings, facts),
         )
-      : undefined;
-  const ssh = async () =>
+      : undefined,
     looks.ssh && hasLogin(settings)
       ? progress.run("looking at the workers over SSH", (step) =>
           lookOverSsh(settings, facts, {
             progress: (done, total) => step.update(`${done} of ${total}`),
           }),
         )
-      : undefined;
-  const [iamFacts, kube2iamLog, overSsh] = await Promise.all([iam(), log(), ssh()]);
-  return { ...facts, iam: iamFacts, kube2iamLog, overSsh };
+      : undefined,
+  ]);
+  return { settings, facts: { ...facts, iam, kube2iamLog, overSsh } };
+}
+
+async function readSettings(stack: string, cwd: string): Promise<Record<string, unknown>> {
+  try {
+    return await readStackSettings(stack, cwd);
+  } catch (error) {
+    // The engine's own words, without what the SDK puts around them.
+    const message = messageOf(error);
+    const said = /stderr: ([^]*?)(\n err\?:|$)/.exec(message)?.[1]?.trim();
+    throw new Error(
+      `The settings of stack ${stack} could not be read by pulumi in ${cwd}: ${said ?? message}`,
+      { cause: error },
+    );
+  }
 }

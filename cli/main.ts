@@ -1,15 +1,21 @@
 import { Command, CommanderError, Option } from "commander";
 
 import { createProgress } from "../automation/progress.js";
-import { messageOf } from "../migration/text/text.js";
 import { SettingsError } from "../migration/settings/parse.js";
-import { auditCommand } from "./auditCommand.js";
-import type { CommonOptions, Subcommand, Terminal } from "./command.js";
-import { exitCodes, exitCodesHelp, type ExitCode } from "./exitCodes.js";
-import { permittedCommand } from "./permittedCommand.js";
-import { planCommand } from "./planCommand.js";
 import { shown } from "../migration/text/shown.js";
-import { trustCommand } from "./trustCommand.js";
+import { messageOf } from "../migration/text/text.js";
+import { auditCommand } from "./audit/auditCommand.js";
+import {
+  exitCodes,
+  exitCodesHelp,
+  type CommonOptions,
+  type ExitCode,
+  type Subcommand,
+  type Terminal,
+} from "./command.js";
+import { permittedCommand } from "./permitted/permittedCommand.js";
+import { planCommand } from "./plan/planCommand.js";
+import { trustCommand } from "./trust/trustCommand.js";
 
 /**
  * `kiam-migrate`: looks at a cluster, judges it, and shows what the migration will do.

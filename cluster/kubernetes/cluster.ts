@@ -16,10 +16,6 @@ import { exec, type ExecOptions, type ExecResult } from "./exec.js";
 import { isEmptyNode, nameOf, pathOf, selectorText, type ObjectName } from "./objects.js";
 import { PodChanges } from "./podChanges.js";
 
-// Callers need these beside the calls: what an object is called, and why a call failed.
-export { ClusterError } from "./call.js";
-export { describePod, isReady, nameOf, selectorText, type ObjectName } from "./objects.js";
-
 /** Operations of RFC 6902. */
 export type JsonPatch = {
   op: "add" | "remove" | "replace" | "test";

@@ -1,5 +1,5 @@
 import { IamReader } from "../../cluster/aws/iam.js";
-import { describePod, nameOf } from "../../cluster/kubernetes/cluster.js";
+import { describePod, nameOf } from "../../cluster/kubernetes/objects.js";
 import type { Problem } from "../../migration/text/problem.js";
 import { explainRollout, unplaced } from "../nodes/rollout.js";
 import type { GateContext } from "../protocol/context.js";

@@ -1,7 +1,7 @@
 import type { V1Pod } from "@kubernetes/client-node";
 
 import { messageOf } from "../../migration/text/text.js";
-import { describePod, nameOf } from "../../cluster/kubernetes/cluster.js";
+import { describePod, nameOf } from "../../cluster/kubernetes/objects.js";
 import type { Problem } from "../../migration/text/problem.js";
 import type { UnfinishedRollout } from "../nodes/rollout.js";
 import type { GateContext } from "../protocol/context.js";

@@ -4,7 +4,7 @@ import pMap from "p-map";
 import { compareText } from "../../migration/text/text.js";
 import { mayBeCutOver } from "../../migration/plan/cutoverRecord.js";
 import { whyUnclear } from "../../migration/rules/nodeReport.js";
-import { describePod, nameOf } from "../../cluster/kubernetes/cluster.js";
+import { describePod, nameOf } from "../../cluster/kubernetes/objects.js";
 import type { Worker } from "../../migration/situation/target.js";
 import { agentLogProblems } from "./agentLog.js";
 import type { NodeRules } from "../../cluster/rules/nodeRules.js";

@@ -1,7 +1,7 @@
 import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 
 import { podFacts } from "../../cluster/facts/clusterFacts.js";
-import { describePod } from "../../cluster/kubernetes/cluster.js";
+import { describePod } from "../../cluster/kubernetes/objects.js";
 import { waitFor } from "../../cluster/wait.js";
 import { flagValue } from "../../migration/kube2iam/flags.js";
 import { arnsInUse, rolesInUse } from "../../migration/situation/rolesInUse.js";

@@ -1,6 +1,6 @@
 import type { V1DaemonSet, V1PodSpec } from "@kubernetes/client-node";
 
-import { isReady } from "../../cluster/kubernetes/cluster.js";
+import { isReady } from "../../cluster/kubernetes/objects.js";
 import { waitFor, type Deadline } from "../../cluster/wait.js";
 import {
   agentNotReadyTaint,

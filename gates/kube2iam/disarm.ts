@@ -10,7 +10,8 @@ import {
   type PreStopHook,
 } from "../../migration/kube2iam/preStop.js";
 import { messageOf } from "../../migration/text/text.js";
-import { describePod, nameOf, type Cluster } from "../../cluster/kubernetes/cluster.js";
+import type { Cluster } from "../../cluster/kubernetes/cluster.js";
+import { describePod, nameOf } from "../../cluster/kubernetes/objects.js";
 import { keptToolsDirectory } from "../../cluster/rules/nodeRules.js";
 import { errorAt } from "../protocol/progress.js";
 

@@ -1,6 +1,6 @@
 import type { V1DaemonSet, V1DaemonSetSpec, V1Pod } from "@kubernetes/client-node";
 
-import { describePod, isReady, nameOf, selectorText } from "../../cluster/kubernetes/cluster.js";
+import { describePod, isReady, nameOf, selectorText } from "../../cluster/kubernetes/objects.js";
 import { waitFor } from "../../cluster/wait.js";
 import type { Worker } from "../../migration/situation/target.js";
 import type { GateContext } from "../protocol/context.js";

@@ -1,4 +1,4 @@
-import type { ObjectName } from "../../cluster/kubernetes/cluster.js";
+import type { ObjectName } from "../../cluster/kubernetes/objects.js";
 import { GateContext } from "../protocol/context.js";
 import type { Gate } from "../protocol/inputs.js";
 import { waitFor } from "../../cluster/wait.js";

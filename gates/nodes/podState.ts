@@ -1,6 +1,7 @@
 import type { V1Pod } from "@kubernetes/client-node";
 
-import { describePod, nameOf, type Cluster } from "../../cluster/kubernetes/cluster.js";
+import type { Cluster } from "../../cluster/kubernetes/cluster.js";
+import { describePod, nameOf } from "../../cluster/kubernetes/objects.js";
 import type { Problem } from "../../migration/text/problem.js";
 
 /** Why a pod is not up, from its status and the events about it. */

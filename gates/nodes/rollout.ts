@@ -2,7 +2,7 @@ import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 
 import { brokenBecause } from "../../migration/situation/nodeStandings.js";
 import type { NodeFacts } from "../../migration/facts/clusterFacts.js";
-import { isReady, nameOf, type ObjectName } from "../../cluster/kubernetes/cluster.js";
+import { isReady, nameOf, type ObjectName } from "../../cluster/kubernetes/objects.js";
 import { nodesWithout, notMeantFor } from "./placement.js";
 import { explainPod } from "./podState.js";
 import { GateError, type Problem } from "../../migration/text/problem.js";

@@ -9,7 +9,7 @@ import {
 import type { Worker } from "../../migration/situation/target.js";
 import type { NodeFacts } from "../../migration/facts/clusterFacts.js";
 import { agentOn, podFacts } from "../../cluster/facts/clusterFacts.js";
-import { selectorText } from "../../cluster/kubernetes/cluster.js";
+import { selectorText } from "../../cluster/kubernetes/objects.js";
 import { kube2iamPodsOf, type Kube2iamManifest } from "../kube2iam/pods.js";
 import type { GateContext } from "../protocol/context.js";
 import { progress } from "../protocol/progress.js";

@@ -3,7 +3,8 @@ import pMap from "p-map";
 
 import { roleAnnotation } from "../../migration/kiam/permitted.js";
 import { withCleanup } from "../protocol/cleanup.js";
-import { nameOf, type Cluster } from "../../cluster/kubernetes/cluster.js";
+import type { Cluster } from "../../cluster/kubernetes/cluster.js";
+import { nameOf } from "../../cluster/kubernetes/objects.js";
 import { managedBy } from "./probePod.js";
 
 /** No scheduler answers to it, so that the pod exists and never runs. */

@@ -1,12 +1,8 @@
 import type { V1Pod } from "@kubernetes/client-node";
 
 import { withCleanup } from "../protocol/cleanup.js";
-import {
-  describePod,
-  nameOf,
-  selectorText,
-  type Cluster,
-} from "../../cluster/kubernetes/cluster.js";
+import type { Cluster } from "../../cluster/kubernetes/cluster.js";
+import { describePod, nameOf, selectorText } from "../../cluster/kubernetes/objects.js";
 import type { System } from "../../migration/rules/natRule.js";
 import type { Worker } from "../../migration/situation/target.js";
 import type { GateContext } from "../protocol/context.js";

@@ -1,7 +1,9 @@
 import type { V1DaemonSet } from "@kubernetes/client-node";
 
 import { nodeFacts } from "../../cluster/facts/clusterFacts.js";
-import { Cluster, ClusterError, type ObjectName } from "../../cluster/kubernetes/cluster.js";
+import { Cluster } from "../../cluster/kubernetes/cluster.js";
+import type { ObjectName } from "../../cluster/kubernetes/objects.js";
+import { ClusterError } from "../../cluster/kubernetes/call.js";
 import { NodeRules } from "../../cluster/rules/nodeRules.js";
 import { Deadline, waitFor } from "../../cluster/wait.js";
 import type { NodeFacts } from "../../migration/facts/clusterFacts.js";

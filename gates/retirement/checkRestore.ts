@@ -1,4 +1,4 @@
-import { nameOf } from "../../cluster/kubernetes/cluster.js";
+import { nameOf } from "../../cluster/kubernetes/objects.js";
 import type { Gate } from "../protocol/inputs.js";
 import { errorAt } from "../protocol/progress.js";
 

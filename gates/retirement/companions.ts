@@ -8,7 +8,9 @@ import type {
   V1ServiceAccount,
 } from "@kubernetes/client-node";
 
-import { ClusterError, nameOf, type Cluster } from "../../cluster/kubernetes/cluster.js";
+import type { Cluster } from "../../cluster/kubernetes/cluster.js";
+import { nameOf } from "../../cluster/kubernetes/objects.js";
+import { ClusterError } from "../../cluster/kubernetes/call.js";
 import type { Manifest } from "../protocol/inputs.js";
 import { applicableManifest } from "./manifest.js";
 import { errorAt } from "../protocol/progress.js";

@@ -1,4 +1,4 @@
-import { describePod } from "../../cluster/kubernetes/cluster.js";
+import { describePod } from "../../cluster/kubernetes/objects.js";
 import type { Worker } from "../../migration/situation/target.js";
 import type { NodeRules } from "../../cluster/rules/nodeRules.js";
 import { GateError } from "../../migration/text/problem.js";

@@ -2,7 +2,7 @@ import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 
 import { digest, plainId } from "../../migration/text/digest.js";
 import { messageOf } from "../../migration/text/text.js";
-import { nameOf } from "../../cluster/kubernetes/cluster.js";
+import { nameOf } from "../../cluster/kubernetes/objects.js";
 import { changeRecord, cutoverIn, readRecord } from "../nodes/cutoverRecord.js";
 import { type Worker, workerOf } from "../../migration/situation/target.js";
 import { removeNewRule, removeRule } from "../kube2iam/rule.js";

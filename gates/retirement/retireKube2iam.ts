@@ -1,11 +1,7 @@
 import type { V1DaemonSet, V1Pod } from "@kubernetes/client-node";
 
-import {
-  ClusterError,
-  describePod,
-  nameOf,
-  selectorText,
-} from "../../cluster/kubernetes/cluster.js";
+import { describePod, nameOf, selectorText } from "../../cluster/kubernetes/objects.js";
+import { ClusterError } from "../../cluster/kubernetes/call.js";
 import type { NodeRules } from "../../cluster/rules/nodeRules.js";
 import { dangerousHooks } from "../../migration/kube2iam/preStop.js";
 import type { Worker } from "../../migration/situation/target.js";

@@ -11,7 +11,7 @@ function plainStream(): { stream: NodeJS.WriteStream; lines: () => string[] } {
   };
 }
 
-describe("lab/progress: without a terminal", () => {
+describe("progress without a terminal", () => {
   it("mentions short work once, when it ends", async () => {
     const { stream, lines } = plainStream();
     const result = await createProgress(stream).run("Building x", (step) => {

@@ -12,8 +12,8 @@ import {
 
 import { destroyAll, moveTo, pendingChanges } from "../../automation/moveTo.js";
 import { silentProgress } from "../../automation/progress.js";
-import { UpdateFailedError, type CompletedStep } from "../../automation/updateWatcher.js";
-import type { AuditAnswer } from "../../cli/auditAnswer.js";
+import { UpdateFailedError, type CompletedStep } from "../../automation/update/watchedUpdate.js";
+import type { AuditAnswer } from "../../cli/audit/auditAnswer.js";
 import { kiamMigrate } from "../../cli/main.js";
 import { adminIam } from "../../lab/aws/admin.js";
 import { openCluster } from "../../lab/cluster/start.js";

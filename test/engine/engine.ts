@@ -8,7 +8,7 @@ import path from "node:path";
 
 import * as automation from "@pulumi/pulumi/automation";
 
-import { withWholeProgram } from "../../automation/wholeProgram.js";
+import { withWholeProgram } from "../../automation/update/wholeProgram.js";
 import { skipBecause } from "../support/requirements.js";
 
 const REPOSITORY = path.resolve(__dirname, "../..");

@@ -8,11 +8,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import * as command from "@pulumi/command";
 import { execa } from "execa";
 
-import { InterruptedUpdateError, recoverInterrupted } from "../../automation/interruptedUpdate.js";
+import {
+  InterruptedUpdateError,
+  recoverInterrupted,
+} from "../../automation/recover/interruptedUpdate.js";
 import { destroyAll, moveTo, type MoveOptions } from "../../automation/moveTo.js";
-import { pendingIn } from "../../automation/pendingOperations.js";
+import { pendingIn } from "../../automation/recover/pendingOperations.js";
 import { silentProgress } from "../../automation/progress.js";
-import { UpdateLockedError } from "../../automation/updateLock.js";
+import { UpdateLockedError } from "../../automation/recover/updateLock.js";
 import { upUntilKilled } from "../faults/killEngine.js";
 import { createStack, requireEngine, type TestStack } from "./engine.js";
 

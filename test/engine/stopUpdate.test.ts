@@ -8,9 +8,9 @@ import * as command from "@pulumi/command";
 import { execa } from "execa";
 
 import { moveTo } from "../../automation/moveTo.js";
-import { pendingIn } from "../../automation/pendingOperations.js";
+import { pendingIn } from "../../automation/recover/pendingOperations.js";
 import { silentProgress } from "../../automation/progress.js";
-import { UpdateFailedError } from "../../automation/updateWatcher.js";
+import { UpdateFailedError } from "../../automation/update/watchedUpdate.js";
 import { engineOf } from "../faults/killEngine.js";
 import { createStack, requireEngine, type TestStack } from "./engine.js";
 import type { Ending } from "./stoppable.js";

@@ -8,9 +8,9 @@ import path from "node:path";
 import * as command from "@pulumi/command";
 
 import { moveTo } from "../../automation/moveTo.js";
-import { pendingIn } from "../../automation/pendingOperations.js";
+import { pendingIn } from "../../automation/recover/pendingOperations.js";
 import { createProgress } from "../../automation/progress.js";
-import { stopOnSignals } from "../../automation/stopOnSignals.js";
+import { stopOnSignals } from "../../automation/update/stopping.js";
 import { createStack } from "./engine.js";
 
 export interface Ending {

@@ -5,7 +5,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
 import { destroyAll, moveTo, type MoveOptions } from "../../automation/moveTo.js";
-import { pendingIn } from "../../automation/pendingOperations.js";
+import { pendingIn } from "../../automation/recover/pendingOperations.js";
 import { silentProgress } from "../../automation/progress.js";
 import { upUntilKilled } from "../faults/killEngine.js";
 import { requireApiServer, startApiServer, type ApiServer } from "./apiserver.js";

@@ -9,7 +9,7 @@ import { connect, createServer } from "node:net";
 import { Client, connectivityState, credentials, status, type ServiceError } from "@grpc/grpc-js";
 import * as pulumi from "@pulumi/pulumi";
 
-import { engineConnectionOptions } from "../../automation/engineConnections.js";
+import { engineConnectionOptions } from "../../automation/update/wholeProgram.js";
 import { freePort } from "../support/freePort.js";
 import { createStack, requireEngine, type TestStack } from "./engine.js";
 

@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 
-import { InterruptedUpdateError, recoverInterrupted } from "../../automation/interruptedUpdate.js";
-import { lookAtWorkers } from "../../automation/lookAtWorkers.js";
+import {
+  InterruptedUpdateError,
+  recoverInterrupted,
+} from "../../automation/recover/interruptedUpdate.js";
+import { lookAtWorkers } from "../../automation/recover/lookAtWorkers.js";
 import { moveTo } from "../../automation/moveTo.js";
 import { silentProgress } from "../../automation/progress.js";
-import { takeOver } from "../../automation/takeOver.js";
-import { UpdateLockedError } from "../../automation/updateLock.js";
+import { takeOver } from "../../automation/recover/takeOver.js";
+import { UpdateLockedError } from "../../automation/recover/updateLock.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import type { Stage } from "../../migration/stages.js";
 import { fault } from "./fault.js";

@@ -8,11 +8,11 @@ import { CoreV1Api, type KubeConfig } from "@kubernetes/client-node";
 import type { Stack } from "@pulumi/pulumi/automation";
 import pWaitFor from "p-wait-for";
 
-import { lookAtWorkers } from "../../automation/lookAtWorkers.js";
+import { lookAtWorkers } from "../../automation/recover/lookAtWorkers.js";
 import { moveTo, type MoveOptions } from "../../automation/moveTo.js";
 import { configure } from "../../automation/openStack.js";
 import { silentProgress, type Progress } from "../../automation/progress.js";
-import { UpdateFailedError } from "../../automation/updateWatcher.js";
+import { UpdateFailedError } from "../../automation/update/watchedUpdate.js";
 import { adminIam } from "../../lab/aws/admin.js";
 import type { Cluster } from "../../lab/cluster/cluster.js";
 import { openCluster } from "../../lab/cluster/start.js";

@@ -11,7 +11,8 @@ import {
 } from "@kubernetes/client-node";
 import pWaitFor from "p-wait-for";
 
-import { Cluster, isReady } from "../../cluster/kubernetes/cluster.js";
+import { Cluster } from "../../cluster/kubernetes/cluster.js";
+import { isReady } from "../../cluster/kubernetes/objects.js";
 import { GateContext } from "../../gates/protocol/context.js";
 import type { Probe } from "../../gates/protocol/inputs.js";
 import type { Target } from "../../migration/situation/target.js";

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { KubeConfig } from "@kubernetes/client-node";
 import fc from "fast-check";
 
-import { auditAsText } from "../../cli/auditAnswer.js";
+import { auditAsText } from "../../cli/audit/auditAnswer.js";
 import { situationOf } from "../../migration/situation/situation.js";
 import { GateError } from "../../migration/text/problem.js";
 import { audit } from "../../migration/audit/audit.js";

@@ -6,10 +6,10 @@ import fc from "fast-check";
 import { parse } from "yaml";
 
 import { applyTrust } from "../../automation/applyTrust.js";
-import { auditAsText } from "../../cli/auditAnswer.js";
+import { auditAsText } from "../../cli/audit/auditAnswer.js";
+import { permittedAsText } from "../../cli/permitted/permittedAnswer.js";
+import { trustAsText } from "../../cli/trust/trustAnswer.js";
 import { situationOf } from "../../migration/situation/situation.js";
-import { permittedAsText } from "../../cli/permittedAnswer.js";
-import { trustAsText } from "../../cli/trustAnswer.js";
 import { GateError } from "../../migration/text/problem.js";
 import { explainDenial } from "../../gates/kiam/deniedRole.js";
 import { iamClient, IamReader } from "../../cluster/aws/iam.js";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import type { V1DaemonSet, V1PodSpec } from "@kubernetes/client-node";
 
-import { selectorText } from "../../../cluster/kubernetes/cluster.js";
+import { selectorText } from "../../../cluster/kubernetes/objects.js";
 import { otherReferences } from "../../../gates/retirement/companions.js";
 
 /* Pure. What is read from a cluster is test/gates/retirement/kube2iamLifecycle.test.ts. */

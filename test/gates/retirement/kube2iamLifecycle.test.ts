@@ -13,7 +13,8 @@ import {
 } from "@kubernetes/client-node";
 import pWaitFor from "p-wait-for";
 
-import { Cluster, nameOf } from "../../../cluster/kubernetes/cluster.js";
+import { Cluster } from "../../../cluster/kubernetes/cluster.js";
+import { nameOf } from "../../../cluster/kubernetes/objects.js";
 import { readRecord, removeRecord, writeRecord } from "../../../gates/nodes/cutoverRecord.js";
 import type { CheckedInput, GateOutput } from "../../../gates/protocol/inputs.js";
 import type { Target } from "../../../migration/situation/target.js";

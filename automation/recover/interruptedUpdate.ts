@@ -1,0 +1,204 @@
+import { rm } from "node:fs/promises";
+
+import type { Stack } from "@pulumi/pulumi/automation";
+
+import { messageOf } from "../../migration/text/text.js";
+import { silentProgress, type Progress } from "../progress.js";
+import { cutAttributes, fileBackend } from "../stack/fileBackend.js";
+import { gatesStillRunning } from "./leftoverGates.js";
+import {
+  describePending,
+  pendingIn,
+  whatFollows,
+  type PendingOperation,
+} from "./pendingOperations.js";
+import {
+  describeLock,
+  readLocks,
+  releaseEndedLock,
+  unlessLocked,
+  UpdateLockedError,
+  type UpdateLock,
+} from "./updateLock.js";
+
+/** See {@link RecoverOptions.look}. */
+export type LookAtWorkers = (workers: readonly string[]) => Promise<readonly string[]>;
+
+export interface RecoverOptions {
+  /**
+   * Is given the names of the workers (nodes) that may be half-way. Each has to be in one of the two
+   * known states: on kube2iam as captured, or on kiam with its agent healthy. Returns a line for
+   * each that is not. Any line, or a rejection, stops the recovery. Not called where nothing that
+   * was under way changes a worker.
+   */
+  look: LookAtWorkers;
+  /** Seconds to wait for gates of the dead engine that still run; default 60. */
+  leftoverSeconds?: number;
+  /** Default: shows nothing. */
+  progress?: Progress;
+}
+
+/** What an update that was cut short has left. */
+export interface Interruption {
+  /** Locks of engines that have ended. */
+  locks: UpdateLock[];
+  operations: PendingOperation[];
+  /**
+   * The file that keeps the state from being read, so that the operations are not known; see
+   * fileBackend.ts. Recovering removes it first.
+   */
+  cutAttributes?: string;
+}
+
+/** The stack's last update was cut short, and that has not been recovered. */
+export class InterruptedUpdateError extends Error {
+  constructor(
+    stackName: string,
+    readonly interruption: Interruption,
+    /** Why it was not recovered. */
+    reasons: readonly string[],
+  ) {
+    super(
+      [
+        `The last update of stack ${stackName} was cut short. Nothing was touched now.`,
+        ...describeInterruption(interruption),
+        ...reasons,
+      ].join("\n"),
+    );
+    this.name = "InterruptedUpdateError";
+  }
+}
+
+/** What was left, and what becomes of it. */
+function describeInterruption({ locks, operations, cutAttributes }: Interruption): string[] {
+  return [
+    ...locks.map(describeLock),
+    ...(cutAttributes === undefined
+      ? []
+      : [
+          `  ${cutAttributes} was being written and is not whole: as long as it is there, the engine can't read the state (EOF)\n    The state beside it is whole, and needs nothing of it. What was under way can be told once it is gone.`,
+        ]),
+    ...operations.map(
+      (operation) => `  under way: ${describePending(operation)}\n    ${whatFollows(operation)}`,
+    ),
+  ];
+}
+
+/**
+ * What an earlier update has left; undefined where nothing stands in the way of a new one.
+ * Changes nothing.
+ *
+ * @param refusal the engine's answer, where locks can't be listed: it names locks of dead engines
+ * @throws UpdateLockedError while another update runs, or may run
+ */
+async function findInterruption(
+  stack: Stack,
+  refusal?: UpdateLockedError,
+): Promise<Interruption | undefined> {
+  const backend = await fileBackend(stack);
+  const listed = backend === undefined ? [] : await readLocks(backend);
+  const locks = listed.length > 0 ? listed : [...(refusal?.locks ?? [])];
+  const locked = new UpdateLockedError(stack.name, locks, refusal);
+  if (locks.length > 0 && !locked.onlyLeft) throw locked;
+  const cut = backend && (await cutAttributes(backend));
+  if (cut !== undefined) return { locks, operations: [], cutAttributes: cut };
+  const operations = pendingIn(await stack.exportStack());
+  return locks.length + operations.length > 0 ? { locks, operations } : undefined;
+}
+
+/**
+ * Refuses a stack whose last update was cut short.
+ *
+ * @throws UpdateLockedError, InterruptedUpdateError
+ */
+export async function refuseInterrupted(stack: Stack, refusal?: UpdateLockedError): Promise<void> {
+  const interruption = await findInterruption(stack, refusal);
+  if (interruption !== undefined) {
+    throw new InterruptedUpdateError(stack.name, interruption, [
+      "Recover it: this looks at the workers, and clears what is pending only if each is in a known state. Everything that was under way can be run again.",
+    ]);
+  }
+}
+
+/**
+ * Clears what an update has left that was cut short: waits for gates of the dead engine, looks at
+ * the workers, removes the engine's lock, and then the pending operations. No resource is touched
+ * and none is refreshed. Without this, a pending creation stays in the state for ever: neither the
+ * update that makes the resource nor a refresh takes it out.
+ *
+ * @returns what was cleared; undefined where there was nothing to do
+ * @throws UpdateLockedError while another update runs; InterruptedUpdateError where a worker is in
+ *   no known state or a gate of the dead engine still runs. Then nothing was changed.
+ */
+export async function recoverInterrupted(
+  stack: Stack,
+  options: RecoverOptions,
+  refusal?: UpdateLockedError,
+): Promise<Interruption | undefined> {
+  const interruption = await findInterruption(stack, refusal);
+  if (interruption === undefined) return undefined;
+  const { progress = silentProgress } = options;
+  progress.note(`Recovering stack ${stack.name}, whose last update was cut short:`);
+  progress.note(describeInterruption(interruption).join("\n"));
+  if (interruption.cutAttributes !== undefined) {
+    await rm(interruption.cutAttributes, { force: true });
+    return (await recoverInterrupted(stack, options, refusal)) ?? interruption;
+  }
+  const objections = await progress.run("look at what was under way", async () => [
+    ...(await gatesStillRunning(options.leftoverSeconds)),
+    ...(await workersInNoKnownState(interruption.operations, options.look)),
+  ]);
+  if (objections.length > 0) {
+    throw new InterruptedUpdateError(stack.name, interruption, ["Not recovered:", ...objections]);
+  }
+  try {
+    await clear(stack, interruption);
+  } catch (error) {
+    // Where locks can't be listed, the refusal is the first to tell of a dead engine's lock.
+    if (refusal === undefined && error instanceof UpdateLockedError && error.onlyLeft) {
+      return recoverInterrupted(stack, options, error);
+    }
+    throw error;
+  }
+  return interruption;
+}
+
+/** Workers that may be half-way and are in no known state, a line each. */
+async function workersInNoKnownState(
+  operations: readonly PendingOperation[],
+  look: LookAtWorkers,
+): Promise<string[]> {
+  const workers = [...new Set(operations.flatMap((operation) => operation.workers))].sort();
+  if (workers.length === 0) return [];
+  try {
+    return (await look(workers)).map((finding) => `  ${finding}`);
+  } catch (error) {
+    // A worker that can't be looked at is in no known state.
+    return [`  ${workers.join(", ")} can't be looked at: ${messageOf(error)}`];
+  }
+}
+
+/** Takes away exactly what was looked at, or stops. */
+async function clear(stack: Stack, interruption: Interruption): Promise<void> {
+  const { locks, operations } = interruption;
+  const overtaken = () =>
+    new InterruptedUpdateError(stack.name, interruption, [
+      "Not recovered: meanwhile the stack was recovered from elsewhere, or that has begun. Run this again.",
+    ]);
+  // Exported while the lock is there: no other update can change the state.
+  const state = await stack.exportStack();
+  const pending = pendingIn(state);
+  const looked = new Set(operations.map(keyOf));
+  if (pending.some((operation) => !looked.has(keyOf(operation)))) throw overtaken();
+  for (const { file, ...lock } of locks) {
+    if (file !== undefined && !(await releaseEndedLock({ ...lock, file }))) throw overtaken();
+  }
+  // A lock that only the refusal told of. findInterruption has made sure that its owner has ended.
+  if (locks.some(({ file }) => file === undefined)) await stack.cancel();
+  // An import drops every pending operation from the state.
+  if (pending.length > 0) await unlessLocked(stack, () => stack.importStack(state));
+}
+
+function keyOf({ operation, urn }: PendingOperation): string {
+  return `${operation} ${urn}`;
+}

@@ -1,0 +1,75 @@
+import type { ConfigMap, LocalWorkspace } from "@pulumi/pulumi/automation";
+
+import { secretSettings, type SettingsInput } from "../../migration/settings/schema.js";
+
+/** Name of the Pulumi project, with which every key of a stack's configuration begins. */
+export const projectName = "kube2iam-to-kiam";
+
+/** The Pulumi project in a directory, with the pulumi command of the PATH; for reading its stacks. */
+export async function openWorkspace(workDir: string): Promise<LocalWorkspace> {
+  // Not needed for --help, and slow to load.
+  const { LocalWorkspace } = await import("@pulumi/pulumi/automation/index.js");
+  return LocalWorkspace.create({ workDir });
+}
+
+/**
+ * Settings as a stack's configuration: one value for each section, as JSON. A section that holds
+ * a secret is encrypted as a whole.
+ */
+export function stackConfig(settings: SettingsInput): ConfigMap {
+  return Object.fromEntries(
+    Object.entries(settings).flatMap(([section, value]) => {
+      if (value === undefined) return [];
+      const text = typeof value === "string" ? value : JSON.stringify(value);
+      return [[section, { value: text, secret: holdsSecret(value, section) }]];
+    }),
+  );
+}
+
+function holdsSecret(value: unknown, path: string): boolean {
+  if (secretSettings.test(path)) return true;
+  if (typeof value !== "object" || value === null) return false;
+  return Object.entries(value).some(
+    ([key, inner]) => inner !== undefined && holdsSecret(inner, `${path}.${key}`),
+  );
+}
+
+/**
+ * The configuration of a stack as parseSettings takes it, secrets decrypted. Reads only. Sections
+ * are JSON, but for the stage, which is a word.
+ *
+ * @param workDir directory of Pulumi.yaml
+ * @throws Error where there is no such stack, or the engine cannot decrypt its secrets
+ */
+export async function readStackSettings(
+  stackName: string,
+  workDir: string,
+): Promise<Record<string, unknown>> {
+  const workspace = await openWorkspace(workDir);
+  const sections = Object.entries(settingsOf(projectName, await workspace.getAllConfig(stackName)));
+  return Object.fromEntries(
+    sections.map(([key, { value }]) => [key, key === "stage" ? value : parsed(value)]),
+  );
+}
+
+/** What a configuration sets of a project, by setting. */
+export function settingsOf<Value>(
+  project: string,
+  config: Record<string, Value>,
+): Record<string, Value> {
+  const prefix = `${project}:`;
+  return Object.fromEntries(
+    Object.entries(config)
+      .filter(([key]) => key.startsWith(prefix))
+      .map(([key, value]) => [key.slice(prefix.length), value]),
+  );
+}
+
+/** What is no JSON is for the settings' own check to refuse. */
+function parsed(value: string): unknown {
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
+}

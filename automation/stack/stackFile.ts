@@ -1,0 +1,75 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { isMap, isScalar, parseDocument, type Document } from "yaml";
+
+import { ifThere } from "./fileBackend.js";
+import { projectName, settingsOf } from "./stackConfig.js";
+
+/**
+ * Where a stack's configuration is kept, and the name of the project, as Pulumi finds them:
+ * stackConfigDir of Pulumi.yaml counts.
+ *
+ * @param stackName with or without organization and project
+ */
+async function locate(
+  workDir: string,
+  stackName: string,
+): Promise<{ project: string; file: string }> {
+  const project = parseDocument(await readFile(join(workDir, "Pulumi.yaml"), "utf8"));
+  const directory = project.get("stackConfigDir");
+  const name = stackName.slice(stackName.lastIndexOf("/") + 1);
+  return {
+    project: String(project.get("name")),
+    file: join(workDir, typeof directory === "string" ? directory : "", `Pulumi.${name}.yaml`),
+  };
+}
+
+/**
+ * What a stack's configuration sets of its project, by setting, as it stands in the file: secrets
+ * encrypted. Pulumi's command line would decrypt all of it first, and takes half a second.
+ */
+export async function readStackFile(
+  workDir: string,
+  stackName: string,
+): Promise<Record<string, unknown>> {
+  const { project, file } = await locate(workDir, stackName);
+  const text = await ifThere(readFile(file, "utf8"));
+  const config: unknown = parseDocument(text ?? "").get("config");
+  return isMap(config) ? settingsOf(project, config.toJSON() as Record<string, unknown>) : {};
+}
+
+/**
+ * Sets namespaces.<name>.permitted in a stack's configuration; everything else in the file stays,
+ * comments included.
+ *
+ * @param permitted by namespace
+ * @returns the file that was written
+ */
+export async function writePermitted(
+  workDir: string,
+  stackName: string,
+  permitted: Record<string, string>,
+): Promise<string> {
+  const { file } = await locate(workDir, stackName);
+  const document = parseDocument(await readFile(file, "utf8"));
+  setPermitted(document, permitted);
+  await writeFile(file, document.toString({ lineWidth: 0 }));
+  return file;
+}
+
+/** @throws Error where the configuration does not hold an object there */
+export function setPermitted(document: Document, permitted: Record<string, string>): void {
+  const key = `${projectName}:namespaces`;
+  const section = document.getIn(["config", key], true);
+  if (isScalar(section)) {
+    // As `pulumi config set` writes an object that was given as JSON.
+    const value: unknown = JSON.parse(String(section.value));
+    document.setIn(["config", key], document.createNode(value));
+  } else if (section !== undefined && !isMap(section)) {
+    throw new Error(`${key} is not an object in the stack's configuration`);
+  }
+  for (const [namespace, expression] of Object.entries(permitted)) {
+    document.setIn(["config", key, namespace, "permitted"], expression);
+  }
+}

@@ -1,0 +1,146 @@
+import {
+  ConcurrentUpdateError,
+  type EngineEvent,
+  type OpType,
+  type StepEventMetadata,
+  type UpOptions,
+} from "@pulumi/pulumi/automation";
+
+import { messageOf } from "../../migration/text/text.js";
+import type { Progress, Step } from "../progress.js";
+import { describeUrn } from "../stack/urn.js";
+import { stopEngineOnce } from "./stopping.js";
+
+export interface WatchOptions {
+  progress: Progress;
+  /** How many resources the engine works on at the same time; default 10. */
+  parallel?: number;
+  /**
+   * Aborted to stop: the engine ends what is under way, writes its state and lets go of the stack.
+   * The process has to live on until then; see {@link stopOnSignals} in stopping.ts.
+   */
+  signal?: AbortSignal;
+}
+
+/** What to give to `up` or `destroy`. */
+export type UpdateControl = Pick<UpOptions, "onEvent" | "parallel" | "signal" | "suppressProgress">;
+
+/** A resource that an update has created, changed or removed. */
+export interface CompletedStep {
+  operation: OpType;
+  /** Such as `DaemonSet kiam-agent`. */
+  what: string;
+}
+
+/**
+ * Runs an update and shows each resource while the engine works on it.
+ *
+ * @returns what was done, in the order in which it was finished
+ * @throws UpdateFailedError; ConcurrentUpdateError where the engine refused because of a lock
+ */
+export async function watchedUpdate(
+  { progress, parallel = 10, signal }: WatchOptions,
+  update: (control: UpdateControl) => Promise<unknown>,
+): Promise<CompletedStep[]> {
+  const watcher = new UpdateWatcher(progress);
+  const stopper = stopEngineOnce(signal, () => watcher.stopping);
+  try {
+    const onEvent = (event: EngineEvent) => watcher.see(event);
+    await update({ onEvent, parallel, signal: stopper.signal, suppressProgress: true });
+    return watcher.steps;
+  } catch (error) {
+    watcher.failOpenSteps();
+    if (error instanceof ConcurrentUpdateError) throw error;
+    throw new UpdateFailedError(watcher, error);
+  } finally {
+    stopper.dispose();
+  }
+}
+
+/** An update that failed: what failed and why, and what had been done before it. */
+export class UpdateFailedError extends Error {
+  readonly steps: readonly CompletedStep[];
+
+  constructor({ steps, errors, stopping }: UpdateWatcher, cause: unknown) {
+    const reason = errors.length > 0 ? errors.join("\n") : messageOf(cause);
+    const what = stopping
+      ? "The update was stopped, as asked. Gates that were under way were ended; the next update runs them again."
+      : "The update failed.";
+    super(`${what} What had moved keeps working; nothing after it was started.\n${reason}`, {
+      cause,
+    });
+    this.name = "UpdateFailedError";
+    this.steps = steps;
+  }
+}
+
+const verbs: Partial<Record<OpType, string>> = {
+  create: "create",
+  update: "update",
+  delete: "remove",
+  replace: "replace",
+  "create-replacement": "create anew",
+  "delete-replaced": "remove the old",
+  discard: "forget",
+  "discard-replaced": "forget the old",
+};
+
+/** Reads the engine's events: which resources it works on, which are done or failed, and why. */
+class UpdateWatcher {
+  readonly steps: CompletedStep[] = [];
+  /** What failed, in the words of the engine and of the gates. */
+  readonly errors: string[] = [];
+  /** Whether the engine has been asked to stop, and knows. */
+  stopping = false;
+  private readonly open = new Map<string, Step>();
+
+  constructor(private readonly progress: Progress) {}
+
+  see(event: EngineEvent): void {
+    if (event.resourcePreEvent !== undefined) this.began(event.resourcePreEvent.metadata);
+    if (event.resOutputsEvent !== undefined) this.finished(event.resOutputsEvent.metadata);
+    if (event.resOpFailedEvent !== undefined)
+      this.open.get(event.resOpFailedEvent.metadata.urn)?.fail();
+    // The engine says so in its own words only.
+    if (event.stdoutEvent?.message.includes("received; cancelling")) this.stopping = true;
+    if (event.diagnosticEvent?.severity === "error") {
+      const { urn, message } = event.diagnosticEvent;
+      const text = withoutColour(message).trim();
+      if (text !== "" && text !== "update failed") {
+        this.errors.push(`${urn ? describeUrn(urn) : "the update"}:\n${indent(text)}`);
+      }
+    }
+  }
+
+  /** Ends, on the display, what the engine had under way when it failed. */
+  failOpenSteps(): void {
+    for (const step of this.open.values()) step.fail();
+  }
+
+  private began({ op, type, urn }: StepEventMetadata): void {
+    const verb = verbs[op];
+    if (verb === undefined || isBookkeeping(type)) return;
+    this.open.set(urn, this.progress.step(`${verb} ${describeUrn(urn)}`));
+  }
+
+  private finished({ op, urn }: StepEventMetadata): void {
+    const step = this.open.get(urn);
+    if (step === undefined) return;
+    this.open.delete(urn);
+    this.steps.push({ operation: op, what: describeUrn(urn) });
+    step.done();
+  }
+}
+
+/** Components, the stack and providers do nothing by themselves. */
+function isBookkeeping(type: string): boolean {
+  return type.startsWith("kube2iam-to-kiam:") || type.startsWith("pulumi:");
+}
+
+function withoutColour(message: string): string {
+  return message.replace(/<\{%[^%]*%\}>/g, "");
+}
+
+function indent(text: string): string {
+  return text.replace(/^/gm, "  ");
+}

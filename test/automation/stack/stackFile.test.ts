@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { mkdtemp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { parseDocument } from "yaml";
+
+import {
+  readStackFile,
+  setPermitted,
+  writePermitted,
+} from "../../../automation/stack/stackFile.js";
+
+/* Files as Pulumi keeps them; that Pulumi reads them is for test/engine/kiamMigrate. */
+
+const set = (text: string, permitted: Record<string, string>) => {
+  const document = parseDocument(text);
+  setPermitted(document, permitted);
+  return document.toString({ lineWidth: 0 });
+};
+
+describe("permitted roles in a stack's file", () => {
+  it("are set and added, and everything else stays as it was", () => {
+    const before = [
+      "config:",
+      "  # how far it goes",
+      "  kube2iam-to-kiam:stage: server",
+      "  kube2iam-to-kiam:namespaces:",
+      "    orders:",
+      "      permitted: .* # for now",
+      "      force: true",
+      "",
+    ].join("\n");
+    const after = set(before, { orders: "exact", payments: "a|b" });
+    assert.match(after, /# how far it goes\n {2}kube2iam-to-kiam:stage: server\n/);
+    assert.match(
+      after,
+      / {4}orders:\n {6}permitted: exact.*\n {6}force: true\n {4}payments:\n {6}permitted: a\|b\n/,
+    );
+  });
+
+  it("begin the section where there is none, and open one that is JSON", () => {
+    assert.match(
+      set("config: {}\n", { orders: "x" }),
+      /namespaces: \{ ?orders: \{ ?permitted: x ?\} ?\}/,
+    );
+    const json = set(`config:\n  kube2iam-to-kiam:namespaces: '{"a":{"permitted":"y"}}'\n`, {
+      b: "z",
+    });
+    assert.deepEqual(parseDocument(json).toJS(), {
+      config: { "kube2iam-to-kiam:namespaces": { a: { permitted: "y" }, b: { permitted: "z" } } },
+    });
+  });
+
+  it("refuse a section of another kind", () =>
+    assert.throws(
+      () => set("config:\n  kube2iam-to-kiam:namespaces: [a]\n", { b: "z" }),
+      /is not an object/,
+    ));
+
+  it("go where Pulumi.yaml says that stacks are", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "stack-file-"));
+    try {
+      await mkdir(join(directory, "stacks"));
+      await writeFile(
+        join(directory, "Pulumi.yaml"),
+        "name: kube2iam-to-kiam\nstackConfigDir: stacks\n",
+      );
+      await writeFile(join(directory, "stacks/Pulumi.test.yaml"), "config: {}\n");
+      const file = await writePermitted(directory, "test", { orders: "x" });
+      assert.equal(file, join(directory, "stacks/Pulumi.test.yaml"));
+      assert.match(await readFile(file, "utf8"), /permitted: x/);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+});
+
+describe("a stack's configuration, read from its file", () => {
+  let directory: string;
+  const write = (stack: string) => writeFile(join(directory, "stacks/Pulumi.test.yaml"), stack);
+
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), "stack-file-"));
+    await mkdir(join(directory, "stacks"));
+    await writeFile(join(directory, "Pulumi.yaml"), "name: ours\nstackConfigDir: stacks\n");
+  });
+
+  after(() => rm(directory, { recursive: true }));
+
+  it("has the settings of its project, and secrets as they stand there", async () => {
+    const secret = { secure: "v1:abc" };
+    await write(
+      `encryptionsalt: x\nconfig:\n  aws:region: a\n  ours:stage: agent\n  ours:ssh: ${JSON.stringify(secret)}\n`,
+    );
+    const read = { stage: "agent", ssh: secret };
+    assert.deepEqual(await readStackFile(directory, "test"), read);
+    assert.deepEqual(await readStackFile(directory, "organization/ours/test"), read);
+  });
+
+  it("is empty where the file is not there or sets nothing", async () => {
+    await write("encryptionsalt: x\n");
+    assert.deepEqual(await readStackFile(directory, "test"), {});
+    await write("");
+    assert.deepEqual(await readStackFile(directory, "test"), {});
+    assert.deepEqual(await readStackFile(directory, "other"), {});
+  });
+});
