@@ -6,6 +6,7 @@ import { shownJson, shownLine } from "../../migration/text/shown.js";
 import { count } from "../../migration/text/text.js";
 
 type Change = TrustAddition | TrustRemoval;
+type RoleTrust = TrustPlan<Change>["changes"][number];
 
 /** What `kiam-migrate trust --json` prints. */
 export interface TrustAnswer {
@@ -13,7 +14,7 @@ export interface TrustAnswer {
   /** The role that is let in, or taken out. */
   principal: string;
   removes: boolean;
-  roles: TrustPlan<Change>["changes"];
+  roles: RoleTrust[];
   /** Roles whose trust policy is not known, and why. */
   unknown: TrustPlan<Change>["unknown"];
   /** What was written; undefined without --approve. */
@@ -41,7 +42,7 @@ export function trustAsText(answer: TrustAnswer): string {
   ].join("\n");
 }
 
-function describe(role: RoleTrust<Change>, applied: AppliedTrust | undefined): string[] {
+function describe(role: RoleTrust, applied: AppliedTrust | undefined): string[] {
   const { arn, proposed, obstacle, reason } = role;
   const failure = applied?.failed.find((each) => each.arn === arn)?.message;
   const written = applied?.written.includes(arn) === true;
@@ -64,7 +65,7 @@ function indented(document: object): string[] {
 }
 
 function conclusion(
-  changing: readonly RoleTrust<Change>[],
+  changing: readonly RoleTrust[],
   { roles, unknown, applied, stack, removes }: TrustAnswer,
 ): string {
   const fine = roles.filter((role) => role.obstacle === undefined).length;
