@@ -1,7 +1,7 @@
 import type { V1Pod } from "@kubernetes/client-node";
 
 import { dangerousHooks, type PreStopHook } from "../../migration/kube2iam/preStop.js";
-import { waitForConnections } from "../retirement/connections.js";
+import { waitForConnections } from "../retirement/waitForConnections.js";
 import { disarmPod } from "./disarm.js";
 import type { Worker } from "../../migration/situation/target.js";
 import { requireKiamRule } from "../cutover/kiamRule.js";

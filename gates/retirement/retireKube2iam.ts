@@ -27,7 +27,7 @@ import {
   waitForConnections,
   type ConnectionLimit,
   type LingeringClient,
-} from "./connections.js";
+} from "./waitForConnections.js";
 import { joinedMeanwhile, provenWorkers, reachableWorkers, requireProven } from "./provenNodes.js";
 
 type Input = CheckedInput<"retire-kube2iam">;

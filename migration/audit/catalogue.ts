@@ -9,7 +9,10 @@ import { serverFindings } from "./servers/catalogue.js";
 import { settingsFindings } from "./settingsCatalogue.js";
 import { workerFindings } from "./workers/catalogue.js";
 
-/** Every finding that there is, by topic; docs/findings.md is made of it. */
+/**
+ * Every finding that there is, by topic; docs/findings.md is made of it. A new finding goes into its
+ * topic's own catalogue.
+ */
 export const catalogueTopics = [
   { title: "Roles and permissions", entries: roleFindings },
   { title: "What pods do", entries: podFindings },

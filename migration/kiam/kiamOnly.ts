@@ -5,9 +5,8 @@ import {
   type NodeFacts,
 } from "../facts/clusterFacts.js";
 import { parseCutoverRecord } from "../plan/cutoverRecord.js";
-import { mayMove, untolerated } from "../situation/nodeSelection.js";
+import { untolerated } from "../situation/nodeSelection.js";
 import { own } from "../text/text.js";
-import type { Settings } from "../settings/schema.js";
 
 /** Whether a node has the kiam-only label or taint, and that does keep kube2iam's pods off it. */
 export function isKeptOff(
@@ -33,13 +32,4 @@ export function isKiamOnly(facts: Pick<ClusterFacts, "kube2iam" | "recorded">, n
   return facts.kube2iam === undefined
     ? facts.recorded !== undefined
     : isKeptOff(facts.kube2iam, node);
-}
-
-/** Whether the cutover connects to a worker over SSH: it moves, and kube2iam's rule may be there. */
-export function isReachedOverSsh(
-  settings: Settings,
-  facts: Pick<ClusterFacts, "kube2iam" | "recorded">,
-  node: NodeFacts,
-): boolean {
-  return settings.workers.access === "ssh" && mayMove(settings, node) && !isKiamOnly(facts, node);
 }

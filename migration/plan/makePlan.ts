@@ -21,7 +21,7 @@ import { preStopToken } from "../kube2iam/preStopToken.js";
 import type { Settings } from "../settings/schema.js";
 import { reaches } from "../stages.js";
 import { stepsOf, workerSteps, type StepTable } from "./steps.js";
-import { isAcceptedAsBroken, waitsBecause } from "./waiting.js";
+import { isAcceptedAsBroken, waitsBecause } from "./whyMoveWaits.js";
 import { withoutAskingKiam } from "../situation/wayBack.js";
 import { agentInterface } from "../situation/target.js";
 import type { Plan, PlannedProbe, PlannedWorker, WaitingWorker, Wave } from "./plan.js";

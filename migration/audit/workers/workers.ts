@@ -1,12 +1,12 @@
 import { cutoverAnnotation, type ClusterFacts, type NodeFacts } from "../../facts/clusterFacts.js";
 import { mayBeCutOver, parseCutoverRecord } from "../../plan/cutoverRecord.js";
-import { isReachedOverSsh } from "../../kiam/kiamOnly.js";
+import { isReachedOverSsh } from "../../situation/workerAccess.js";
 import { cannotRunAgent, isMaster } from "../../situation/nodeSelection.js";
 import type { Situation } from "../../situation/situation.js";
 import { own } from "../../text/text.js";
 import { notReadyBecause } from "../../situation/nodeStandings.js";
 import { reaches } from "../../stages.js";
-import { lacksAddress, lacksHostKey } from "../../plan/waiting.js";
+import { lacksAddress, lacksHostKey } from "../../plan/whyMoveWaits.js";
 import { blocksFrom, type Judgement } from "../judgement.js";
 
 /** The nodes that are to be moved. */

@@ -1,4 +1,5 @@
-# What a single rule is, by its full text as iptables -S prints it.
+# What a single rule is, by its full text as iptables -S prints it. migration/rules/natRule.ts says the
+# same in TypeScript: change both.
 
 ip_number() {
   split_words "$1" .

@@ -1,0 +1,18 @@
+import type { ClusterFacts, NodeFacts } from "../facts/clusterFacts.js";
+import { isKiamOnly } from "../kiam/kiamOnly.js";
+import type { Settings } from "../settings/schema.js";
+import { mayMove } from "./nodeSelection.js";
+
+/*
+ * How a worker is reached to delete kube2iam's rule there: `workers.access`. What each way declares
+ * is in components/cutover/workerCutover.ts; everything else goes through the Kubernetes API.
+ */
+
+/** Whether the cutover connects to a worker over SSH: it moves, and kube2iam's rule may be there. */
+export function isReachedOverSsh(
+  settings: Settings,
+  facts: Pick<ClusterFacts, "kube2iam" | "recorded">,
+  node: NodeFacts,
+): boolean {
+  return settings.workers.access === "ssh" && mayMove(settings, node) && !isKiamOnly(facts, node);
+}
