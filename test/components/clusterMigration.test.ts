@@ -22,6 +22,7 @@ import { MockEngine } from "../support/mockEngine.js";
 /*
  * Proves which resources each stage declares, with which inputs, in which order. Does not prove
  * that a provider accepts them, nor that the engine keeps the order: test/engine does.
+ * Each case changes one setting of the same migration: one file.
  */
 
 const local = "command:local:Command";

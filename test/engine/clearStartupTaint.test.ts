@@ -4,6 +4,7 @@
  *
  * There are no kubelets: the test writes what they would write about nodes and pods. Not proven
  * here: the pod of the Deployment and its image; test/faults has them on the embedded cluster.
+ * All share one API server: one file.
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";

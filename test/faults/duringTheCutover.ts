@@ -15,7 +15,8 @@ import { once, type Session, type Update } from "./session.js";
 
 /*
  * Faults that meet the cutover: before, while and right after a worker's rule is deleted. Do not
- * prove anything about official kiam and kube2iam where stand-ins run.
+ * prove anything about official kiam and kube2iam where stand-ins run. A list: it is as long as there
+ * are faults.
  */
 
 /** A cutover that a fault has stopped is repeated, and comes to its end. */

@@ -17,6 +17,7 @@ import { once, type Session } from "./session.js";
 /*
  * Nodes that nobody has planned for: they join between two updates or in the middle of one, leave,
  * come back under their name, can't be reached, or are left out by the settings. None may be lost.
+ * A list: it is as long as there are faults.
  */
 
 /**

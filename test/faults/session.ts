@@ -1,6 +1,6 @@
 /*
  * One cluster for all fault tests, its stack, and what its applications were answered. Lives in
- * the operator's network (run.ts).
+ * the operator's network (run.ts). Its methods share what the session knows of the stack: one file.
  */
 import assert from "node:assert/strict";
 

@@ -32,7 +32,7 @@ import { forged, hostileText, unshowableIn } from "../support/hostile.js";
  * Hostile values in everything that AWS answers: whoever may change a role chooses its path, its
  * description, and the text of its policies. Through the AWS SDK, the reader, the audit and what is
  * proposed, to what is printed and written back. IAM itself checks some of it; who answers as AWS need
- * not be IAM.
+ * not be IAM. One set of hostile values goes through all of it: one file.
  */
 
 type Answer = Record<string, unknown>;

@@ -1,7 +1,8 @@
 /**
  * The lab's AWS by its own protocol, with the official SDK clients, on loopback.
  *
- * Not proven here: that AWS itself decides so; the rules come from its documentation.
+ * Not proven here: that AWS itself decides so; the rules come from its documentation. All share one
+ * AWS, which takes seconds to start: one file.
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";

@@ -2,7 +2,8 @@
  * IAM's readers and the one writer against the lab's AWS, by the environment as the command
  * line has it.
  *
- * Not proven here: that AWS itself decides so; the rules come from its documentation.
+ * Not proven here: that AWS itself decides so; the rules come from its documentation. All share one
+ * AWS with its roles, which takes seconds to start: one file.
  */
 import assert from "node:assert/strict";
 import {

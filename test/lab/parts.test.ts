@@ -22,7 +22,7 @@ import { silentProgress } from "../../automation/progress.js";
 import { needsCommands } from "../support/requirements.js";
 
 // What these tests do not prove: that the official downloads exist at their addresses, and that the
-// real modules build. Starting the lab does.
+// real modules build. Starting the lab does. All share the directory that parts are made in: one file.
 
 let directory: string;
 beforeEach(async () => {

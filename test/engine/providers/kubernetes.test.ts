@@ -3,7 +3,7 @@
  *
  * Does not prove anything about kubelets and workload controllers: there are none, so the test writes
  * the status that they would write. Nor that the official plugin behaves the same: that was read from
- * its source and seen with the official binary.
+ * its source and seen with the official binary. All share one API server: one file.
  */
 import { strict as assert } from "node:assert";
 import { setTimeout as sleep } from "node:timers/promises";

@@ -16,7 +16,10 @@ import {
 } from "../../support/exampleCluster.js";
 import { codes, findings } from "../../support/findings.js";
 
-/* Pure: each finding appears when its cause is there, and the example has none. */
+/*
+ * Pure: each finding appears when its cause is there, and the example has none. What concerns all
+ * topics; a topic has a test of its own beside this. A list of cases: it is as long as they are.
+ */
 
 describe("audit", () => {
   it("finds nothing in a cluster that is ready but that kiam and its images are archived", () => {

@@ -13,7 +13,9 @@ import {
   roleBaseArn,
 } from "../../support/exampleCluster.js";
 
-/* Pure: who moves when, and what is an input of what. */
+/*
+ * Pure: who moves when, and what is an input of what. Its cases share one set of workers: one file.
+ */
 
 function worker(name: string): PlannedWorker {
   return {
