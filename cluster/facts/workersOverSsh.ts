@@ -7,7 +7,7 @@ import { problemsOf } from "../../migration/text/problem.js";
 import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
 import { effectiveKube2iam } from "../../migration/kube2iam/effective.js";
 import { asksHostKey, hostKeyOf } from "../../migration/situation/hostKeyOf.js";
-import { isReachedOverSsh } from "../../migration/situation/workerAccess.js";
+import { isReachedOverSsh } from "../../migration/situation/reachedOverSsh.js";
 import { serverNodes, sshAddress, workerNodes } from "../../migration/situation/nodeSelection.js";
 import type { Settings } from "../../migration/settings/schema.js";
 import { lacksHostKey } from "../../migration/plan/whyMoveWaits.js";

@@ -1,11 +1,9 @@
-import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
-import type { GateInput, GateVerb } from "../../gates/protocol/inputs.js";
+import type { GateVerb } from "../../gates/protocol/inputs.js";
 import type { CapturedRule } from "../../migration/rules/natRule.js";
 import type { PlannedProbe } from "../../migration/plan/plan.js";
 import type { WorkerStep } from "../../migration/plan/steps.js";
-import { commented } from "../../worker/shellWords.js";
 import {
   answerOf,
   gate,
@@ -15,7 +13,8 @@ import {
   type GateArgs,
   type GateContext,
 } from "../gate.js";
-import { scriptCommand, scriptOverSsh, type WorkerScript } from "./workerScript.js";
+import { waysOfAccess, type Access, type AccessedWorker } from "./access.js";
+import type { WorkerScript } from "./workerScript.js";
 
 export interface WorkerCutoverArgs extends GateContext, WorkerScript {
   probe: PlannedProbe;
@@ -38,8 +37,8 @@ export class WorkerCutover extends pulumi.ComponentResource {
   private readonly args: WorkerCutoverArgs;
   private readonly childName: string;
   private readonly options: pulumi.CustomResourceOptions;
-  /** What every step reads. */
-  private readonly known: Pick<GateInput<"recheck-worker">, "target" | "worker" | "probe">;
+  private readonly known: AccessedWorker["known"];
+  private readonly access: Access;
 
   constructor(name: string, args: WorkerCutoverArgs, opts?: pulumi.ComponentResourceOptions) {
     super("kube2iam-to-kiam:index:WorkerCutover", name, {}, opts);
@@ -57,6 +56,7 @@ export class WorkerCutover extends pulumi.ComponentResource {
       worker: { name: node, uid, hostIp: knownUnlessHeld(hostIp) },
       probe: args.probe,
     };
+    this.access = waysOfAccess[args.worker.access];
     this.hostKey = args.worker.hostKey;
     let before: pulumi.Resource[] = [];
     for (const step of args.worker.steps) {
@@ -139,28 +139,8 @@ export class WorkerCutover extends pulumi.ComponentResource {
   }
 
   private removal(after: pulumi.Resource[]): pulumi.Resource {
-    const { worker } = this.args;
-    if (worker.access === "exec") {
-      return this.step(
-        "removal",
-        { verb: "remove-rule", input: { ...this.known, generation: worker.generation } },
-        after,
-      );
-    }
-    return new command.remote.Command(
-      `${this.childName}-removal`,
-      {
-        ...scriptOverSsh(this.args, "remove", this.hostKey),
-        // The generation is a comment to the shell. A new one runs the removal again, in place.
-        create: commented(
-          scriptCommand(this.args, "remove", { system: "kube2iam" }),
-          "generation",
-          worker.generation,
-        ),
-        logging: "stderr",
-      },
-      { ...this.options, dependsOn: after },
-    );
+    const options = { ...this.options, dependsOn: after };
+    return this.access.remove(this.accessed(), [`${this.childName}-removal`, options], false);
   }
 
   /**
@@ -169,46 +149,29 @@ export class WorkerCutover extends pulumi.ComponentResource {
    */
   private rehearsal(after: pulumi.Resource[]): pulumi.Resource {
     const { known, rules } = this;
+    const { access } = this.args.worker;
     const once = {
       ...this.options,
       ignoreChanges: ["create", "stdin", "connection", "dir"],
     };
-    const { access, generation } = this.args.worker;
-    const step = <Verb extends GateVerb>(
-      name: string,
-      verb: Verb,
-      input: GateArgs<Verb>["input"],
-      after: pulumi.Resource[],
-    ): pulumi.Resource => this.step(`rehearsal-${name}`, { verb, input }, after, once);
-    const overSsh = (
-      name: string,
-      verb: "restore" | "remove",
-      create: pulumi.Input<string>,
-      after: pulumi.Resource[],
-    ) =>
-      new command.remote.Command(
-        `${this.childName}-rehearsal-${name}`,
-        { ...scriptOverSsh(this.args, verb, this.hostKey), create, logging: "stderr" },
-        { ...once, dependsOn: after },
-      );
-    const restore =
-      access === "exec"
-        ? step("restore", "restore-rule", { ...known, rules }, after)
-        : overSsh(
-            "restore",
-            "restore",
-            rules.apply((captured) => scriptCommand(this.args, "restore", { rules: captured })),
-            after,
-          );
-    const proof = [step("proof", "rehearse-undo", { ...known, rules, access }, [restore])];
-    return access === "exec"
-      ? step("removal", "remove-rule", { ...known, generation }, proof)
-      : overSsh(
-          "removal",
-          "remove",
-          scriptCommand(this.args, "remove", { system: "kube2iam" }),
-          proof,
-        );
+    const name = `${this.childName}-rehearsal`;
+    const restored = this.access.restore(
+      this.accessed(),
+      [`${name}-restore`, { ...once, dependsOn: after }],
+      rules,
+    );
+    const proven = this.step(
+      "rehearsal-proof",
+      { verb: "rehearse-undo", input: { ...known, rules, access } },
+      [restored],
+      once,
+    );
+    const options = { ...once, dependsOn: [proven] };
+    return this.access.remove(this.accessed(), [`${name}-removal`, options], true);
+  }
+
+  private accessed(): AccessedWorker {
+    return { ...this.args, known: this.known, hostKey: this.hostKey };
   }
 
   private step<Verb extends GateVerb, Undo extends GateVerb = Verb>(

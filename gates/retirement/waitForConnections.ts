@@ -20,7 +20,10 @@ export interface LingeringClient {
   connections: number;
 }
 
-/** How long to wait for the last connection, and what to do when some are left then. */
+/**
+ * How long to wait for the last connection, and what to do when some are left then: `retirement` of
+ * migration/settings/schema.ts, with its defaults.
+ */
 export type ConnectionLimit = CheckedInput<"retire-kube2iam">["connections"];
 
 /**

@@ -6,7 +6,10 @@ export type Severity = "blocks" | "warns" | "informs";
  */
 export type Source = "cluster" | "iam" | "assumeRole" | "kube2iamLog" | "overSsh";
 
-/** What the documentation says of a finding, whatever object it is about (docs/findings.md). */
+/**
+ * What the documentation says of a finding, whatever object it is about (docs/findings.md). What is
+ * printed of one comes from here as well, but where its judge says its own `why` or `fix`.
+ */
 export interface CatalogueEntry {
   /** One line: what is the case. */
   title: string;

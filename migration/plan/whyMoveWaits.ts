@@ -1,7 +1,7 @@
 import type { NodeFacts } from "../facts/clusterFacts.js";
 import { mayBeCutOver } from "./cutoverRecord.js";
 import { asksHostKey, hostKeyOf } from "../situation/hostKeyOf.js";
-import { isReachedOverSsh } from "../situation/workerAccess.js";
+import { isReachedOverSsh } from "../situation/reachedOverSsh.js";
 import { sshAddress } from "../situation/nodeSelection.js";
 import { brokenBecause, notReadyBecause } from "../situation/nodeStandings.js";
 import type { Situation } from "../situation/situation.js";

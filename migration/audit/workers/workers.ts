@@ -1,6 +1,6 @@
 import { cutoverAnnotation, type ClusterFacts, type NodeFacts } from "../../facts/clusterFacts.js";
 import { mayBeCutOver, parseCutoverRecord } from "../../plan/cutoverRecord.js";
-import { isReachedOverSsh } from "../../situation/workerAccess.js";
+import { isReachedOverSsh } from "../../situation/reachedOverSsh.js";
 import { cannotRunAgent, isMaster } from "../../situation/nodeSelection.js";
 import type { Situation } from "../../situation/situation.js";
 import { own } from "../../text/text.js";

@@ -3,12 +3,10 @@ import { isKiamOnly } from "../kiam/kiamOnly.js";
 import type { Settings } from "../settings/schema.js";
 import { mayMove } from "./nodeSelection.js";
 
-/*
- * How a worker is reached to delete kube2iam's rule there: `workers.access`. What each way declares
- * is in components/cutover/workerCutover.ts; everything else goes through the Kubernetes API.
+/**
+ * Whether the cutover connects to a worker over SSH: it moves, and kube2iam's rule may be there. What
+ * each way of access declares: components/cutover/access.ts.
  */
-
-/** Whether the cutover connects to a worker over SSH: it moves, and kube2iam's rule may be there. */
 export function isReachedOverSsh(
   settings: Settings,
   facts: Pick<ClusterFacts, "kube2iam" | "recorded">,
