@@ -52,7 +52,7 @@ export class ClusterMigration extends pulumi.ComponentResource {
     this.plan = plan;
     this.context = {
       target: gateTarget(settings, plan.kube2iam),
-      held: plan.goesBack,
+      goesBack: plan.goesBack,
       toolDirectory,
     };
 

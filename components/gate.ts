@@ -18,7 +18,7 @@ export interface GateContext extends ToolLocation {
 /** The same, for gates that only the way forward needs. */
 export interface ForwardContext extends GateContext {
   /** Whether the update goes back: then they do not run, and what was verified stands. */
-  held: boolean;
+  goesBack: boolean;
 }
 
 /** A value of which any part may be an output of another resource. */

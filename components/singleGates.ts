@@ -34,7 +34,7 @@ class SingleGate<Verb extends GateVerb, Undo extends GateVerb> extends pulumi.Co
  * @param token see migration/kube2iam/preStopToken.ts
  */
 export function kube2iamPreStop(
-  { target, toolDirectory, held }: ForwardContext,
+  { target, toolDirectory, goesBack }: ForwardContext,
   token: string,
   opts: pulumi.ComponentResourceOptions,
 ): pulumi.Resource {
@@ -42,7 +42,7 @@ export function kube2iamPreStop(
     "Kube2iamPreStop",
     ["kube2iam-prestop"],
     { verb: "neutralise-prestop", input: { target, token }, toolDirectory },
-    whileHeld(held),
+    whileHeld(goesBack),
     opts,
   );
 }
@@ -54,7 +54,7 @@ export function kube2iamPreStop(
  * kiam's rule. An agent that went first would stop listening before its rule is gone.
  */
 export function fallback(
-  { target, toolDirectory, held }: ForwardContext,
+  { target, toolDirectory, goesBack }: ForwardContext,
   probe: PlannedProbe,
   opts: pulumi.ComponentResourceOptions,
 ): pulumi.Resource {
@@ -63,7 +63,7 @@ export function fallback(
     ["fallback"],
     // Nothing of single workers: it looks for those that need it when the time has come.
     { verb: "check-fallback", undo: "fallback", input: { target, probe }, toolDirectory },
-    { customTimeouts: { delete: "2h" }, ...whileHeld(held) },
+    { customTimeouts: { delete: "2h" }, ...whileHeld(goesBack) },
     opts,
   );
 }
@@ -73,7 +73,7 @@ export function fallback(
  * update that had to pass over a node moves all others, and then fails naming it.
  */
 export function everyNode(
-  { target, toolDirectory, held }: ForwardContext,
+  { target, toolDirectory, goesBack }: ForwardContext,
   plan: Plan,
   opts: pulumi.ComponentResourceOptions,
 ): pulumi.Resource {
@@ -96,7 +96,7 @@ export function everyNode(
       },
       toolDirectory,
     },
-    whileHeld(held),
+    whileHeld(goesBack),
     opts,
   );
 }

@@ -49,7 +49,7 @@ export class KiamAgent extends pulumi.ComponentResource {
         input: { target: args.target, revision: daemonSet.metadata.generation },
         toolDirectory: args.toolDirectory,
       },
-      { parent: this, dependsOn: [daemonSet], ...whileHeld(args.held) },
+      { parent: this, dependsOn: [daemonSet], ...whileHeld(args.goesBack) },
     );
     this.registerOutputs({});
   }

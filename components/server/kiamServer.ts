@@ -53,7 +53,7 @@ export class KiamServer extends pulumi.ComponentResource {
         },
         toolDirectory: args.toolDirectory,
       },
-      { parent: this, dependsOn: [daemonSet], ...whileHeld(args.held) },
+      { parent: this, dependsOn: [daemonSet], ...whileHeld(args.goesBack) },
     );
     this.registerOutputs({});
   }

@@ -1,4 +1,5 @@
 import { unreadTables } from "../../cluster/rules/nodeRules.js";
+import { readRecord } from "../nodes/cutoverRecord.js";
 import { requireSameNode } from "../nodes/sameNode.js";
 import { GateContext } from "../protocol/context.js";
 import type { Gate } from "../protocol/inputs.js";
@@ -12,7 +13,7 @@ import { errorOn } from "../protocol/progress.js";
  */
 export const captureRule: Gate<"capture-rule"> = async ({ target, worker }) => {
   const context = await GateContext.connect(target);
-  const node = await requireSameNode(context, worker);
+  await requireSameNode(context, worker);
   const rules = await context.rules();
   const runsKube2iam = rules.pod("kube2iam", worker) !== undefined;
   const report = await rules.inspect(worker);
@@ -25,6 +26,6 @@ export const captureRule: Gate<"capture-rule"> = async ({ target, worker }) => {
   }
   const { kube2iamRules, kube2iamRule } = report;
   if (kube2iamRules.length > 0) return { rules: kube2iamRules };
-  const never = !runsKube2iam && node.cutoverAnnotation === undefined;
+  const never = !runsKube2iam && (await readRecord(context, worker.name)) === undefined;
   return { rules: kube2iamRule === null || never ? [] : [kube2iamRule] };
 };

@@ -22,9 +22,11 @@ import { giveUp } from "./undoCutover.js";
 export const recheckWorker: Gate<"recheck-worker"> = async (input) => {
   const context = await GateContext.connect(input.target);
   const { worker, probe, generation, rules, kiamOnly } = input;
+  const found = await context.rules();
+  // Read last: what its record keeps is written with it.
   const node = await requireSameNode(context, worker);
   await recordCutover(context, node, {
-    ...asFound(await context.rules(), node),
+    ...asFound(found, node),
     generation,
     proven: false,
     ...(kiamOnly ? { kiamOnly } : {}),

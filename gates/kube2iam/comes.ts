@@ -2,11 +2,7 @@ import type { V1DaemonSet, V1PodSpec } from "@kubernetes/client-node";
 
 import { isReady } from "../../cluster/kubernetes/objects.js";
 import { waitFor, type Deadline } from "../../cluster/wait.js";
-import {
-  agentNotReadyTaint,
-  kiamOnlyKey,
-  type NodeFacts,
-} from "../../migration/facts/clusterFacts.js";
+import { agentNotReadyTaint, kiamOnlyKey } from "../../migration/facts/clusterFacts.js";
 import { insertsItsRule, kube2iamCommandLine } from "../../migration/kube2iam/flags.js";
 import { untolerated } from "../../migration/situation/nodeSelection.js";
 import type { Worker } from "../../migration/situation/target.js";
@@ -32,7 +28,8 @@ export async function bringKube2iam(
   const deadline = context.deadline();
   await takeKiamOnlyOff(context, worker.name);
   const spec = daemonSet.spec?.template.spec;
-  const node = spec && (await endStartupTaint(context, spec, worker, deadline));
+  if (spec !== undefined) await endStartupTaint(context, spec, worker, deadline);
+  const node = await context.node(worker.name);
   const obstacle = spec && node && notMeantFor(spec, node);
   if (obstacle !== undefined) {
     throw errorOn(worker, `kube2iam does not come to ${worker.name}`, {
@@ -41,7 +38,7 @@ export async function bringKube2iam(
       fix: `${obstacle.fix}, then run this again; or take the node out of the cluster`,
     });
   }
-  await restartKube2iam(context, daemonSet, worker);
+  await restartKube2iam(context, daemonSet, worker, undefined);
   await lookForNewRule(context, daemonSet, worker);
 }
 
@@ -49,34 +46,30 @@ export async function bringKube2iam(
  * Waits until a node that has just joined has its agent, and takes the startup taint off: kube2iam
  * may not tolerate it. What else takes it off may be gone, or never have been there. Does nothing
  * where no agent comes, or none is ready in time.
- *
- * @returns the node as it is then; undefined where it has left
  */
 async function endStartupTaint(
   context: GateContext,
   spec: V1PodSpec,
   { name }: Worker,
   deadline: Deadline,
-): Promise<NodeFacts | undefined> {
+): Promise<void> {
   const { cluster } = context;
   const { key } = agentNotReadyTaint;
-  type Node = NodeFacts | undefined;
-  const look = await waitFor<Node, Node>(deadline, async () => {
+  await waitFor<void, void>(deadline, async () => {
     const node = await context.node(name);
     const own = (node?.taints ?? []).filter((taint) => taint.key === key);
-    if (untolerated({ taints: own }, tolerationsOf(spec)).length === 0) return { done: node };
+    if (untolerated({ taints: own }, tolerationsOf(spec)).length === 0) return { done: undefined };
     const daemonSet = await cluster.daemonSet(context.agentName);
     const pods = (daemonSet === undefined ? [] : await cluster.podsOf(daemonSet)).filter(
       (pod) => pod.spec?.nodeName === name,
     );
-    if (pods.length === 0) return { done: node };
-    if (!pods.some(isReady)) return { pending: node };
+    if (pods.length === 0) return { done: undefined };
+    if (!pods.some(isReady)) return { pending: undefined };
     if (await takeTaintOff(context, name, key)) {
       progress(`${name}: kiam's agent is ready; taint ${key} taken off`);
     }
-    return { done: await context.node(name) };
+    return { done: undefined };
   });
-  return "done" in look ? look.done : look.pending;
 }
 
 /** @returns whether the node is there and had the kiam-only taint */

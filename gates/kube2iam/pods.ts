@@ -28,7 +28,8 @@ export async function listKube2iamPods(
 
 /**
  * kube2iam's pods wherever they are: pods with its labels, without a controller or with a DaemonSet
- * of its name. So those that outlived their DaemonSet count.
+ * of its name. So those that outlived their DaemonSet count, and those of nodes that have left: to
+ * wait until all of these are gone may be in vain.
  */
 export async function kube2iamPodsOf(
   { cluster }: GateContext,
@@ -76,15 +77,16 @@ async function waitUntilGone(context: GateContext, pod: V1Pod): Promise<void> {
 
 /**
  * Deletes kube2iam's pod on a worker, its preStop hook disarmed, and waits until the next one is
- * ready there. Without `old` it only waits.
+ * ready there.
  *
+ * @param old the pod to delete; undefined where there is none, and it only waits
  * @returns the next one
  */
 export async function restartKube2iam(
   context: GateContext,
   daemonSet: V1DaemonSet,
   worker: Worker,
-  old?: V1Pod,
+  old: V1Pod | undefined,
 ): Promise<V1Pod> {
   const { cluster } = context;
   if (old !== undefined) {

@@ -1,3 +1,5 @@
+import pMap from "p-map";
+
 import { compareText, count, someOf } from "../../migration/text/text.js";
 import { isProvenNow, type NodeStanding } from "../../migration/situation/nodeStandings.js";
 import { GateError, type Problem } from "../../migration/text/problem.js";
@@ -21,15 +23,15 @@ export const accountForNodes: Gate<"account-for-nodes"> = async ({
 }) => {
   const context = await GateContext.connect(target);
   await deleteEmptyNodes(context);
-  const all = await context.nodes();
-  const standings = await readStandings(context, { nodes: all, applications: true });
+  const standings = await readStandings(context, { applications: true });
   const held = new Map(waiting.map(({ name, why }) => [name, why]));
   const known = new Set([...moved, ...staying, ...held.keys()]);
-  const unseen = [...known].filter((name) => !standings.some((node) => node.name === name));
-  const isThere = (name: string) => all.some((node) => node.name === name);
+  const seen = new Set(standings.map(({ name }) => name));
+  const unseen = [...known].filter((name) => !seen.has(name)).sort(compareText);
+  const now = await pMap(unseen, (name) => context.node(name), { concurrency: 10 });
   // Workers of the plan that nothing of the migration concerns any more.
-  const bare = unseen.filter(isThere).sort(compareText);
-  const left = unseen.filter((name) => !isThere(name)).sort(compareText);
+  const bare = unseen.filter((_, index) => now[index] !== undefined);
+  const left = unseen.filter((_, index) => now[index] === undefined);
   const nodes = [...standings.map(({ name }) => name), ...bare];
   const proven = standings.filter(isProvenNow);
   const isProven = (name: string) => proven.some((node) => node.name === name);

@@ -27,8 +27,8 @@ export async function readStandings(
   {
     nodes,
     manifest,
-    applications = false,
-  }: { nodes?: readonly NodeFacts[]; manifest?: Kube2iamManifest; applications?: boolean } = {},
+    applications,
+  }: { nodes?: readonly NodeFacts[]; manifest?: Kube2iamManifest; applications: boolean },
 ): Promise<NodeStanding[]> {
   const { cluster, target } = context;
   const kube2iam = manifest ?? (await context.kube2iam());

@@ -36,7 +36,7 @@ export async function provenWorkers(context: GateContext, input: Input): Promise
 
 /** Where kube2iam is gone already, a node that cannot be asked loses nothing: it is named. */
 export async function reachableWorkers(context: GateContext, input: Input): Promise<Worker[]> {
-  const standings = await readStandings(context, { manifest: input.manifest });
+  const standings = await readStandings(context, { manifest: input.manifest, applications: false });
   const proven = standings.filter((node) => {
     const problem = unproven(node, input);
     if (problem !== undefined) progress(`${node.name}: ${problem.what}; not proven now`);
@@ -50,7 +50,7 @@ export async function reachableWorkers(context: GateContext, input: Input): Prom
  * joined without kube2iam does not either.
  */
 export async function requireProven(context: GateContext, input: Input): Promise<void> {
-  const standings = await readStandings(context, { manifest: input.manifest });
+  const standings = await readStandings(context, { manifest: input.manifest, applications: false });
   refuseUnproven(
     standings.filter((node) => node.kube2iam),
     input,
@@ -63,7 +63,7 @@ export async function joinedMeanwhile(
   { manifest }: Input,
   workers: readonly Worker[],
 ): Promise<string[]> {
-  return (await readStandings(context, { manifest }))
+  return (await readStandings(context, { manifest, applications: false }))
     .filter(({ name }) => !workers.some((worker) => worker.name === name))
     .map(({ name }) => `${name} joined meanwhile, without kube2iam; the next update proves it`);
 }

@@ -43,7 +43,7 @@ export const restoreKube2iam: Gate<"restore-kube2iam"> = async ({
     progress(`${named} ${wasMissing ? "created as it was captured" : "is there already"}`);
   }
   const nodes = await context.nodes();
-  const standings = await readStandings(context, { nodes, manifest });
+  const standings = await readStandings(context, { nodes, manifest, applications: false });
   const { workers, skipped } = agentsIn(standings);
   for (const node of skipped) progress(`${node} cannot be reached now; kiam goes on serving it`);
   const served = workers.map((worker) => worker.name);

@@ -158,7 +158,8 @@ async function deleteDaemonSet(context: GateContext, daemonSet: V1DaemonSet): Pr
   const name = nameOf(daemonSet);
   await cluster.deleteDaemonSet(name);
   if (await context.until(async () => (await cluster.daemonSet(name)) === undefined)) return;
-  throw errorAt(context.kube2iamText, "kube2iam's DaemonSet does not go; its pods go on running", {
+  const where = `DaemonSet ${name.namespace}/${name.name}`;
+  throw errorAt(where, "kube2iam's DaemonSet does not go; its pods go on running", {
     what: `still there ${target.timeoutSeconds} s after it was deleted`,
     fix: "see its finalizers; the cluster's garbage collector (kube-controller-manager) takes `orphan` off",
   });

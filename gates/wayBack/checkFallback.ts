@@ -17,7 +17,7 @@ import { onEachWorker } from "../protocol/workers.js";
 export const checkFallback: Gate<"check-fallback"> = async ({ target }) => {
   const context = await GateContext.connect(target);
   const nodes = await context.nodes();
-  const standings = await readStandings(context, { nodes });
+  const standings = await readStandings(context, { nodes, applications: false });
   const { workers, skipped } = agentsIn(standings);
   for (const node of skipped) progress(`${node} cannot be reached now; not looked at`);
   const kiamOnly = kiamOnlyNodes(await context.kube2iam(), nodes);

@@ -48,7 +48,7 @@ export const fallback: Gate<"fallback"> = async ({ target, probe }) => {
   let left: PassedOver[] = [];
   const failed: Failures = { nodes: [], problems: [] };
   for (;;) {
-    const standings = await readStandings(context);
+    const standings = await readStandings(context, { applications: false });
     const rules = await context.rules();
     // One whose agent came only after it was looked at has kiam's rule since.
     const open = standings.filter(

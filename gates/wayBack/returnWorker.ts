@@ -83,7 +83,7 @@ async function readWithKube2iam(context: GateContext, worker: Worker): Promise<N
   const spec = daemonSet?.spec?.template.spec;
   if (daemonSet === undefined || spec === undefined || node === undefined) return rules;
   if (notMeantFor(spec, node) !== undefined) return rules;
-  await restartKube2iam(context, daemonSet, worker);
+  await restartKube2iam(context, daemonSet, worker, undefined);
   return context.rules();
 }
 

@@ -12,11 +12,12 @@ import { situationOf } from "../../migration/situation/situation.js";
 import { stages, type Stage } from "../../migration/stages.js";
 import { exampleFacts, exampleSettings } from "../support/exampleCluster.js";
 import { migrationOutputs } from "../support/migrationOutputs.js";
-import { MockEngine, type Registered } from "../support/mockEngine.js";
+import { dependencies, MockEngine, type Registered } from "../support/mockEngine.js";
 
 /*
  * What a stack holds at each stage: every resource under its place in the tree, which is what its
- * URN is made of, with a digest of its inputs. A change of the code that changes none of this is
+ * URN is made of, with a digest of its inputs and one of its options (what it comes after, what it
+ * goes with, time limits, changes that it ignores). A change of the code that changes none of this is
  * one that no stack notices. Where a change is meant, `KIAM_DECLARED_STATE=1` writes the file anew,
  * and the changelog says what the next update will do.
  *
@@ -33,7 +34,7 @@ async function declaredAt(stage: Stage): Promise<Record<string, string>> {
   await engine.run(() => new ClusterMigration("migration", { settings, plan }));
   const placed = engine.registered.map((each): [string, string] => [
     placeOf(engine, each),
-    digest([canonical(each.inputs)]).slice(0, 12),
+    `${digest([canonical(each.inputs)]).slice(0, 12)} ${digest([canonical(optionsOf(engine, each))]).slice(0, 12)}`,
   ]);
   return Object.fromEntries(placed.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
@@ -47,6 +48,25 @@ function placeOf(engine: MockEngine, { type, name }: Registered): string {
   return above === undefined
     ? place
     : `${placeOf(engine, { ...above, inputs: {}, urn: "" })} / ${place}`;
+}
+
+/** All that the engine is told of a resource besides its place and its inputs. */
+function optionsOf(engine: MockEngine, { type, name }: Registered): object {
+  const called = (resource: unknown) => {
+    const found = engine.declared.find((each) => each.resource === resource);
+    return found && `${found.type} ${found.name}`;
+  };
+  const own = engine.declared.find((each) => each.type === type && each.name === name);
+  if (own === undefined) return {};
+  const { options } = own;
+  return {
+    ...options,
+    parent: undefined,
+    id: undefined,
+    dependsOn: dependencies(options).map(called).sort(),
+    deletedWith: called(options.deletedWith),
+    provider: called(options.provider),
+  };
 }
 
 /** JSON in which the order of an object's keys has no part. */

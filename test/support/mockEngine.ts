@@ -136,7 +136,8 @@ export class MockEngine {
   }
 }
 
-function dependencies(options: Declared["options"]): pulumi.Resource[] {
+/** What a resource is declared to come after. */
+export function dependencies(options: Declared["options"]): pulumi.Resource[] {
   const { dependsOn } = options;
   if (dependsOn === undefined) return [];
   if (Array.isArray(dependsOn)) return dependsOn as pulumi.Resource[];

@@ -560,7 +560,7 @@ describe("kube2iam's last days, on a real API server", function () {
     }
 
     const standing = async () => {
-      const all = await readStandings(context);
+      const all = await readStandings(context, { applications: false });
       const found = all.find(({ name }) => name === "worker-1");
       assert.ok(found !== undefined);
       return found;
