@@ -1,7 +1,7 @@
 import type { V1DaemonSet, V1PodSpec } from "@kubernetes/client-node";
 
 import { isReady } from "../../cluster/kubernetes/objects.js";
-import { waitFor, type Deadline } from "../../cluster/wait.js";
+import type { Deadline } from "../../cluster/wait.js";
 import { agentNotReadyTaint, kiamOnlyKey } from "../../migration/facts/clusterFacts.js";
 import { insertsItsRule, kube2iamCommandLine } from "../../migration/kube2iam/flags.js";
 import { untolerated } from "../../migration/situation/nodeSelection.js";
@@ -55,21 +55,21 @@ async function endStartupTaint(
 ): Promise<void> {
   const { cluster } = context;
   const { key } = agentNotReadyTaint;
-  await waitFor<void, void>(deadline, async () => {
+  await context.until(async () => {
     const node = await context.node(name);
     const own = (node?.taints ?? []).filter((taint) => taint.key === key);
-    if (untolerated({ taints: own }, tolerationsOf(spec)).length === 0) return { done: undefined };
+    if (untolerated({ taints: own }, tolerationsOf(spec)).length === 0) return true;
     const daemonSet = await cluster.daemonSet(context.agentName);
     const pods = (daemonSet === undefined ? [] : await cluster.podsOf(daemonSet)).filter(
       (pod) => pod.spec?.nodeName === name,
     );
-    if (pods.length === 0) return { done: undefined };
-    if (!pods.some(isReady)) return { pending: undefined };
+    if (pods.length === 0) return true;
+    if (!pods.some(isReady)) return false;
     if (await takeTaintOff(context, name, key)) {
       progress(`${name}: kiam's agent is ready; taint ${key} taken off`);
     }
-    return { done: undefined };
-  });
+    return true;
+  }, deadline);
 }
 
 /** @returns whether the node is there and had the kiam-only taint */

@@ -64,8 +64,11 @@ export class GateContext {
   }
 
   /** Looks until it is so. @returns false where the limit has passed before */
-  async until(isSo: () => Promise<boolean>): Promise<boolean> {
-    const look = await waitFor<true, undefined>(this.deadline(), async () =>
+  async until(
+    isSo: () => Promise<boolean>,
+    deadline: Deadline = this.deadline(),
+  ): Promise<boolean> {
+    const look = await waitFor<true, undefined>(deadline, async () =>
       (await isSo()) ? { done: true } : { pending: undefined },
     );
     return "done" in look;

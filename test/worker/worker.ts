@@ -66,6 +66,18 @@ export interface Outcome {
   report: NodeReport;
 }
 
+/** What `ip` is told so that the namespace of a pod is behind cni0 of a node's. */
+export function podBehind(node: string, pod: string): string[] {
+  return [
+    `link add cni0 netns ${node} type veth peer name eth0 netns ${pod}`,
+    `-n ${node} addr add 10.244.1.1/24 dev cni0`,
+    `-n ${pod} addr add 10.244.1.5/24 dev eth0`,
+    `-n ${node} link set cni0 up`,
+    `-n ${pod} link set eth0 up`,
+    `-n ${pod} route add default via 10.244.1.1`,
+  ];
+}
+
 export class TestWorker {
   private readonly namespaces: string[] = [];
   private readonly processes: ChildProcessWithoutNullStreams[] = [];
@@ -113,12 +125,7 @@ export class TestWorker {
       `-n ${node} addr add ${worker.hostIp}/32 dev lo`,
       // Where no rule catches a request, the node's own role answers: the wrong identity.
       `-n ${node} addr add 169.254.169.254/32 dev lo`,
-      `link add cni0 netns ${node} type veth peer name eth0 netns ${pod}`,
-      `-n ${node} addr add 10.244.1.1/24 dev cni0`,
-      `-n ${pod} addr add 10.244.1.5/24 dev eth0`,
-      `-n ${node} link set cni0 up`,
-      `-n ${pod} link set eth0 up`,
-      `-n ${pod} route add default via 10.244.1.1`,
+      ...podBehind(node, pod),
     ];
     for (const command of commands) await execa("ip", command.split(" "));
     const holder = this.start("nsenter", [

@@ -17,7 +17,7 @@ import { execa } from "execa";
 import { bootGuardScript, bootGuardUserData } from "../../../worker/bootGuard/bootGuard.js";
 import { credentialRuleSpec } from "../../../migration/rules/natRule.js";
 import { findCommand, needsCommands, needsRoot } from "../../support/requirements.js";
-import { shells } from "../worker.js";
+import { podBehind, shells } from "../worker.js";
 
 const address = "10.99.0.11";
 const agent = { interface: "cni0", agentPort: 8881 };
@@ -38,12 +38,7 @@ class BootingNode {
       `-n ${node} link set uplink up`,
       `-n ${node} addr add ${address}/24 dev eth0`,
       `-n ${node} link set eth0 up`,
-      `link add cni0 netns ${node} type veth peer name eth0 netns ${pod}`,
-      `-n ${node} addr add 10.244.1.1/24 dev cni0`,
-      `-n ${pod} addr add 10.244.1.5/24 dev eth0`,
-      `-n ${node} link set cni0 up`,
-      `-n ${pod} link set eth0 up`,
-      `-n ${pod} route add default via 10.244.1.1`,
+      ...podBehind(node, pod),
     ]) {
       await execa("ip", command.split(" "));
     }
