@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { IAMClient } from "@aws-sdk/client-iam";
 import pMap from "p-map";
 
+import { withMissingRight } from "../migration/rights/missingRight.js";
 import { messageOf } from "../migration/text/text.js";
 import { parsePolicy } from "../migration/iam/policyDocument.js";
 import { roleName } from "../migration/iam/roleArn.js";
@@ -42,7 +43,7 @@ export async function applyTrust(
   iam: IAMClient,
   changes: readonly ShownTrust[],
 ): Promise<AppliedTrust> {
-  const outcomes = await pMap(changes, (change) => apply(iam, change).catch(messageOf), {
+  const outcomes = await pMap(changes, (change) => apply(iam, change).catch(why), {
     concurrency,
   });
   const applied: AppliedTrust = { written: [], unchanged: [], failed: [] };
@@ -52,6 +53,10 @@ export async function applyTrust(
     else (outcome ? applied.written : applied.unchanged).push(arn);
   });
   return applied;
+}
+
+function why(error: unknown): string {
+  return withMissingRight(messageOf(error));
 }
 
 /** @returns whether it had to be written */

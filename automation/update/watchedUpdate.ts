@@ -6,6 +6,7 @@ import {
   type UpOptions,
 } from "@pulumi/pulumi/automation";
 
+import { withMissingRight } from "../../migration/rights/missingRight.js";
 import { messageOf } from "../../migration/text/text.js";
 import type { Progress, Step } from "../progress.js";
 import { describeUrn } from "../stack/urn.js";
@@ -107,7 +108,9 @@ class UpdateWatcher {
       const { urn, message } = event.diagnosticEvent;
       const text = withoutColour(message).trim();
       if (text !== "" && text !== "update failed") {
-        this.errors.push(`${urn ? describeUrn(urn) : "the update"}:\n${indent(text)}`);
+        this.errors.push(
+          `${urn ? describeUrn(urn) : "the update"}:\n${indent(withMissingRight(text))}`,
+        );
       }
     }
   }

@@ -1,5 +1,5 @@
 import { readRuleStates } from "../rules/ruleStates.js";
-import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
+import type { CertificateFacts, ClusterFacts } from "../../migration/facts/clusterFacts.js";
 import { effectiveKube2iam } from "../../migration/kube2iam/effective.js";
 import { kubeConfig } from "../kubernetes/api.js";
 import { readClusterFacts } from "./readCluster.js";
@@ -19,10 +19,21 @@ export async function observe(settings: Settings): Promise<ClusterFacts> {
     readClusterFacts(config, settings),
     readCertificates(config, settings.kiam),
   ]);
-  const facts = { ...cluster, certificates };
+  const facts = { ...cluster, certificates: readable(certificates, cluster, settings) };
   const kube2iam = effectiveKube2iam(settings, facts);
   // Then there is no plan: the audit says so.
   if (kube2iam.interface === undefined || kube2iam.unusable.length > 0) return facts;
   const target = gateTarget(settings, { ...kube2iam, interface: kube2iam.interface });
   return { ...facts, rules: await readRuleStates(facts, { ...target, timeoutSeconds: 30 }) };
+}
+
+/** Before kiam's namespace is there no right can be given in it, and there is nothing to read. */
+function readable(
+  certificates: CertificateFacts[],
+  { namespaces }: Pick<ClusterFacts, "namespaces">,
+  { kiam }: Settings,
+): CertificateFacts[] {
+  return namespaces.some(({ name }) => name === kiam.namespace)
+    ? certificates
+    : certificates.filter((each) => !("unread" in each));
 }

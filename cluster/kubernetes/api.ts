@@ -1,5 +1,6 @@
 import type { KubeConfig } from "@kubernetes/client-node";
 
+import { withMissingRight } from "../../migration/rights/missingRight.js";
 import { messageOf } from "../../migration/text/text.js";
 
 /* What all that reads the cluster needs of the Kubernetes client. */
@@ -64,8 +65,15 @@ export function readAll<Item, Kept>(
   return named(what, collect(list, make));
 }
 
-/** The API server's own message, where an error carries one. */
+/**
+ * The API server's own message, where an error carries one; where a right is missing, with the file
+ * that gives it.
+ */
 export function apiMessage(error: unknown): string {
+  return withMissingRight(ownMessage(error));
+}
+
+function ownMessage(error: unknown): string {
   if (typeof error === "object" && error !== null && "body" in error) {
     const body = typeof error.body === "string" ? error.body : JSON.stringify(error.body);
     const message = /"message":\s*"((?:[^"\\]|\\.)*)"/.exec(body)?.[1];

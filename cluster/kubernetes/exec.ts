@@ -2,6 +2,7 @@ import { PassThrough, Writable } from "node:stream";
 
 import type { KubeConfig, V1Pod, V1Status } from "@kubernetes/client-node";
 
+import { howToGrant, missingKubernetesRight } from "../../migration/rights/missingRight.js";
 import { messageOf } from "../../migration/text/text.js";
 import { GateError } from "../../migration/text/problem.js";
 
@@ -77,7 +78,8 @@ export async function exec(
       .catch((error: unknown) => {
         const message = connectMessage(error);
         const missing = /\b404\b/.test(message);
-        settle(() => reject(new ExecRefusedError(failure(message, error), missing)));
+        const said = /\b403\b/.test(message) ? `${message}. ${execRight(namespace)}` : message;
+        settle(() => reject(new ExecRefusedError(failure(said, error), missing)));
       });
   });
 }
@@ -105,6 +107,12 @@ function exitCodeOf(status: V1Status): number | undefined {
   if (status.status === "Success") return 0;
   const cause = status.details?.causes?.find((each) => each.reason === "ExitCode");
   return cause?.message === undefined ? undefined : Number(cause.message);
+}
+
+/** The refusal of a web socket is known by its status alone. */
+function execRight(namespace: string): string {
+  const request = { verb: "create", group: "", resource: "pods/exec", namespace };
+  return howToGrant(missingKubernetesRight(request));
 }
 
 /** The web socket hands over an event instead of an error. */

@@ -35,7 +35,7 @@ export const trustFindings = {
       "There are no AWS credentials, or they are of another account, or they may not read roles and policies. Blocks from stage cutover on, unless a real AssumeRole of every role succeeded.",
     consequence:
       "Whether kiam's server can assume the pods' roles is not known, which counts as not safe from stage cutover on.",
-    cure: "Run it with credentials of the roles' account that may call iam:ListRoles (or iam:GetRole), iam:ListRolePolicies, iam:GetRolePolicy, iam:ListAttachedRolePolicies, iam:GetPolicy and iam:GetPolicyVersion.",
+    cure: "Run it with credentials of the roles' account that have the policy of rights/iam/look.json (docs/rights.md).",
     acknowledgeable: true,
     onlyForward: true,
     seenIn: ["iam"],

@@ -28,7 +28,7 @@ export const kiamFindings = {
     severities: ["warns"],
     cause: "The API refuses to show the secret.",
     consequence: "A certificate that is about to expire goes unnoticed.",
-    cure: "Get permission to read this secret.",
+    cure: "Apply rights/kubernetes/look-in-kiam.yaml, or move-in-kiam.yaml for one who also moves (docs/rights.md).",
     acknowledgeable: true,
   },
   "image-of-archived-project": {

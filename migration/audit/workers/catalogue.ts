@@ -82,7 +82,7 @@ export const workerFindings = {
     severities: ["warns"],
     cause: "The API refuses exec in the pods of kiam and kube2iam.",
     consequence: "What a hand or a hook changed there goes unnoticed.",
-    cure: "Allow create on pods/exec in kiam's and kube2iam's namespaces, as an update needs it anyway.",
+    cure: "Apply rights/kubernetes/look-in-kiam.yaml, or move-in-kiam.yaml for one who also moves (docs/rights.md).",
     acknowledgeable: true,
   },
   "startup-taint-unconfined": {

@@ -1,0 +1,106 @@
+import { iamRights } from "./iamRights.js";
+import { defaultNamespaces, kubernetesRights, type KubernetesRight } from "./kubernetesRights.js";
+import { manifestFile, policyFile } from "./paths.js";
+
+/** A right that a refusal says is missing. */
+export interface MissingRight {
+  /** Whom the server refuses, as it calls that one. */
+  user: string | undefined;
+  /** Such as `create pods/exec in namespace kiam`, or `iam:CreateRole on arn:…`. */
+  right: string;
+  /** The files that give it, the lesser one first; none where it is not one that this program needs. */
+  files: string[];
+}
+
+/** What was asked of the Kubernetes API. */
+export interface KubernetesRequest {
+  verb: string;
+  group: string;
+  /** With the subresource: `pods/exec`. */
+  resource: string;
+  namespace: string | undefined;
+}
+
+/** In the words of the API server's RBAC. */
+const forbidden =
+  /User "([^"]*)" cannot (\w+) resource "([^"]+)" in API group "([^"]*)"(?: in the namespace "([^"]+)")?/;
+/** In the words of IAM and STS. */
+const notAuthorized =
+  /User: (\S+) is not authorized to perform: ([\w-]+:\w+)(?: on resource: (\S+))?/;
+
+/** What right a refusal of the API server, or of AWS, says is missing; undefined where it says none. */
+export function missingRight(refusal: string): MissingRight | undefined {
+  const [kubernetes, user, verb = "", resource = "", group = "", namespace] =
+    forbidden.exec(refusal) ?? [];
+  if (kubernetes !== undefined) {
+    return missingKubernetesRight({ verb, group, resource, namespace }, user);
+  }
+  const [aws, caller, action = "", subject] = notAuthorized.exec(refusal) ?? [];
+  if (aws === undefined) return undefined;
+  return {
+    user: caller,
+    right: subject === undefined ? action : `${action} on ${subject}`,
+    files: distinct(
+      iamRights
+        .filter(({ actions }) => actions.includes(action))
+        .map(({ purpose }) => policyFile(purpose)),
+    ),
+  };
+}
+
+/** The same, where a refusal does not say what was asked. */
+export function missingKubernetesRight(
+  { verb, group, resource, namespace }: KubernetesRequest,
+  user?: string,
+): MissingRight {
+  const kind = group === "" ? resource : `${resource}.${group}`;
+  const asked = kubernetesRights.filter(
+    (right) =>
+      right.group === group && right.resources.includes(resource) && right.verbs.includes(verb),
+  );
+  const there = asked.filter(({ place }) => mayBeIn(place, namespace));
+  return {
+    user,
+    right: `${verb} ${kind}${namespace === undefined ? "" : ` in namespace ${namespace}`}`,
+    files: distinct((there.length > 0 ? there : asked).flatMap(filesOf)),
+  };
+}
+
+/** What is missing, and what to do about it, in one line. */
+export function howToGrant({ right, files, user = "you" }: MissingRight): string {
+  const missing = `The right to ${right} is missing`;
+  const [first, ...others] = files;
+  if (first === undefined) {
+    return `${missing}, and this program asks for no such right by itself: see what made it ask`;
+  }
+  const file = [first, ...others.map((each) => `(or ${each})`)].join(" ");
+  return first.endsWith(".json")
+    ? `${missing}: an administrator gives ${user} the policy of ${file}, see ${page}`
+    : `${missing}: an administrator runs kubectl apply -f ${file}, and puts ${user} into its group, see ${page}`;
+}
+
+const page = "docs/rights.md";
+
+/** What a server said; where it refuses for lack of a right, with {@link howToGrant}, once. */
+export function withMissingRight(said: string): string {
+  const missing = said.includes(page) ? undefined : missingRight(said);
+  return missing === undefined ? said : `${said.replace(/\.?$/, ".")} ${howToGrant(missing)}`;
+}
+
+function filesOf({ purpose, place }: KubernetesRight): string[] {
+  const part = place === "kiam" ? "in-kiam" : "before";
+  // Who moves has every right to look as well, by one file.
+  const purposes = purpose === "look" ? (["look", "move"] as const) : (["move"] as const);
+  return purposes.map((each) => manifestFile(each, part));
+}
+
+/** Only of the namespaces by their defaults is it known which one it is. */
+function mayBeIn(place: KubernetesRight["place"], namespace: string | undefined): boolean {
+  if (place === "cluster" || namespace === undefined) return true;
+  const other = place === "kiam" ? defaultNamespaces.kube2iam : defaultNamespaces.kiam;
+  return namespace !== other;
+}
+
+function distinct(texts: readonly string[]): string[] {
+  return [...new Set(texts)];
+}
