@@ -8,21 +8,19 @@ import { audit } from "../migration/audit/audit.js";
 import { situationOf } from "../migration/situation/situation.js";
 import { describePlan } from "../migration/preview/describePlan.js";
 import { makePlan } from "../migration/plan/makePlan.js";
-import { kubeConfig } from "../cluster/kubernetes/api.js";
 import { parseSettings } from "../migration/settings/parse.js";
 import type { Stage } from "../migration/stages.js";
 import { adminIam } from "./aws/admin.js";
 import { openCluster } from "./cluster/start.js";
 import { travel } from "./journey.js";
-import { labSettings, labStack, operatorEnvironment } from "./operator.js";
+import { adminKube, handOver, labSettings, labStack, operatorEnvironment } from "./operator.js";
 import type { Parts } from "./parts/types.js";
 import { formatReport, shortcomings } from "./report.js";
 import { deployWorkload, modes } from "./workload/applications.js";
 import { deployKube2iam } from "./workload/kube2iam.js";
 import { readLabRecords } from "./workload/records.js";
-import { applicationRoles, roleArn, seedRoles } from "./workload/roles.js";
+import { applicationRoles, seedRoles } from "./workload/roles.js";
 import { summarise } from "./workload/summary.js";
-import { addTrust } from "./workload/trust.js";
 
 /**
  * @param to stage to end at; unset: forward, back and forward again
@@ -37,7 +35,7 @@ export async function drive(
   const environment = await operatorEnvironment(cluster);
   // The program runs in this very process, and reads the cluster as any program would.
   Object.assign(process.env, environment);
-  const kube = await kubeConfig();
+  const kube = await adminKube(cluster.paths);
   const iam = await adminIam(cluster.paths);
   const workers = cluster.workers.length;
 
@@ -56,16 +54,15 @@ export async function drive(
   }
 
   const stack = await labStack(cluster, parts, environment, { ...settings, stage: "prepare" });
-  const serverRole = roleArn({ name: checked.iam.serverRoleName });
   const journey = await travel({
     cluster,
     stack,
     progress,
     to,
     afterPrepare: async () => {
-      const names = applicationRoles.map((role) => role.name);
-      await progress.run("operator's step: application roles trust kiam-server too", () =>
-        addTrust(iam, names, serverRole),
+      await progress.run(
+        "by hand: rights in kiam's namespace, and application roles trust kiam-server as well",
+        () => handOver(cluster),
       );
     },
   });

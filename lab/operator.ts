@@ -1,33 +1,60 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 
+import type { KubeConfig } from "@kubernetes/client-node";
 import { PulumiCommand, type Stack } from "@pulumi/pulumi/automation";
 
 import { openStack } from "../automation/openStack.js";
 import type { SettingsInput } from "../migration/settings/schema.js";
-import { readAdminKey } from "./aws/admin.js";
+import { manifestObjects } from "../migration/rights/kubernetesManifests.js";
+import { operatorIam, readOperatorKey } from "./aws/admin.js";
 import { AWS_ENDPOINT, AWS_REGION } from "./aws/command.js";
 import type { Cluster } from "./cluster/cluster.js";
 import { enter } from "./cluster/namespaces.js";
 import { OPERATOR } from "./cluster/topology.js";
 import { IMAGE_TAGS } from "./images/tags.js";
-import { CHECKOUT } from "./paths.js";
+import { CHECKOUT, type LabPaths } from "./paths.js";
 import type { Parts } from "./parts/types.js";
 import { applicationRoles, nodeRoles, roleArn } from "./workload/roles.js";
+import { addTrust } from "./workload/trust.js";
 
-/** What an operator of the lab's cluster needs in the environment, as on any cluster. */
+/**
+ * What an operator of the lab's cluster needs in the environment, as on any cluster. This one has the
+ * rights of rights/ and no others: what makes the cluster, or breaks it, is the admin
+ * ({@link adminKube}, adminIam).
+ */
 export async function operatorEnvironment(cluster: Cluster): Promise<Record<string, string>> {
-  const admin = await readAdminKey(cluster.paths);
+  const key = await readOperatorKey(cluster.paths);
   return {
-    KUBECONFIG: cluster.paths.kubeconfig,
+    KUBECONFIG: cluster.paths.operatorKubeconfig,
     AWS_ENDPOINT_URL: AWS_ENDPOINT,
     AWS_REGION,
-    AWS_ACCESS_KEY_ID: admin.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: admin.secretAccessKey,
+    AWS_ACCESS_KEY_ID: key.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: key.secretAccessKey,
     PULUMI_CONFIG_PASSPHRASE: passphrase,
     // The gates and the stand-in plugins need the Node that this package brings.
     PATH: [join(CHECKOUT, "node_modules", ".bin"), process.env.PATH ?? ""].join(delimiter),
   };
+}
+
+/** Kubernetes as the lab's admin. */
+export async function adminKube({ kubeconfig }: LabPaths): Promise<KubeConfig> {
+  const { KubeConfig } = await import("@kubernetes/client-node");
+  const config = new KubeConfig();
+  config.loadFromFile(kubeconfig);
+  return config;
+}
+
+/**
+ * What has to happen after an update has made kiam's namespace and role: an administrator gives the
+ * operator the rights in that namespace, and the application roles get to trust that role.
+ *
+ * @param names of application roles; all of them when unset
+ */
+export async function handOver(cluster: Cluster, names?: readonly string[]): Promise<void> {
+  await cluster.apply(manifestObjects("move", "in-kiam"));
+  const roles = names ?? applicationRoles.map((role) => role.name);
+  await addTrust(await operatorIam(cluster.paths), roles, roleArn({ name: "kiam-server" }));
 }
 
 const passphrase = "nothing-secret-in-the-lab";
@@ -102,11 +129,11 @@ export async function labStack(
 
 /** For a person who keeps the lab: how to use its stack. */
 export function describeStackAccess(cluster: Cluster, parts: Pick<Parts, "engine">): string {
-  const { directory, kubeconfig } = cluster.paths;
+  const { directory, operatorKubeconfig } = cluster.paths;
   const workDir = join(directory, "pulumi");
   return [
     "The stack is called lab:",
-    `  PULUMI_BACKEND_URL=file://${join(workDir, "state")} PULUMI_CONFIG_PASSPHRASE='${passphrase}' KUBECONFIG=${kubeconfig} \\`,
+    `  PULUMI_BACKEND_URL=file://${join(workDir, "state")} PULUMI_CONFIG_PASSPHRASE='${passphrase}' KUBECONFIG=${operatorKubeconfig} \\`,
     `    ${enter(OPERATOR, directory).join(" ")} ${join(parts.engine.root, "bin", "pulumi")} -C ${workDir} -s lab stack`,
   ].join("\n");
 }

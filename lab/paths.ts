@@ -57,6 +57,8 @@ export interface LabPaths {
   readonly directory: string;
   /** Admin's kubeconfig: client certificate, API at the master's address. */
   readonly kubeconfig: string;
+  /** That of the operator, who has the rights of rights/kubernetes/move*.yaml and no others. */
+  readonly operatorKubeconfig: string;
   readonly pki: string;
   readonly awsCa: { readonly certificate: string; readonly key: string };
   /** Certificate for the https names of AWS, issued by {@link LabPaths.awsCa}. */
@@ -79,6 +81,7 @@ export function labPaths(directory: string = labDirectory()): LabPaths {
   return {
     directory,
     kubeconfig: join(directory, "kubeconfig"),
+    operatorKubeconfig: join(directory, "operator.kubeconfig"),
     pki,
     awsCa: { certificate: join(pki, "aws-ca.crt"), key: join(pki, "aws-ca.key") },
     awsServer: { certificate: join(pki, "aws-server.crt"), key: join(pki, "aws-server.key") },

@@ -1,7 +1,9 @@
 /** How the lab's AWS (server.py) is started. */
 import path from "node:path";
+import type { IdentityPolicy } from "../../migration/rights/iamPolicies.js";
 import { METADATA_ADDRESS, VPC_ADDRESS } from "../cluster/topology.js";
 import type { LabPaths } from "../paths.js";
+import { operatorPolicies } from "./operatorPolicies.js";
 
 /** The one region of the lab's AWS. */
 export const AWS_REGION = "us-east-1";
@@ -13,6 +15,8 @@ export const AWS_CONTROL = `http://${VPC_ADDRESS}:4567`;
 
 /** Where a running lab keeps the admin's key: {accessKeyId, secretAccessKey}. */
 export const adminFile = (paths: LabPaths) => path.join(paths.awsDirectory, "admin.json");
+/** Where it keeps the operator's key: of a user with the policies of rights/iam and no others. */
+export const operatorFile = (paths: LabPaths) => path.join(paths.awsDirectory, "operator.json");
 /** Who asked to assume which role in a running lab, what was decided and why (JSON lines). */
 const decisionsFile = (paths: LabPaths) => path.join(paths.awsDirectory, "decisions.jsonl");
 
@@ -29,6 +33,8 @@ export interface AwsServerOptions {
   control?: string;
   /** Where the admin's key is written: {accessKeyId, secretAccessKey}. */
   adminFile?: string;
+  /** A user beside the admin: where its key is written, and what it may, by name of the policy. */
+  operator?: { file: string; policies: Record<string, IdentityPolicy> };
   /** Journal of who asked to assume which role, with the decision and why (JSON lines). */
   decisions?: string;
 }
@@ -47,6 +53,8 @@ export function awsServerCommand(options: AwsServerOptions): { file: string; arg
     ["--nodes", options.metadata?.nodes],
     ["--control", options.control],
     ["--admin-file", options.adminFile],
+    ["--operator-file", options.operator?.file],
+    ["--operator-policies", options.operator && JSON.stringify(options.operator.policies)],
     ["--decisions", options.decisions],
   ];
   const given = flags.flatMap(([flag, value]) => (value === undefined ? [] : [flag, value]));
@@ -62,6 +70,7 @@ export function labAwsCommand(python: string, paths: LabPaths): { file: string; 
     metadata: { address: `${METADATA_ADDRESS}:80`, nodes: paths.awsNodes },
     control: new URL(AWS_CONTROL).host,
     adminFile: adminFile(paths),
+    operator: { file: operatorFile(paths), policies: operatorPolicies() },
     decisions: decisionsFile(paths),
   });
 }

@@ -9,7 +9,9 @@ Every listener is optional; a port of 0 takes a free one. When all listen, one l
 with their addresses goes to stdout ({"plain": "127.0.0.1:34567", …}). SIGTERM and SIGINT
 end the process with status 0. Nothing is kept: the account is empty at every start, but
 for the user `admin`, whose key is written to --admin-file
-({"accessKeyId": …, "secretAccessKey": …}, readable by its owner only).
+({"accessKeyId": …, "secretAccessKey": …}, readable by its owner only), and the user
+`operator`, whose key is written to --operator-file and who may what --operator-policies says
+({name of the policy: document}).
 
 Signatures, identity policies, trust policies and the ends of sessions are checked; see
 lab_aws/ for how, and for what is left out.
@@ -58,6 +60,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--nodes", type=Path, help="nodes.json: address to name and role")
     parser.add_argument("--control", type=address, help="faults on demand, see lab_aws/control.py")
     parser.add_argument("--admin-file", type=Path, help="where the admin's key is written")
+    parser.add_argument("--operator-file", type=Path, help="where the operator's key is written")
+    parser.add_argument("--operator-policies", type=json.loads, default={}, help="as JSON")
     parser.add_argument("--decisions", type=Path, help="journal of AssumeRole decisions (JSONL)")
     parser.add_argument("--account", default="123456789012")
     parser.add_argument("--region", default="us-east-1")
@@ -69,10 +73,11 @@ def arguments() -> argparse.Namespace:
     return given
 
 
-def create_admin(directory: Directory, path: Path) -> None:
-    directory.iam.create_user(directory.region, "admin")
-    directory.iam.put_user_policy("admin", "administrator", json.dumps(ADMINISTRATOR))
-    key = directory.iam.create_access_key("admin")
+def create_user(directory: Directory, name: str, policies: dict[str, object], path: Path) -> None:
+    directory.iam.create_user(directory.region, name)
+    for policy, document in policies.items():
+        directory.iam.put_user_policy(name, policy, json.dumps(document))
+    key = directory.iam.create_access_key(name)
     content = {"accessKeyId": key.access_key_id, "secretAccessKey": key.secret_access_key}
     # Complete under its name or not there: a process that waits for the file may read it at once.
     draft = path.with_name(f".{path.name}.{os.getpid()}")
@@ -106,7 +111,9 @@ def main() -> int:
         print("nothing to listen on: give --plain, --tls or --metadata", file=sys.stderr)
         return 2
     if given.admin_file:
-        create_admin(directory, given.admin_file)
+        create_user(directory, "admin", {"administrator": ADMINISTRATOR}, given.admin_file)
+    if given.operator_file:
+        create_user(directory, "operator", given.operator_policies, given.operator_file)
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

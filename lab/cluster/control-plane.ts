@@ -1,6 +1,7 @@
 import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { LabPaths } from "../paths.js";
+import { auditFlags, installAuditPolicy } from "./auditLog.js";
 import { kubeconfig } from "./kubeconfig.js";
 import { onNode } from "./machine.js";
 import { type ControlPlaneIdentity } from "./pki.js";
@@ -36,10 +37,11 @@ const CONTROLLERS = [
   "clusterrole-aggregation-controller",
 ];
 
-/** Puts certificates and kubeconfigs on the master, and the admin's kubeconfig in the lab. */
+/** Puts certificates and kubeconfigs on the master, and those of people in the lab. */
 export async function installControlPlane(paths: LabPaths, master: ClusterNode): Promise<void> {
   const target = onNode(paths, master, PKI);
   await mkdir(target, { recursive: true });
+  await installAuditPolicy(paths, master);
   const files = ["ca.crt", "apiserver.crt", "apiserver.key", "service-account.key"].concat([
     "service-account.pub",
     "apiserver-kubelet-client.crt",
@@ -50,7 +52,12 @@ export async function installControlPlane(paths: LabPaths, master: ClusterNode):
     const config = await kubeconfigOf(paths, name);
     await writeFile(join(target, "..", `${name}.kubeconfig`), config, { mode: 0o600 });
   }
-  await writeFile(paths.kubeconfig, await kubeconfigOf(paths, "admin"), { mode: 0o600 });
+  for (const [file, name] of [
+    [paths.kubeconfig, "admin"],
+    [paths.operatorKubeconfig, "operator"],
+  ] as const) {
+    await writeFile(file, await kubeconfigOf(paths, name), { mode: 0o600 });
+  }
 }
 
 /** A kubeconfig for one of the identities that the PKI holds. */
@@ -102,6 +109,7 @@ export function startApi(master: ClusterNode, supervisor: Supervisor): void {
       `--service-account-key-file=${PKI}/service-account.pub`,
       `--service-account-signing-key-file=${PKI}/service-account.key`,
       "--profiling=false",
+      ...auditFlags,
     ],
     env: { GOGC: "200" },
   });

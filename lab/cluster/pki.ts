@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as x509 from "@peculiar/x509";
+import { groupOf } from "../../migration/rights/kubernetesManifests.js";
 import type { LabPaths } from "../paths.js";
 import {
   AWS_NAMES,
@@ -138,6 +139,7 @@ export const CONTROL_PLANE_IDENTITIES = {
   scheduler: { commonName: "system:kube-scheduler" },
   proxy: { commonName: "system:kube-proxy" },
   admin: { commonName: "lab-admin", organization: "system:masters" },
+  operator: { commonName: "lab-operator", organization: groupOf.move },
 } satisfies Record<string, Identity>;
 
 export type ControlPlaneIdentity = keyof typeof CONTROL_PLANE_IDENTITIES;

@@ -3,6 +3,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { execa } from "execa";
 import pMap from "p-map";
+import { manifestObjects } from "../../migration/rights/kubernetesManifests.js";
 import type { BuiltImage } from "../images/images.js";
 import { IMAGE_TAGS } from "../images/tags.js";
 import { labDirectory, labPaths, type LabPaths } from "../paths.js";
@@ -177,7 +178,7 @@ async function startRuntimes(
   }
 }
 
-/** Waits for the API, then makes the objects that the kubelets and the DNS expect. */
+/** Waits for the API, then makes what the kubelets and the DNS expect, and gives the operator rights. */
 async function waitForApi(cluster: Cluster, members: readonly ClusterNode[]): Promise<void> {
   await cluster.supervisor.until(
     async () => {
@@ -189,6 +190,7 @@ async function waitForApi(cluster: Cluster, members: readonly ClusterNode[]): Pr
   await cluster.apply([
     ...members.map((node) => nodes.nodeManifest(node)),
     ...dnsManifests(IMAGE_TAGS.coredns),
+    ...manifestObjects("move", "before"),
   ]);
 }
 

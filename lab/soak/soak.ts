@@ -3,19 +3,17 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { moveTo } from "../../automation/moveTo.js";
 import { createProgress } from "../../automation/progress.js";
-import { kubeConfig } from "../../cluster/kubernetes/api.js";
 import { messageOf } from "../../migration/text/text.js";
 import { agentNotReadyTaint } from "../../migration/facts/clusterFacts.js";
 import type { Stage } from "../../migration/stages.js";
 import { adminIam } from "../aws/admin.js";
 import { openCluster } from "../cluster/start.js";
-import { labSettings, labStack, operatorEnvironment } from "../operator.js";
+import { adminKube, handOver, labSettings, labStack, operatorEnvironment } from "../operator.js";
 import type { Parts } from "../parts/types.js";
 import { deployWorkload } from "../workload/applications.js";
 import { applyObjects } from "../workload/apply.js";
 import { deployKube2iam } from "../workload/kube2iam.js";
-import { applicationRoles, roleArn, seedRoles } from "../workload/roles.js";
-import { addTrust } from "../workload/trust.js";
+import { seedRoles } from "../workload/roles.js";
 import { shortcomings } from "./accounts.js";
 import { judge, type Disturbance } from "./answers.js";
 import { crowdObject } from "./crowd.js";
@@ -39,7 +37,7 @@ export async function soak(
   const { paths } = await openCluster();
   const environment = await operatorEnvironment(await openCluster());
   Object.assign(process.env, environment);
-  const kube = await kubeConfig();
+  const kube = await adminKube(paths);
   const scene = new Scene(kube, paths);
   const iam = await adminIam(paths);
 
@@ -58,8 +56,7 @@ export async function soak(
     await deployWorkload(kube, paths, { workers: firstWorkers, interval });
     await applyObjects(kube, [crowdObject()]);
     await moveTo(await stack("prepare"), "prepare", { progress, parallel: 4 });
-    const names = applicationRoles.map(({ name }) => name);
-    await addTrust(iam, names, roleArn({ name: "kiam-server" }));
+    await handOver(await openCluster());
   });
 
   const began = Date.now();

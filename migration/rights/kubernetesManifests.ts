@@ -32,8 +32,8 @@ export function manifestsText(purpose: Purpose, part: Part): string {
 }
 
 /** The same as objects. */
-export function manifestObjects(purpose: Purpose, part: Part): unknown[] {
-  return manifests(purpose, part).map((document) => document.toJS() as unknown);
+export function manifestObjects(purpose: Purpose, part: Part): object[] {
+  return manifests(purpose, part).map((document) => document.toJS() as object);
 }
 
 function manifests(purpose: Purpose, part: Part): Document[] {

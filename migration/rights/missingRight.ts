@@ -24,6 +24,8 @@ export interface KubernetesRequest {
 /** In the words of the API server's RBAC. */
 const forbidden =
   /User "([^"]*)" cannot (\w+) resource "([^"]+)" in API group "([^"]*)"(?: in the namespace "([^"]+)")?/;
+/** The same of a path that is no object's. */
+const forbiddenPath = /User "([^"]*)" cannot (\w+) path "([^"]+)"/;
 /** In the words of IAM and STS. */
 const notAuthorized =
   /User: (\S+) is not authorized to perform: ([\w-]+:\w+)(?: on resource: (\S+))?/;
@@ -35,6 +37,8 @@ export function missingRight(refusal: string): MissingRight | undefined {
   if (kubernetes !== undefined) {
     return missingKubernetesRight({ verb, group, resource, namespace }, user);
   }
+  const [path, asker, asked = "", where = ""] = forbiddenPath.exec(refusal) ?? [];
+  if (path !== undefined) return { user: asker, right: `${asked} ${where}`, files: [] };
   const [aws, caller, action = "", subject] = notAuthorized.exec(refusal) ?? [];
   if (aws === undefined) return undefined;
   return {
@@ -70,6 +74,9 @@ export function missingKubernetesRight(
 export function howToGrant({ right, files, user = "you" }: MissingRight): string {
   const missing = `The right to ${right} is missing`;
   const [first, ...others] = files;
+  if (right.startsWith("get /")) {
+    return `${missing}: every user has it by Kubernetes' own ClusterRole system:discovery; an administrator sees whether that is still bound to system:authenticated`;
+  }
   if (first === undefined) {
     return `${missing}, and this program asks for no such right by itself: see what made it ask`;
   }

@@ -13,9 +13,9 @@ import type { KubernetesObject } from "@kubernetes/client-node";
 
 import { issueCertificates } from "../../gates/kiam/issueCertificates.js";
 import type { Cluster } from "../../lab/cluster/cluster.js";
+import { adminKube } from "../../lab/operator.js";
 import { applyObjects } from "../../lab/workload/apply.js";
 import { nodeRoles, roleArn } from "../../lab/workload/roles.js";
-import { kubeConfig } from "../../cluster/kubernetes/api.js";
 import { permittedAnnotation, roleAnnotation } from "../../migration/kiam/permitted.js";
 import { namespaceObject, openLab, pod, waitReady } from "./objects.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";
@@ -110,7 +110,7 @@ export async function makeMistakes(): Promise<Former> {
       `jsonpath={.metadata.labels.${enforce.replaceAll(".", "\\.")}}`,
     ]),
   };
-  await applyObjects(await kubeConfig(), objects);
+  await applyObjects(await adminKube(cluster.paths), objects);
   await waitReady(cluster, [...namespaces, "reports"]);
   await label(cluster, "baseline");
   await permit(cluster, "batch", roleArn({ name: "app-orders" }));

@@ -6,13 +6,11 @@ import { adminIam } from "../../lab/aws/admin.js";
 import type { Cluster } from "../../lab/cluster/cluster.js";
 import { openCluster } from "../../lab/cluster/start.js";
 import { IMAGE_TAGS } from "../../lab/images/tags.js";
-import { operatorEnvironment } from "../../lab/operator.js";
 import { permittedAnnotation } from "../../migration/kiam/permitted.js";
 
-/** The lab, with the environment of its operator set for this process. */
+/** The lab, and its IAM as admin. */
 export async function openLab(): Promise<{ cluster: Cluster; iam: IAMClient }> {
   const cluster = await openCluster();
-  Object.assign(process.env, await operatorEnvironment(cluster));
   return { cluster, iam: await adminIam(cluster.paths) };
 }
 

@@ -18,16 +18,20 @@ import { kiamMigrate } from "../../cli/main.js";
 import { adminIam } from "../../lab/aws/admin.js";
 import { openCluster } from "../../lab/cluster/start.js";
 import { readNatRules, systemsInOrder } from "../../lab/natRules.js";
-import { labSettings, labStack, operatorEnvironment } from "../../lab/operator.js";
+import {
+  adminKube,
+  handOver,
+  labSettings,
+  labStack,
+  operatorEnvironment,
+} from "../../lab/operator.js";
 import type { Parts } from "../../lab/parts/types.js";
 import { deployWorkload } from "../../lab/workload/applications.js";
 import { deployKube2iam } from "../../lab/workload/kube2iam.js";
 import { readLabRecords } from "../../lab/workload/records.js";
-import { applicationRoles, roleArn, seedRoles } from "../../lab/workload/roles.js";
+import { applicationRoles, seedRoles } from "../../lab/workload/roles.js";
 import { summarise, type Summary } from "../../lab/workload/summary.js";
-import { addTrust } from "../../lab/workload/trust.js";
 import type { Change } from "./mistakes.js";
-import { kubeConfig } from "../../cluster/kubernetes/api.js";
 import type { PlanPreview } from "../../migration/preview/planPreview.js";
 import type { PodVerdict } from "../../migration/situation/podVerdicts.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";
@@ -64,8 +68,7 @@ async function open(programs: Programs, stage: Stage, change: Change) {
 /** The cluster as production looks before the migration, under load. */
 export async function production(): Promise<void> {
   const cluster = await openCluster();
-  Object.assign(process.env, await operatorEnvironment(cluster));
-  const kube = await kubeConfig();
+  const kube = await adminKube(cluster.paths);
   const workers = cluster.workers.length;
   await seedRoles(await adminIam(cluster.paths));
   await deployKube2iam(kube, { workers });
@@ -100,11 +103,10 @@ export async function destroy(programs: Programs): Promise<void> {
   await destroyAll(stack, { progress: silentProgress, parallel: 4 });
 }
 
-/** Lets application roles trust the kiam-server role, all but one. */
+/** What is done by hand after stage prepare; one application role goes without trust. */
 export async function trust(except?: string): Promise<void> {
-  const cluster = await openCluster();
   const names = applicationRoles.map((role) => role.name).filter((name) => name !== except);
-  await addTrust(await adminIam(cluster.paths), names, roleArn({ name: "kiam-server" }));
+  await handOver(await openCluster(), names);
 }
 
 const serverPolicy = { RoleName: "kiam-server", PolicyName: "assume-application-roles" };

@@ -5,10 +5,10 @@
 import type { KubernetesObject, V1DaemonSet } from "@kubernetes/client-node";
 
 import { runIn } from "../../lab/cluster/namespaces.js";
+import { adminKube } from "../../lab/operator.js";
 import { applyObjects } from "../../lab/workload/apply.js";
 import { kube2iamName, kube2iamObjects } from "../../lab/workload/kube2iam.js";
 import { roleArn } from "../../lab/workload/roles.js";
-import { kubeConfig } from "../../cluster/kubernetes/api.js";
 import { roleAnnotation } from "../../migration/kiam/permitted.js";
 import { namespaceObject, openLab, pod, waitReady } from "./objects.js";
 import type { Change } from "./mistakes.js";
@@ -78,7 +78,7 @@ const noSsh = ["INPUT", "-p", "tcp", "--dport", "22", "-j", "REJECT", "--reject-
 
 export async function makeOtherMistakes(): Promise<void> {
   const { cluster } = await openLab();
-  await applyObjects(await kubeConfig(), [...objects(), ...changedKube2iam()]);
+  await applyObjects(await adminKube(cluster.paths), [...objects(), ...changedKube2iam()]);
   await waitReady(cluster, Object.keys(namespaces));
   await runIn("worker-2", "iptables", ["-I", ...noSsh]);
 }
@@ -87,7 +87,7 @@ export async function mendOtherMistakes(): Promise<void> {
   const { cluster } = await openLab();
   await runIn("worker-2", "iptables", ["-D", ...noSsh]);
   await cluster.kubectl(["delete", "namespace", ...Object.keys(namespaces)]);
-  await applyObjects(await kubeConfig(), kube2iamObjects({ workers: 2 }));
+  await applyObjects(await adminKube(cluster.paths), kube2iamObjects({ workers: 2 }));
   const { namespace, name } = kube2iamName;
   await cluster.kubectl(["rollout", "status", "-n", namespace, `daemonset/${name}`]);
 }

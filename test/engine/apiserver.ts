@@ -14,13 +14,18 @@ import { KubeConfig, KubernetesObjectApi } from "@kubernetes/client-node";
 import type { Context } from "mocha";
 import pRetry, { AbortError } from "p-retry";
 
+import { groupOf } from "../../migration/rights/kubernetesManifests.js";
+import type { Purpose } from "../../migration/rights/kubernetesRights.js";
 import { freePort } from "../support/freePort.js";
 import { skipBecause } from "../support/requirements.js";
 
 const START_TIMEOUT_MS = 60_000;
 
 export interface ApiServer {
+  /** Of a user who may do everything. */
   kubeconfig: string;
+  /** Of users who are in the groups of rights/kubernetes: looker, mover. No file was applied. */
+  kubeconfigOf: Record<Purpose, string>;
   config: KubeConfig;
   objects: KubernetesObjectApi;
   stop(): Promise<void>;
@@ -81,7 +86,12 @@ async function tryToStart(binaries: Binaries, controllers: readonly string[]): P
   };
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   await writeFile(file("sa.key"), privateKey.export({ type: "pkcs1", format: "pem" }));
-  await writeFile(file("tokens.csv"), 'test-token,admin,admin,"system:masters"\n');
+  const purposes = ["look", "move"] as const;
+  const tokens = [
+    'test-token,admin,admin,"system:masters"',
+    ...purposes.map((each) => `${each}-token,${each}er,${each}er,"${groupOf[each]}"`),
+  ];
+  await writeFile(file("tokens.csv"), `${tokens.join("\n")}\n`);
   // The multi-call binary goes by the name it is called.
   await symlink(binaries.apiserver, file("kube-apiserver"));
 
@@ -110,12 +120,19 @@ async function tryToStart(binaries: Binaries, controllers: readonly string[]): P
     "--allow-privileged=true",
   ]);
 
-  const config = new KubeConfig();
-  config.loadFromClusterAndUser(
-    { name: "test", server: `https://127.0.0.1:${port}`, skipTLSVerify: true },
-    { name: "admin", token: "test-token" },
-  );
+  const configOf = (name: string, token: string) => {
+    const made = new KubeConfig();
+    const cluster = { name: "test", server: `https://127.0.0.1:${port}`, skipTLSVerify: true };
+    made.loadFromClusterAndUser(cluster, { name, token });
+    return made;
+  };
+  const config = configOf("admin", "test-token");
   await writeFile(file("kubeconfig"), config.exportConfig());
+  const kubeconfigOf = { look: file("kubeconfig-look"), move: file("kubeconfig-move") };
+  for (const each of purposes) {
+    const text = configOf(`${each}er`, `${each}-token`).exportConfig();
+    await writeFile(kubeconfigOf[each], text);
+  }
   const objects = KubernetesObjectApi.makeApiClient(config);
   const stop = async () => {
     await Promise.all(children.map(end));
@@ -136,7 +153,7 @@ async function tryToStart(binaries: Binaries, controllers: readonly string[]): P
         "--secure-port=0",
         "--use-service-account-credentials=false",
       ]);
-      return { kubeconfig: file("kubeconfig"), config, objects, stop };
+      return { kubeconfig: file("kubeconfig"), kubeconfigOf, config, objects, stop };
     }
     const ended = [etcd, server].some(({ exitCode }) => exitCode !== null);
     if (ended || Date.now() > deadline) {

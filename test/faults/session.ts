@@ -17,15 +17,19 @@ import { adminIam } from "../../lab/aws/admin.js";
 import type { Cluster } from "../../lab/cluster/cluster.js";
 import { openCluster } from "../../lab/cluster/start.js";
 import { readNatRules, systemsInOrder } from "../../lab/natRules.js";
-import { labSettings, labStack, operatorEnvironment } from "../../lab/operator.js";
+import {
+  adminKube,
+  handOver,
+  labSettings,
+  labStack,
+  operatorEnvironment,
+} from "../../lab/operator.js";
 import type { Parts } from "../../lab/parts/types.js";
 import { deployWorkload } from "../../lab/workload/applications.js";
 import { deployKube2iam } from "../../lab/workload/kube2iam.js";
 import { RecordsAsTheyCome } from "../../lab/workload/records.js";
-import { applicationRoles, roleArn, seedRoles } from "../../lab/workload/roles.js";
+import { applicationRoles, seedRoles } from "../../lab/workload/roles.js";
 import { summarise, type Tally } from "../../lab/workload/summary.js";
-import { addTrust } from "../../lab/workload/trust.js";
-import { kubeConfig } from "../../cluster/kubernetes/api.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";
 import type { Stage } from "../../migration/stages.js";
@@ -84,7 +88,7 @@ export class Session {
     const cluster = await openCluster();
     const environment = await operatorEnvironment(cluster);
     Object.assign(process.env, environment);
-    const kube = await kubeConfig();
+    const kube = await adminKube(cluster.paths);
     const session = new Session(
       kube,
       kube.makeApiClient(CoreV1Api),
@@ -100,12 +104,10 @@ export class Session {
     return session;
   }
 
-  /** Stage prepare, and the operator's step after it. */
+  /** Stage prepare, and what is done by hand after it. */
   async prepareAgain(): Promise<void> {
     await this.mustReach("prepare");
-    const { paths } = await openCluster();
-    const names = applicationRoles.map((role) => role.name);
-    await addTrust(await adminIam(paths), names, roleArn({ name: "kiam-server" }));
+    await handOver(await openCluster());
   }
 
   /** The cluster as it is now: nodes come and go. */

@@ -125,6 +125,23 @@ describe("the lab's AWS", () => {
     await refused(identity({ ...node, secretAccessKey: "wrong" }), "SignatureDoesNotMatch");
   });
 
+  it("lets the operator do what rights/iam says, and nothing else", async () => {
+    const operator = aws.iam(aws.operator);
+    await operator.send(new ListRolesCommand({}));
+    await operator.send(new GetRoleCommand({ RoleName: "app-orders" }));
+    for (const [refused, what] of [
+      [new GetRoleCommand({ RoleName: nodeRoles.masters }), "iam:GetRole"],
+      [new DeleteRoleCommand({ RoleName: "app-orders" }), "iam:DeleteRole"],
+      [
+        new CreateRoleCommand({ RoleName: "another", AssumeRolePolicyDocument: trusting(orders) }),
+        "iam:CreateRole",
+      ],
+    ] as const) {
+      const refusal = new RegExp(`user/operator is not authorized to perform: ${what} on`);
+      await assert.rejects(operator.send(refused as GetRoleCommand), refusal);
+    }
+  });
+
   it("gives a node its own role's credentials, which STS recognises", async () => {
     const answer = await identity(await nodeCredentials());
     assert.match(

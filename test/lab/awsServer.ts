@@ -12,6 +12,7 @@ import * as x509 from "@peculiar/x509";
 import { IAMClient } from "@aws-sdk/client-iam";
 import { STSClient } from "@aws-sdk/client-sts";
 import { awsServerCommand } from "../../lab/aws/command.js";
+import { operatorPolicies } from "../../lab/aws/operatorPolicies.js";
 import { cacheDirectory } from "../../lab/paths.js";
 
 export interface Credentials {
@@ -25,6 +26,8 @@ export interface AwsServer {
   /** host:port by listener. */
   at: Record<"plain" | "tls" | "metadata" | "control", string>;
   admin: Credentials;
+  /** Of the user who has what rights/iam says, and nothing else. */
+  operator: Credentials;
   iam(credentials: Credentials): IAMClient;
   sts(credentials: Credentials): STSClient;
   stop(): Promise<number | null>;
@@ -58,6 +61,7 @@ export async function startAws(python: string, nodes: object): Promise<AwsServer
     metadata: { address: "127.0.0.1:0", nodes: file("nodes.json") },
     control: "127.0.0.1:0",
     adminFile: file("admin.json"),
+    operator: { file: file("operator.json"), policies: operatorPolicies() },
     decisions: file("decisions.jsonl"),
   });
   const server = spawn(command.file, command.args, { stdio: ["ignore", "pipe", "inherit"] });
@@ -67,12 +71,14 @@ export async function startAws(python: string, nodes: object): Promise<AwsServer
     throw new Error(`the lab's AWS ended with status ${await ended} before it listened`);
   }
   const at = JSON.parse(String(first.value)) as AwsServer["at"];
-  const admin = JSON.parse(await readFile(file("admin.json"), "utf8")) as Credentials;
+  const credentials = async (name: string) =>
+    JSON.parse(await readFile(file(name), "utf8")) as Credentials;
   const settings = { endpoint: `http://${at.plain}`, region: "us-east-1", maxAttempts: 1 };
   return {
     directory,
     at,
-    admin,
+    admin: await credentials("admin.json"),
+    operator: await credentials("operator.json"),
     iam: (credentials) => new IAMClient({ ...settings, credentials }),
     sts: (credentials) => new STSClient({ ...settings, credentials }),
     stop: async () => {

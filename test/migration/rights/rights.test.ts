@@ -111,6 +111,12 @@ describe("a refusal", () => {
     });
   }
 
+  it("of a path names what gives it to every user", () => {
+    const missing = missingRight(forbidden('get path "/apis/apps/v1"'));
+    assert.deepEqual(missing, { user: "jane", right: "get /apis/apps/v1", files: [] });
+    assert.match(howToGrant(missing), /system:discovery/);
+  });
+
   it("of AWS does so as well", () => {
     const user = "arn:aws:iam::123456789012:user/jane";
     const role = "arn:aws:iam::123456789012:role/kiam-server";
