@@ -75,10 +75,15 @@ function ruleOf({ group, resources, names, verbs }: KubernetesRight) {
 function withReasons(document: Document, rights: readonly KubernetesRight[]): Document {
   const rules = document.get("rules") as YAMLSeq<YAMLMap<unknown, YAMLSeq>>;
   rules.items.forEach((rule, index) => {
-    rule.commentBefore = wrapped(rights[index]?.why ?? "");
+    rule.commentBefore = wrapped(reasonOf(rights[index]));
     for (const { value } of rule.items) if (value !== null) value.flow = true;
   });
   return document;
+}
+
+/** Why it is there, and on which occasion it is asked for. */
+function reasonOf(right: KubernetesRight | undefined): string {
+  return [right?.why, right?.when].filter((each) => each !== undefined).join("; ");
 }
 
 /** Most characters of a line of comment, beside its indentation. */

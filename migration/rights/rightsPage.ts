@@ -22,8 +22,8 @@ function tables(): string {
     ...(Object.keys(places) as Place[]).flatMap((place) => [
       `### ${places[place]}`,
       "",
-      "| for | verbs | resources | why |",
-      "| --- | --- | --- | --- |",
+      "| for | verbs | resources | why | asked for |",
+      "| --- | --- | --- | --- | --- |",
       ...kubernetesRights.filter((right) => right.place === place).map(kubernetesRow),
       "",
     ]),
@@ -35,10 +35,18 @@ function tables(): string {
   ].join("\n");
 }
 
-function kubernetesRow({ purpose, verbs, group, resources, names, why }: KubernetesRight): string {
+function kubernetesRow({
+  purpose,
+  verbs,
+  group,
+  resources,
+  names,
+  why,
+  when,
+}: KubernetesRight): string {
   const kinds = resources.map((each) => code(group === "" ? each : `${each}.${group}`)).join(", ");
   const only = names === undefined ? "" : `: only ${names.map(code).join(", ")}`;
-  return `| ${purpose} | ${verbs.join(", ")} | ${kinds}${only} | ${why} |`;
+  return `| ${purpose} | ${verbs.join(", ")} | ${kinds}${only} | ${why} | ${when ?? "every migration"} |`;
 }
 
 function iamRow({ purpose, actions, subjects, why }: IamRight): string {

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 
 import type { Cluster } from "../../lab/cluster/cluster.js";
+import { operatorRequests } from "../../lab/cluster/auditLog.js";
 import { bootProduction, call } from "./boot.js";
 import type { Programs } from "./operate.js";
+import { unaskedRights } from "./rightsUsed.js";
 
 /*
  * The whole program on the embedded cluster, under load: what is missing stops it before the
@@ -131,6 +133,22 @@ describe("migration on the embedded cluster", function () {
   it("comes back from the end by destroy", async () => {
     await call("destroy", programs);
     assert.deepEqual(await call("rules"), { "worker-1": "kube2iam", "worker-2": "kube2iam" });
+  });
+
+  it("asked for all that rights/kubernetes is said to be for, and was refused nothing else", async () => {
+    assert.ok(cluster !== undefined);
+    const requests = await operatorRequests(cluster.paths, cluster.node("master-1"));
+    const refused = requests.filter(({ allowed }) => !allowed);
+    assert.deepEqual(
+      [
+        ...new Set(
+          refused.map(({ verb, resource, namespace }) => `${verb} ${resource} ${namespace}`),
+        ),
+      ],
+      // Before kiam's namespace is there; see cluster/facts/observe.ts.
+      ["get secrets kiam"],
+    );
+    assert.deepEqual(unaskedRights(requests), []);
   });
 
   it("failed no request in all this, and gave nobody a wrong identity", async () => {

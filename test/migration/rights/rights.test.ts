@@ -12,7 +12,7 @@ import { withRightsTables } from "../../../migration/rights/rightsPage.js";
 
 /*
  * Pure: files, page and explanations say the same as the tables. That the tables have what the
- * program asks for, and no more, is for test/embedded/rights.test.ts.
+ * program asks for, and no more, is for test/embedded/migration.test.ts.
  */
 
 const root = join(__dirname, "../../..");
