@@ -1,20 +1,13 @@
 import assert from "node:assert/strict";
 
-import {
-  ApisApi,
-  KubeConfig,
-  KubernetesObjectApi,
-  type KubernetesObject,
-} from "@kubernetes/client-node";
-import pWaitFor from "p-wait-for";
+import { KubernetesObjectApi, type KubernetesObject } from "@kubernetes/client-node";
 
 import { observe } from "../../cluster/facts/observe.js";
 import { kube2iamObjects } from "../../lab/workload/kube2iam.js";
-import { manifestObjects } from "../../migration/rights/kubernetesManifests.js";
 import type { Purpose } from "../../migration/rights/kubernetesRights.js";
-import type { Part } from "../../migration/rights/paths.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { requireApiServer, startApiServer, type ApiServer } from "./apiserver.js";
+import { giveRights, untilUsersAreLetIn, userFor } from "./giveRights.js";
 
 /*
  * The files of rights/kubernetes on a real API server with RBAC: what they let their groups do, what
@@ -38,9 +31,7 @@ describe("the rights of rights/kubernetes", function () {
     api = await startApiServer(requireApiServer(this));
     for (const object of kube2iamObjects({ workers: 1 })) await api.objects.create(object);
     process.env.KUBECONFIG = api.kubeconfigOf.look;
-    // Kubernetes' own rights of every user are bound a moment after it answers.
-    const paths = configAs("look").makeApiClient(ApisApi);
-    await pWaitFor(() => paths.getAPIVersions().then(Boolean, () => false), { timeout: 30_000 });
+    await untilUsersAreLetIn(api);
   });
 
   after(async () => {
@@ -48,10 +39,6 @@ describe("the rights of rights/kubernetes", function () {
     else process.env.KUBECONFIG = kubeconfigBefore;
     await api.stop();
   });
-
-  async function apply(purpose: Purpose, part: Part): Promise<void> {
-    for (const object of manifestObjects(purpose, part)) await api.objects.create(object);
-  }
 
   it("without any, the message names the right and the file that gives it", async () => {
     await assert.rejects(
@@ -61,7 +48,7 @@ describe("the rights of rights/kubernetes", function () {
   });
 
   it("look.yaml lets its group see all that the audit needs, before kiam's namespace is there", async () => {
-    await apply("look", "before");
+    await giveRights(api, "look", ["before"]);
     const facts = await observe(settings);
     assert.ok(facts.kube2iam !== undefined);
     assert.deepEqual(facts.certificates, []);
@@ -74,12 +61,12 @@ describe("the rights of rights/kubernetes", function () {
       assert.match("unread" in certificate ? certificate.unread : "", /look-in-kiam\.yaml/);
     }
     assert.equal((await read()).length, 2);
-    await apply("look", "in-kiam");
+    await giveRights(api, "look", ["in-kiam"]);
     assert.deepEqual(await read(), []);
   });
 
   it("move.yaml lets its group give kiam's server its rights, and nobody more than it has itself", async () => {
-    await apply("move", "before");
+    await giveRights(api, "move", ["before"]);
     const mover = as("move");
     const rule = (resource: string) => ({
       rules: [{ apiGroups: [""], resources: [resource], verbs: ["list"] }],
@@ -96,21 +83,15 @@ describe("the rights of rights/kubernetes", function () {
     });
     await mover.create(secret("kiam"));
     await refused(mover.read(secret("kiam")), /cannot get resource "secrets"/);
-    await apply("move", "in-kiam");
+    await giveRights(api, "move", ["in-kiam"]);
     await mover.read(secret("kiam"));
     await refused(mover.read(secret("default")), /cannot get resource "secrets"/);
     await refused(mover.delete(pod("default")), /cannot delete resource "pods"/);
     await refused(mover.create(pod("default")), /cannot create resource "pods"/);
   });
 
-  function configAs(purpose: Purpose): KubeConfig {
-    const config = new KubeConfig();
-    config.loadFromFile(api.kubeconfigOf[purpose]);
-    return config;
-  }
-
   function as(purpose: Purpose): KubernetesObjectApi {
-    return KubernetesObjectApi.makeApiClient(configAs(purpose));
+    return KubernetesObjectApi.makeApiClient(userFor(api, purpose));
   }
 });
 

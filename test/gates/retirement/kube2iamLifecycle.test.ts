@@ -465,8 +465,8 @@ describe("kube2iam's last days, on a real API server", function () {
     });
 
     it("says which permission is missing where something may not be read", async () => {
-      const { kubeconfig } = api;
-      const limited = `${kubeconfig}-limited`;
+      const before = process.env.KUBECONFIG;
+      const limited = `${api.kubeconfig}-limited`;
       await writeFile(limited, JSON.stringify(limitedConfig()));
       await rbac.createClusterRole({
         body: {
@@ -488,7 +488,7 @@ describe("kube2iam's last days, on a real API server", function () {
           /what to do: allow this user to get serviceaccounts in kube-system/,
         );
       } finally {
-        process.env.KUBECONFIG = kubeconfig;
+        process.env.KUBECONFIG = before;
       }
     });
   });

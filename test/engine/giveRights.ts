@@ -1,0 +1,40 @@
+import { ApisApi, CoreV1Api, KubeConfig } from "@kubernetes/client-node";
+import pWaitFor from "p-wait-for";
+
+import { manifestObjects } from "../../migration/rights/kubernetesManifests.js";
+import type { Purpose } from "../../migration/rights/kubernetesRights.js";
+import type { Part } from "../../migration/rights/paths.js";
+import type { ApiServer } from "./apiserver.js";
+
+const timeout = 30_000;
+
+/** The user who is in the group of rights/kubernetes that has the rights for a purpose. */
+export function userFor(api: ApiServer, purpose: Purpose): KubeConfig {
+  const config = new KubeConfig();
+  config.loadFromFile(api.kubeconfigOf[purpose]);
+  return config;
+}
+
+/** Waits until what Kubernetes lets every user do holds: a moment after the API server answers. */
+export async function untilUsersAreLetIn(api: ApiServer): Promise<void> {
+  const paths = userFor(api, "look").makeApiClient(ApisApi);
+  await pWaitFor(() => paths.getAPIVersions().then(Boolean, () => false), { timeout });
+}
+
+/** Applies files of rights/kubernetes, and waits until the API server goes by them. */
+export async function giveRights(api: ApiServer, purpose: Purpose, parts: Part[]): Promise<void> {
+  for (const part of parts) {
+    for (const object of manifestObjects(purpose, part)) await api.objects.create(object);
+  }
+  const core = userFor(api, purpose).makeApiClient(CoreV1Api);
+  const secret = { namespace: "kiam", name: "kiam-agent-tls" };
+  const holds = {
+    before: () => core.listNode().then(Boolean, () => false),
+    // 404 where it is let in.
+    "in-kiam": () =>
+      core
+        .readNamespacedSecret(secret)
+        .then(Boolean, ({ code }: { code?: number }) => code === 404),
+  };
+  for (const part of parts) await pWaitFor(holds[part], { timeout });
+}
