@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { KubeConfig, KubernetesObjectApi } from "@kubernetes/client-node";
+import { Health, KubeConfig, KubernetesObjectApi } from "@kubernetes/client-node";
 import type { Context } from "mocha";
 import pRetry, { AbortError } from "p-retry";
 
@@ -133,6 +133,7 @@ async function tryToStart(binaries: Binaries, controllers: readonly string[]): P
     const text = configOf(`${each}er`, `${each}-token`).exportConfig();
     await writeFile(kubeconfigOf[each], text);
   }
+  const health = new Health(config);
   const objects = KubernetesObjectApi.makeApiClient(config);
   const stop = async () => {
     await Promise.all(children.map(end));
@@ -142,7 +143,9 @@ async function tryToStart(binaries: Binaries, controllers: readonly string[]): P
   for (;;) {
     const error = await objects
       .read({ apiVersion: "v1", kind: "Namespace", metadata: { name: "default" } })
-      .then(() => undefined)
+      // kube-controller-manager gives up on an API server that is not ready within 10 s; once it is,
+      // what Kubernetes lets every user do is bound.
+      .then(async () => ((await health.readyz({})) ? undefined : new Error("it is not ready")))
       .catch((failure: unknown) => failure);
     if (error === undefined) {
       await symlink(binaries.controllerManager, file("kube-controller-manager"));

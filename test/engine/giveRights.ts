@@ -1,4 +1,4 @@
-import { ApisApi, CoreV1Api, KubeConfig } from "@kubernetes/client-node";
+import { CoreV1Api, KubeConfig } from "@kubernetes/client-node";
 import pWaitFor from "p-wait-for";
 
 import { manifestObjects } from "../../migration/rights/kubernetesManifests.js";
@@ -13,12 +13,6 @@ export function userFor(api: ApiServer, purpose: Purpose): KubeConfig {
   const config = new KubeConfig();
   config.loadFromFile(api.kubeconfigOf[purpose]);
   return config;
-}
-
-/** Waits until what Kubernetes lets every user do holds: a moment after the API server answers. */
-export async function untilUsersAreLetIn(api: ApiServer): Promise<void> {
-  const paths = userFor(api, "look").makeApiClient(ApisApi);
-  await pWaitFor(() => paths.getAPIVersions().then(Boolean, () => false), { timeout });
 }
 
 /** Applies files of rights/kubernetes, and waits until the API server goes by them. */

@@ -26,7 +26,7 @@ import { keepKube2iamOff } from "../../gates/kube2iam/keepOff.js";
 import { letKube2iamOn } from "../../gates/kube2iam/letOn.js";
 import { kiamOnlyKey, kiamOnlyTaint } from "../../migration/facts/clusterFacts.js";
 import { requireApiServer, startApiServer, type ApiServer } from "./apiserver.js";
-import { giveRights, untilUsersAreLetIn } from "./giveRights.js";
+import { giveRights } from "./giveRights.js";
 
 const merge = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
 const namespace = "kube-system";
@@ -57,7 +57,6 @@ describe("gates about kiam-only nodes", function () {
   before("API server", async function () {
     const binaries = requireApiServer(this);
     api = await startApiServer(binaries);
-    await untilUsersAreLetIn(api);
     await giveRights(api, "move", ["before"]);
     process.env.KUBECONFIG = api.kubeconfigOf.move;
     core = api.config.makeApiClient(CoreV1Api);

@@ -21,7 +21,7 @@ import { kube2iamName, kube2iamObjects } from "../../lab/workload/kube2iam.js";
 import { agentLabels } from "../../migration/kiam/names.js";
 import type { System } from "../../migration/rules/natRule.js";
 import { requireApiServer, startApiServer, type ApiServer } from "../engine/apiserver.js";
-import { giveRights, untilUsersAreLetIn } from "../engine/giveRights.js";
+import { giveRights } from "../engine/giveRights.js";
 import { FakeNodes } from "./fakeNodes.js";
 
 export const agentName = { namespace: "kiam", name: "kiam-agent" };
@@ -80,7 +80,6 @@ export class FakeCluster {
     const [core, apps] = [config.makeApiClient(CoreV1Api), config.makeApiClient(AppsV1Api)];
     const started = new FakeCluster(api, core, apps, new FakeNodes(config));
     // Gates run as one who has the rights of rights/kubernetes and no others.
-    await untilUsersAreLetIn(api);
     await core.createNamespace({ body: { metadata: { name: agentName.namespace } } });
     await giveRights(api, "move", ["before", "in-kiam"]);
     process.env.KUBECONFIG = api.kubeconfigOf.move;
