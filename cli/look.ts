@@ -4,9 +4,14 @@ import { readKube2iamLog } from "../cluster/facts/kube2iamLog.js";
 import { observe } from "../cluster/facts/observe.js";
 import { lookOverSsh } from "../cluster/facts/workersOverSsh.js";
 import { kubeConfig } from "../cluster/kubernetes/api.js";
+import { audit } from "../migration/audit/audit.js";
+import { isBlocking, type Finding } from "../migration/audit/finding.js";
 import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
+import { makePlan } from "../migration/plan/makePlan.js";
+import type { Plan } from "../migration/plan/plan.js";
 import { parseSettings } from "../migration/settings/parse.js";
 import type { Settings } from "../migration/settings/schema.js";
+import type { Situation } from "../migration/situation/situation.js";
 import type { Stage } from "../migration/stages.js";
 import { messageOf } from "../migration/text/text.js";
 import type { CommonOptions, Terminal } from "./command.js";
@@ -61,6 +66,23 @@ export async function look(
       : undefined,
   ]);
   return { settings, facts: { ...facts, iam, kube2iamLog, overSsh } };
+}
+
+/**
+ * The plan, and what stands in its way. The plan is undefined where what blocks, such as an unknown
+ * interface, leaves nothing to plan with.
+ */
+export function planUnlessBlocked(situation: Situation): {
+  blocking: Finding[];
+  plan: Plan | undefined;
+} {
+  const blocking = audit(situation).filter(isBlocking);
+  try {
+    return { blocking, plan: makePlan(situation) };
+  } catch (error) {
+    if (blocking.length === 0) throw error;
+    return { blocking, plan: undefined };
+  }
 }
 
 async function readSettings(stack: string, cwd: string): Promise<Record<string, unknown>> {

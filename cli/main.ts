@@ -15,6 +15,7 @@ import {
 } from "./command.js";
 import { permittedCommand } from "./permitted/permittedCommand.js";
 import { planCommand } from "./plan/planCommand.js";
+import { statusCommand } from "./status/statusCommand.js";
 import { trustCommand } from "./trust/trustCommand.js";
 
 /**
@@ -39,6 +40,7 @@ How the commands go together:
   kiam-migrate trust --stack staging --approve        adds it
   kiam-migrate plan --stack staging --stage cutover   waves, steps and rules
   pulumi up --stack staging                           moves the cluster
+  kiam-migrate status --stack staging                 where it stands, worker by worker
 
 They read the stack's settings with the pulumi command, and the cluster with the
 kubeconfig and AWS credentials of the environment, as pulumi up does. The answer
@@ -74,6 +76,7 @@ ${exitCodesHelp}`,
   add(planCommand);
   add(permittedCommand);
   add(trustCommand);
+  add(statusCommand);
   try {
     await program.parseAsync(args, { from: "user" });
     return result;

@@ -1,15 +1,12 @@
 import { InvalidArgumentError } from "commander";
 
 import { readLastRules } from "../../automation/stack/lastRules.js";
-import { audit } from "../../migration/audit/audit.js";
 import { AuditError } from "../../migration/audit/refuse.js";
-import { isBlocking, type Finding } from "../../migration/audit/finding.js";
 import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
 import { previewAsMarkdown, previewAsText } from "../../migration/preview/describePreview.js";
-import { makePlan } from "../../migration/plan/makePlan.js";
 import { plannedWorkers, type Plan } from "../../migration/plan/plan.js";
 import { previewPlan, type KnownRules } from "../../migration/preview/planPreview.js";
-import { situationOf, type Situation } from "../../migration/situation/situation.js";
+import { situationOf } from "../../migration/situation/situation.js";
 import type { Stage } from "../../migration/stages.js";
 import { shownJson } from "../../migration/text/shown.js";
 import { own } from "../../migration/text/text.js";
@@ -20,7 +17,7 @@ import {
   type Subcommand,
   type Terminal,
 } from "../command.js";
-import { look } from "../look.js";
+import { look, planUnlessBlocked } from "../look.js";
 
 interface PlanOptions extends CommonOptions {
   stage?: Stage;
@@ -50,9 +47,8 @@ export const planCommand: Subcommand<PlanOptions> = {
     }
     const { settings, facts } = await look(options, { ssh: options.ssh }, terminal);
     const situation = situationOf(settings, facts);
-    const blocking = audit(situation).filter(isBlocking);
+    const { blocking, plan } = planUnlessBlocked(situation);
     if (blocking.length > 0) terminal.progress.note(new AuditError(blocking).message);
-    const plan = planUnless(blocking, situation);
     if (plan === undefined) return exitCodes.findings;
     const rules = await knownRules(options, plan, facts, terminal);
     const preview = previewPlan(options.stack, plan, facts, {
@@ -70,16 +66,6 @@ export const planCommand: Subcommand<PlanOptions> = {
     return blocking.length === 0 ? exitCodes.ok : exitCodes.findings;
   },
 };
-
-/** undefined where what blocks, such as an unknown interface, leaves nothing to plan with. */
-function planUnless(blocking: readonly Finding[], situation: Situation): Plan | undefined {
-  try {
-    return makePlan(situation);
-  } catch (error) {
-    if (blocking.length === 0) throw error;
-    return undefined;
-  }
-}
 
 async function knownRules(
   { stack, cwd }: PlanOptions,
