@@ -9,7 +9,7 @@ import {
 } from "./recover/interruptedUpdate.js";
 import { takeOver } from "./recover/takeOver.js";
 import { unlessLocked, UpdateLockedError } from "./recover/updateLock.js";
-import { readStackFile } from "./stack/stackFile.js";
+import { writeStage } from "./stack/stackFile.js";
 import { describeUrn } from "./stack/urn.js";
 import {
   watchedUpdate,
@@ -103,15 +103,11 @@ async function exclusively<T>(
 
 /** Sets the stage for an update, and the former one again if the engine refuses to begin. */
 async function withStage<T>(stack: Stack, stage: Stage, update: () => Promise<T>): Promise<T> {
-  const { stage: former } = await readStackFile(stack.workspace.workDir, stack.name);
-  if (former !== stage) await stack.setConfig("stage", { value: stage });
+  const putBack = await writeStage(stack.workspace.workDir, stack.name, stage);
   try {
     return await update();
   } catch (error) {
-    if (error instanceof ConcurrentUpdateError) {
-      if (typeof former === "string") await stack.setConfig("stage", { value: former });
-      else await stack.removeConfig("stage");
-    }
+    if (error instanceof ConcurrentUpdateError) await putBack();
     throw error;
   }
 }
