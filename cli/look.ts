@@ -1,3 +1,4 @@
+import type { StackStanding } from "../automation/readStanding.js";
 import { readStackSettings } from "../automation/stack/stackConfig.js";
 import { readIamFacts } from "../cluster/facts/iamFacts.js";
 import { readKube2iamLog } from "../cluster/facts/kube2iamLog.js";
@@ -85,16 +86,32 @@ export function planUnlessBlocked(situation: Situation): {
   }
 }
 
+/** What the stack says of itself: what is in its state, and whether an update is under way. */
+export async function lookAtState(
+  { stack, cwd }: CommonOptions,
+  { progress }: Terminal,
+): Promise<StackStanding> {
+  const { readStanding } = await import("../automation/readStanding.js");
+  return progress.run("looking at the stack's state", () =>
+    inEngineWords(`The state of stack ${stack} could not be read by pulumi in ${cwd}`, () =>
+      readStanding(stack, cwd),
+    ),
+  );
+}
+
 async function readSettings(stack: string, cwd: string): Promise<Record<string, unknown>> {
+  return inEngineWords(`The settings of stack ${stack} could not be read by pulumi in ${cwd}`, () =>
+    readStackSettings(stack, cwd),
+  );
+}
+
+/** An error in the engine's own words, without what the SDK puts around them. */
+export async function inEngineWords<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {
-    return await readStackSettings(stack, cwd);
+    return await work();
   } catch (error) {
-    // The engine's own words, without what the SDK puts around them.
     const message = messageOf(error);
     const said = /stderr: ([^]*?)(\n err\?:|$)/.exec(message)?.[1]?.trim();
-    throw new Error(
-      `The settings of stack ${stack} could not be read by pulumi in ${cwd}: ${said ?? message}`,
-      { cause: error },
-    );
+    throw new Error(`${what}: ${said ?? message}`, { cause: error });
   }
 }

@@ -116,7 +116,7 @@ export async function refuseInterrupted(stack: Stack, refusal?: UpdateLockedErro
   const interruption = await findInterruption(stack, refusal);
   if (interruption !== undefined) {
     throw new InterruptedUpdateError(stack.name, interruption, [
-      "Recover it: this looks at the workers, and clears what is pending only if each is in a known state. Everything that was under way can be run again.",
+      `Recover it (kiam-migrate recover --stack ${stack.name}): this looks at the workers, and clears what is pending only if each is in a known state. Everything that was under way can be run again.`,
     ]);
   }
 }

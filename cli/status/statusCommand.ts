@@ -11,7 +11,7 @@ import { shownJson } from "../../migration/text/shown.js";
 import { messageOf } from "../../migration/text/text.js";
 import type { Plan } from "../../migration/plan/plan.js";
 import { exitCodes, type CommonOptions, type Subcommand, type Terminal } from "../command.js";
-import { look, planUnlessBlocked } from "../look.js";
+import { look, lookAtState, planUnlessBlocked } from "../look.js";
 import { statusAnswer, statusAsText, type StatusAnswer } from "./statusAnswer.js";
 
 interface StatusOptions extends CommonOptions {
@@ -73,13 +73,12 @@ nft's own). --ask has the pods' own view of it; it needs probe.role and stage pr
 };
 
 async function lookOnce(options: StatusOptions, terminal: Terminal): Promise<StatusAnswer> {
-  const { stack, cwd } = options;
+  const { stack } = options;
   const { settings, facts } = await look(options, {}, terminal);
   const situation = situationOf(settings, facts);
   const { blocking, plan } = planUnlessBlocked(situation);
-  const { readStanding } = await import("../../automation/readStanding.js");
   const [standing, rollouts, asked] = await Promise.all([
-    terminal.progress.run("looking at the stack's state", () => readStanding(stack, cwd)),
+    lookAtState(options, terminal),
     readRollouts(settings),
     options.ask ? ask(situation, plan, terminal) : {},
   ]);
