@@ -12,6 +12,7 @@ import { unlessLocked, UpdateLockedError } from "./recover/updateLock.js";
 import { writeStage } from "./stack/stackFile.js";
 import { describeUrn } from "./stack/urn.js";
 import {
+  UpdateFailedError,
   watchedUpdate,
   type CompletedStep,
   type UpdateControl,
@@ -101,13 +102,14 @@ async function exclusively<T>(
   }
 }
 
-/** Sets the stage for an update, and the former one again if the engine refuses to begin. */
+/** Sets the stage for an update, and the former one again where nothing of that was begun. */
 async function withStage<T>(stack: Stack, stage: Stage, update: () => Promise<T>): Promise<T> {
   const putBack = await writeStage(stack.workspace.workDir, stack.name, stage);
   try {
     return await update();
   } catch (error) {
-    if (error instanceof ConcurrentUpdateError) await putBack();
+    const begun = !(error instanceof UpdateFailedError) || error.begun;
+    if (error instanceof ConcurrentUpdateError || !begun) await putBack();
     throw error;
   }
 }

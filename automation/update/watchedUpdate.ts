@@ -60,8 +60,10 @@ export async function watchedUpdate(
 /** An update that failed: what failed and why, and what had been done before it. */
 export class UpdateFailedError extends Error {
   readonly steps: readonly CompletedStep[];
+  /** Whether anything was begun: else settings, audit or an approval were against it. */
+  readonly begun: boolean;
 
-  constructor({ steps, errors, stopping }: UpdateWatcher, cause: unknown) {
+  constructor({ steps, errors, stopping, begun }: UpdateWatcher, cause: unknown) {
     const reason = errors.length > 0 ? errors.join("\n") : messageOf(cause);
     const what = stopping
       ? "The update was stopped, as asked. Gates that were under way were ended; the next update runs them again."
@@ -71,6 +73,7 @@ export class UpdateFailedError extends Error {
     });
     this.name = "UpdateFailedError";
     this.steps = steps;
+    this.begun = begun;
   }
 }
 
@@ -92,6 +95,8 @@ class UpdateWatcher {
   readonly errors: string[] = [];
   /** Whether the engine has been asked to stop, and knows. */
   stopping = false;
+  /** Whether it has begun to work on any resource. */
+  begun = false;
   private readonly open = new Map<string, Step>();
 
   constructor(private readonly progress: Progress) {}
@@ -120,6 +125,7 @@ class UpdateWatcher {
   private began({ op, type, urn }: StepEventMetadata): void {
     const verb = verbs[op];
     if (verb === undefined || isBookkeeping(type)) return;
+    this.begun = true;
     this.open.set(urn, this.progress.step(`${verb} ${describeUrn(urn)}`));
   }
 

@@ -1,5 +1,5 @@
 import type { StackStanding } from "../../automation/readStanding.js";
-import { commandsAfter, type MoveFailure } from "../../migration/move/outcome.js";
+import type { MoveFailure } from "../../migration/move/outcome.js";
 import { planId, sayingsOf } from "../../migration/move/plannedMove.js";
 import { firstBlocked, liesBehind, routeTo } from "../../migration/move/route.js";
 import { describePlan } from "../../migration/preview/describePlan.js";
@@ -7,21 +7,15 @@ import type { Plan } from "../../migration/plan/plan.js";
 import { situationOf } from "../../migration/situation/situation.js";
 import type { Stage } from "../../migration/stages.js";
 import { stageOfState, type StackStage } from "../../migration/status/stackState.js";
-import { shown, shownJson } from "../../migration/text/shown.js";
+import { shownJson } from "../../migration/text/shown.js";
 import { count } from "../../migration/text/text.js";
 import { UsageError, type CommonOptions, type ExitCode, type Terminal } from "../command.js";
 import { look, lookAtState, planUnlessBlocked, type Looks } from "../look.js";
 import { approval, type ApprovalOptions } from "./approval.js";
+import { carryOut, ended, firstUpdateAsSeen } from "./carryOut.js";
+import { commandOf, describeMove, type Destination } from "./destination.js";
 import { moveAsText, moveExitCode, type MoveAnswer } from "./moveAnswer.js";
 import { savePlan } from "./savedPlans.js";
-
-/** Which way a move goes, and where to. */
-export interface Destination {
-  to: Stage;
-  back: boolean;
-  /** Whether everything is taken away at the end. */
-  all: boolean;
-}
 
 export type MoveOptions = CommonOptions & ApprovalOptions;
 
@@ -91,7 +85,11 @@ async function move(
     const { outcome, why, differences } = granted;
     return { ...route, planId: id, outcome, said: why, differences };
   }
-  return { ...route, planId: id, ...(await carryOut(options, destination, stages, terminal)) };
+  // Without an approval there is none to be held to.
+  const seen = !options.yes || options.approve !== undefined;
+  const check = seen ? firstUpdateAsSeen(stack, situation, stages) : undefined;
+  const done = await carryOut(options, destination, { stages, check }, terminal);
+  return { ...route, planId: id, ...done };
 }
 
 /** What keeps any update from beginning now. */
@@ -118,7 +116,7 @@ function refuseOtherWay(
   if (!back) {
     if (!liesBehind(stage, to)) return undefined;
     throw new UsageError(
-      `Stack ${stack} is at stage ${stage.begun}: stage ${to} lies behind. To go back: kiam-migrate rollback --stack ${stack} --to ${to}`,
+      `Stack ${stack} is at stage ${stage.begun}: stage ${to} lies behind. To go back: ${commandOf(stack, { to, back: true, all: false })}`,
     );
   }
   if (all) {
@@ -159,55 +157,4 @@ function planAsText(
   const legs = [...stages, ...(all ? ["nothing"] : [])];
   const updates = `${legs.join(" → ")}${legs.length > 1 ? ", one after the other" : ""}`;
   return [describePlan(plan), "", `updates   ${updates}`, `plan id   ${id}`].join("\n");
-}
-
-function describeMove(stack: string, { to, back, all }: Destination): string {
-  if (all) return `Take stack ${stack} back to before the migration`;
-  return back ? `Take stack ${stack} back to stage ${to}` : `Move stack ${stack} to stage ${to}`;
-}
-
-function commandOf(stack: string, { to, back, all }: Destination): string {
-  const where = all ? "--all" : `--to ${to}`;
-  return `kiam-migrate ${back ? "rollback" : "migrate"} --stack ${stack} ${where}`;
-}
-
-async function carryOut(
-  { stack: name, cwd }: MoveOptions,
-  destination: Destination,
-  stages: readonly Stage[],
-  { progress }: Terminal,
-): Promise<Pick<MoveAnswer, "outcome" | "said" | "moves" | "next">> {
-  const [{ openExistingStack }, { moveThrough }, { stopOnSignals }] = await Promise.all([
-    import("../../automation/openStack.js"),
-    import("../../automation/moveThrough.js"),
-    import("../../automation/update/stopping.js"),
-  ]);
-  const stack = await openExistingStack(name, cwd);
-  const { moves, failure } = await stopOnSignals(progress, (signal) =>
-    moveThrough(stack, { stages, all: destination.all }, { progress, signal }),
-  );
-  if (failure !== undefined) return { moves, ...ended(failure, name, destination) };
-  const { to, all } = destination;
-  return {
-    outcome: "done",
-    said: all
-      ? `Stack ${name} is as before the migration.`
-      : `Stack ${name} is at stage ${to}.`,
-    moves,
-    next: [`kiam-migrate status --stack ${name}`],
-  };
-}
-
-/** A move that ended early. */
-function ended(
-  failure: MoveFailure,
-  stack: string,
-  destination: Destination,
-): Pick<MoveAnswer, "outcome" | "said" | "next"> {
-  const { kind, at, message } = failure;
-  return {
-    outcome: kind,
-    said: shown(message),
-    next: commandsAfter({ stack, kind, at, ...destination }),
-  };
 }

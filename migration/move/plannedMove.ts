@@ -4,7 +4,7 @@ import { plannedWorkers, type Plan } from "../plan/plan.js";
 import { secretSettings, type Settings } from "../settings/schema.js";
 import type { Stage } from "../stages.js";
 import { digest } from "../text/digest.js";
-import { compareText } from "../text/text.js";
+import { compareText, count } from "../text/text.js";
 
 /** What a move would do to a cluster. */
 export interface PlannedMove {
@@ -93,3 +93,19 @@ export function differences(before: readonly Saying[], now: readonly Saying[]): 
     return [`~ ${path}: ${old} → ${present}`];
   });
 }
+
+/** The cluster or the settings have changed since a plan was approved. */
+export class PlanChangedError extends Error {
+  constructor(readonly differences: readonly string[]) {
+    super(
+      `The plan has changed since it was approved, in ${count(differences.length, "thing")}; nothing was touched. Look at it again, and approve that:\n${differences
+        .slice(0, mostDifferences)
+        .map((line) => `  ${line}`)
+        .join("\n")}`,
+    );
+    this.name = "PlanChangedError";
+  }
+}
+
+/** Most differences that a message shows. */
+const mostDifferences = 20;

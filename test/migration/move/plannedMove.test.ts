@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { differences, planId, sayingsOf } from "../../../migration/move/plannedMove.js";
+import { differences, PlanChangedError, planId, sayingsOf } from "../../../migration/move/plannedMove.js";
 import { makePlan } from "../../../migration/plan/makePlan.js";
 import type { ClusterFacts } from "../../../migration/facts/clusterFacts.js";
 import type { SettingsInput } from "../../../migration/settings/schema.js";
@@ -79,5 +79,15 @@ describe("what differs between two plans", () => {
     ]) {
       assert.ok(lines.includes(expected), `${expected} in\n${lines.join("\n")}`);
     }
+  });
+});
+
+describe("a plan that has changed since it was approved", () => {
+  it("is refused with what differs, the first lines of it", () => {
+    const lines = Array.from({ length: 30 }, (_, index) => `+ worker w-${index}`);
+    const { message, differences: all } = new PlanChangedError(lines);
+    assert.match(message, /in 30 things; nothing was touched/);
+    assert.match(message, /w-19$/);
+    assert.equal(all.length, 30);
   });
 });
