@@ -23,8 +23,8 @@ describe("kiam-migrate moves a stack", function () {
   let environment: NodeJS.ProcessEnv | undefined;
 
   before("API server, IAM, engine and a stack", async function () {
-    cluster = await startClusterOfApis(this);
     environment = { ...process.env };
+    cluster = await startClusterOfApis(this);
     Object.assign(process.env, cluster.environment, {
       XDG_CACHE_HOME: path.join(cluster.directory, "cache"),
     });
