@@ -20,6 +20,8 @@ export interface WatchOptions {
    * The process has to live on until then; see {@link stopOnSignals} in stopping.ts.
    */
   signal?: AbortSignal;
+  /** Told of each resource when the engine is through with it. */
+  onStep?: (step: CompletedStep) => void;
 }
 
 /** What to give to `up` or `destroy`. */
@@ -39,10 +41,10 @@ export interface CompletedStep {
  * @throws UpdateFailedError; ConcurrentUpdateError where the engine refused because of a lock
  */
 export async function watchedUpdate(
-  { progress, parallel = 10, signal }: WatchOptions,
+  { progress, parallel = 10, signal, onStep }: WatchOptions,
   update: (control: UpdateControl) => Promise<unknown>,
 ): Promise<CompletedStep[]> {
-  const watcher = new UpdateWatcher(progress);
+  const watcher = new UpdateWatcher(progress, onStep);
   const stopper = stopEngineOnce(signal, () => watcher.stopping);
   try {
     const onEvent = (event: EngineEvent) => watcher.see(event);
@@ -99,7 +101,10 @@ class UpdateWatcher {
   begun = false;
   private readonly open = new Map<string, Step>();
 
-  constructor(private readonly progress: Progress) {}
+  constructor(
+    private readonly progress: Progress,
+    private readonly onStep: WatchOptions["onStep"],
+  ) {}
 
   see(event: EngineEvent): void {
     if (event.resourcePreEvent !== undefined) this.began(event.resourcePreEvent.metadata);
@@ -133,8 +138,10 @@ class UpdateWatcher {
     const step = this.open.get(urn);
     if (step === undefined) return;
     this.open.delete(urn);
-    this.steps.push({ operation: op, what: describeUrn(urn) });
+    const completed = { operation: op, what: describeUrn(urn) };
+    this.steps.push(completed);
     step.done();
+    this.onStep?.(completed);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { CompletedStep } from "../../automation/update/watchedUpdate.js";
 import type { Decided } from "../../components/program.js";
 import { commandsAfter, type MoveFailure } from "../../migration/move/outcome.js";
 import {
@@ -9,10 +10,12 @@ import {
 import { makePlan } from "../../migration/plan/makePlan.js";
 import { situationOf, type Situation } from "../../migration/situation/situation.js";
 import type { Stage } from "../../migration/stages.js";
+import type { StateResource } from "../../migration/status/stackState.js";
 import { shown } from "../../migration/text/shown.js";
 import type { CommonOptions, Terminal } from "../command.js";
 import type { Destination } from "./destination.js";
 import type { MoveAnswer } from "./moveAnswer.js";
+import { MoveOverview } from "./overview.js";
 
 /** Throws where what an update has decided is not what was approved. */
 export type Check = (decided: Decided) => void;
@@ -38,11 +41,20 @@ export function firstUpdateAsSeen(
   };
 }
 
+/** What was approved, and what there was then. */
+interface Approved {
+  stages: readonly Stage[];
+  /** Undefined where no plan was: then there is none to be held to. */
+  check: Check | undefined;
+  /** What was in the state. */
+  resources: readonly StateResource[];
+}
+
 /** Runs the updates, and says what came of them. */
 export async function carryOut(
   { stack: name, cwd }: CommonOptions,
   destination: Destination,
-  { stages, check }: { stages: readonly Stage[]; check: Check | undefined },
+  { stages, check, resources }: Approved,
   { progress }: Terminal,
 ): Promise<Pick<MoveAnswer, "outcome" | "said" | "moves" | "next">> {
   const [{ openExistingStack }, { moveThrough }, { stopOnSignals }] = await Promise.all([
@@ -50,10 +62,16 @@ export async function carryOut(
     import("../../automation/moveThrough.js"),
     import("../../automation/update/stopping.js"),
   ]);
-  const stack = await openExistingStack(name, cwd, check);
+  const overview = new MoveOverview(progress, resources);
+  const stack = await openExistingStack(name, cwd, (decided) => {
+    check?.(decided);
+    overview.begin(decided.plan);
+  });
+  const onStep = (step: CompletedStep) => overview.see(step);
   const { moves, failure } = await stopOnSignals(progress, (signal) =>
-    moveThrough(stack, { stages, all: destination.all }, { progress, signal }),
+    moveThrough(stack, { stages, all: destination.all }, { progress, signal, onStep }),
   );
+  overview.end(failure === undefined);
   if (failure !== undefined) return { moves, ...ended(failure, name, destination) };
   const { to, all } = destination;
   return {

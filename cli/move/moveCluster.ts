@@ -57,7 +57,8 @@ async function move(
   };
   const busy = underWay(standing);
   if (busy !== undefined) return { ...begin, ...ended(busy, stack, destination) };
-  const stage = stageOfState(standing.resources ?? []);
+  const resources = standing.resources ?? [];
+  const stage = stageOfState(resources);
   const nowhere = refuseOtherWay(stage, stack, destination);
   if (nowhere !== undefined) return { ...begin, said: nowhere };
   const stages = back && all && stage.begun === to ? [] : routeTo(stage, to);
@@ -88,7 +89,7 @@ async function move(
   // Without an approval there is none to be held to.
   const seen = !options.yes || options.approve !== undefined;
   const check = seen ? firstUpdateAsSeen(stack, situation, stages) : undefined;
-  const done = await carryOut(options, destination, { stages, check }, terminal);
+  const done = await carryOut(options, destination, { stages, check, resources }, terminal);
   return { ...route, planId: id, ...done };
 }
 
