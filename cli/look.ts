@@ -70,19 +70,21 @@ export async function look(
 }
 
 /**
- * The plan, and what stands in its way. The plan is undefined where what blocks, such as an unknown
- * interface, leaves nothing to plan with.
+ * The plan, all findings, and those that stand in its way. The plan is undefined where what blocks,
+ * such as an unknown interface, leaves nothing to plan with.
  */
 export function planUnlessBlocked(situation: Situation): {
+  findings: Finding[];
   blocking: Finding[];
   plan: Plan | undefined;
 } {
-  const blocking = audit(situation).filter(isBlocking);
+  const findings = audit(situation);
+  const blocking = findings.filter(isBlocking);
   try {
-    return { blocking, plan: makePlan(situation) };
+    return { findings, blocking, plan: makePlan(situation) };
   } catch (error) {
     if (blocking.length === 0) throw error;
-    return { blocking, plan: undefined };
+    return { findings, blocking, plan: undefined };
   }
 }
 

@@ -23,12 +23,10 @@ interface Asked {
   does: string;
   id: string;
   sayings: readonly Saying[];
-  /** The command that approves this very plan. */
-  command: string;
 }
 
 export async function approval(
-  { stack, does, id, sayings, command }: Asked,
+  { stack, does, id, sayings }: Asked,
   { yes, approve }: ApprovalOptions,
   { ask }: Terminal,
 ): Promise<Approval> {
@@ -41,7 +39,7 @@ export async function approval(
   if (approve !== undefined) return approve === id ? { granted: true } : otherPlan(approve, id, sayings);
   if (yes) return { granted: true };
   if (ask === undefined) {
-    return refused(`There is no terminal to ask at. To carry out this plan: ${command} --approve ${id}`);
+    return refused("There is no terminal to ask at: approve the plan by its id, or pass --yes.");
   }
   const { question, accepts } = confirmationOf(stack, does);
   return accepts(await ask(question)) ? { granted: true } : refused("It was not approved.");

@@ -66,7 +66,7 @@ async function move(
 
   const { settings, facts } = await look({ ...options, stage: to }, looks, terminal);
   const situation = situationOf(settings, facts);
-  const { plan, blocking } = planUnlessBlocked(situation);
+  const { plan, findings, blocking } = planUnlessBlocked(situation);
   const blocked = firstBlocked(situation, stages);
   if (plan === undefined || blocked !== undefined) {
     const found = blocked ?? { stage: to, findings: blocking };
@@ -75,16 +75,14 @@ async function move(
   const sayings = sayingsOf({ stack, stages, all, plan, settings });
   const id = planId(sayings);
   await savePlan(id, sayings);
-  terminal.progress.note(planAsText(plan, { stages, all, id }));
+  const warnings = findings.filter(({ severity }) => severity === "warns").length;
+  terminal.progress.note(planAsText(plan, { stages, all, id, warnings }));
   const does = describeMove(stack, destination);
-  const granted = await approval(
-    { stack, does, id, sayings, command: commandOf(stack, destination) },
-    options,
-    terminal,
-  );
+  const granted = await approval({ stack, does, id, sayings }, options, terminal);
   if (!granted.granted) {
     const { outcome, why, differences } = granted;
-    return { ...route, planId: id, outcome, said: why, differences };
+    const next = [`${commandOf(stack, destination)} --approve ${id}`];
+    return { ...route, planId: id, outcome, said: why, differences, next };
   }
   // Without an approval there is none to be held to.
   const seen = !options.yes || options.approve !== undefined;
@@ -153,9 +151,21 @@ function blockedAnswer(
 /** The plan as it is shown before the question. */
 function planAsText(
   plan: Plan,
-  { stages, all, id }: { stages: readonly Stage[]; all: boolean; id: string },
+  {
+    stages,
+    all,
+    id,
+    warnings,
+  }: { stages: readonly Stage[]; all: boolean; id: string; warnings: number },
 ): string {
+  const looked = warnings === 0 ? "" : `; ${count(warnings, "finding")} to be looked at`;
   const legs = [...stages, ...(all ? ["nothing"] : [])];
   const updates = `${legs.join(" → ")}${legs.length > 1 ? ", one after the other" : ""}`;
-  return [describePlan(plan), "", `updates   ${updates}`, `plan id   ${id}`].join("\n");
+  return [
+    describePlan(plan),
+    "",
+    `audit     nothing stands in the way${looked}`,
+    `updates   ${updates}`,
+    `plan id   ${id}`,
+  ].join("\n");
 }

@@ -10,7 +10,13 @@ import { situationOf, type Situation } from "../../migration/situation/situation
 import { shownJson } from "../../migration/text/shown.js";
 import { messageOf } from "../../migration/text/text.js";
 import type { Plan } from "../../migration/plan/plan.js";
-import { exitCodes, type CommonOptions, type Subcommand, type Terminal } from "../command.js";
+import {
+  exitCodes,
+  UsageError,
+  type CommonOptions,
+  type Subcommand,
+  type Terminal,
+} from "../command.js";
 import { look, lookAtState, planUnlessBlocked } from "../look.js";
 import { statusAnswer, statusAsText, type StatusAnswer } from "./statusAnswer.js";
 
@@ -49,6 +55,11 @@ nft's own). --ask has the pods' own view of it; it needs probe.role and stage pr
 --watch prints again whenever something has changed, with --json a document each time.`,
       ),
   async run(options, terminal) {
+    if (options.ask && options.watch) {
+      throw new UsageError(
+        "--ask makes a pod on each worker: not every 5 seconds, so not with --watch.",
+      );
+    }
     let current = terminal;
     let printed: string | undefined;
     for (;;) {

@@ -85,6 +85,9 @@ describe("kiam-migrate moves a stack", function () {
       assert.equal(exitCode, 1);
       assert.deepEqual([answer.outcome, answer.moves], [outcome, []]);
       assert.match(answer.said, /Nothing was touched/);
+      assert.deepEqual(answer.next, [
+        `kiam-migrate migrate --stack test --to prepare --approve ${answer.planId}`,
+      ]);
       assert.match(stderr, new RegExp(`plan id {3}${answer.planId}`), "the plan was shown");
     }
     const { answer } = await runJson<StatusAnswer>("status");
@@ -131,6 +134,7 @@ describe("kiam-migrate moves a stack", function () {
     const wrong = await run("migrate --to prepare --no-ssh --yes");
     assert.equal(wrong.exitCode, 2);
     assert.match(wrong.stderr, /kiam-migrate rollback --stack test --to prepare/);
+    assert.equal((await run("status --ask --watch")).exitCode, 2);
     for (const args of ["rollback", "rollback --all --to agent"]) {
       const { exitCode, stderr } = await run(args);
       assert.equal(exitCode, 2);
