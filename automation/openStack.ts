@@ -1,9 +1,12 @@
+import { realpath } from "node:fs/promises";
+import { resolve } from "node:path";
+
 import * as automation from "@pulumi/pulumi/automation";
 
-import { program } from "../components/program.js";
+import { program, type Decided } from "../components/program.js";
 import { stackConfiguration } from "../components/stackConfiguration.js";
 import type { SettingsInput } from "../migration/settings/schema.js";
-import { projectName, stackConfig } from "./stack/stackConfig.js";
+import { openWorkspace, projectName, stackConfig } from "./stack/stackConfig.js";
 import { readStackFile } from "./stack/stackFile.js";
 
 export interface StackLocation {
@@ -51,6 +54,32 @@ export async function openStack(
   );
   await configure(stack, settings);
   return stack;
+}
+
+/**
+ * Opens a stack as it is: its settings, Pulumi.yaml, backend and login are those that `pulumi up` in
+ * that directory has. Writes nothing, and selects nothing: which stack `pulumi` works on without
+ * `--stack` stays as it was.
+ *
+ * @param workDir directory of Pulumi.yaml
+ * @param check see components/program.ts
+ */
+export async function openExistingStack(
+  stackName: string,
+  workDir: string,
+  check?: (decided: Decided) => void,
+): Promise<automation.Stack> {
+  const workspace = await openWorkspace(workDir);
+  const toolDirectory = await toolDirectoryFrom(workDir);
+  workspace.program = () => program(stackConfiguration(), { toolDirectory }, check);
+  workspace.selectStack = () => Promise.resolve();
+  return automation.Stack.select(stackName, workspace);
+}
+
+/** See components/gate.ts: undefined where `pulumi up` of this package itself has none. */
+async function toolDirectoryFrom(workDir: string): Promise<string | undefined> {
+  const [here, there] = await Promise.all([realpath(resolve(__dirname, "..")), realpath(workDir)]);
+  return here === there ? undefined : here;
 }
 
 /** Writes settings into an open stack's configuration, secrets encrypted. */

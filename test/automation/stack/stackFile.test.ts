@@ -8,7 +8,9 @@ import { parseDocument } from "yaml";
 import {
   readStackFile,
   setPermitted,
+  withStage,
   writePermitted,
+  writeStage,
 } from "../../../automation/stack/stackFile.js";
 
 /* Files as Pulumi keeps them; that Pulumi reads them is for test/engine/kiamMigrate. */
@@ -70,6 +72,66 @@ describe("permitted roles in a stack's file", () => {
       const file = await writePermitted(directory, "test", { orders: "x" });
       assert.equal(file, join(directory, "stacks/Pulumi.test.yaml"));
       assert.match(await readFile(file, "utf8"), /permitted: x/);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+});
+
+describe("the stage in a stack's file", () => {
+  const at = (text: string) => withStage(text, "ours:stage", "cutover");
+
+  it("is all that changes: comments, order, quotes and line ends stay", () => {
+    const file = (stage: string) =>
+      [
+        "# Staging goes first.\r",
+        "encryptionsalt: v1:abc=",
+        "config:",
+        "    ours:kiam: { region:   eu-west-1 } # near us",
+        `    ours:stage: ${stage}   # a promotion is a change of this line`,
+        "    # Low-risk workers first:",
+        "    ours:ssh:",
+        "        privateKey:",
+        "            secure: v1:def",
+        "",
+        "# the end",
+      ].join("\n");
+    for (const former of ["agent", '"agent"', "'agent'"]) {
+      assert.equal(at(file(former)), file("cutover"));
+    }
+    assert.equal(at(file('"cutover"')), file('"cutover"'), "already there");
+  });
+
+  it("is added where it is not there", () => {
+    assert.equal(
+      at("config:\n  # where\n  ours:kiam:\n    region: x\n"),
+      "config:\n  # where\n  ours:stage: cutover\n  ours:kiam:\n    region: x\n",
+    );
+    for (const text of ["", "encryptionsalt: x\n", "config:\n", "config: {}\n", "config: { ours:a: b }\n"]) {
+      const config = (parseDocument(at(text)).toJS() as { config: object }).config;
+      assert.equal((config as Record<string, unknown>)["ours:stage"], "cutover", text);
+    }
+    assert.equal(at("config:\n  ours:stage:\n"), "config:\n  ours:stage: cutover\n");
+  });
+
+  it("is not set in a file that cannot be read", () =>
+    assert.throws(() => at("config: {\n"), /no YAML, so its stage was not set/));
+
+  it("is put back, unless the file was changed since", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "stack-file-"));
+    try {
+      await writeFile(join(directory, "Pulumi.yaml"), "name: ours\n");
+      const file = join(directory, "Pulumi.test.yaml");
+      const before = "config:\n  ours:stage: agent # now\n";
+      await writeFile(file, before);
+      const putBack = await writeStage(directory, "organization/ours/test", "cutover");
+      assert.equal(await readFile(file, "utf8"), before.replace("agent", "cutover"));
+      await putBack();
+      assert.equal(await readFile(file, "utf8"), before);
+      const late = await writeStage(directory, "test", "cutover");
+      await writeFile(file, "config: {}\n");
+      await late();
+      assert.equal(await readFile(file, "utf8"), "config: {}\n");
     } finally {
       await rm(directory, { recursive: true });
     }
