@@ -7,7 +7,7 @@ import { program, type Decided } from "../components/program.js";
 import { stackConfiguration } from "../components/stackConfiguration.js";
 import type { SettingsInput } from "../migration/settings/schema.js";
 import { openWorkspace, projectName, stackConfig } from "./stack/stackConfig.js";
-import { readStackFile } from "./stack/stackFile.js";
+import { writeSections } from "./stack/stackFile.js";
 
 export interface StackLocation {
   /** Name of the stack, such as `staging`. */
@@ -82,15 +82,12 @@ async function toolDirectoryFrom(workDir: string): Promise<string | undefined> {
   return here === there ? undefined : here;
 }
 
-/** Writes settings into an open stack's configuration, secrets encrypted. */
+/** Writes settings into an open stack's configuration, secrets encrypted, as `pulumi up` takes them. */
 export async function configure(stack: automation.Stack, settings: SettingsInput): Promise<void> {
-  const config = stackConfig(settings);
+  const { sections, secrets } = stackConfig(settings);
   // What an earlier run set and this one does not is a default again.
-  const stale = Object.keys(await readStackFile(stack.workspace.workDir, stack.name)).filter(
-    (key) => !(key in config),
-  );
-  if (stale.length > 0) await stack.removeAllConfig(stale);
-  await stack.setAllConfig(config);
+  await writeSections(stack.workspace.workDir, stack.name, sections);
+  if (Object.keys(secrets).length > 0) await stack.setAllConfig(secrets, true);
 }
 
 function projectSettings({ backendUrl, plugins }: StackLocation): automation.ProjectSettings {

@@ -26,17 +26,37 @@ async function locate(
 }
 
 /**
- * What a stack's configuration sets of its project, by setting, as it stands in the file: secrets
- * encrypted. Pulumi's command line would decrypt all of it first, and takes half a second.
+ * Sets what a stack's configuration sets of its project, all of it: what is there and not among these
+ * goes. Everything else in the file stays.
+ *
+ * @param sections by setting; no secrets
  */
-export async function readStackFile(
+export async function writeSections(
   workDir: string,
   stackName: string,
-): Promise<Record<string, unknown>> {
+  sections: Record<string, unknown>,
+): Promise<void> {
   const { project, file } = await locate(workDir, stackName);
-  const text = await ifThere(readFile(file, "utf8"));
-  const config: unknown = parseDocument(text ?? "").get("config");
-  return isMap(config) ? settingsOf(project, config.toJSON() as Record<string, unknown>) : {};
+  const document = parseDocument((await ifThere(readFile(file, "utf8"))) ?? "");
+  setSections(document, project, sections);
+  // Pulumi reads YAML of another version, in which some plain words are no text, such as dates.
+  const quoted = { defaultStringType: "QUOTE_DOUBLE", defaultKeyType: "PLAIN" } as const;
+  await writeFile(file, document.toString({ lineWidth: 0, ...quoted }));
+}
+
+export function setSections(
+  document: Document,
+  project: string,
+  sections: Record<string, unknown>,
+): void {
+  if (!isMap(document.get("config"))) document.set("config", document.createNode({}));
+  const config = document.toJS() as { config: Record<string, unknown> };
+  for (const setting of Object.keys(settingsOf(project, config.config))) {
+    if (!(setting in sections)) document.deleteIn(["config", `${project}:${setting}`]);
+  }
+  for (const [section, value] of Object.entries(sections)) {
+    document.setIn(["config", `${project}:${section}`], document.createNode(value));
+  }
 }
 
 /**

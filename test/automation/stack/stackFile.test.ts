@@ -6,10 +6,11 @@ import { join } from "node:path";
 import { parseDocument } from "yaml";
 
 import {
-  readStackFile,
   setPermitted,
+  setSections,
   withStage,
   writePermitted,
+  writeSections,
   writeStage,
 } from "../../../automation/stack/stackFile.js";
 
@@ -78,6 +79,38 @@ describe("permitted roles in a stack's file", () => {
   });
 });
 
+describe("all settings in a stack's file", () => {
+  it("are objects, those of before go, and what is not of the project stays", () => {
+    const document = parseDocument(
+      "encryptionsalt: x # keep\nconfig:\n  aws:region: a\n  ours:probe: {}\n  ours:kiam: '{\"region\":\"x\"}'\n",
+    );
+    setSections(document, "ours", { stage: "agent", kiam: { region: "y", serverTolerations: [] } });
+    assert.deepEqual(document.toJS(), {
+      encryptionsalt: "x",
+      config: {
+        "aws:region": "a",
+        "ours:kiam": { region: "y", serverTolerations: [] },
+        "ours:stage": "agent",
+      },
+    });
+    assert.match(document.toString(), /# keep/);
+  });
+
+  it("begin a file that is empty, and are text where another YAML would see a date", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "stack-file-"));
+    try {
+      await writeFile(join(directory, "Pulumi.yaml"), "name: ours\n");
+      await writeSections(directory, "test", { kiam: { region: "2001-02-03", port: 1 } });
+      assert.equal(
+        await readFile(join(directory, "Pulumi.test.yaml"), "utf8"),
+        'config:\n  ours:kiam:\n    region: "2001-02-03"\n    port: 1\n',
+      );
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+});
+
 describe("the stage in a stack's file", () => {
   const at = (text: string) => withStage(text, "ours:stage", "cutover");
 
@@ -135,36 +168,5 @@ describe("the stage in a stack's file", () => {
     } finally {
       await rm(directory, { recursive: true });
     }
-  });
-});
-
-describe("a stack's configuration, read from its file", () => {
-  let directory: string;
-  const write = (stack: string) => writeFile(join(directory, "stacks/Pulumi.test.yaml"), stack);
-
-  before(async () => {
-    directory = await mkdtemp(join(tmpdir(), "stack-file-"));
-    await mkdir(join(directory, "stacks"));
-    await writeFile(join(directory, "Pulumi.yaml"), "name: ours\nstackConfigDir: stacks\n");
-  });
-
-  after(() => rm(directory, { recursive: true }));
-
-  it("has the settings of its project, and secrets as they stand there", async () => {
-    const secret = { secure: "v1:abc" };
-    await write(
-      `encryptionsalt: x\nconfig:\n  aws:region: a\n  ours:stage: agent\n  ours:ssh: ${JSON.stringify(secret)}\n`,
-    );
-    const read = { stage: "agent", ssh: secret };
-    assert.deepEqual(await readStackFile(directory, "test"), read);
-    assert.deepEqual(await readStackFile(directory, "organization/ours/test"), read);
-  });
-
-  it("is empty where the file is not there or sets nothing", async () => {
-    await write("encryptionsalt: x\n");
-    assert.deepEqual(await readStackFile(directory, "test"), {});
-    await write("");
-    assert.deepEqual(await readStackFile(directory, "test"), {});
-    assert.deepEqual(await readStackFile(directory, "other"), {});
   });
 });
