@@ -31,7 +31,11 @@ export async function moveThrough(
       const { milliseconds, steps } = await (at === "nothing"
         ? destroyAll(stack, options)
         : moveTo(stack, at, options));
-      moves.push({ at, milliseconds, steps: steps.map(({ operation, what: of }) => `${operation} ${of}`) });
+      moves.push({
+        at,
+        milliseconds,
+        steps: steps.map(({ operation, what: of }) => `${operation} ${of}`),
+      });
     } catch (error) {
       const kind = kindOf(error, options.signal);
       return { moves, failure: { at, kind, message: messageOf(error) } };

@@ -48,9 +48,7 @@ export function describeLeft({ interruption }: Left): string[] {
 }
 
 /** Workers that may be half-way, by name. */
-export function workersOf({
-  interruption: { operations },
-}: Pick<Left, "interruption">): string[] {
+export function workersOf({ interruption: { operations } }: Pick<Left, "interruption">): string[] {
   return [...new Set(operations.flatMap(({ workers }) => workers))].sort();
 }
 

@@ -26,7 +26,9 @@ export const migrateCommand: Subcommand<MigrateOptions> = {
           "sets the line of the stage, and changes nothing else there.",
       )
       .addOption(
-        new Option("--to <stage>", "the stage to end at").choices([...stages]).makeOptionMandatory(),
+        new Option("--to <stage>", "the stage to end at")
+          .choices([...stages])
+          .makeOptionMandatory(),
       )
       .option("--no-iam", "do not look at IAM for the audit")
       .option("--no-log", "do not read kube2iam's log for the audit")

@@ -36,7 +36,8 @@ export async function approval(
     why: `${why} Nothing was touched.`,
     differences: [],
   });
-  if (approve !== undefined) return approve === id ? { granted: true } : otherPlan(approve, id, sayings);
+  if (approve !== undefined)
+    return approve === id ? { granted: true } : otherPlan(approve, id, sayings);
   if (yes) return { granted: true };
   if (ask === undefined) {
     return refused("There is no terminal to ask at: approve the plan by its id, or pass --yes.");

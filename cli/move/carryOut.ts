@@ -76,9 +76,7 @@ export async function carryOut(
   const { to, all } = destination;
   return {
     outcome: "done",
-    said: all
-      ? `Stack ${name} is as before the migration.`
-      : `Stack ${name} is at stage ${to}.`,
+    said: all ? `Stack ${name} is as before the migration.` : `Stack ${name} is at stage ${to}.`,
     moves,
     next: [`kiam-migrate status --stack ${name}`],
   };

@@ -20,13 +20,7 @@ export interface MoveAnswer {
    * `nothing-to-do`: it is there already. `blocked`: findings stand in the way. `declined`: it was not
    * approved. `other-plan`: another plan was approved. The others as MoveFailure has them.
    */
-  outcome:
-    | "done"
-    | "nothing-to-do"
-    | "blocked"
-    | "declined"
-    | "other-plan"
-    | MoveFailure["kind"];
+  outcome: "done" | "nothing-to-do" | "blocked" | "declined" | "other-plan" | MoveFailure["kind"];
   /** What happened, in a sentence or two. */
   said: string;
   /** Findings that stand in the way, and the stage at which they do. */

@@ -16,7 +16,8 @@ interface RecoverOptions extends CommonOptions {
 /** `kiam-migrate recover`: takes up a stack whose last update was cut short. */
 export const recoverCommand: Subcommand<RecoverOptions> = {
   name: "recover",
-  summary: "clear what an update has left that was cut short, once every worker is in a known state",
+  summary:
+    "clear what an update has left that was cut short, once every worker is in a known state",
   declare: (command) =>
     command
       .description(
@@ -88,10 +89,7 @@ async function recover(
       workers: recovery.workersOf({ interruption: cleared }),
       outcome: "recovered",
       said: `What that update of stack ${name} had left is cleared. Now end what it had begun.`,
-      next: [
-        `${command(back ? "rollback" : "migrate")} --to ${settings.stage}`,
-        command("status"),
-      ],
+      next: [`${command(back ? "rollback" : "migrate")} --to ${settings.stage}`, command("status")],
     };
   } catch (error) {
     const next = [command("status"), command("recover")];

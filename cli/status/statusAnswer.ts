@@ -135,6 +135,7 @@ function conclusion({ stage, workers, done, update, next }: StatusAnswer): strin
   if (update.at !== "rest") return `Nothing else can begin before that is over.${then}`;
   if (done) return `Nothing is left to do at stage ${stage.settings}.${then}`;
   const open = workers.filter(({ left, waits }) => left?.length !== 0 || waits !== undefined);
-  const where = open.length === 0 ? "" : `: something is left to do on ${count(open.length, "node")}`;
+  const where =
+    open.length === 0 ? "" : `: something is left to do on ${count(open.length, "node")}`;
   return `Stage ${stage.settings} is not complete${where}.${then}`;
 }

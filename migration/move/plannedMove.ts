@@ -74,10 +74,7 @@ function saying(path: string, value: unknown): Saying[] {
 
 function isNamed(value: unknown): value is { name: string } {
   return (
-    typeof value === "object" &&
-    value !== null &&
-    "name" in value &&
-    typeof value.name === "string"
+    typeof value === "object" && value !== null && "name" in value && typeof value.name === "string"
   );
 }
 

@@ -18,9 +18,7 @@ export function routeTo(stage: StackStage, to: Stage): Stage[] {
   const { reached, begun } = stage;
   if (begun !== undefined && liesBehind(stage, to)) return stagesBetween(begun, to);
   const ahead =
-    reached === undefined
-      ? stages.slice(0, stages.indexOf(to) + 1)
-      : stagesBetween(reached, to);
+    reached === undefined ? stages.slice(0, stages.indexOf(to) + 1) : stagesBetween(reached, to);
   return ahead.length === 0 ? [to] : ahead;
 }
 

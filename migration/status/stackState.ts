@@ -77,10 +77,7 @@ const accountSchema = z.object({ moved: z.array(z.string()) });
  * Whether every worker that the last account counts as moved is moved. An update that goes back
  * leaves the account as it is, and takes the workers' cutovers away.
  */
-function isCutoverWhole(
-  resources: readonly StateResource[],
-  names: ReadonlySet<string>,
-): boolean {
+function isCutoverWhole(resources: readonly StateResource[], names: ReadonlySet<string>): boolean {
   const account = resources.find(({ name }) => name === "every-node-accounted");
   const moved = movedBy(account?.stdin)
     // A worker that has left the cluster has left the state.

@@ -125,7 +125,10 @@ describe("kiam-migrate moves a stack", function () {
       stdout,
       /Next:\n {2}kiam-migrate migrate --stack test --to server\n {2}kiam-migrate rollback --stack test --to prepare\n {2}kiam-migrate status --stack test$/,
     );
-    assert.equal(await text("Pulumi.test.yaml"), was.replace(/stage: "?prepare"?/, "stage: server"));
+    assert.equal(
+      await text("Pulumi.test.yaml"),
+      was.replace(/stage: "?prepare"?/, "stage: server"),
+    );
     const { answer } = await runJson<StatusAnswer>("status");
     assert.deepEqual(answer.stage, { settings: "server", reached: "prepare", begun: "server" });
   });

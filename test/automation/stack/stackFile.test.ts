@@ -82,7 +82,7 @@ describe("permitted roles in a stack's file", () => {
 describe("all settings in a stack's file", () => {
   it("are objects, those of before go, and what is not of the project stays", () => {
     const document = parseDocument(
-      "encryptionsalt: x # keep\nconfig:\n  aws:region: a\n  ours:probe: {}\n  ours:kiam: '{\"region\":\"x\"}'\n",
+      'encryptionsalt: x # keep\nconfig:\n  aws:region: a\n  ours:probe: {}\n  ours:kiam: \'{"region":"x"}\'\n',
     );
     setSections(document, "ours", { stage: "agent", kiam: { region: "y", serverTolerations: [] } });
     assert.deepEqual(document.toJS(), {
@@ -140,7 +140,13 @@ describe("the stage in a stack's file", () => {
       at("config:\n  # where\n  ours:kiam:\n    region: x\n"),
       "config:\n  # where\n  ours:stage: cutover\n  ours:kiam:\n    region: x\n",
     );
-    for (const text of ["", "encryptionsalt: x\n", "config:\n", "config: {}\n", "config: { ours:a: b }\n"]) {
+    for (const text of [
+      "",
+      "encryptionsalt: x\n",
+      "config:\n",
+      "config: {}\n",
+      "config: { ours:a: b }\n",
+    ]) {
       const config = (parseDocument(at(text)).toJS() as { config: object }).config;
       assert.equal((config as Record<string, unknown>)["ours:stage"], "cutover", text);
     }

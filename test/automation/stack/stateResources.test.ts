@@ -27,7 +27,10 @@ describe("resources of a state", () => {
 
   it("tell nothing of a secret, and leave out what only waits for its deletion", () => {
     const secret = { "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270" };
-    assert.equal(of({ urn: urn("a"), inputs: { stdin: secret, create: "c" } })[0]?.stdin, undefined);
+    assert.equal(
+      of({ urn: urn("a"), inputs: { stdin: secret, create: "c" } })[0]?.stdin,
+      undefined,
+    );
     assert.deepEqual(of({ urn: urn("a"), delete: true }), []);
   });
 

@@ -69,7 +69,10 @@ describe("the answer of kiam-migrate status", () => {
     assert.match(answer, /w-2 \(no update has seen it\) .* not known/);
     assert.match(answer, /w-3 .* it is not Ready/);
     assert.match(answer, /w-4 .* a\/b \(2\)/);
-    assert.match(answer, /Stage cutover is not complete: something is left to do on 2 nodes\. Next:/);
+    assert.match(
+      answer,
+      /Stage cutover is not complete: something is left to do on 2 nodes\. Next:/,
+    );
   });
 
   it("shows what an update has left before anything else, and nothing that a terminal acts on", () => {

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 
-import { differences, PlanChangedError, planId, sayingsOf } from "../../../migration/move/plannedMove.js";
+import {
+  differences,
+  PlanChangedError,
+  planId,
+  sayingsOf,
+} from "../../../migration/move/plannedMove.js";
 import { makePlan } from "../../../migration/plan/makePlan.js";
 import type { ClusterFacts } from "../../../migration/facts/clusterFacts.js";
 import type { SettingsInput } from "../../../migration/settings/schema.js";
@@ -72,7 +77,7 @@ describe("what differs between two plans", () => {
     );
     const lines = differences(sayings(), now);
     for (const expected of [
-      "~ settings.workers.canaries: [\"worker-2\"] → [\"worker-1\"]",
+      '~ settings.workers.canaries: ["worker-2"] → ["worker-1"]',
       "~ worker worker-1.wave: wave-1 → canary-1",
       "+ worker worker-4.wave: wave-3",
       "+ settings.ssh.hostKeys.worker-4: ssh-ed25519 AAAA4",

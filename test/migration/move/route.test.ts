@@ -34,10 +34,7 @@ describe("what stands in the way of a route", () => {
     const situation = exampleSituation({ stage: "cutover", ssh: { ...ssh, hostKeys: {} } });
     const blocked = firstBlocked(situation, ["agent", "cutover"]);
     assert.equal(blocked?.stage, "cutover");
-    assert.deepEqual(
-      [...new Set(blocked?.findings.map(({ code }) => code))],
-      ["host-key-unknown"],
-    );
+    assert.deepEqual([...new Set(blocked?.findings.map(({ code }) => code))], ["host-key-unknown"]);
     assert.equal(firstBlocked(situation, ["agent"]), undefined);
   });
 

@@ -46,7 +46,9 @@ describe("what is left to do on workers", () => {
 
   it("is the way back before stage cutover, and kube2iam's pod at stage retire", () => {
     const moved = [gateInState("worker-1-cutover-recheck", ["WorkerCutover"])];
-    assert.ok(leftToDo(planAt("agent"), moved, exampleFacts()).get("worker-1")?.includes("way-back"));
+    assert.ok(
+      leftToDo(planAt("agent"), moved, exampleFacts()).get("worker-1")?.includes("way-back"),
+    );
     const retire = leftToDo(planAt("retire"), [], exampleFacts()).get("worker-1");
     assert.equal(retire?.at(-1), "kube2iam-pod-goes");
     const gone = leftToDo(planAt("retire"), [], { kube2iam: undefined }).get("worker-1");

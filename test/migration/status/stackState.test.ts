@@ -41,7 +41,12 @@ describe("how far a stack is by its state", () => {
       "agent",
       "cutover",
     ],
-    ["both went back, the account is of before", [...agent, account(["w1", "w2"])], "agent", "agent"],
+    [
+      "both went back, the account is of before",
+      [...agent, account(["w1", "w2"])],
+      "agent",
+      "agent",
+    ],
     [
       "a moved worker has left the cluster",
       [record, server, anchor("w1"), account(["w1", "gone"]), live("w1")],
@@ -54,7 +59,12 @@ describe("how far a stack is by its state", () => {
       "cutover",
       "retire",
     ],
-    ["kube2iam is retired", [...agent, account(["w1"]), live("w1"), retirement], "retire", "retire"],
+    [
+      "kube2iam is retired",
+      [...agent, account(["w1"]), live("w1"), retirement],
+      "retire",
+      "retire",
+    ],
   ] as [string, StateResource[], string | undefined, string | undefined][]) {
     it(`is ${reached ?? "nowhere"}, with ${begun ?? "nothing"} begun, where ${what}`, () =>
       assert.deepEqual(stageOfState(resources), { reached, begun }));

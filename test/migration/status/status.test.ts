@@ -94,10 +94,7 @@ describe("who answers on a worker", () => {
   it("counts no connection of the worker's own", () => {
     const address = (of: string) => ({ address: of, port: 1 });
     const kube2iamConnections = ["10.0.0.11", "127.0.0.1", "10.1.0.5", "10.1.0.5"].map(address);
-    assert.deepEqual(
-      [...kube2iamClients({ kube2iamConnections }, "10.0.0.11")],
-      [["10.1.0.5", 2]],
-    );
+    assert.deepEqual([...kube2iamClients({ kube2iamConnections }, "10.0.0.11")], [["10.1.0.5", 2]]);
   });
 });
 
