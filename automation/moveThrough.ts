@@ -26,6 +26,10 @@ export async function moveThrough(
   const legs: (Stage | "nothing")[] = [...stages, ...(all ? (["nothing"] as const) : [])];
   for (const [index, at] of legs.entries()) {
     const what = at === "nothing" ? "taking everything away" : `stage ${at}`;
+    if (options.signal?.aborted === true) {
+      const message = `Stopped, as asked, before ${what}: nothing of that was begun.`;
+      return { moves, failure: { at, kind: "stopped", message } };
+    }
     options.progress.note(`── ${what} (${index + 1} of ${legs.length}) ──`);
     try {
       const { milliseconds, steps } = await (at === "nothing"

@@ -16,6 +16,7 @@ import type { Situation } from "../migration/situation/situation.js";
 import type { Stage } from "../migration/stages.js";
 import { messageOf } from "../migration/text/text.js";
 import type { CommonOptions, Terminal } from "./command.js";
+import { loadReadStanding } from "./late.js";
 
 /** What a command looks at besides the Kubernetes API. */
 export interface Looks {
@@ -93,7 +94,7 @@ export async function lookAtState(
   { stack, cwd }: CommonOptions,
   { progress }: Terminal,
 ): Promise<StackStanding> {
-  const { readStanding } = await import("../automation/readStanding.js");
+  const { readStanding } = loadReadStanding();
   return progress.run("looking at the stack's state", () =>
     inEngineWords(`The state of stack ${stack} could not be read by pulumi in ${cwd}`, () =>
       readStanding(stack, cwd),

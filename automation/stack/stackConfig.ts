@@ -24,7 +24,8 @@ export function stackConfig(settings: SettingsInput): StackConfig {
   const secrets: ConfigMap = {};
   const inClear = (value: unknown, path: string): unknown => {
     if (secretSettings.test(path) && value !== undefined) {
-      secrets[path] = { value: String(value), secret: true };
+      const text = typeof value === "string" ? value : JSON.stringify(value);
+      secrets[path] = { value: text, secret: true };
       return undefined;
     }
     if (typeof value !== "object" || value === null || Array.isArray(value)) return value;

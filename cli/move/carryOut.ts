@@ -1,3 +1,4 @@
+import { stopOnSignals } from "../../automation/update/stopping.js";
 import type { CompletedStep } from "../../automation/update/watchedUpdate.js";
 import type { Decided } from "../../components/program.js";
 import { commandsAfter, type MoveFailure } from "../../migration/move/outcome.js";
@@ -13,6 +14,7 @@ import type { Stage } from "../../migration/stages.js";
 import type { StateResource } from "../../migration/status/stackState.js";
 import { shown } from "../../migration/text/shown.js";
 import type { CommonOptions, Terminal } from "../command.js";
+import { loadMoveThrough, loadOpenStack } from "../late.js";
 import type { Destination } from "./destination.js";
 import type { MoveAnswer } from "./moveAnswer.js";
 import { MoveOverview } from "./overview.js";
@@ -57,11 +59,8 @@ export async function carryOut(
   { stages, check, resources }: Approved,
   { progress }: Terminal,
 ): Promise<Pick<MoveAnswer, "outcome" | "said" | "moves" | "next">> {
-  const [{ openExistingStack }, { moveThrough }, { stopOnSignals }] = await Promise.all([
-    import("../../automation/openStack.js"),
-    import("../../automation/moveThrough.js"),
-    import("../../automation/update/stopping.js"),
-  ]);
+  const { openExistingStack } = loadOpenStack();
+  const { moveThrough } = loadMoveThrough();
   const overview = new MoveOverview(progress, resources);
   const stack = await openExistingStack(name, cwd, (decided) => {
     check?.(decided);

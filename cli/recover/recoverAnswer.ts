@@ -1,13 +1,14 @@
+import type { Clearing } from "../../automation/recover/recoverStack.js";
 import { exitCodes, type ExitCode } from "../command.js";
 
 /** What `kiam-migrate recover --json` prints. */
 export interface RecoverAnswer {
   stack: string;
   /**
-   * `nothing-to-do`: no update was cut short. `recovered`: what it left is cleared. `refused`: a worker
-   * is in no known state, or a gate still runs. `locked`: another update runs, or may.
+   * `nothing-to-do`: no update was cut short. `declined`: it was not approved. The others as Clearing
+   * has them (automation/recover/recoverStack.ts).
    */
-  outcome: "nothing-to-do" | "recovered" | "declined" | "refused" | "locked";
+  outcome: "nothing-to-do" | "declined" | Clearing["outcome"];
   said: string;
   /** What was under way, an entry for each operation and lock. */
   left: string[];
@@ -32,6 +33,7 @@ export function recoverExitCode({ outcome }: Pick<RecoverAnswer, "outcome">): Ex
       return exitCodes.findings;
     case "refused":
     case "locked":
+    case "failed":
       return exitCodes.failed;
   }
 }

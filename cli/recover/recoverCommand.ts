@@ -1,11 +1,14 @@
 import { lookAtWorkers } from "../../automation/recover/lookAtWorkers.js";
+import type { Clearing } from "../../automation/recover/recoverStack.js";
 import { readStackSettings } from "../../automation/stack/stackConfig.js";
 import { stopOnSignals } from "../../automation/update/stopping.js";
 import { confirmationOf } from "../../migration/move/confirmation.js";
+import { commandsAfterRecovery } from "../../migration/move/outcome.js";
 import { parseSettings } from "../../migration/settings/parse.js";
+import type { Stage } from "../../migration/stages.js";
 import { shown, shownJson } from "../../migration/text/shown.js";
-import { messageOf } from "../../migration/text/text.js";
 import type { CommonOptions, Subcommand, Terminal } from "../command.js";
+import { loadOpenStack, loadRecoverStack } from "../late.js";
 import { inEngineWords } from "../look.js";
 import { recoverAsText, recoverExitCode, type RecoverAnswer } from "./recoverAnswer.js";
 
@@ -47,63 +50,68 @@ async function recover(
   const { progress } = terminal;
   const begin = { stack: name, left: [], workers: [], next: [] };
   const command = (rest: string) => `kiam-migrate ${rest} --stack ${name}`;
-  const [{ openExistingStack }, recovery, { UpdateLockedError }] = await loadRecovery();
+  const { openExistingStack } = loadOpenStack();
+  const { clearLeft, describeLeft, findLeft, workersOf } = loadRecoverStack();
   const stack = await openExistingStack(name, cwd);
-  const looked = await progress.run("looking at what was under way", () =>
-    inEngineWords(`The state of stack ${name} could not be read by pulumi in ${cwd}`, async () => {
-      try {
-        return { left: await recovery.findLeft(stack), locked: undefined };
-      } catch (error) {
-        if (!(error instanceof UpdateLockedError)) throw error;
-        return { left: undefined, locked: error };
-      }
-    }),
+  const found = await progress.run("looking at what was under way", () =>
+    inEngineWords(`The state of stack ${name} could not be read by pulumi in ${cwd}`, () =>
+      findLeft(stack),
+    ),
   );
-  if (looked.locked !== undefined) {
+  if (found.is === "locked") {
     const next = [`${command("status")} --watch`];
-    return { ...begin, outcome: "locked", said: shown(looked.locked.message), next };
+    return { ...begin, outcome: "locked", said: shown(found.message), next };
   }
-  const { left } = looked;
-  if (left === undefined) {
+  if (found.is === "nothing") {
     const said = `No update of stack ${name} was cut short: there is nothing to recover from.`;
     return { ...begin, outcome: "nothing-to-do", said, next: [command("status")] };
   }
-  const described = recovery.describeLeft(left);
+  const left = describeLeft(found);
   progress.note(
-    [`The last update of stack ${name} was cut short. It has left:`, ...described].join("\n"),
+    [`The last update of stack ${name} was cut short. It has left:`, ...left].join("\n"),
   );
-  const seen = { ...begin, left: described, workers: recovery.workersOf(left) };
+  const seen = { ...begin, left, workers: workersOf(found.interruption) };
+  const settings = parseSettings(await readStackSettings(name, cwd));
   const refusal = await refusedBecause(name, yes, terminal);
   if (refusal !== undefined) {
     return { ...seen, outcome: "declined", said: refusal, next: [command("recover")] };
   }
-  const settings = parseSettings(await readStackSettings(name, cwd));
-  try {
-    const cleared = await stopOnSignals(progress, (signal) =>
-      recovery.clearLeft(stack, left, { look: lookAtWorkers(settings), progress, signal }),
-    );
-    // What is still in the state is taken away by going back, what is not yet by going forward.
-    const back = cleared.operations.some(({ operation }) => operation === "deleting");
-    return {
-      ...seen,
-      workers: recovery.workersOf({ interruption: cleared }),
-      outcome: "recovered",
-      said: `What that update of stack ${name} had left is cleared. Now end what it had begun.`,
-      next: [`${command(back ? "rollback" : "migrate")} --to ${settings.stage}`, command("status")],
-    };
-  } catch (error) {
-    const next = [command("status"), command("recover")];
-    return { ...seen, outcome: "refused", said: shown(messageOf(error)), next };
-  }
+  const look = lookAtWorkers(settings);
+  const clearing = await stopOnSignals(progress, (signal) =>
+    clearLeft(stack, found, { look, progress, signal }),
+  );
+  return { ...seen, ...clearedAnswer(name, settings.stage, clearing) };
 }
 
-/** Not needed for --help, and slow to load. */
-function loadRecovery() {
-  return Promise.all([
-    import("../../automation/openStack.js"),
-    import("../../automation/recover/recoverStack.js"),
-    import("../../automation/recover/updateLock.js"),
-  ]);
+function clearedAnswer(
+  stack: string,
+  settings: Stage,
+  clearing: Clearing,
+): Pick<RecoverAnswer, "outcome" | "said" | "next"> & Partial<RecoverAnswer> {
+  const { outcome } = clearing;
+  const command = (rest: string) => `kiam-migrate ${rest} --stack ${stack}`;
+  switch (outcome) {
+    case "recovered": {
+      const { workers, deleting, stage } = clearing;
+      const said = `What that update of stack ${stack} had left is cleared. Now end what it had begun.`;
+      const next = commandsAfterRecovery({ stack, settings, stage, deleting });
+      return { outcome, workers, said, next };
+    }
+    case "refused":
+      return {
+        outcome,
+        said: shown(clearing.message),
+        next: [command("status"), command("recover")],
+      };
+    case "locked":
+      return { outcome, said: shown(clearing.message), next: [`${command("status")} --watch`] };
+    case "failed":
+      return {
+        outcome,
+        said: `${shown(clearing.message)}\nWhat that update of stack ${stack} had left is cleared, but what it was making is not all taken over. Where the next update says that an object exists, delete that object: nothing uses it yet.`,
+        next: [`${command("migrate")} --to ${settings}`, command("status")],
+      };
+  }
 }
 
 async function refusedBecause(

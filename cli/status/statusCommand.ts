@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { silentProgress } from "../../automation/progress.js";
 import { readRollouts } from "../../cluster/facts/rollouts.js";
+import { whoServes } from "../../gates/probe/whoServes.js";
 import type { Asked } from "../../migration/status/workerStatus.js";
 import { statusOf } from "../../migration/status/status.js";
 import { gateTarget, workerOf } from "../../migration/situation/target.js";
@@ -112,7 +113,6 @@ async function ask(
   const { role, image, namespace } = plan.probe;
   const reachable = workers.filter((node) => brokenBecause(node) === undefined).map(workerOf);
   const target = gateTarget(settings, plan.kube2iam);
-  const { whoServes } = await import("../../gates/probe/whoServes.js");
   return progress.run("asking who answers", (step) =>
     whoServes(target, reachable, { role, image, namespace, successes: 1 }, (done) =>
       step.update(`${done} of ${reachable.length}`),

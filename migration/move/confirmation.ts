@@ -1,11 +1,11 @@
 /** A question that has to be answered before anything is done. */
 export interface Confirmation {
   question: string;
-  accepts(answer: string): boolean;
+  accepts: (answer: string) => boolean;
 }
 
 /** Names of stacks whose cluster serves the public, by the words that are usual in them. */
-const production = /prod|live/i;
+const production = /prod|prd|\blive\b/i;
 
 /**
  * What is asked before a move. For production a `y` is typed too easily, so the stack's name has to

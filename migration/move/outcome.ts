@@ -1,4 +1,6 @@
 import { stages, type Stage } from "../stages.js";
+import type { StackStage } from "../status/stackState.js";
+import { liesBehind } from "./route.js";
 
 /** One update of a move, done. */
 export interface StageMove {
@@ -45,4 +47,30 @@ export function commandsAfter({ stack, kind, at, to, back, all }: EndedEarly): s
       : [`${command("rollback")} --to ${before}`]),
     status,
   ];
+}
+
+/** An update that was cut short and is recovered, with what there is to know of where it was going. */
+interface Recovered {
+  stack: string;
+  /** Of the settings. */
+  settings: Stage;
+  /** Of the state. */
+  stage: StackStage;
+  /** Whether a deletion was cut off. */
+  deleting: boolean;
+}
+
+/**
+ * The commands that end what an update had begun. A deletion is still in the state: going forward would
+ * take the resource for untouched. It is of a way back, of everything's, or of a worker that has left.
+ */
+export function commandsAfterRecovery({ stack, settings, stage, deleting }: Recovered): string[] {
+  const command = (rest: string) => `kiam-migrate ${rest} --stack ${stack}`;
+  const forward = `${command("migrate")} --to ${settings}`;
+  const status = command("status");
+  if (liesBehind(stage, settings)) return [`${command("rollback")} --to ${settings}`, status];
+  if (!deleting) return [forward, status];
+  const back = `${command("rollback")} --all`;
+  // Stage prepare has nothing of a worker.
+  return stage.begun === "prepare" ? [back, forward, status] : [forward, back, status];
 }

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
-import { appendFile, readFile } from "node:fs/promises";
+import { appendFile, readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
+
+import { CoreV1Api } from "@kubernetes/client-node";
 
 import { silentProgress } from "../../automation/progress.js";
 import { kiamMigrate } from "../../cli/main.js";
@@ -9,6 +11,7 @@ import type { RecoverAnswer } from "../../cli/recover/recoverAnswer.js";
 import type { StatusAnswer } from "../../cli/status/statusAnswer.js";
 import type { PlanPreview } from "../../migration/preview/planPreview.js";
 import { upUntilKilled } from "../faults/killEngine.js";
+import { FakeNodes } from "../gates/fakeNodes.js";
 import { startClusterOfApis, type ClusterOfApis } from "./clusterOfApis.js";
 
 /*
@@ -62,6 +65,13 @@ describe("kiam-migrate moves a stack", function () {
     return { exitCode, answer: JSON.parse(stdout) as Answer, stderr };
   }
 
+  /** Of worker-1. */
+  async function whoAnswers(args: string) {
+    const { answer } = await runJson<StatusAnswer>(args);
+    const worker = answer.workers.find(({ name }) => name === "worker-1");
+    return worker?.answering ?? assert.fail("worker-1 is not shown");
+  }
+
   it("shows a stack that was never updated, and what to type", async () => {
     const { exitCode, answer } = await runJson<StatusAnswer>("status");
     assert.equal(exitCode, 1);
@@ -70,6 +80,9 @@ describe("kiam-migrate moves a stack", function () {
     const { stdout } = await run("status");
     assert.match(stdout, /by its state: nothing yet/);
     assert.match(stdout, /Next:\n {2}kiam-migrate migrate --stack test --to prepare/);
+    const asked = await whoAnswers("status --ask");
+    assert.deepEqual([asked.who, asked.by], ["unclear", "asked"]);
+    assert.match(asked.seen ?? "", /could not be asked: .*namespaces "kiam" not found/);
   });
 
   it("does nothing that was not approved", async () => {
@@ -113,6 +126,27 @@ describe("kiam-migrate moves a stack", function () {
     const status = await runJson<StatusAnswer>("status --watch");
     assert.equal(status.exitCode, 0, "nothing is left, so that it does not go on watching");
     assert.deepEqual([status.answer.done, status.answer.stage.reached], [true, "prepare"]);
+  });
+
+  it("has a pod on each worker ask who answers, and leaves none", async () => {
+    const kubelets = new FakeNodes(cluster.api.config);
+    kubelets.nodes.set("worker-1", {
+      ...{ name: "worker-1", hostIp: "10.0.0.11", rules: [], connections: [], verdict: "right" },
+      ...{ answers: "kube2iam", lost: false, stuck: new Set() },
+    });
+    kubelets.start();
+    try {
+      const { who, by, seen } = await whoAnswers("status --ask");
+      assert.deepEqual([who, by], ["kube2iam", "asked"]);
+      assert.match(seen ?? "", /ping of kube2iam/);
+      const { stdout, exitCode } = await run("status --ask");
+      assert.equal(exitCode, 0, "who answers is no part of what is left to do");
+      assert.match(stdout, /worker-1 .* kube2iam \(asked just now/);
+    } finally {
+      await kubelets.stop();
+    }
+    const core = cluster.api.config.makeApiClient(CoreV1Api);
+    assert.deepEqual((await core.listNamespacedPod({ namespace: "kiam" })).items, []);
   });
 
   it("stops at the first failure, sets the stage's line alone, and says how to go on", async () => {
@@ -164,6 +198,8 @@ describe("kiam-migrate moves a stack", function () {
     assert.deepEqual([refused.exitCode, refused.answer.outcome], [3, "cut-short"]);
     assert.deepEqual(refused.answer.next, ["kiam-migrate recover --stack test"]);
 
+    await refusesToRecover();
+
     for (const typed of [undefined, "n"]) {
       const declined = await runJson<RecoverAnswer>("recover", typed);
       assert.deepEqual([declined.exitCode, declined.answer.outcome], [1, "declined"]);
@@ -177,6 +213,48 @@ describe("kiam-migrate moves a stack", function () {
     const { answer } = await runJson<StatusAnswer>("status");
     assert.equal(answer.update.at, "rest");
   });
+
+  /** What keeps the killed update from being cleared, on its lock and its state. */
+  async function refusesToRecover() {
+    const project = ".pulumi/%/kube2iam-to-kiam";
+    const locks = file(project.replace("%", "locks/organization") + "/test");
+    const lock = path.join(
+      locks,
+      (await readdir(locks)).find((name) => name.endsWith(".json"))!,
+    );
+    await withContent(lock, { hostname: "another-host" }, async () => {
+      const { exitCode, answer } = await runJson<RecoverAnswer>("recover --yes");
+      assert.deepEqual([exitCode, answer.outcome], [3, "locked"]);
+      assert.match(answer.said, /on host another-host, .*\n.*whether it still runs can't be told/);
+      assert.deepEqual(answer.next, ["kiam-migrate status --stack test --watch"]);
+      assert.equal((await runJson<StatusAnswer>("status")).answer.update.at, "running");
+    });
+    const state = file(project.replace("%", "stacks") + "/test.json");
+    const { checkpoint } = JSON.parse(await readFile(state, "utf8")) as {
+      checkpoint: { latest: { pending_operations: { resource: { urn: string } }[] } };
+    };
+    for (const { resource } of checkpoint.latest.pending_operations) {
+      resource.urn = resource.urn.replace("kiam-server-verified", "worker-1-cutover-removal");
+    }
+    const kubeconfig = process.env.KUBECONFIG;
+    await withContent(state, { checkpoint }, async () => {
+      process.env.KUBECONFIG = file("no-kubeconfig");
+      const { exitCode, answer } = await runJson<RecoverAnswer>("recover --yes");
+      assert.deepEqual([exitCode, answer.outcome], [3, "refused"]);
+      assert.deepEqual(answer.workers, ["worker-1"]);
+      assert.match(answer.said, /Not recovered:\n {2}worker-1 can't be looked at: /);
+      assert.deepEqual(answer.next[1], "kiam-migrate recover --stack test");
+    });
+    process.env.KUBECONFIG = kubeconfig;
+  }
+
+  /** Runs something while a file of JSON says something else. */
+  async function withContent(name: string, change: object, work: () => Promise<void>) {
+    const before = await readFile(name, "utf8");
+    await writeFile(name, JSON.stringify({ ...(JSON.parse(before) as object), ...change }));
+    await work();
+    await writeFile(name, before);
+  }
 
   it("takes everything away, stage by stage", async () => {
     const { exitCode, answer } = await runJson<MoveAnswer>("rollback --all --yes");

@@ -47,7 +47,7 @@ describe("the answer of kiam-migrate migrate and rollback", () => {
     const differences = Array.from({ length: 50 }, (_, index) => `+ worker w-${index}: \u001b[2J`);
     const text = moveAsText(answer({ outcome: "other-plan", differences }));
     assert.match(text, /\+ worker w-39: \\u001b\[2J\n {2}and 10 more: see --json$/);
-    assert.doesNotMatch(text, /\u001b|w-40/);
+    assert.ok(!text.includes("\u001b") && !text.includes("w-40"));
   });
 
   it("ends with the exit code of its outcome", () => {

@@ -31,11 +31,11 @@ describe("the route of a move", () => {
 describe("what stands in the way of a route", () => {
   it("is found at the first stage at which it does", () => {
     const { ssh } = exampleSettings();
-    const situation = exampleSituation({ stage: "cutover", ssh: { ...ssh, hostKeys: {} } });
-    const blocked = firstBlocked(situation, ["agent", "cutover"]);
-    assert.equal(blocked?.stage, "cutover");
+    const situation = exampleSituation({ ssh: { ...ssh, hostKeys: {} } });
+    const blocked = firstBlocked(situation, ["agent", "cutover", "retire"]);
+    assert.equal(blocked?.stage, "retire");
     assert.deepEqual([...new Set(blocked?.findings.map(({ code }) => code))], ["host-key-unknown"]);
-    assert.equal(firstBlocked(situation, ["agent"]), undefined);
+    assert.equal(firstBlocked(situation, ["agent", "cutover"]), undefined);
   });
 
   it("is nothing where the example cluster is in order", () => {
