@@ -3,12 +3,11 @@ import { readIamFacts } from "../cluster/facts/iamFacts.js";
 import { readKube2iamLog } from "../cluster/facts/kube2iamLog.js";
 import { observe } from "../cluster/facts/observe.js";
 import { lookOverSsh } from "../cluster/facts/workersOverSsh.js";
-import { kubeConfig } from "../cluster/kubernetes/api.js";
+import { kubeConfig } from "../cluster/kubernetes/kubeConfig.js";
 import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
 import { parseSettings } from "../migration/settings/parse.js";
 import type { Settings } from "../migration/settings/schema.js";
 import type { Stage } from "../migration/stages.js";
-import { messageOf } from "../migration/text/text.js";
 import type { CommonOptions, Terminal } from "./command.js";
 
 /** What a command looks at besides the Kubernetes API. */
@@ -31,14 +30,16 @@ export function hasLogin({ ssh }: Pick<Settings, "ssh">): boolean {
  * The stack's settings, checked, and all that can be known of its cluster without a change to it.
  *
  * @param options `stage`: judge the cluster for this stage instead of the stack's own
- * @throws SettingsError, or Error where the stack or the cluster cannot be read
+ * @throws SettingsError, or ContactError where the stack or the cluster cannot be read
  */
 export async function look(
   { stack, cwd, stage }: CommonOptions & { stage?: Stage },
   looks: Looks,
   { progress }: Terminal,
 ): Promise<{ settings: Settings; facts: ClusterFacts }> {
-  const raw = await progress.run(`settings of stack ${stack}`, () => readSettings(stack, cwd));
+  const raw = await progress.run(`settings of stack ${stack}`, () =>
+    readStackSettings(stack, cwd),
+  );
   const settings = parseSettings(stage === undefined ? raw : { ...raw, stage });
   const facts = await progress.run("looking at the cluster", () => observe(settings));
   const [iam, kube2iamLog, overSsh] = await Promise.all([
@@ -61,18 +62,4 @@ export async function look(
       : undefined,
   ]);
   return { settings, facts: { ...facts, iam, kube2iamLog, overSsh } };
-}
-
-async function readSettings(stack: string, cwd: string): Promise<Record<string, unknown>> {
-  try {
-    return await readStackSettings(stack, cwd);
-  } catch (error) {
-    // The engine's own words, without what the SDK puts around them.
-    const message = messageOf(error);
-    const said = /stderr: ([^]*?)(\n err\?:|$)/.exec(message)?.[1]?.trim();
-    throw new Error(
-      `The settings of stack ${stack} could not be read by pulumi in ${cwd}: ${said ?? message}`,
-      { cause: error },
-    );
-  }
 }

@@ -5,15 +5,15 @@ import { audit } from "../migration/audit/audit.js";
 import { situationOf } from "../migration/situation/situation.js";
 import { describeFindings } from "../migration/preview/describeFindings.js";
 import { AuditError, refuseBlocking } from "../migration/audit/refuse.js";
+import { ContactError } from "../migration/contact/contact.js";
 import type { Finding } from "../migration/audit/finding.js";
-import { describeNewNodes, newNodesNotice } from "../migration/plan/newNodeRecipes.js";
+import { newNodesNotice, newNodesSummary } from "../migration/plan/newNodesNotice.js";
 import { makePlan } from "../migration/plan/makePlan.js";
 import type { Plan } from "../migration/plan/plan.js";
 import { parseSettings, SettingsError } from "../migration/settings/parse.js";
 import type { Settings } from "../migration/settings/schema.js";
 import { ClusterMigration } from "./clusterMigration.js";
 import type { ToolLocation } from "./gate.js";
-import { bootGuardUserData } from "../worker/bootGuard/bootGuard.js";
 import { messageOf } from "../migration/text/text.js";
 import { shown } from "../migration/text/shown.js";
 import { observe } from "../cluster/facts/observe.js";
@@ -22,7 +22,7 @@ import { observe } from "../cluster/facts/observe.js";
 export interface ProgramOutputs {
   /** ARN of the role that application roles have to trust. */
   serverRoleArn: pulumi.Output<string>;
-  /** What goes into the descriptions of node groups, as text. */
+  /** What new workers have to register with, and the command that prints it for each kind of group. */
   newNodes: string;
 }
 
@@ -31,7 +31,8 @@ export interface ProgramOutputs {
  * before the settings are valid and the audit has no blocking finding.
  *
  * @param raw the stack's configuration, one property per key
- * @throws pulumi.RunError with every problem of the settings, or every blocking finding
+ * @throws pulumi.RunError with every problem of the settings, why the cluster cannot be looked at, or
+ *   every blocking finding
  */
 export async function program(raw: unknown, tool: ToolLocation = {}): Promise<ProgramOutputs> {
   const { settings, plan } = await decide(raw);
@@ -44,15 +45,11 @@ export async function program(raw: unknown, tool: ToolLocation = {}): Promise<Pr
     { settings, plan, ...tool },
     { providers: [provider] },
   );
-  const notice = newNodesNotice(settings);
+  const notice = newNodesNotice(settings, pulumi.getStack());
   if (notice !== undefined) await pulumi.log.info(notice);
-  const bootGuard = bootGuardUserData({
-    interface: plan.agentInterface,
-    agentPort: settings.kiam.agentPort,
-  });
   return {
     serverRoleArn: migration.serverRoleArn,
-    newNodes: describeNewNodes(settings.newNodes, bootGuard),
+    newNodes: newNodesSummary(settings, pulumi.getStack()),
   };
 }
 
@@ -66,7 +63,11 @@ async function decide(raw: unknown): Promise<{ settings: Settings; plan: Plan }>
     return { settings, plan: makePlan(situation) };
   } catch (error) {
     // Pulumi prints a RunError without a stack trace: these are for the operator, not for us.
-    if (error instanceof SettingsError || error instanceof AuditError) {
+    if (
+      error instanceof SettingsError ||
+      error instanceof AuditError ||
+      error instanceof ContactError
+    ) {
       throw new pulumi.RunError(shown(error.message));
     }
     // What the API server or a pod answered may be in it.

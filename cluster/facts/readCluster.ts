@@ -7,7 +7,7 @@ import {
   recordedKube2iamSchema,
 } from "../../migration/facts/clusterValues.js";
 import type { Settings } from "../../migration/settings/schema.js";
-import { ifThere, named, readAll } from "../kubernetes/api.js";
+import { allOf, codeOf, ifThere, named, readAll, ReadError } from "../kubernetes/api.js";
 import { isEmptyNode } from "../kubernetes/objects.js";
 import {
   agentOn,
@@ -37,17 +37,21 @@ export async function readClusterFacts(
   const networking = config.makeApiClient(NetworkingV1Api);
   const { namespace: kiam } = settings.kiam;
   const { namespace, daemonSet } = settings.kube2iam;
-  const live = await ifThere(
+  const reading = ifThere(
     `DaemonSet ${namespace}/${daemonSet}`,
     apps.readNamespacedDaemonSet({ namespace, name: daemonSet }),
   );
+  const live = await reading.catch((error: unknown) => {
+    if (error instanceof ReadError && codeOf(error.cause) === 403) return undefined;
+    throw error;
+  });
   /** What a ConfigMap of kiam's namespace holds; nothing where it is not there (yet). */
   const configMap = async (name: string): Promise<Partial<Record<string, string>>> => {
     const read = core.readNamespacedConfigMap({ namespace: kiam, name });
     return (await ifThere(`ConfigMap ${kiam}/${name}`, read))?.data ?? {};
   };
   const [nodes, namespaces, pods, idle, networkPolicies, admission, record, notes] =
-    await Promise.all([
+    await allOf([
       readAll(
         "listing nodes",
         (page) => core.listNode(page),
@@ -82,6 +86,8 @@ export async function readClusterFacts(
       ),
       configMap(recordName),
       configMap(gateNotesName),
+      // A right that is missing for it is told together with the others.
+      reading,
     ]);
   const agents = pods.flatMap(({ agent }) => agent);
   const staying = agents.filter(({ stays }) => stays);

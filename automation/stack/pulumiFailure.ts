@@ -1,0 +1,68 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+
+import { ContactError } from "../../migration/contact/contact.js";
+import { exits, pulumiContact, type PulumiFailure } from "../../migration/contact/pulumi.js";
+import { messageOf } from "../../migration/text/text.js";
+import { findPulumi, isLauncher } from "./installedPulumi.js";
+
+/** What the Automation API keeps of a command line that failed, and its types do not show. */
+interface FailedCommand {
+  stderr?: unknown;
+  /** Of execa, which ran it. */
+  err?: { code?: unknown; exitCode?: unknown; stderr?: unknown };
+}
+
+/**
+ * Reads a stack by the pulumi command. Where that fails, the error says why, with cause and cure.
+ *
+ * @throws ContactError
+ */
+export async function withPulumi<T>(
+  stack: string,
+  directory: string,
+  read: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    const backend = process.env.PULUMI_BACKEND_URL;
+    const contact = pulumiContact({ stack, directory, backend }, pulumiFailure(error, directory));
+    throw new ContactError(contact, { cause: error });
+  }
+}
+
+function pulumiFailure(error: unknown, directory: string): PulumiFailure {
+  const { stderr, err } = failedCommand(error);
+  const said = textOf(err?.stderr) ?? textOf(stderr) ?? messageOf(error);
+  const exitCode = typeof err?.exitCode === "number" ? err.exitCode : undefined;
+  // An older command line has one exit status for everything, and the SDK a class for this.
+  const noStack = error instanceof Error && error.name === "StackNotFoundError";
+  const command = findPulumi();
+  return {
+    is: !existsSync(directory)
+      ? "directory-missing"
+      : command === undefined || err?.code === "ENOENT"
+        ? "command-missing"
+        : !hasProject(directory)
+          ? "project-missing"
+          : "failed",
+    exitCode: noStack ? exits.noStack : exitCode,
+    said: said.trim(),
+    launcher: command !== undefined && isLauncher(command),
+  };
+}
+
+function failedCommand(error: unknown): FailedCommand {
+  if (typeof error !== "object" || error === null || !("commandResult" in error)) return {};
+  const { commandResult } = error;
+  return typeof commandResult === "object" && commandResult !== null ? commandResult : {};
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" && value.trim() !== "" ? value : undefined;
+}
+
+function hasProject(directory: string): boolean {
+  return ["Pulumi.yaml", "Pulumi.yml"].some((name) => existsSync(join(directory, name)));
+}
