@@ -56,7 +56,7 @@ function pulumiFailure(error: unknown, directory: string): PulumiFailure {
 function failedCommand(error: unknown): FailedCommand {
   if (typeof error !== "object" || error === null || !("commandResult" in error)) return {};
   const { commandResult } = error;
-  return typeof commandResult === "object" && commandResult !== null ? commandResult : {};
+  return (commandResult ?? {}) as FailedCommand;
 }
 
 function textOf(value: unknown): string | undefined {

@@ -81,7 +81,8 @@ export async function named<T>(what: string, call: Promise<T>): Promise<T> {
 export async function allOf<Calls extends readonly unknown[] | []>(
   calls: Calls,
 ): Promise<{ -readonly [Index in keyof Calls]: Awaited<Calls[Index]> }> {
-  const failed = (await Promise.allSettled(calls)).flatMap((call) =>
+  const settled = await Promise.allSettled<unknown[]>([...calls]);
+  const failed = settled.flatMap((call) =>
     call.status === "rejected" ? [call.reason as unknown] : [],
   );
   if (failed.length > 1) throw new AggregateError(failed, failed.map(messageOf).join("\n"));

@@ -28,6 +28,9 @@ export const exits = { notLoggedIn: 3, noStack: 6 } as const;
  */
 const passphrase = { wrong: /\bincorrect passphrase\b/, missing: /\bpassphrase must be set\b/ };
 
+/** Its own exit status is also what any failure of the command that it starts may have. */
+const launcherFailed = /^pulumi: /m;
+
 const why = "the stack's settings could not be read, so that nothing was looked at";
 
 /** What keeps a stack from being read by the pulumi command. */
@@ -57,7 +60,7 @@ export function pulumiContact(place: Place, failure: PulumiFailure): Contact {
     };
   }
   const said = [failure.said];
-  if (failure.launcher && failure.exitCode === 1 && failure.said.startsWith("pulumi: ")) {
+  if (failure.launcher && launcherFailed.test(failure.said)) {
     return {
       ...common,
       code: "pulumi-not-fetched",
