@@ -2,11 +2,9 @@
  * Says so where Node.js is older than package.json asks for, before anything fails for it. An old one
  * has to understand this file.
  */
-const { readFileSync } = require("node:fs");
-const { join } = require("node:path");
 const process = require("node:process");
 
-const { engines } = JSON.parse(readFileSync(join(__dirname, "../package.json"), "utf8"));
+const { engines } = require("../package.json");
 const wanted = engines.node.replace(">=", "");
 const numbers = (version) => version.split(".").map(Number);
 

@@ -37,9 +37,7 @@ export async function look(
   looks: Looks,
   { progress }: Terminal,
 ): Promise<{ settings: Settings; facts: ClusterFacts }> {
-  const raw = await progress.run(`settings of stack ${stack}`, () =>
-    readStackSettings(stack, cwd),
-  );
+  const raw = await progress.run(`settings of stack ${stack}`, () => readStackSettings(stack, cwd));
   const settings = parseSettings(stage === undefined ? raw : { ...raw, stage });
   const facts = await progress.run("looking at the cluster", () => observe(settings));
   const [iam, kube2iamLog, overSsh] = await Promise.all([

@@ -108,7 +108,9 @@ function addCompletion(program: Command, terminal: Terminal): void {
   program
     .command("completion")
     .summary("print the completion of this command line for a shell")
-    .description("Prints a script that has the shell complete commands, options, stages and stacks.")
+    .description(
+      "Prints a script that has the shell complete commands, options, stages and stacks.",
+    )
     .addArgument(new Argument("<shell>", "which shell").choices(shells))
     .addHelpText(
       "after",

@@ -93,7 +93,7 @@ function inZsh(name: string, commands: readonly string[], places: readonly Place
     "words" in may
       ? `compadd -- ${may.words.join(" ")}`
       : may.kind === "stacks"
-        ? "compadd -- ${(f)\"$(_kiam_migrate_stacks)\"}"
+        ? 'compadd -- ${(f)"$(_kiam_migrate_stacks)"}'
         : "_files -/";
   return `# Completion of ${name} for zsh. In ~/.zshrc, after compinit: source <(${name} completion zsh)
 _kiam_migrate_stacks() {

@@ -50,45 +50,44 @@ export async function readClusterFacts(
     const read = core.readNamespacedConfigMap({ namespace: kiam, name });
     return (await ifThere(`ConfigMap ${kiam}/${name}`, read))?.data ?? {};
   };
-  const [nodes, namespaces, pods, idle, networkPolicies, admission, record, notes] =
-    await allOf([
-      readAll(
-        "listing nodes",
-        (page) => core.listNode(page),
-        // Read all the same: a name that is none says what the API server is worth.
-        (node) => [nodeFacts(node)].filter(() => !isEmptyNode(node)),
-      ),
-      readAll(
-        "listing namespaces",
-        (page) => core.listNamespace(page),
-        (each) => [namespaceFacts(each)],
-      ),
-      readAll(
-        "listing pods",
-        (page) => core.listPodForAllNamespaces(page),
-        (pod) => [
-          {
-            facts: isFinished(pod) ? [] : [podFacts(pod)],
-            ofKube2iam: kube2iamPodOf(live, pod),
-            agent: agentOn(pod, kiam),
-          },
-        ],
-      ),
-      readIdlePods(config),
-      readAll(
-        "listing NetworkPolicies",
-        (page) => networking.listNamespacedNetworkPolicy({ namespace: kiam, ...page }),
-        (policy) => [networkPolicyFacts(policy)],
-      ),
-      named(
-        "listing what admissionregistration.k8s.io/v1 has",
-        config.makeApiClient(AdmissionregistrationV1Api).getAPIResources(),
-      ),
-      configMap(recordName),
-      configMap(gateNotesName),
-      // A right that is missing for it is told together with the others.
-      reading,
-    ]);
+  const [nodes, namespaces, pods, idle, networkPolicies, admission, record, notes] = await allOf([
+    readAll(
+      "listing nodes",
+      (page) => core.listNode(page),
+      // Read all the same: a name that is none says what the API server is worth.
+      (node) => [nodeFacts(node)].filter(() => !isEmptyNode(node)),
+    ),
+    readAll(
+      "listing namespaces",
+      (page) => core.listNamespace(page),
+      (each) => [namespaceFacts(each)],
+    ),
+    readAll(
+      "listing pods",
+      (page) => core.listPodForAllNamespaces(page),
+      (pod) => [
+        {
+          facts: isFinished(pod) ? [] : [podFacts(pod)],
+          ofKube2iam: kube2iamPodOf(live, pod),
+          agent: agentOn(pod, kiam),
+        },
+      ],
+    ),
+    readIdlePods(config),
+    readAll(
+      "listing NetworkPolicies",
+      (page) => networking.listNamespacedNetworkPolicy({ namespace: kiam, ...page }),
+      (policy) => [networkPolicyFacts(policy)],
+    ),
+    named(
+      "listing what admissionregistration.k8s.io/v1 has",
+      config.makeApiClient(AdmissionregistrationV1Api).getAPIResources(),
+    ),
+    configMap(recordName),
+    configMap(gateNotesName),
+    // A right that is missing for it is told together with the others.
+    reading,
+  ]);
   const agents = pods.flatMap(({ agent }) => agent);
   const staying = agents.filter(({ stays }) => stays);
   const kube2iamPods = pods.flatMap(({ ofKube2iam }) => ofKube2iam);

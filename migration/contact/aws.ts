@@ -71,7 +71,12 @@ export function awsContact(account: string, { name, code, said }: AwsFailure): C
   const known = rows.find(([names]) =>
     [name, code].some((each) => each !== undefined && names.includes(each)),
   );
-  return { ...(known?.[1] ?? unexplained), where: `roles of account ${account}`, why, said: [said] };
+  return {
+    ...(known?.[1] ?? unexplained),
+    where: `roles of account ${account}`,
+    why,
+    said: [said],
+  };
 }
 
 /** With credentials of another account every role would seem to be missing. */

@@ -36,7 +36,10 @@ export function newNodesSummary({ newNodes }: Pick<Settings, "newNodes">, stack:
 }
 
 /** One line for the operator, at the stages at which it matters; else undefined. */
-export function newNodesNotice({ stage, newNodes }: Settings, stackName: string): string | undefined {
+export function newNodesNotice(
+  { stage, newNodes }: Settings,
+  stackName: string,
+): string | undefined {
   const atCutover = reaches(stage, "cutover") && newNodes.keepKube2iamOff !== "none";
   if (!atCutover && !reaches(stage, "retire")) return undefined;
   return `New workers have to get: ${marksText(newNodes)}. ${whatPrints(stackName)}; docs/new-nodes.md explains it.`;

@@ -44,7 +44,10 @@ describe("a Node.js that is too old", () => {
       for (const version of ["v18.20.4", "v22.11.0"]) {
         const { exitCode, stderr, stdout } = await as(version, ...args);
         assert.equal(exitCode, 3, stderr);
-        assert.match(stderr, new RegExp(`^This Node\\.js is too old: ${version} \\[node-too-old\\]\n`));
+        assert.match(
+          stderr,
+          new RegExp(`^This Node\\.js is too old: ${version} \\[node-too-old\\]\n`),
+        );
         assert.match(stderr, /what to do: npm ci/);
         assert.doesNotMatch(stderr, /^ +at /m, "no stack trace");
         assert.equal(stdout, "");

@@ -12,15 +12,12 @@ describe("npm start by a user who is not root", () => {
     needsRoot(this);
     needsCommands(this, ["unshare"]);
     // A user namespace of its own: a process in it is not root, and reads the checkout as before.
-    const alone = ["--user"];
-    const { failed } = await execa("unshare", [...alone, "true"], { reject: false });
+    const { failed } = await execa("unshare", ["--user", "true"], { reject: false });
     if (failed) skipBecause(this, "needs user namespaces (unshare --user)");
+    const loader = join(checkout, "bin/typescript.cjs");
     const { exitCode, stderr } = await execa(
       "unshare",
-      [
-        ...[...alone, process.execPath, "--require", join(checkout, "bin/typescript.cjs")],
-        join(checkout, "lab/start.ts"),
-      ],
+      ["--user", process.execPath, "--require", loader, join(checkout, "lab/start.ts")],
       { cwd: checkout, reject: false },
     );
     assert.equal(exitCode, 1);

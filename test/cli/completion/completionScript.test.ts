@@ -54,7 +54,11 @@ for (const shell of ["bash", "zsh"] as const) {
       const { stdout } = await execa(shell, shell === "zsh" ? ["-f", ...args] : args, {
         cwd: directory,
       });
-      return stdout.split("\n").filter((line) => line !== "").map((line) => line.replace(/\/$/, "")).sort();
+      return stdout
+        .split("\n")
+        .filter((line) => line !== "")
+        .map((line) => line.replace(/\/$/, ""))
+        .sort();
     }
 
     it("offers the commands", async () => {

@@ -42,7 +42,8 @@ describe("the answer of kiam-migrate new-nodes", () => {
     const written = [...nodeGroups.map(({ file }) => file), "boot-guard.sh"];
     const text = newNodesAsText(answer({ written: written.map((file) => `groups/${file}`) }));
     assert.match(text, /Only for groups of workers/);
-    for (const { title, file } of nodeGroups) assert.ok(text.includes(`  groups/${file}: ${title}`));
+    for (const { title, file } of nodeGroups)
+      assert.ok(text.includes(`  groups/${file}: ${title}`));
     assert.match(text, /groups\/boot-guard\.sh: the boot guard by itself$/);
     assert.ok(!text.includes("#!/bin/sh"));
   });

@@ -182,9 +182,11 @@ describe("reaching the cluster", () => {
   });
 
   it("its certificate is not one that the kubeconfig trusts", async () => {
-    const { server } = await issueCertificates(
-      { serverNames: ["localhost"], ipAddresses: ["127.0.0.1"], validityDays: 1 },
-    );
+    const { server } = await issueCertificates({
+      serverNames: ["localhost"],
+      ipAddresses: ["127.0.0.1"],
+      validityDays: 1,
+    });
     const tls = { key: server.privateKey, cert: server.certificate };
     const port = await listen(createHttpsServer(tls, (_request, response) => response.end()));
     await write({ server: `https://127.0.0.1:${port}` });
