@@ -41,6 +41,7 @@ export async function readClusterFacts(
     `DaemonSet ${namespace}/${daemonSet}`,
     apps.readNamespacedDaemonSet({ namespace, name: daemonSet }),
   );
+  // Out of reach, the rest need not be tried. A right that is missing is told with all others, below.
   const live = await reading.catch((error: unknown) => {
     if (error instanceof ReadError && codeOf(error.cause) === 403) return undefined;
     throw error;
@@ -85,7 +86,6 @@ export async function readClusterFacts(
     ),
     configMap(recordName),
     configMap(gateNotesName),
-    // A right that is missing for it is told together with the others.
     reading,
   ]);
   const agents = pods.flatMap(({ agent }) => agent);
