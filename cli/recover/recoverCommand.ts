@@ -8,7 +8,7 @@ import { commandsAfterRecovery } from "../../migration/move/outcome.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import type { Stage } from "../../migration/stages.js";
 import { shown, shownJson } from "../../migration/text/shown.js";
-import type { CommonOptions, Subcommand, Terminal } from "../command.js";
+import { fromHere, type CommonOptions, type Subcommand, type Terminal } from "../command.js";
 import { loadOpenStack, loadRecoverStack } from "../late.js";
 import { recoverAsText, recoverExitCode, type RecoverAnswer } from "./recoverAnswer.js";
 
@@ -37,7 +37,8 @@ It never takes away the lock of an update that may be running: run it on the hos
 which that update ran.`,
       ),
   async run(options, terminal) {
-    const answer = await recover(options, terminal);
+    const recovered = await recover(options, terminal);
+    const answer = { ...recovered, next: fromHere(recovered.next, options) };
     terminal.answer(options.json ? shownJson(answer, 2) : recoverAsText(answer));
     return recoverExitCode(answer);
   },

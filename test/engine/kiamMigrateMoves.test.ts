@@ -56,7 +56,12 @@ describe("kiam-migrate moves a stack", function () {
       progress: { ...silentProgress, note: (said) => void notes.push(said) },
       ...(answer === undefined ? {} : { ask: () => Promise.resolve(answer) }),
     });
-    return { exitCode, stdout: answers.join("\n"), stderr: notes.join("\n") };
+    // Every command to type next has this: the tests are not run there.
+    const where = ` --cwd ${cluster.directory}`;
+    const commands = answers.join("\n").match(/^( {2}|\s+")kiam-migrate .*/gm) ?? [];
+    for (const command of commands) assert.ok(command.includes(where), command);
+    const stdout = answers.join("\n").replaceAll(where, "");
+    return { exitCode, stdout, stderr: notes.join("\n") };
   }
 
   async function runJson<Answer>(args: string, answer?: string) {
