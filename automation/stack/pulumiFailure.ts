@@ -32,7 +32,11 @@ export async function withPulumi<T>(
     if (command === undefined && hasProject(directory)) throw error;
     const noStack = error instanceof Error && error.name === "StackNotFoundError";
     const backend = process.env.PULUMI_BACKEND_URL;
-    const failure = pulumiFailure(command ?? { err: { stderr: messageOf(error) } }, directory, noStack);
+    const failure = pulumiFailure(
+      command ?? { err: { stderr: messageOf(error) } },
+      directory,
+      noStack,
+    );
     const contact = pulumiContact({ stack, directory, backend }, failure);
     throw new ContactError(contact, { cause: error });
   }

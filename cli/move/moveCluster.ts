@@ -9,7 +9,13 @@ import type { Stage } from "../../migration/stages.js";
 import { stageOfState, type StackStage } from "../../migration/status/stackState.js";
 import { shownJson } from "../../migration/text/shown.js";
 import { count } from "../../migration/text/text.js";
-import { fromHere, UsageError, type CommonOptions, type ExitCode, type Terminal } from "../command.js";
+import {
+  fromHere,
+  UsageError,
+  type CommonOptions,
+  type ExitCode,
+  type Terminal,
+} from "../command.js";
 import { look, lookAtState, planUnlessBlocked, type Looks } from "../look.js";
 import { approval, type ApprovalOptions } from "./approval.js";
 import { carryOut, ended, firstUpdateAsSeen } from "./carryOut.js";

@@ -50,6 +50,9 @@ export function apiMessage(error: unknown): string {
     const body = typeof error.body === "string" ? error.body : JSON.stringify(error.body);
     const message = /"message":\s*"((?:[^"\\]|\\.)*)"/.exec(body)?.[1];
     if (message !== undefined) return JSON.parse(`"${message}"`) as string;
+    // Of a 401 the client drops the body, and puts the headers into its own message.
+    const [, status, reason] = /^HTTP-Code: (\d+)\nMessage: (.*)/.exec(messageOf(error)) ?? [];
+    if (error.body === undefined && status !== undefined) return `HTTP ${status} ${reason}`;
   }
   return messageOf(error);
 }

@@ -204,7 +204,9 @@ describe("reaching the cluster", () => {
       await write({ server: `http://127.0.0.1:${port}`, cluster: plain });
       const { code, said = [], where } = await contactOf();
       assert.equal(code, expected);
-      assert.match(said.join("\n"), new RegExp(`you get ${status}`));
+      const words =
+        status === 401 ? "DaemonSet kube-system/kube2iam: HTTP 401 Unauthorized$" : "you get";
+      assert.match(said.join("\n"), new RegExp(words));
       assert.match(where, /context staging, user me/);
       // Each right that is missing has to be known; of the others one is enough.
       assert.equal(said.length > 5, status === 403, said.join("\n"));
