@@ -34,7 +34,8 @@ describe("the command pulumi, by hand as the README says", function () {
     const plugins = Object.fromEntries(PLUGINS.map((name) => [name, { directory: standIn(name) }]));
     const parts = { engine: { root }, plugins: plugins as Parts["plugins"] };
     // They log in to a backend of their own.
-    user = await openUserTerminal(parts, { ...cluster.environment, PULUMI_BACKEND_URL: "" });
+    const environment = { ...cluster.environment, PULUMI_BACKEND_URL: "" };
+    user = await openUserTerminal({ parts, environment });
   });
 
   after("stop what was started", async () => {

@@ -29,16 +29,26 @@ export interface UserTerminal {
   dispose: () => Promise<void>;
 }
 
+interface TerminalOptions {
+  parts: Pick<Parts, "engine" | "plugins">;
+  /** How the cluster and AWS are reached. */
+  environment: Record<string, string>;
+  /** Words before each command, such as those that lead into a network. */
+  within?: readonly string[];
+  /** What `~/.ssh/workers_key` holds, which the README reads; a key that opens nothing when unset. */
+  workersKey?: string;
+}
+
 /**
  * Opens one that is logged in to a backend of its own, with the parts of the lab in place of installed
  * ones. Pulumi.yaml and the stacks' files are copies; the program is this checkout's.
- *
- * @param environment how the cluster and AWS are reached
  */
-export async function openUserTerminal(
-  { engine, plugins }: Pick<Parts, "engine" | "plugins">,
-  environment: Record<string, string>,
-): Promise<UserTerminal> {
+export async function openUserTerminal({
+  parts,
+  environment,
+  within = [],
+  workersKey = newKey(),
+}: TerminalOptions): Promise<UserTerminal> {
   const home = await mkdtemp(join(tmpdir(), "kiam-user-"));
   const project = join(home, "kube2iam-to-kiam");
   await mkdir(project);
@@ -48,12 +58,14 @@ export async function openUserTerminal(
   for (const same of ["index.ts", "gates", "node_modules", "package.json", "tsconfig.json"]) {
     await symlink(join(checkout, same), join(project, same));
   }
-  await writeWorkersKey(join(home, ".ssh"));
-  await providePlugins(join(home, ".pulumi"), plugins);
+  await mkdir(join(home, ".ssh"));
+  await writeFile(join(home, ".ssh", "workers_key"), workersKey, { mode: 0o600 });
+  await providePlugins(join(home, ".pulumi"), parts.plugins);
   await mkdir(join(home, "state"));
 
   const type: UserTerminal["type"] = async (line, more = {}) => {
-    const { all, exitCode } = await execa("bash", ["-c", line], {
+    const [file = "", ...words] = [...within, "bash", "-c", line];
+    const { all, exitCode } = await execa(file, words, {
       cwd: project,
       env: {
         ...environment,
@@ -61,7 +73,9 @@ export async function openUserTerminal(
         PULUMI_HOME: join(home, ".pulumi"),
         PULUMI_CONFIG_PASSPHRASE: "a passphrase of one's own",
         PULUMI_SKIP_UPDATE_CHECK: "true",
-        PATH: [join(engine.root, "bin"), process.env.PATH ?? ""].join(delimiter),
+        PATH: [join(parts.engine.root, "bin"), environment.PATH ?? process.env.PATH ?? ""].join(
+          delimiter,
+        ),
         ...more,
       },
       all: true,
@@ -79,10 +93,7 @@ export async function openUserTerminal(
   return { project, type, typed, dispose: () => rm(home, { recursive: true, force: true }) };
 }
 
-/** The key that the README reads from `~/.ssh/workers_key`. */
-async function writeWorkersKey(directory: string): Promise<void> {
+function newKey(): string {
   const { privateKey } = generateKeyPairSync("ed25519");
-  await mkdir(directory);
-  const key = privateKey.export({ type: "pkcs8", format: "pem" });
-  await writeFile(join(directory, "workers_key"), key, { mode: 0o600 });
+  return privateKey.export({ type: "pkcs8", format: "pem" }).toString();
 }
