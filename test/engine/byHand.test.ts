@@ -57,10 +57,7 @@ describe("the command pulumi, by hand as the README says", function () {
   it("previews what would be made, once the settings are the cluster's", async () => {
     const stack = await readStack();
     const set = (value: unknown, section: string, ...rest: string[]) =>
-      stack.setIn(
-        ["config", `kube2iam-to-kiam:${section}`, ...rest],
-        stack.createNode(value),
-      );
+      stack.setIn(["config", `kube2iam-to-kiam:${section}`, ...rest], stack.createNode(value));
     set("us-east-1", "kiam", "region");
     set(nodeRoles.masters, "iam", "masterRoleName");
     set(nodeRoles.workers, "iam", "workerRoleName");

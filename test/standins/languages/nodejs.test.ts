@@ -235,8 +235,8 @@ describe("the packages that a program can load", () => {
   });
 
   it("say which provider plugins they need", async () => {
-    const found = await installedPackages(checkout);
-    const plugins = found.filter(({ pulumi }) => pulumi?.resource).map(({ pulumi }) => pulumi?.name);
+    const found = (await installedPackages(checkout)).flatMap(({ pulumi }) => pulumi ?? []);
+    const plugins = found.filter(({ resource }) => resource).map(({ name }) => name);
     assert.deepEqual(plugins.sort(), ["aws", "command", "kubernetes"]);
   });
 

@@ -105,9 +105,8 @@ function programEnvironment(
   request: pb.RunRequest,
   { typescript, tsconfig }: z.infer<typeof runtimeOptions>,
 ): Record<string, string> {
-  const config = Object.fromEntries(
-    request.getConfigMap().getEntryList().map(([key, value]) => [runtimeKey(key), value]),
-  );
+  const entries = request.getConfigMap().getEntryList();
+  const config = Object.fromEntries(entries.map(([key, value]) => [runtimeKey(key), value]));
   return {
     PULUMI_CONFIG: JSON.stringify(config),
     PULUMI_CONFIG_SECRET_KEYS: JSON.stringify(request.getConfigsecretkeysList()),
@@ -116,8 +115,8 @@ function programEnvironment(
   };
 }
 
-/** A key as the official host passes it on: `project:config:key`, where the engine says `project:key`. */
+/** As the official host passes a key on: `project:config:key`, where the engine says `project:key`. */
 function runtimeKey(key: string): string {
-  const [namespace, ...rest] = key.split(":");
-  return `${namespace}:config:${rest.at(-1)}`;
+  const words = key.split(":");
+  return `${words[0] ?? ""}:config:${words.at(-1) ?? ""}`;
 }

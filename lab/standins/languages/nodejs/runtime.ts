@@ -20,6 +20,11 @@ export interface LanguageHost {
   engine: string;
 }
 
+type InstallCall = grpc.ServerWritableStream<
+  pb.InstallDependenciesRequest,
+  pb.InstallDependenciesResponse
+>;
+
 /** @param cancelled aborted by the engine's request to cancel, and by the caller */
 export function languageRuntime(
   { version, engine }: LanguageHost,
@@ -65,9 +70,7 @@ export function languageRuntime(
       const answer = unary((request: pb.RunRequest) => runProgram(request, engineAddress, signal));
       answer(call, callback);
     },
-    installDependencies: (
-      call: grpc.ServerWritableStream<pb.InstallDependenciesRequest, pb.InstallDependenciesResponse>,
-    ) => {
+    installDependencies: (call: InstallCall) => {
       install(call, cancelled.signal).then(
         () => call.end(),
         (error: unknown) => call.emit("error", plainStatus(error)),
@@ -85,11 +88,7 @@ function programDirectory(request: { getInfo(): pb.ProgramInfo | undefined }): s
 }
 
 /** The provider plugin that an npm package needs, where it is a provider's SDK. */
-function requiredPlugin({
-  name,
-  version,
-  pulumi,
-}: InstalledPackage): pluginpb.PackageDependency[] {
+function requiredPlugin({ name, version, pulumi }: InstalledPackage): pluginpb.PackageDependency[] {
   if (pulumi?.resource !== true) return [];
   const plugin = new pluginpb.PackageDependency()
     .setKind("resource")
@@ -100,10 +99,7 @@ function requiredPlugin({
 }
 
 /** Has npm install what the program needs, and passes on what npm prints while it does. */
-async function install(
-  call: grpc.ServerWritableStream<pb.InstallDependenciesRequest, pb.InstallDependenciesResponse>,
-  cancelSignal: AbortSignal,
-): Promise<void> {
+async function install(call: InstallCall, cancelSignal: AbortSignal): Promise<void> {
   const npm = execa("npm", ["install"], {
     cwd: programDirectory(call.request),
     stdin: "ignore",

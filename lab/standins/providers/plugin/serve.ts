@@ -15,9 +15,5 @@ import type { Provider } from "./provider.js";
 export async function serve(provider: Provider): Promise<void> {
   const cancelled = new AbortController();
   const log = new EngineLog(engineAddress());
-  await listen(
-    providerrpc.ResourceProviderService,
-    handlers(provider, log, cancelled),
-    cancelled,
-  );
+  await listen(providerrpc.ResourceProviderService, handlers(provider, log, cancelled), cancelled);
 }
