@@ -48,7 +48,7 @@ async function main(): Promise<number> {
   progress.note(`\n${formatPartTable(parts.table)}`);
   const standIns = parts.table.filter((row) => row.origin === "stand-in").map((row) => row.part);
   if (standIns.length > 0) {
-    progress.note(`Stand-ins of this project ran in place of: ${standIns.join(", ")}.`);
+    progress.note(`Stand-ins of this project are in place of: ${standIns.join(", ")}.`);
   }
   progress.note(`\nAll of it took ${formatElapsed(Date.now() - began)}.`);
   return interruption.happened ? 130 : good ? 0 : 1;
