@@ -13,8 +13,8 @@ export const answerSeconds = 30;
 /** The program that the kubeconfig has give credentials was not there, or gave none. */
 export class CredentialsError extends Error {}
 
-/** What the client makes up where it finds no kubeconfig at all. */
-const madeUp = "loaded-context";
+/** What the client makes up where it finds no kubeconfig at all. Ones that it has exported have its name. */
+const madeUp = { context: "loaded-context", server: "http://localhost:8080" };
 
 /**
  * Kubernetes access by the usual rules: KUBECONFIG, ~/.kube/config, or in-cluster. No request of the
@@ -42,10 +42,16 @@ export async function kubeConfig(
   return config;
 }
 
+function isMadeUp(config: KubeConfig): boolean {
+  const [context, ...others] = config.getContexts();
+  const server = config.getClusters()[0]?.server;
+  return others.length === 0 && context?.name === madeUp.context && server === madeUp.server;
+}
+
 /** @param setting whether the stack's settings name the context */
 function whyUnusable(config: KubeConfig, setting: boolean): KubeconfigFailure | undefined {
   const contexts = config.getContexts().map(({ name }) => name);
-  if (contexts.length === 1 && contexts[0] === madeUp) return { is: "missing" };
+  if (isMadeUp(config)) return { is: "missing" };
   const context = config.getCurrentContext();
   // Of a file without one, the client has no context, whatever its type says.
   if (!context) return { is: "no-current-context", contexts };

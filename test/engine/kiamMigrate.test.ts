@@ -260,15 +260,4 @@ describe("kiam-migrate on a stack", function () {
     assert.match(stderr, /kiam\.region/);
     assert.match(stderr, /workers\.waveSize/);
   });
-
-  it("says which call failed with exit code 3", async () => {
-    const nobody = { ...cluster.environment, KUBECONFIG: path.join(cluster.directory, "none") };
-    const { stderr, exitCode, stdout } = await kiamMigrate(
-      ["audit", "--stack", "test", "--cwd", cluster.directory],
-      nobody,
-    );
-    assert.equal(exitCode, 3);
-    assert.equal(stdout, "");
-    assert.match(stderr, /looking at the cluster/);
-  });
 });

@@ -111,6 +111,7 @@ describe("reaching the cluster", () => {
     const { code, where } = await contactOf();
     assert.equal(code, "kubeconfig-missing");
     assert.match(where, /\.kube\/config \(KUBECONFIG is not set\)/);
+    assert.equal((await contactOf("staging")).code, "kubeconfig-missing", "whatever is asked for");
   });
 
   it("KUBECONFIG names a file that is not there", async () => {
