@@ -3,11 +3,12 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 
 import { GetRoleCommand } from "@aws-sdk/client-iam";
-import { parseDocument } from "yaml";
+import { parse } from "yaml";
 
 import { PLUGINS, type Parts } from "../../lab/parts/types.js";
 import { nodeRoles } from "../../lab/workload/roles.js";
 import { readmeSteps } from "../support/readmeSteps.js";
+import { writeSections } from "../support/userProject.js";
 import { openUserTerminal, type UserTerminal } from "../support/userTerminal.js";
 import { startClusterOfApis, type ClusterOfApis } from "./clusterOfApis.js";
 import { requireEngine } from "./engine.js";
@@ -44,25 +45,22 @@ describe("the command pulumi, by hand as the README says", function () {
   });
 
   const file = () => join(user.project, "stacks/Pulumi.staging.yaml");
-  const readStack = async () => parseDocument(await readFile(file(), "utf8"));
+  const readStack = async () => parse(await readFile(file(), "utf8")) as Record<string, unknown>;
 
   it("begins a stack with a passphrase of one's own, beside the settings that are there", async () => {
-    const before = (await readStack()).toJSON() as Record<string, unknown>;
+    const before = await readStack();
     for (const step of await readmeSteps("pulumi stack init")) await user.typed(step);
-    const { encryptionsalt, ...others } = (await readStack()).toJSON() as Record<string, unknown>;
+    const { encryptionsalt, ...others } = await readStack();
     assert.equal(typeof encryptionsalt, "string");
     assert.deepEqual(others, before);
   });
 
   it("previews nothing but what does not fit the cluster, without a trace", async () => {
-    const stack = await readStack();
-    const set = (value: unknown, section: string, ...rest: string[]) =>
-      stack.setIn(["config", `kube2iam-to-kiam:${section}`, ...rest], stack.createNode(value));
-    set("us-east-1", "kiam", "region");
-    set(nodeRoles.masters, "iam", "masterRoleName");
-    set(nodeRoles.workers, "iam", "workerRoleName");
-    set({ orders: { permitted: "arn:aws:iam::123456789012:role/app-orders" } }, "namespaces");
-    await writeFile(file(), String(stack));
+    await writeSections(file(), {
+      kiam: { region: "us-east-1" },
+      iam: { masterRoleName: nodeRoles.masters, workerRoleName: nodeRoles.workers },
+      namespaces: { orders: { permitted: "arn:aws:iam::123456789012:role/app-orders" } },
+    });
     await user.typed("pulumi config set --path namespaces.nowhere.permitted '.*'");
     const { all, exitCode } = await user.type("pulumi preview -s staging");
     await user.typed("pulumi config rm --path namespaces.nowhere");

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
-import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, join, resolve } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 
 import { execa } from "execa";
 
+import { packageVersion } from "../../lab/parts/context.js";
 import type { Parts } from "../../lab/parts/types.js";
 import { providePlugins } from "../../lab/pulumiHome.js";
-
-const checkout = resolve(__dirname, "../..");
+import { makeUserProject } from "./userProject.js";
 
 /** What a shell answered to a line. */
 interface Answer {
@@ -51,23 +51,14 @@ export async function openUserTerminal({
 }: TerminalOptions): Promise<UserTerminal> {
   const home = await mkdtemp(join(tmpdir(), "kiam-user-"));
   const project = join(home, "kube2iam-to-kiam");
-  await mkdir(project);
-  for (const own of ["Pulumi.yaml", "stacks"]) {
-    await cp(join(checkout, own), join(project, own), { recursive: true });
-  }
-  for (const same of [
-    "index.ts",
-    "bin",
-    "gates",
-    "node_modules",
-    "package.json",
-    "tsconfig.json",
-  ]) {
-    await symlink(join(checkout, same), join(project, same));
-  }
+  await makeUserProject(project);
   await mkdir(join(home, ".ssh"));
   await writeFile(join(home, ".ssh", "workers_key"), workersKey, { mode: 0o600 });
   await providePlugins(join(home, ".pulumi"), parts.plugins);
+  // npx puts the npm launcher `pulumi` first on the PATH. It looks here before it downloads.
+  const launched = join(home, ".pulumi", "versions", await packageVersion("pulumi"));
+  await mkdir(dirname(launched));
+  await symlink(parts.engine.root, launched);
   await mkdir(join(home, "state"));
 
   const type: UserTerminal["type"] = async (line, more = {}) => {

@@ -4,7 +4,9 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 
+import * as pb from "@pulumi/pulumi/proto/language_pb.js";
 import { execa, type Options } from "execa";
+import { Struct } from "google-protobuf/google/protobuf/struct_pb";
 import pWaitFor from "p-wait-for";
 
 import { identify, isAlive } from "../../../lab/cluster/processes.js";
@@ -13,6 +15,7 @@ import {
   installedPackages,
   programDependencies,
 } from "../../../lab/standins/languages/nodejs/packages.js";
+import { runProgram } from "../../../lab/standins/languages/nodejs/program.js";
 import { requireEngine } from "../../engine/engine.js";
 
 /*
@@ -108,58 +111,12 @@ describe("the stand-in for Pulumi's Node.js language host", function () {
     });
   });
 
-  const failures: {
-    of: string;
-    program: string;
-    options?: object;
-    says: RegExp;
-    saysNot?: RegExp;
-  }[] = [
-    {
-      of: "a program that has said why",
-      program: 'throw new pulumi.RunError("there is no cluster");',
-      says: /there is no cluster/,
-      saysNot: /exit code|at .*index\.js/,
-    },
-    {
-      of: "a program that ends with a status of its own",
-      program: "process.exit(3);",
-      says: /Program exited with non-zero exit code: 3/,
-    },
-    {
-      of: "a program that is killed",
-      program: 'process.kill(process.pid, "SIGKILL"); setTimeout(() => {}, 60_000);',
-      says: /Program ended: .*SIGKILL/,
-    },
-    {
-      of: "options that are none",
-      program: "",
-      options: { typescript: "no" },
-      says: /runtime\.options in Pulumi\.yaml: .*boolean[^]*typescript/,
-    },
-    {
-      of: "arguments with quotes",
-      program: "",
-      options: { nodeargs: "--require 'a b'" },
-      says: /quotes are more than this stand-in reads/,
-    },
-  ];
-  for (const { of, program, options, says, saysNot } of failures) {
-    it(`fails the preview of ${of}, and says why`, async () => {
-      await project(program, options);
-      const { all, exitCode } = await running(["preview"]);
-      assert.notEqual(exitCode, 0, all);
-      assert.match(all, says);
-      if (saysNot !== undefined) assert.doesNotMatch(all, saysNot);
-    });
-  }
-
-  it("says that the packages are missing where they are", async () => {
-    await project("");
-    await rm(join(directory, "node_modules"));
+  it("fails the preview of a program that has said why, without a word of its own", async () => {
+    await project('throw new pulumi.RunError("there is no cluster");');
     const { all, exitCode } = await running(["preview"]);
     assert.notEqual(exitCode, 0, all);
-    assert.match(all, /SDK has not been installed.*npm ci/);
+    assert.match(all, /there is no cluster/);
+    assert.doesNotMatch(all, /exit code|at .*index\.js/);
   });
 
   for (const signal of ["SIGINT", "SIGKILL"] as const) {
@@ -204,6 +161,48 @@ describe("the stand-in for Pulumi's Node.js language host", function () {
     assert.match(await pulumi("install", "--no-plugins"), /added 1 package/);
     assert.deepEqual(await installedPackages(directory), [local]);
   });
+});
+
+describe("a program that cannot run, or ends badly", () => {
+  let directory: string;
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), "kiam-program-"));
+    await mkdir(join(directory, "node_modules/@pulumi/pulumi/cmd/run"), { recursive: true });
+  });
+  after(() => rm(directory, { recursive: true, force: true }));
+
+  /** What the engine is told of a program, for which a script stands that cmd/run is taken for. */
+  async function errorOf(script: string, options = {}, place = directory): Promise<string> {
+    await writeFile(join(directory, "node_modules/@pulumi/pulumi/cmd/run/index.js"), script);
+    const info = new pb.ProgramInfo()
+      .setProgramDirectory(place)
+      .setOptions(Struct.fromJavaScript(options));
+    const { signal } = new AbortController();
+    return (await runProgram(new pb.RunRequest().setInfo(info), "", signal)).getError();
+  }
+
+  it("is told by its exit code", async () =>
+    assert.equal(await errorOf("process.exit(3)"), "Program exited with non-zero exit code: 3"));
+
+  it("is told by the signal that ended it", async () =>
+    assert.match(
+      await errorOf('process.kill(process.pid, "SIGKILL"); setTimeout(() => {}, 60_000);'),
+      /Program ended: .*SIGKILL/,
+    ));
+
+  it("is told by options that are none", async () => {
+    assert.match(
+      await errorOf("", { typescript: "no" }),
+      /runtime\.options in Pulumi\.yaml: .*boolean[^]*typescript/,
+    );
+    assert.match(await errorOf("", { nodeargs: "--require 'a b'" }), /quotes are more than/);
+  });
+
+  it("is told to bring its packages", async () =>
+    assert.match(
+      await errorOf("", {}, join(directory, "elsewhere")),
+      /SDK has not been installed.*npm ci/,
+    ));
 });
 
 describe("the packages that a program can load", () => {
