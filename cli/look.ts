@@ -1,15 +1,22 @@
+import type { StackStanding } from "../automation/readStanding.js";
 import { readStackSettings } from "../automation/stack/stackConfig.js";
 import { readIamFacts } from "../cluster/facts/iamFacts.js";
 import { readKube2iamLog } from "../cluster/facts/kube2iamLog.js";
 import { observe } from "../cluster/facts/observe.js";
 import { lookOverSsh } from "../cluster/facts/workersOverSsh.js";
 import { kubeConfig } from "../cluster/kubernetes/api.js";
+import { audit } from "../migration/audit/audit.js";
+import { isBlocking, type Finding } from "../migration/audit/finding.js";
 import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
+import { makePlan } from "../migration/plan/makePlan.js";
+import type { Plan } from "../migration/plan/plan.js";
 import { parseSettings } from "../migration/settings/parse.js";
 import type { Settings } from "../migration/settings/schema.js";
+import type { Situation } from "../migration/situation/situation.js";
 import type { Stage } from "../migration/stages.js";
 import { messageOf } from "../migration/text/text.js";
 import type { CommonOptions, Terminal } from "./command.js";
+import { loadReadStanding } from "./late.js";
 
 /** What a command looks at besides the Kubernetes API. */
 export interface Looks {
@@ -63,16 +70,51 @@ export async function look(
   return { settings, facts: { ...facts, iam, kube2iamLog, overSsh } };
 }
 
-async function readSettings(stack: string, cwd: string): Promise<Record<string, unknown>> {
+/**
+ * The plan, all findings, and those that stand in its way. The plan is undefined where what blocks,
+ * such as an unknown interface, leaves nothing to plan with.
+ */
+export function planUnlessBlocked(situation: Situation): {
+  findings: Finding[];
+  blocking: Finding[];
+  plan: Plan | undefined;
+} {
+  const findings = audit(situation);
+  const blocking = findings.filter(isBlocking);
   try {
-    return await readStackSettings(stack, cwd);
+    return { findings, blocking, plan: makePlan(situation) };
   } catch (error) {
-    // The engine's own words, without what the SDK puts around them.
+    if (blocking.length === 0) throw error;
+    return { findings, blocking, plan: undefined };
+  }
+}
+
+/** What the stack says of itself: what is in its state, and whether an update is under way. */
+export async function lookAtState(
+  { stack, cwd }: CommonOptions,
+  { progress }: Terminal,
+): Promise<StackStanding> {
+  const { readStanding } = loadReadStanding();
+  return progress.run("looking at the stack's state", () =>
+    inEngineWords(`The state of stack ${stack} could not be read by pulumi in ${cwd}`, () =>
+      readStanding(stack, cwd),
+    ),
+  );
+}
+
+async function readSettings(stack: string, cwd: string): Promise<Record<string, unknown>> {
+  return inEngineWords(`The settings of stack ${stack} could not be read by pulumi in ${cwd}`, () =>
+    readStackSettings(stack, cwd),
+  );
+}
+
+/** An error in the engine's own words, without what the SDK puts around them. */
+export async function inEngineWords<T>(what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
     const message = messageOf(error);
     const said = /stderr: ([^]*?)(\n err\?:|$)/.exec(message)?.[1]?.trim();
-    throw new Error(
-      `The settings of stack ${stack} could not be read by pulumi in ${cwd}: ${said ?? message}`,
-      { cause: error },
-    );
+    throw new Error(`${what}: ${said ?? message}`, { cause: error });
   }
 }

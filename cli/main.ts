@@ -1,20 +1,27 @@
+import { createInterface } from "node:readline";
+
 import { Command, CommanderError, Option } from "commander";
 
 import { createProgress } from "../automation/progress.js";
 import { SettingsError } from "../migration/settings/parse.js";
-import { shown } from "../migration/text/shown.js";
+import { shown, shownLine } from "../migration/text/shown.js";
 import { messageOf } from "../migration/text/text.js";
 import { auditCommand } from "./audit/auditCommand.js";
 import {
   exitCodes,
   exitCodesHelp,
+  UsageError,
   type CommonOptions,
   type ExitCode,
   type Subcommand,
   type Terminal,
 } from "./command.js";
+import { migrateCommand } from "./migrate/migrateCommand.js";
 import { permittedCommand } from "./permitted/permittedCommand.js";
 import { planCommand } from "./plan/planCommand.js";
+import { recoverCommand } from "./recover/recoverCommand.js";
+import { rollbackCommand } from "./rollback/rollbackCommand.js";
+import { statusCommand } from "./status/statusCommand.js";
 import { trustCommand } from "./trust/trustCommand.js";
 
 /**
@@ -26,8 +33,8 @@ export async function kiamMigrate(args: readonly string[], terminal: Terminal): 
   let result: ExitCode = exitCodes.ok;
   const program = new Command("kiam-migrate")
     .description(
-      "Looks at a live cluster before and while it moves from kube2iam to kiam.\n" +
-        "Changes nothing, unless a command is told to by --approve.",
+      "Moves a live cluster from kube2iam to kiam, stage by stage, and back.\n" +
+        "Changes nothing unless it is told to: by an answer to its question, --approve or --yes.",
     )
     .addHelpText(
       "after",
@@ -38,7 +45,12 @@ How the commands go together:
   kiam-migrate trust --stack staging                  trust that is missing
   kiam-migrate trust --stack staging --approve        adds it
   kiam-migrate plan --stack staging --stage cutover   waves, steps and rules
-  pulumi up --stack staging                           moves the cluster
+  kiam-migrate migrate --stack staging --to cutover   moves the cluster
+  kiam-migrate status --stack staging                 where it stands, worker by worker
+  kiam-migrate rollback --stack staging --to agent    takes it back
+  kiam-migrate recover --stack staging                after an update that was cut short
+
+pulumi up moves it as well, at the stage of its settings: both have one stack.
 
 They read the stack's settings with the pulumi command, and the cluster with the
 kubeconfig and AWS credentials of the environment, as pulumi up does. The answer
@@ -74,6 +86,10 @@ ${exitCodesHelp}`,
   add(planCommand);
   add(permittedCommand);
   add(trustCommand);
+  add(migrateCommand);
+  add(statusCommand);
+  add(rollbackCommand);
+  add(recoverCommand);
   try {
     await program.parseAsync(args, { from: "user" });
     return result;
@@ -82,7 +98,8 @@ ${exitCodesHelp}`,
       return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     }
     terminal.progress.note(messageOf(error));
-    return error instanceof SettingsError ? exitCodes.usage : exitCodes.failed;
+    const usage = error instanceof SettingsError || error instanceof UsageError;
+    return usage ? exitCodes.usage : exitCodes.failed;
   }
 }
 
@@ -91,5 +108,18 @@ export function processTerminal(): Terminal {
   return {
     answer: (text) => void process.stdout.write(`${shown(text)}\n`),
     progress: createProgress(process.stderr),
+    ...(process.stdin.isTTY && process.stderr.isTTY ? { ask } : {}),
   };
+}
+
+function ask(question: string): Promise<string> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  return new Promise((resolve) => {
+    // Ctrl-C and Ctrl-D end it without an answer.
+    terminal.once("close", () => resolve(""));
+    terminal.question(`${shownLine(question)} `, (answer) => {
+      resolve(answer);
+      terminal.close();
+    });
+  });
 }

@@ -9,6 +9,7 @@ import type { Finding } from "../migration/audit/finding.js";
 import { describeNewNodes, newNodesNotice } from "../migration/plan/newNodeRecipes.js";
 import { makePlan } from "../migration/plan/makePlan.js";
 import type { Plan } from "../migration/plan/plan.js";
+import { PlanChangedError } from "../migration/move/plannedMove.js";
 import { parseSettings, SettingsError } from "../migration/settings/parse.js";
 import type { Settings } from "../migration/settings/schema.js";
 import { ClusterMigration } from "./clusterMigration.js";
@@ -26,15 +27,27 @@ export interface ProgramOutputs {
   newNodes: string;
 }
 
+/** What a run of the program has decided, before anything is registered. */
+export interface Decided {
+  settings: Settings;
+  plan: Plan;
+}
+
 /**
  * The whole Pulumi program: settings → facts → audit → plan → resources. Nothing is registered
  * before the settings are valid and the audit has no blocking finding.
  *
  * @param raw the stack's configuration, one property per key
- * @throws pulumi.RunError with every problem of the settings, or every blocking finding
+ * @param check is given what was decided, and throws PlanChangedError where that is not to be done
+ * @throws pulumi.RunError with every problem of the settings, every blocking finding, or what differs
+ *   from the plan that was approved
  */
-export async function program(raw: unknown, tool: ToolLocation = {}): Promise<ProgramOutputs> {
-  const { settings, plan } = await decide(raw);
+export async function program(
+  raw: unknown,
+  tool: ToolLocation = {},
+  check: (decided: Decided) => void = () => {},
+): Promise<ProgramOutputs> {
+  const { settings, plan } = await decide(raw, check);
   const provider = new k8s.Provider("cluster", {
     context: settings.kubernetes.context,
     enableServerSideApply: true,
@@ -56,17 +69,23 @@ export async function program(raw: unknown, tool: ToolLocation = {}): Promise<Pr
   };
 }
 
-async function decide(raw: unknown): Promise<{ settings: Settings; plan: Plan }> {
+async function decide(raw: unknown, check: (decided: Decided) => void): Promise<Decided> {
   try {
     const settings = parseSettings(raw);
     const situation = situationOf(settings, await observe(settings));
     const findings = audit(situation);
     refuseBlocking(findings);
+    const decided = { settings, plan: makePlan(situation) };
+    check(decided);
     await report(findings);
-    return { settings, plan: makePlan(situation) };
+    return decided;
   } catch (error) {
     // Pulumi prints a RunError without a stack trace: these are for the operator, not for us.
-    if (error instanceof SettingsError || error instanceof AuditError) {
+    if (
+      error instanceof SettingsError ||
+      error instanceof AuditError ||
+      error instanceof PlanChangedError
+    ) {
       throw new pulumi.RunError(shown(error.message));
     }
     // What the API server or a pod answered may be in it.

@@ -12,25 +12,38 @@ export async function openWorkspace(workDir: string): Promise<LocalWorkspace> {
   return LocalWorkspace.create({ workDir });
 }
 
-/**
- * Settings as a stack's configuration: one value for each section, as JSON. A section that holds
- * a secret is encrypted as a whole.
- */
-export function stackConfig(settings: SettingsInput): ConfigMap {
-  return Object.fromEntries(
-    Object.entries(settings).flatMap(([section, value]) => {
-      if (value === undefined) return [];
-      const text = typeof value === "string" ? value : JSON.stringify(value);
-      return [[section, { value: text, secret: holdsSecret(value, section) }]];
-    }),
-  );
+/** Settings as a stack's configuration holds them. */
+export interface StackConfig {
+  /** What is no secret, by section: objects, as the types in Pulumi.yaml want them. */
+  sections: Record<string, unknown>;
+  /** Secrets, each by its path, such as `ssh.privateKey`. */
+  secrets: ConfigMap;
 }
 
-function holdsSecret(value: unknown, path: string): boolean {
-  if (secretSettings.test(path)) return true;
-  if (typeof value !== "object" || value === null) return false;
-  return Object.entries(value).some(
-    ([key, inner]) => inner !== undefined && holdsSecret(inner, `${path}.${key}`),
+export function stackConfig(settings: SettingsInput): StackConfig {
+  const secrets: ConfigMap = {};
+  const inClear = (value: unknown, path: string): unknown => {
+    if (secretSettings.test(path) && value !== undefined) {
+      const text = typeof value === "string" ? value : JSON.stringify(value);
+      secrets[path] = { value: text, secret: true };
+      return undefined;
+    }
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+    return defined(value, (inner, key) => inClear(inner, `${path}.${key}`));
+  };
+  return { sections: defined(settings, inClear), secrets };
+}
+
+/** An object with other values, without those that are undefined then. */
+function defined(
+  object: object,
+  change: (value: unknown, key: string) => unknown,
+): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(object).flatMap(([key, value]: [string, unknown]) => {
+      const changed = change(value, key);
+      return changed === undefined ? [] : [[key, changed]];
+    }),
   );
 }
 

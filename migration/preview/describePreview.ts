@@ -2,7 +2,7 @@ import { compareText, count, groupedBy, someOf } from "../text/text.js";
 import { sameTogether } from "./describeFindings.js";
 import type { Finding } from "../audit/finding.js";
 import { describePlan } from "./describePlan.js";
-import type { PlanPreview, WorkerPreview } from "./planPreview.js";
+import type { PlanPreview, PreviewedMove, WorkerPreview } from "./planPreview.js";
 import { ruleChanges, type RuleChange } from "../rules/diff.js";
 import { codeBlock, codeInMarkdown, inMarkdown, shownLine } from "../text/shown.js";
 import { stageSummary } from "../stages.js";
@@ -22,7 +22,17 @@ export function previewAsText(preview: PlanPreview): string {
       `  ${fewOf(change.workers)} (${shownLine(sourceOf(change))}):`,
       ...change.lines.map((line) => `    ${shownLine(line)}`),
     ]),
+    ...(preview.move === undefined ? [] : ["", ...carriedOutBy(preview.move)]),
   ].join("\n");
+}
+
+/** The updates, the id, and the command that carries out this very plan. */
+function carriedOutBy({ stages, planId, command }: PreviewedMove): string[] {
+  return [
+    `updates   ${stages.join(" → ")}${stages.length > 1 ? ", one after the other" : ""}`,
+    `plan id   ${planId}`,
+    `to do it  ${command} --approve ${planId}`,
+  ];
 }
 
 /** The preview for a pull request's comment: short, with what is long folded away. */
@@ -43,6 +53,9 @@ export function previewAsMarkdown(preview: PlanPreview): string {
         .reduce((sum, change) => sum + change.workers.length, 0),
       "worker",
     )} get other rules`,
+    ...(preview.move === undefined
+      ? []
+      : [`- plan id \`${preview.move.planId}\`; updates: ${preview.move.stages.join(" → ")}`]),
     "",
     ...blockingAsMarkdown(preview.blocking),
     "| wave | workers | steps of each | roles | pods |",
