@@ -68,7 +68,7 @@ ${exitCodesHelp}`,
         program
           .command(subcommand.name)
           .summary(subcommand.summary)
-          .requiredOption("--stack <name>", "the Pulumi stack, such as staging")
+          .addOption(stackOption())
           .addOption(
             new Option("--cwd <directory>", "where Pulumi.yaml is").default(
               process.cwd(),
@@ -101,6 +101,13 @@ ${exitCodesHelp}`,
     const usage = error instanceof SettingsError || error instanceof UsageError;
     return usage ? exitCodes.usage : exitCodes.failed;
   }
+}
+
+/** As for the command pulumi, PULUMI_STACK names the stack where the command line does not. */
+function stackOption(): Option {
+  return new Option("--stack <name>", "the Pulumi stack, such as staging; or set PULUMI_STACK")
+    .default(process.env.PULUMI_STACK || undefined)
+    .makeOptionMandatory();
 }
 
 /** The command's answer on standard output, what it is at on standard error. */
