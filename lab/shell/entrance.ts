@@ -14,6 +14,7 @@ import { describeTour } from "./tour.js";
 
 /** What a user's own environment may say, and what would then lead elsewhere than to the lab. */
 const othersNames = [
+  "BASH_ENV",
   ...["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION"],
   ...["PULUMI_ACCESS_TOKEN", "PULUMI_CONFIG_PASSPHRASE_FILE"],
 ];
@@ -70,7 +71,7 @@ export async function writeEntrance(
     `unset ${othersNames.join(" ")}`,
     ...Object.entries(environment).map(([name, value]) => `export ${name}=${quote(value)}`),
     `cd ${quote(places.project)} || exit`,
-    `if [ $# -eq 0 ] && [ -t 0 ]; then set -- --rcfile ${quote(places.startUp)} -i; fi`,
+    `if [ $# -eq 0 ] && [ -t 0 ]; then set -- --rcfile ${quote(places.startUp)} -i; else set -- --norc "$@"; fi`,
     `exec ${enter(OPERATOR, cluster.paths.directory).map(quote).join(" ")} bash "$@"`,
   ]);
 }

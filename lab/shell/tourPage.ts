@@ -38,7 +38,10 @@ that are left out. On a terminal \`pulumi\` and \`kiam-migrate\` show the same w
 
 /** The lines of an output, without those in the middle of a long one. */
 function shortened(text: string): string[] {
-  const lines = text.trimEnd().split("\n").map((line) => line.trimEnd());
+  const lines = text
+    .trimEnd()
+    .split("\n")
+    .map((line) => line.trimEnd());
   if (lines.length <= first + last) return lines;
   return [...lines.slice(0, first), "…", ...lines.slice(-last)];
 }

@@ -17,9 +17,16 @@ async function main(): Promise<number> {
     const { exitCode } = await execa(
       process.execPath,
       [...TYPESCRIPT, join(CHECKOUT, "lab", "start.ts"), "--shell"],
-      { cwd: CHECKOUT, input: script(directory), stdout: "inherit", stderr: "inherit", reject: false },
+      {
+        cwd: CHECKOUT,
+        input: script(directory),
+        stdout: "inherit",
+        stderr: "inherit",
+        reject: false,
+      },
     );
-    if (exitCode !== 0) throw new Error(`the lab ended with status ${exitCode}; docs/tour.md stays`);
+    if (exitCode !== 0)
+      throw new Error(`the lab ended with status ${exitCode}; docs/tour.md stays`);
     const page = tourPage(await Promise.all(tour.map((_, index) => printed(directory, index))));
     await writeFile(join(CHECKOUT, "docs", "tour.md"), page);
     return 0;

@@ -52,6 +52,13 @@ describe("kiam-migrate's command line", function () {
     assert.match(without.stderr, /--stack <name>/);
     assert.equal(without.stdout, "");
   });
+
+  it("takes the stack's name from PULUMI_STACK, as pulumi does", async () => {
+    const { stdout } = await kiamMigrate(["audit", "--help"], { PULUMI_STACK: "staging" });
+    assert.match(stdout, /--stack <name>[^]*?\(default:\s+"staging"\)/);
+    const empty = await kiamMigrate(["audit"], { PULUMI_STACK: "" });
+    assert.equal(empty.exitCode, 2);
+  });
 });
 
 describe("kiam-migrate on a stack", function () {
