@@ -82,7 +82,7 @@ describe("the lab's shell", () => {
       assert.deepEqual(answer.split("\n"), lines);
     });
 
-    it("have ssh find each node by its name, and take no host key that is not the lab's", async () => {
+    it("have ssh find each node by its name, and take no host key that is not the lab's", () => {
       const { sshConfig } = shellPlaces({ directory });
       const config = execFileSync("ssh", ["-G", "-T", "-F", sshConfig, "worker-1"], {
         encoding: "utf8",
