@@ -55,7 +55,14 @@ export async function openUserTerminal({
   for (const own of ["Pulumi.yaml", "stacks"]) {
     await cp(join(checkout, own), join(project, own), { recursive: true });
   }
-  for (const same of ["index.ts", "gates", "node_modules", "package.json", "tsconfig.json"]) {
+  for (const same of [
+    "index.ts",
+    "bin",
+    "gates",
+    "node_modules",
+    "package.json",
+    "tsconfig.json",
+  ]) {
     await symlink(join(checkout, same), join(project, same));
   }
   await mkdir(join(home, ".ssh"));

@@ -27,28 +27,33 @@ describe("the stand-in for Pulumi's Node.js language host", function () {
   let engine: string;
   let directory: string;
 
-  before(function () {
+  before("a directory with a stack, whose program each test writes", async function () {
     engine = requireEngine(this);
-  });
-
-  beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), "kiam-language-host-"));
     await mkdir(join(directory, "state"));
-    await symlink(join(checkout, "node_modules"), join(directory, "node_modules"));
+    await project("");
+    await pulumi("stack", "init", "one");
   });
 
-  afterEach(() => rm(directory, { recursive: true, force: true }));
+  beforeEach("packages", async () => {
+    const packages = join(directory, "node_modules");
+    await rm(packages, { recursive: true, force: true });
+    await symlink(join(checkout, "node_modules"), packages);
+  });
 
-  /** Writes the project, and begins its stack. */
-  async function project(program: string, options: object = {}): Promise<void> {
+  after("remove the directory", async () => {
+    if (directory !== undefined) await rm(directory, { recursive: true, force: true });
+  });
+
+  /** Writes the project, with these packages in its package.json. */
+  async function project(program: string, options = {}, dependencies = {}): Promise<void> {
     const runtime = { name: "nodejs", options: { typescript: false, ...options } };
-    await writeFile(
-      join(directory, "Pulumi.yaml"),
-      JSON.stringify({ name: "hosted", runtime, main: "index.js" }),
-    );
-    const head = 'const pulumi = require("@pulumi/pulumi");\n';
-    await writeFile(join(directory, "index.js"), head + program);
-    await pulumi("stack", "init", "one");
+    const files = {
+      "Pulumi.yaml": JSON.stringify({ name: "hosted", runtime, main: "index.js" }),
+      "index.js": `const pulumi = require("@pulumi/pulumi");\n${program}`,
+      "package.json": JSON.stringify({ name: "hosted", dependencies }),
+    };
+    for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
   }
 
   function running(args: string[]) {
@@ -168,6 +173,7 @@ describe("the stand-in for Pulumi's Node.js language host", function () {
       const pid = () => (existsSync(noted) ? Number(readFileSync(noted, "utf8")) : 0);
       await pWaitFor(() => pid() > 0, { timeout: 60_000 });
       const program = identify(pid());
+      await rm(noted);
       preview.kill(signal);
       await pWaitFor(() => !isAlive(program), { timeout: 15_000 });
       assert.notEqual((await preview).exitCode, 0);
@@ -175,9 +181,7 @@ describe("the stand-in for Pulumi's Node.js language host", function () {
   }
 
   it("tells about the runtime and the program's packages", async () => {
-    await project("");
-    const needs = { dependencies: { zod: "*", execa: "*" } };
-    await writeFile(join(directory, "package.json"), JSON.stringify(needs));
+    await project("", {}, { zod: "*", execa: "*" });
     const about = JSON.parse(await pulumi("about", "--json")) as {
       runtime: { language: string; version: string; languageHost: string };
       dependencies: { name: string; version: string }[];
@@ -192,13 +196,11 @@ describe("the stand-in for Pulumi's Node.js language host", function () {
   });
 
   it("installs what the program needs, by npm", async () => {
-    await project("");
+    await project("", {}, { local: "file:local" });
     await rm(join(directory, "node_modules"));
     await mkdir(join(directory, "local"));
     const local = { name: "local", version: "1.0.0" };
     await writeFile(join(directory, "local", "package.json"), JSON.stringify(local));
-    const needs = { name: "hosted", dependencies: { local: "file:local" } };
-    await writeFile(join(directory, "package.json"), JSON.stringify(needs));
     assert.match(await pulumi("install", "--no-plugins"), /added 1 package/);
     assert.deepEqual(await installedPackages(directory), [local]);
   });
