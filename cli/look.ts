@@ -1,10 +1,11 @@
 import type { StackStanding } from "../automation/readStanding.js";
+import { withPulumi } from "../automation/stack/pulumiFailure.js";
 import { readStackSettings } from "../automation/stack/stackConfig.js";
 import { readIamFacts } from "../cluster/facts/iamFacts.js";
 import { readKube2iamLog } from "../cluster/facts/kube2iamLog.js";
 import { observe } from "../cluster/facts/observe.js";
 import { lookOverSsh } from "../cluster/facts/workersOverSsh.js";
-import { kubeConfig } from "../cluster/kubernetes/api.js";
+import { kubeConfig } from "../cluster/kubernetes/kubeConfig.js";
 import { audit } from "../migration/audit/audit.js";
 import { isBlocking, type Finding } from "../migration/audit/finding.js";
 import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
@@ -14,7 +15,6 @@ import { parseSettings } from "../migration/settings/parse.js";
 import type { Settings } from "../migration/settings/schema.js";
 import type { Situation } from "../migration/situation/situation.js";
 import type { Stage } from "../migration/stages.js";
-import { messageOf } from "../migration/text/text.js";
 import type { CommonOptions, Terminal } from "./command.js";
 import { loadReadStanding } from "./late.js";
 
@@ -38,14 +38,14 @@ export function hasLogin({ ssh }: Pick<Settings, "ssh">): boolean {
  * The stack's settings, checked, and all that can be known of its cluster without a change to it.
  *
  * @param options `stage`: judge the cluster for this stage instead of the stack's own
- * @throws SettingsError, or Error where the stack or the cluster cannot be read
+ * @throws SettingsError, or ContactError where the stack or the cluster cannot be read
  */
 export async function look(
   { stack, cwd, stage }: CommonOptions & { stage?: Stage },
   looks: Looks,
   { progress }: Terminal,
 ): Promise<{ settings: Settings; facts: ClusterFacts }> {
-  const raw = await progress.run(`settings of stack ${stack}`, () => readSettings(stack, cwd));
+  const raw = await progress.run(`settings of stack ${stack}`, () => readStackSettings(stack, cwd));
   const settings = parseSettings(stage === undefined ? raw : { ...raw, stage });
   const facts = await progress.run("looking at the cluster", () => observe(settings));
   const [iam, kube2iamLog, overSsh] = await Promise.all([
@@ -96,25 +96,6 @@ export async function lookAtState(
 ): Promise<StackStanding> {
   const { readStanding } = loadReadStanding();
   return progress.run("looking at the stack's state", () =>
-    inEngineWords(`The state of stack ${stack} could not be read by pulumi in ${cwd}`, () =>
-      readStanding(stack, cwd),
-    ),
+    withPulumi(stack, cwd, () => readStanding(stack, cwd)),
   );
-}
-
-async function readSettings(stack: string, cwd: string): Promise<Record<string, unknown>> {
-  return inEngineWords(`The settings of stack ${stack} could not be read by pulumi in ${cwd}`, () =>
-    readStackSettings(stack, cwd),
-  );
-}
-
-/** An error in the engine's own words, without what the SDK puts around them. */
-export async function inEngineWords<T>(what: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    const message = messageOf(error);
-    const said = /stderr: ([^]*?)(\n err\?:|$)/.exec(message)?.[1]?.trim();
-    throw new Error(`${what}: ${said ?? message}`, { cause: error });
-  }
 }

@@ -9,7 +9,13 @@ import type { Stage } from "../../migration/stages.js";
 import { stageOfState, type StackStage } from "../../migration/status/stackState.js";
 import { shownJson } from "../../migration/text/shown.js";
 import { count } from "../../migration/text/text.js";
-import { UsageError, type CommonOptions, type ExitCode, type Terminal } from "../command.js";
+import {
+  fromHere,
+  UsageError,
+  type CommonOptions,
+  type ExitCode,
+  type Terminal,
+} from "../command.js";
 import { look, lookAtState, planUnlessBlocked, type Looks } from "../look.js";
 import { approval, type ApprovalOptions } from "./approval.js";
 import { carryOut, ended, firstUpdateAsSeen } from "./carryOut.js";
@@ -29,7 +35,8 @@ export async function moveCluster(
   looks: Looks,
   terminal: Terminal,
 ): Promise<ExitCode> {
-  const answer = await move(options, destination, looks, terminal);
+  const moved = await move(options, destination, looks, terminal);
+  const answer = { ...moved, next: fromHere(moved.next, options) };
   terminal.answer(options.json ? shownJson(answer, 2) : moveAsText(answer));
   return moveExitCode(answer);
 }

@@ -19,6 +19,7 @@ import { shownJson } from "../../migration/text/shown.js";
 import { own } from "../../migration/text/text.js";
 import {
   exitCodes,
+  fromHere,
   stageOption,
   UsageError,
   type CommonOptions,
@@ -104,11 +105,11 @@ async function moveOf(
   const id = planId(sayings);
   await savePlan(id, sayings);
   const verb = liesBehind(reached, plan.stage) ? "rollback" : "migrate";
-  return {
-    planId: id,
-    stages: route,
-    command: `kiam-migrate ${verb} --stack ${stack} --to ${plan.stage}`,
-  };
+  const [command = ""] = fromHere(
+    [`kiam-migrate ${verb} --stack ${stack} --to ${plan.stage}`],
+    options,
+  );
+  return { planId: id, stages: route, command };
 }
 
 async function knownRules(

@@ -1,5 +1,6 @@
 import { lookAtWorkers } from "../../automation/recover/lookAtWorkers.js";
 import type { Clearing } from "../../automation/recover/recoverStack.js";
+import { withPulumi } from "../../automation/stack/pulumiFailure.js";
 import { readStackSettings } from "../../automation/stack/stackConfig.js";
 import { stopOnSignals } from "../../automation/update/stopping.js";
 import { confirmationOf } from "../../migration/move/confirmation.js";
@@ -7,9 +8,8 @@ import { commandsAfterRecovery } from "../../migration/move/outcome.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import type { Stage } from "../../migration/stages.js";
 import { shown, shownJson } from "../../migration/text/shown.js";
-import type { CommonOptions, Subcommand, Terminal } from "../command.js";
+import { fromHere, type CommonOptions, type Subcommand, type Terminal } from "../command.js";
 import { loadOpenStack, loadRecoverStack } from "../late.js";
-import { inEngineWords } from "../look.js";
 import { recoverAsText, recoverExitCode, type RecoverAnswer } from "./recoverAnswer.js";
 
 interface RecoverOptions extends CommonOptions {
@@ -37,7 +37,8 @@ It never takes away the lock of an update that may be running: run it on the hos
 which that update ran.`,
       ),
   async run(options, terminal) {
-    const answer = await recover(options, terminal);
+    const recovered = await recover(options, terminal);
+    const answer = { ...recovered, next: fromHere(recovered.next, options) };
     terminal.answer(options.json ? shownJson(answer, 2) : recoverAsText(answer));
     return recoverExitCode(answer);
   },
@@ -52,11 +53,9 @@ async function recover(
   const command = (rest: string) => `kiam-migrate ${rest} --stack ${name}`;
   const { openExistingStack } = loadOpenStack();
   const { clearLeft, describeLeft, findLeft, workersOf } = loadRecoverStack();
-  const stack = await openExistingStack(name, cwd);
+  const stack = await withPulumi(name, cwd, () => openExistingStack(name, cwd));
   const found = await progress.run("looking at what was under way", () =>
-    inEngineWords(`The state of stack ${name} could not be read by pulumi in ${cwd}`, () =>
-      findLeft(stack),
-    ),
+    withPulumi(name, cwd, () => findLeft(stack)),
   );
   if (found.is === "locked") {
     const next = [`${command("status")} --watch`];

@@ -13,6 +13,7 @@ import { messageOf } from "../../migration/text/text.js";
 import type { Plan } from "../../migration/plan/plan.js";
 import {
   exitCodes,
+  fromHere,
   UsageError,
   type CommonOptions,
   type Subcommand,
@@ -94,7 +95,8 @@ async function lookOnce(options: StatusOptions, terminal: Terminal): Promise<Sta
     readRollouts(settings),
     options.ask ? ask(situation, plan, terminal) : {},
   ]);
-  return statusAnswer(statusOf(situation, plan, { stack, blocking, ...standing, rollouts, asked }));
+  const status = statusOf(situation, plan, { stack, blocking, ...standing, rollouts, asked });
+  return statusAnswer({ ...status, next: fromHere(status.next, options) });
 }
 
 /** Asks on every worker on which a pod can run. */

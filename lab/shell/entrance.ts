@@ -56,7 +56,9 @@ export async function writeEntrance(
   await mkdir(programs, { recursive: true });
   await writeFile(sshConfig, describeNodes(cluster.paths, cluster.nodes));
   await writeFile(places.tour, `${describeTour()}\n`);
-  await writeFile(places.startUp, `PS1='[lab] \\W\\$ '\nHISTFILE=${quote(places.history)}\n`);
+  const prompt = ["PS1='[lab] \\W\\$ '", `HISTFILE=${quote(places.history)}`];
+  const completion = "source <(kiam-migrate completion bash)";
+  await writeFile(places.startUp, [...prompt, completion, ""].join("\n"));
   await symlink(kubernetes.kubectl, join(programs, "kubectl"));
   await symlink(join(places.project, "bin", "kiam-migrate.mjs"), join(programs, "kiam-migrate"));
   const ssh = (await programPath("ssh")) ?? "ssh";

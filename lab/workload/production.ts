@@ -1,4 +1,4 @@
-import { kubeConfig } from "../../cluster/kubernetes/api.js";
+import { kubeConfig } from "../../cluster/kubernetes/kubeConfig.js";
 import type { Progress } from "../../automation/progress.js";
 import { adminIam } from "../aws/admin.js";
 import type { Cluster } from "../cluster/cluster.js";
