@@ -1,6 +1,6 @@
 import { createInterface } from "node:readline";
 
-import { Argument, Command, CommanderError, Option } from "commander";
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
 
 import { createProgress } from "../automation/progress.js";
 import { useInstalledPulumi } from "../automation/stack/installedPulumi.js";
@@ -94,7 +94,7 @@ ${exitCodesHelp}`,
         program
           .command(subcommand.name)
           .summary(subcommand.summary)
-          .requiredOption("--stack <name>", "the Pulumi stack, such as staging")
+          .addOption(stackOption())
           .addOption(
             new Option("--cwd <directory>", "where Pulumi.yaml is").default(
               process.cwd(),
@@ -137,6 +137,17 @@ To use it, put two lines into ~/.bashrc, or with zsh into ~/.zshrc:
   source <(kiam-migrate completion bash)`,
     )
     .action((shell: Shell) => terminal.answer(completionScript(program, shell).trimEnd()));
+}
+
+/** As for the command pulumi, PULUMI_STACK names the stack where the command line does not. */
+function stackOption(): Option {
+  return new Option("--stack <name>", "the Pulumi stack, such as staging")
+    .env("PULUMI_STACK")
+    .argParser((name) => {
+      if (name === "") throw new InvalidArgumentError("It is empty.");
+      return name;
+    })
+    .makeOptionMandatory();
 }
 
 /** The command's answer on standard output, what it is at on standard error. */

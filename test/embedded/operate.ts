@@ -20,14 +20,12 @@ import { openCluster } from "../../lab/cluster/start.js";
 import { readNatRules, systemsInOrder } from "../../lab/natRules.js";
 import { labSettings, labStack, operatorEnvironment } from "../../lab/operator.js";
 import type { Parts } from "../../lab/parts/types.js";
-import { deployWorkload } from "../../lab/workload/applications.js";
-import { deployKube2iam } from "../../lab/workload/kube2iam.js";
+import { makeProduction } from "../../lab/workload/production.js";
 import { readLabRecords } from "../../lab/workload/records.js";
-import { applicationRoles, roleArn, seedRoles } from "../../lab/workload/roles.js";
+import { applicationRoles, roleArn } from "../../lab/workload/roles.js";
 import { summarise, type Summary } from "../../lab/workload/summary.js";
 import { addTrust } from "../../lab/workload/trust.js";
 import type { Change } from "./mistakes.js";
-import { kubeConfig } from "../../cluster/kubernetes/kubeConfig.js";
 import type { PlanPreview } from "../../migration/preview/planPreview.js";
 import type { PodVerdict } from "../../migration/situation/podVerdicts.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";
@@ -65,11 +63,7 @@ async function open(programs: Programs, stage: Stage, change: Change) {
 export async function production(): Promise<void> {
   const cluster = await openCluster();
   Object.assign(process.env, await operatorEnvironment(cluster));
-  const kube = await kubeConfig();
-  const workers = cluster.workers.length;
-  await seedRoles(await adminIam(cluster.paths));
-  await deployKube2iam(kube, { workers });
-  await deployWorkload(kube, cluster.paths, { workers });
+  await makeProduction(cluster, silentProgress);
 }
 
 /** Moves to a stage. @returns what was done, in order, and why it failed; empty where it did not */

@@ -54,6 +54,15 @@ describe("kiam-migrate's command line", function () {
     assert.match(without.stderr, /--stack <name>/);
     assert.equal(without.stdout, "");
   });
+
+  it("takes the stack's name from PULUMI_STACK, as pulumi does", async () => {
+    const nowhere = await kiamMigrate(["audit", "--cwd", "/nowhere"], { PULUMI_STACK: "staging" });
+    assert.match(nowhere.stderr, /stack staging/);
+    assert.doesNotMatch(nowhere.stderr, /--stack/);
+    const empty = await kiamMigrate(["audit"], { PULUMI_STACK: "" });
+    assert.equal(empty.exitCode, 2);
+    assert.match(empty.stderr, /PULUMI_STACK.*empty/);
+  });
 });
 
 describe("kiam-migrate on a stack", function () {
