@@ -2,6 +2,7 @@ import { createInterface } from "node:readline";
 
 import { Command, CommanderError, Option } from "commander";
 
+import { WrongWayError } from "../automation/move/destination.js";
 import { createProgress } from "../automation/progress.js";
 import { SettingsError } from "../migration/settings/parse.js";
 import { shown, shownLine } from "../migration/text/shown.js";
@@ -98,7 +99,10 @@ ${exitCodesHelp}`,
       return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     }
     terminal.progress.note(messageOf(error));
-    const usage = error instanceof SettingsError || error instanceof UsageError;
+    const usage =
+      error instanceof SettingsError ||
+      error instanceof UsageError ||
+      error instanceof WrongWayError;
     return usage ? exitCodes.usage : exitCodes.failed;
   }
 }

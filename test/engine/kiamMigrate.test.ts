@@ -7,7 +7,7 @@ import { parse } from "yaml";
 
 import { moveTo } from "../../automation/moveTo.js";
 import { silentProgress } from "../../automation/progress.js";
-import type { AuditAnswer } from "../../cli/audit/auditAnswer.js";
+import type { AuditAnswer } from "../../automation/look/auditStack.js";
 import type { TrustAnswer } from "../../cli/trust/trustAnswer.js";
 import { readTrust } from "../../automation/applyTrust.js";
 import type { PlanPreview } from "../../migration/preview/planPreview.js";
