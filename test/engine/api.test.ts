@@ -84,7 +84,7 @@ describe("a script's API", function () {
       (error) => error instanceof api.StoppedError && error.at === "prepare",
     );
     await assert.rejects(move(true, AbortSignal.abort()), api.StoppedError);
-    const blocked = api.plan(stack, { to: "cutover", ssh: false });
+    const blocked = api.plan(stack, { to: "retire", ssh: false });
     await assert.rejects(
       blocked,
       (error) =>
