@@ -13,6 +13,7 @@ export const {
   stages,
   MigrationError,
   BlockedError,
+  ContactError,
   CutShortError,
   MoveFailedError,
   NotApprovedError,
@@ -20,7 +21,6 @@ export const {
   OtherPlanError,
   SettingsError,
   StackLockedError,
-  StackUnreadableError,
   StoppedError,
   WrongWayError,
 } = api;

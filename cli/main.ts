@@ -1,9 +1,10 @@
 import { createInterface } from "node:readline";
 
-import { Command, CommanderError, Option } from "commander";
+import { Argument, Command, CommanderError, Option } from "commander";
 
 import { WrongWayError } from "../automation/move/destination.js";
 import { createProgress } from "../automation/progress.js";
+import { useInstalledPulumi } from "../automation/stack/installedPulumi.js";
 import { SettingsError } from "../migration/settings/parse.js";
 import { shown, shownLine } from "../migration/text/shown.js";
 import { messageOf } from "../migration/text/text.js";
@@ -17,7 +18,9 @@ import {
   type Subcommand,
   type Terminal,
 } from "./command.js";
+import { completionScript, shells, type Shell } from "./completion/completionScript.js";
 import { migrateCommand } from "./migrate/migrateCommand.js";
+import { newNodesCommand } from "./newNodes/newNodesCommand.js";
 import { permittedCommand } from "./permitted/permittedCommand.js";
 import { planCommand } from "./plan/planCommand.js";
 import { recoverCommand } from "./recover/recoverCommand.js";
@@ -31,7 +34,31 @@ import { trustCommand } from "./trust/trustCommand.js";
  * @param args what follows the command's name
  */
 export async function kiamMigrate(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  useInstalledPulumi();
   let result: ExitCode = exitCodes.ok;
+  const program = commandLine(terminal, (code) => (result = code));
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return result;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    }
+    terminal.progress.note(messageOf(error));
+    const usage =
+      error instanceof SettingsError ||
+      error instanceof UsageError ||
+      error instanceof WrongWayError;
+    return usage ? exitCodes.usage : exitCodes.failed;
+  }
+}
+
+/**
+ * All commands with their options and help.
+ *
+ * @param end is told with which exit code a command has ended
+ */
+export function commandLine(terminal: Terminal, end: (code: ExitCode) => void): Command {
   const program = new Command("kiam-migrate")
     .description(
       "Moves a live cluster from kube2iam to kiam, stage by stage, and back.\n" +
@@ -50,12 +77,14 @@ How the commands go together:
   kiam-migrate status --stack staging                 where it stands, worker by worker
   kiam-migrate rollback --stack staging --to agent    takes it back
   kiam-migrate recover --stack staging                after an update that was cut short
+  kiam-migrate new-nodes --stack staging              what goes into node groups
 
 pulumi up moves it as well, at the stage of its settings: both have one stack.
 
-They read the stack's settings with the pulumi command, and the cluster with the
-kubeconfig and AWS credentials of the environment, as pulumi up does. The answer
-goes to standard output, what they are at to standard error.
+They read the stack's settings with the pulumi that is installed (with the one that
+npm ci brings where there is none), and the cluster with the kubeconfig and AWS
+credentials of the environment, as pulumi up does. The answer goes to standard
+output, what they are at to standard error.
 ${exitCodesHelp}`,
     )
     .exitOverride()
@@ -80,7 +109,7 @@ ${exitCodesHelp}`,
       )
       .addHelpText("after", exitCodesHelp)
       .action(async (options: Options) => {
-        result = await subcommand.run(options, terminal);
+        end(await subcommand.run(options, terminal));
       });
   };
   add(auditCommand);
@@ -91,20 +120,27 @@ ${exitCodesHelp}`,
   add(statusCommand);
   add(rollbackCommand);
   add(recoverCommand);
-  try {
-    await program.parseAsync(args, { from: "user" });
-    return result;
-  } catch (error) {
-    if (error instanceof CommanderError) {
-      return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-    }
-    terminal.progress.note(messageOf(error));
-    const usage =
-      error instanceof SettingsError ||
-      error instanceof UsageError ||
-      error instanceof WrongWayError;
-    return usage ? exitCodes.usage : exitCodes.failed;
-  }
+  add(newNodesCommand);
+  addCompletion(program, terminal);
+  return program;
+}
+
+function addCompletion(program: Command, terminal: Terminal): void {
+  program
+    .command("completion")
+    .summary("print the completion of this command line for a shell")
+    .description(
+      "Prints a script that has the shell complete commands, options, stages and stacks.",
+    )
+    .addArgument(new Argument("<shell>", "which shell").choices(shells))
+    .addHelpText(
+      "after",
+      `
+To use it, put two lines into ~/.bashrc, or with zsh into ~/.zshrc:
+  alias kiam-migrate=/path/to/kube2iam-to-kiam/bin/kiam-migrate.mjs
+  source <(kiam-migrate completion bash)`,
+    )
+    .action((shell: Shell) => terminal.answer(completionScript(program, shell).trimEnd()));
 }
 
 /** The command's answer on standard output, what it is at on standard error. */

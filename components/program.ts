@@ -5,8 +5,9 @@ import { audit } from "../migration/audit/audit.js";
 import { situationOf } from "../migration/situation/situation.js";
 import { describeFindings } from "../migration/preview/describeFindings.js";
 import { AuditError, refuseBlocking } from "../migration/audit/refuse.js";
+import { ContactError } from "../migration/contact/contact.js";
 import type { Finding } from "../migration/audit/finding.js";
-import { describeNewNodes, newNodesNotice } from "../migration/plan/newNodeRecipes.js";
+import { newNodesNotice, newNodesSummary } from "../migration/plan/newNodesNotice.js";
 import { makePlan } from "../migration/plan/makePlan.js";
 import type { Plan } from "../migration/plan/plan.js";
 import { PlanChangedError } from "../migration/move/plannedMove.js";
@@ -14,7 +15,6 @@ import { parseSettings, SettingsError } from "../migration/settings/parse.js";
 import type { Settings } from "../migration/settings/schema.js";
 import { ClusterMigration } from "./clusterMigration.js";
 import type { ToolLocation } from "./gate.js";
-import { bootGuardUserData } from "../worker/bootGuard/bootGuard.js";
 import { messageOf } from "../migration/text/text.js";
 import { shown } from "../migration/text/shown.js";
 import { observe } from "../cluster/facts/observe.js";
@@ -23,7 +23,7 @@ import { observe } from "../cluster/facts/observe.js";
 export interface ProgramOutputs {
   /** ARN of the role that application roles have to trust. */
   serverRoleArn: pulumi.Output<string>;
-  /** What goes into the descriptions of node groups, as text. */
+  /** What new workers have to register with, and the command that prints it for each kind of group. */
   newNodes: string;
 }
 
@@ -39,8 +39,8 @@ export interface Decided {
  *
  * @param raw the stack's configuration, one property per key
  * @param check is given what was decided, and throws PlanChangedError where that is not to be done
- * @throws pulumi.RunError with every problem of the settings, every blocking finding, or what differs
- *   from the plan that was approved
+ * @throws pulumi.RunError with every problem of the settings, why the cluster cannot be looked at, every
+ *   blocking finding, or what differs from the plan that was approved
  */
 export async function program(
   raw: unknown,
@@ -57,15 +57,11 @@ export async function program(
     { settings, plan, ...tool },
     { providers: [provider] },
   );
-  const notice = newNodesNotice(settings);
+  const notice = newNodesNotice(settings, pulumi.getStack());
   if (notice !== undefined) await pulumi.log.info(notice);
-  const bootGuard = bootGuardUserData({
-    interface: plan.agentInterface,
-    agentPort: settings.kiam.agentPort,
-  });
   return {
     serverRoleArn: migration.serverRoleArn,
-    newNodes: describeNewNodes(settings.newNodes, bootGuard),
+    newNodes: newNodesSummary(settings, pulumi.getStack()),
   };
 }
 
@@ -88,6 +84,7 @@ export async function decide(
     if (
       error instanceof SettingsError ||
       error instanceof AuditError ||
+      error instanceof ContactError ||
       error instanceof PlanChangedError
     ) {
       throw new pulumi.RunError(shown(error.message));

@@ -35,7 +35,7 @@ async function promote(name: string, to: Stage, signal: AbortSignal): Promise<Mi
 }
 
 async function soak(stack: MigrationStack, signal: AbortSignal): Promise<void> {
-  for (const end = Date.now() + hours * 3_600_000; Date.now() < end; ) {
+  for (const end = Date.now() + hours * 3_600_000; Date.now() < end;) {
     const { done, next } = await status(stack, { signal });
     if (!done) throw new Error(`${stack.stackName} did not stay as it was moved: ${next[0]}`);
     await sleep(5 * 60_000, undefined, { signal });

@@ -8,7 +8,7 @@ import { audit } from "../migration/audit/audit.js";
 import { situationOf } from "../migration/situation/situation.js";
 import { describePlan } from "../migration/preview/describePlan.js";
 import { makePlan } from "../migration/plan/makePlan.js";
-import { kubeConfig } from "../cluster/kubernetes/api.js";
+import { kubeConfig } from "../cluster/kubernetes/kubeConfig.js";
 import { parseSettings } from "../migration/settings/parse.js";
 import type { Stage } from "../migration/stages.js";
 import { adminIam } from "./aws/admin.js";

@@ -40,7 +40,7 @@ export {
   StoppedError,
 } from "./errors.js";
 export { WrongWayError } from "../move/destination.js";
-export { StackUnreadableError } from "../stack/stackUnreadable.js";
+export { ContactError, type Contact } from "../../migration/contact/contact.js";
 export { SettingsError } from "../../migration/settings/parse.js";
 export { stages, type Stage } from "../../migration/stages.js";
 export type { Finding } from "../../migration/audit/finding.js";

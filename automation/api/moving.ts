@@ -27,8 +27,7 @@ import type { MigrationStack } from "./stack.js";
  */
 export type Approve<Shown> = string | true | ((shown: Shown) => boolean | Promise<boolean>);
 
-export interface MigrateOptions
-  extends Stoppable, Pick<AuditOptions, "iam" | "log" | "ssh"> {
+export interface MigrateOptions extends Stoppable, Pick<AuditOptions, "iam" | "log" | "ssh"> {
   /** The stage to end at. */
   to: Stage;
   approve: Approve<PlannedUpdates>;

@@ -50,7 +50,7 @@ export function running<Result>(work: (emit: Emit) => Promise<Result>): Running<
   async function* iterate(): AsyncGenerator<MigrationEvent, void, undefined> {
     // It is thrown below, once what happened before it has been told.
     result.catch(() => {});
-    for (let next = 0; ; ) {
+    for (let next = 0; ;) {
       const event = events[next];
       if (event !== undefined) {
         next++;

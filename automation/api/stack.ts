@@ -3,9 +3,10 @@ import { resolve } from "node:path";
 import { parseSettings } from "../../migration/settings/parse.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";
 import { openExistingStack } from "../openStack.js";
+import { useInstalledPulumi } from "../stack/installedPulumi.js";
+import { withPulumi } from "../stack/pulumiFailure.js";
 import { readStackSettings, stackConfig } from "../stack/stackConfig.js";
 import { changeSections } from "../stack/stackFile.js";
-import { readable } from "../stack/stackUnreadable.js";
 
 /** Some of the settings, such as `{ workers: { groups: ["spot"] } }`. */
 export type SomeSettings = {
@@ -36,7 +37,7 @@ export interface MigrationStack {
  * Opens a stack: `pulumi stack init` has made it. Backend, login and passphrase, kubeconfig and AWS
  * credentials are those of this process' environment, as for `pulumi up`. Selects nothing.
  *
- * @throws StackUnreadableError where there is no such stack, or its secrets can't be decrypted
+ * @throws ContactError where there is no such stack, or its secrets can't be decrypted
  * @throws SettingsError with every problem of its settings; then nothing was written
  */
 export async function openStack({
@@ -45,7 +46,8 @@ export async function openStack({
   settings = {},
 }: StackOptions): Promise<MigrationStack> {
   const cwd = resolve(directory);
-  const present = await readable("settings", { stack, cwd }, () => readStackSettings(stack, cwd));
+  useInstalledPulumi();
+  const present = await readStackSettings(stack, cwd);
   parseSettings(changed(present, settings));
   await write({ stack, cwd }, settings);
   return { stackName: stack, directory: cwd };
@@ -59,7 +61,7 @@ async function write(
   if (Object.keys(sections).length > 0) await changeSections(cwd, stack, sections);
   if (Object.keys(secrets).length === 0) return;
   const opened = await openExistingStack(stack, cwd);
-  await readable("settings", { stack, cwd }, () => opened.setAllConfig(secrets, true));
+  await withPulumi(stack, cwd, () => opened.setAllConfig(secrets, true));
 }
 
 /** Objects name what changes in them; anything else takes the place of what was there. */

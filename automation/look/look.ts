@@ -2,7 +2,7 @@ import { readIamFacts } from "../../cluster/facts/iamFacts.js";
 import { readKube2iamLog } from "../../cluster/facts/kube2iamLog.js";
 import { observe } from "../../cluster/facts/observe.js";
 import { lookOverSsh } from "../../cluster/facts/workersOverSsh.js";
-import { kubeConfig } from "../../cluster/kubernetes/api.js";
+import { kubeConfig } from "../../cluster/kubernetes/kubeConfig.js";
 import { audit } from "../../migration/audit/audit.js";
 import { isBlocking, type Finding } from "../../migration/audit/finding.js";
 import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
@@ -15,8 +15,8 @@ import type { Stage } from "../../migration/stages.js";
 import { loadReadStanding } from "../late.js";
 import type { Progress } from "../progress.js";
 import type { StackStanding } from "../readStanding.js";
+import { withPulumi } from "../stack/pulumiFailure.js";
 import { readStackSettings } from "../stack/stackConfig.js";
-import { readable } from "../stack/stackUnreadable.js";
 
 /** Which stack, and where. */
 export interface StackPlace {
@@ -51,14 +51,14 @@ export function hasLogin({ ssh }: Pick<Settings, "ssh">): boolean {
  * The stack's settings, checked, and all that can be known of its cluster without a change to it.
  *
  * @param options `stage`: judge the cluster for this stage instead of the stack's own
- * @throws SettingsError, or Error where the stack or the cluster cannot be read
+ * @throws SettingsError, or ContactError where the stack or the cluster cannot be read
  */
 export async function look(
   { stack, cwd, stage }: StackPlace & { stage?: Stage },
   looks: Looks,
   { progress }: Shows,
 ): Promise<{ settings: Settings; facts: ClusterFacts }> {
-  const raw = await progress.run(`settings of stack ${stack}`, () => readSettings(stack, cwd));
+  const raw = await progress.run(`settings of stack ${stack}`, () => readStackSettings(stack, cwd));
   const settings = parseSettings(stage === undefined ? raw : { ...raw, stage });
   const facts = await progress.run("looking at the cluster", () => observe(settings));
   const [iam, kube2iamLog, overSsh] = await Promise.all([
@@ -109,10 +109,6 @@ export async function lookAtState(
 ): Promise<StackStanding> {
   const { readStanding } = loadReadStanding();
   return progress.run("looking at the stack's state", () =>
-    readable("state", { stack, cwd }, () => readStanding(stack, cwd)),
+    withPulumi(stack, cwd, () => readStanding(stack, cwd)),
   );
-}
-
-async function readSettings(stack: string, cwd: string): Promise<Record<string, unknown>> {
-  return readable("settings", { stack, cwd }, () => readStackSettings(stack, cwd));
 }

@@ -17,6 +17,7 @@ import { commandOf } from "../move/destination.js";
 import { savePlan } from "../move/savedPlans.js";
 import type { UpdateStanding } from "../readStanding.js";
 import { readLastRules } from "../stack/lastRules.js";
+import { fromHere } from "./fromHere.js";
 import { look, lookAtState, planUnlessBlocked, type Shows, type StackPlace } from "./look.js";
 
 /** What is to be planned. */
@@ -66,14 +67,9 @@ async function moveOf(
   const id = planId(sayings);
   await savePlan(id, sayings);
   const back = liesBehind(reached, plan.stage);
-  return {
-    busy: undefined,
-    move: {
-      planId: id,
-      stages: route,
-      command: commandOf(stack, { to: plan.stage, back, all: false }),
-    },
-  };
+  const commands = [commandOf(stack, { to: plan.stage, back, all: false })];
+  const [command = ""] = fromHere(commands, { cwd });
+  return { busy: undefined, move: { planId: id, stages: route, command } };
 }
 
 async function knownRules(

@@ -6,6 +6,7 @@ import { situationOf, type Situation } from "../../migration/situation/situation
 import { gateTarget, workerOf } from "../../migration/situation/target.js";
 import { isDone, statusOf, type Status } from "../../migration/status/status.js";
 import type { Asked } from "../../migration/status/workerStatus.js";
+import { fromHere } from "./fromHere.js";
 import { look, lookAtState, planUnlessBlocked, type Shows, type StackPlace } from "./look.js";
 
 /** Where a stack and its cluster stand; what `kiam-migrate status --json` prints. */
@@ -32,7 +33,8 @@ export async function statusOfStack(
     readRollouts(settings),
     place.ask ? ask(situation, plan, shows) : {},
   ]);
-  return statusAnswer(statusOf(situation, plan, { stack, blocking, ...standing, rollouts, asked }));
+  const status = statusOf(situation, plan, { stack, blocking, ...standing, rollouts, asked });
+  return statusAnswer({ ...status, next: fromHere(status.next, place) });
 }
 
 export function statusAnswer(status: Status): StatusAnswer {

@@ -7,6 +7,7 @@ import type { Stage } from "../../migration/stages.js";
 import { stageOfState, type StackStage } from "../../migration/status/stackState.js";
 import { count } from "../../migration/text/text.js";
 import type { PlannedUpdates } from "../events.js";
+import { fromHere } from "../look/fromHere.js";
 import { look, lookAtState, planUnlessBlocked, type Looks, type StackPlace } from "../look/look.js";
 import type { StackStanding } from "../readStanding.js";
 import type { Approval } from "./approval.js";
@@ -32,14 +33,29 @@ export interface MoveWays extends Carries {
  *
  * @returns the answer; `cause`: the error that it was made of, where there was one
  * @throws WrongWayError where a way forward leads back
- * @throws SettingsError; and where the stack or the cluster cannot be read
+ * @throws SettingsError; and ContactError where the stack or the cluster cannot be read
  */
 export async function moveStack(
   place: StackPlace,
   destination: Destination,
   looks: Looks,
   ways: MoveWays,
-): Promise<{ answer: MoveAnswer; cause?: unknown }> {
+): Promise<Moved> {
+  const { answer, cause } = await move(place, destination, looks, ways);
+  return { answer: { ...answer, next: fromHere(answer.next, place) }, cause };
+}
+
+interface Moved {
+  answer: MoveAnswer;
+  cause?: unknown;
+}
+
+async function move(
+  place: StackPlace,
+  destination: Destination,
+  looks: Looks,
+  ways: MoveWays,
+): Promise<Moved> {
   const { stack } = place;
   const { to, back, all } = destination;
   const standing = await lookAtState(place, ways);

@@ -3,10 +3,11 @@ import { parseSettings } from "../../migration/settings/parse.js";
 import type { Stage } from "../../migration/stages.js";
 import { shown } from "../../migration/text/shown.js";
 import { loadOpenStack, loadRecoverStack } from "../late.js";
+import { fromHere } from "../look/fromHere.js";
 import type { StackPlace } from "../look/look.js";
 import type { Carries } from "../move/carryOut.js";
+import { withPulumi } from "../stack/pulumiFailure.js";
 import { readStackSettings } from "../stack/stackConfig.js";
-import { readable } from "../stack/stackUnreadable.js";
 import { lookAtWorkers } from "./lookAtWorkers.js";
 import type { Clearing } from "./recoverStack.js";
 
@@ -39,6 +40,14 @@ interface RecoverWays extends Pick<Carries, "progress" | "whileUpdating"> {
 
 /** Looks at what an update has left that was cut short, and clears it where that is approved. */
 export async function recoverKnowingly(
+  place: StackPlace,
+  ways: RecoverWays,
+): Promise<RecoverAnswer> {
+  const answer = await recover(place, ways);
+  return { ...answer, next: fromHere(answer.next, place) };
+}
+
+async function recover(
   { stack: name, cwd }: StackPlace,
   { progress, whileUpdating, objection }: RecoverWays,
 ): Promise<RecoverAnswer> {
@@ -46,9 +55,9 @@ export async function recoverKnowingly(
   const command = (rest: string) => `kiam-migrate ${rest} --stack ${name}`;
   const { openExistingStack } = loadOpenStack();
   const { clearLeft, describeLeft, findLeft, workersOf } = loadRecoverStack();
-  const stack = await openExistingStack(name, cwd);
+  const stack = await withPulumi(name, cwd, () => openExistingStack(name, cwd));
   const found = await progress.run("looking at what was under way", () =>
-    readable("state", { stack: name, cwd }, () => findLeft(stack)),
+    withPulumi(name, cwd, () => findLeft(stack)),
   );
   if (found.is === "locked") {
     const next = [`${command("status")} --watch`];
@@ -105,4 +114,3 @@ function clearedAnswer(
       };
   }
 }
-

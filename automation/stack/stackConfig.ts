@@ -1,6 +1,7 @@
 import type { ConfigMap, LocalWorkspace } from "@pulumi/pulumi/automation";
 
 import { secretSettings } from "../../migration/settings/schema.js";
+import { withPulumi } from "./pulumiFailure.js";
 
 /** Name of the Pulumi project, with which every key of a stack's configuration begins. */
 export const projectName = "kube2iam-to-kiam";
@@ -52,14 +53,16 @@ function defined(
  * are JSON, but for the stage, which is a word.
  *
  * @param workDir directory of Pulumi.yaml
- * @throws Error where there is no such stack, or the engine cannot decrypt its secrets
+ * @throws ContactError where there is no such stack, or the engine cannot decrypt its secrets
  */
 export async function readStackSettings(
   stackName: string,
   workDir: string,
 ): Promise<Record<string, unknown>> {
-  const workspace = await openWorkspace(workDir);
-  const sections = Object.entries(settingsOf(projectName, await workspace.getAllConfig(stackName)));
+  const config = await withPulumi(stackName, workDir, async () =>
+    (await openWorkspace(workDir)).getAllConfig(stackName),
+  );
+  const sections = Object.entries(settingsOf(projectName, config));
   return Object.fromEntries(
     sections.map(([key, { value }]) => [key, key === "stage" ? value : parsed(value)]),
   );

@@ -3,7 +3,7 @@ import pMap from "p-map";
 import { metadataService } from "../../worker/probe/verdict.js";
 import type { Target, Worker } from "../../migration/situation/target.js";
 import type { Asked } from "../../migration/status/workerStatus.js";
-import { messageOf } from "../../migration/text/text.js";
+import { apiMessage } from "../../cluster/kubernetes/api.js";
 import { Cluster } from "../../cluster/kubernetes/cluster.js";
 import type { Probe } from "../protocol/inputs.js";
 import { askWho } from "./runProbe.js";
@@ -32,7 +32,7 @@ export async function whoServes(
       const where = { address: metadataService, seconds: askSeconds };
       const answer = await askWho(cluster, { worker, probe, ...where }).catch((error: unknown) => ({
         who: undefined,
-        answers: `it could not be asked: ${messageOf(error).split("\n", 1)[0]}`,
+        answers: `it could not be asked: ${apiMessage(error).split("\n", 1)[0]}`,
       }));
       progress(++done);
       return [worker.name, { who: answer.who ?? "unclear", answers: answer.answers }];

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { moveTo } from "../../automation/moveTo.js";
 import { createProgress } from "../../automation/progress.js";
-import { kubeConfig } from "../../cluster/kubernetes/api.js";
+import { kubeConfig } from "../../cluster/kubernetes/kubeConfig.js";
 import { messageOf } from "../../migration/text/text.js";
 import { agentNotReadyTaint } from "../../migration/facts/clusterFacts.js";
 import type { Stage } from "../../migration/stages.js";

@@ -15,7 +15,7 @@ import { issueCertificates } from "../../gates/kiam/issueCertificates.js";
 import type { Cluster } from "../../lab/cluster/cluster.js";
 import { applyObjects } from "../../lab/workload/apply.js";
 import { nodeRoles, roleArn } from "../../lab/workload/roles.js";
-import { kubeConfig } from "../../cluster/kubernetes/api.js";
+import { kubeConfig } from "../../cluster/kubernetes/kubeConfig.js";
 import { permittedAnnotation, roleAnnotation } from "../../migration/kiam/permitted.js";
 import { namespaceObject, openLab, pod, waitReady } from "./objects.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";

@@ -27,7 +27,7 @@ import { applicationRoles, roleArn, seedRoles } from "../../lab/workload/roles.j
 import { summarise, type Summary } from "../../lab/workload/summary.js";
 import { addTrust } from "../../lab/workload/trust.js";
 import type { Change } from "./mistakes.js";
-import { kubeConfig } from "../../cluster/kubernetes/api.js";
+import { kubeConfig } from "../../cluster/kubernetes/kubeConfig.js";
 import type { PlanPreview } from "../../migration/preview/planPreview.js";
 import type { PodVerdict } from "../../migration/situation/podVerdicts.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";

@@ -8,7 +8,7 @@ import { runIn } from "../../lab/cluster/namespaces.js";
 import { applyObjects } from "../../lab/workload/apply.js";
 import { kube2iamName, kube2iamObjects } from "../../lab/workload/kube2iam.js";
 import { roleArn } from "../../lab/workload/roles.js";
-import { kubeConfig } from "../../cluster/kubernetes/api.js";
+import { kubeConfig } from "../../cluster/kubernetes/kubeConfig.js";
 import { roleAnnotation } from "../../migration/kiam/permitted.js";
 import { namespaceObject, openLab, pod, waitReady } from "./objects.js";
 import type { Change } from "./mistakes.js";

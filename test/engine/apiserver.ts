@@ -1,6 +1,8 @@
 /**
  * A real kube-apiserver with a real etcd on loopback. There are no nodes, and no controllers but the
- * two that finish deletions (namespaces, garbage collection) and those that a test asks for.
+ * two that finish deletions (namespaces, garbage collection) and those that a test asks for. Its
+ * administrator is known by `test-token`; by `user-token` a user who has no rights but those that a
+ * test gives.
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
@@ -81,7 +83,8 @@ async function tryToStart(binaries: Binaries, controllers: readonly string[]): P
   };
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   await writeFile(file("sa.key"), privateKey.export({ type: "pkcs1", format: "pem" }));
-  await writeFile(file("tokens.csv"), 'test-token,admin,admin,"system:masters"\n');
+  const tokens = ['test-token,admin,admin,"system:masters"', "user-token,user,user"];
+  await writeFile(file("tokens.csv"), tokens.join("\n"));
   // The multi-call binary goes by the name it is called.
   await symlink(binaries.apiserver, file("kube-apiserver"));
 

@@ -25,7 +25,7 @@ import { RecordsAsTheyCome } from "../../lab/workload/records.js";
 import { applicationRoles, roleArn, seedRoles } from "../../lab/workload/roles.js";
 import { summarise, type Tally } from "../../lab/workload/summary.js";
 import { addTrust } from "../../lab/workload/trust.js";
-import { kubeConfig } from "../../cluster/kubernetes/api.js";
+import { kubeConfig } from "../../cluster/kubernetes/kubeConfig.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";
 import type { Stage } from "../../migration/stages.js";
