@@ -3,6 +3,7 @@ import type { Stack } from "@pulumi/pulumi/automation";
 import type { Stage } from "../migration/stages.js";
 import type { MoveFailure, StageMove } from "../migration/move/outcome.js";
 import { messageOf } from "../migration/text/text.js";
+import type { OnMoveEvent } from "./events.js";
 import { destroyAll, moveTo, type MoveOptions } from "./moveTo.js";
 import { InterruptedUpdateError } from "./recover/interruptedUpdate.js";
 import { UpdateLockedError } from "./recover/updateLock.js";
@@ -16,12 +17,14 @@ export interface Route {
 /**
  * Moves a cluster through stages, each by an update of its own, so that each stage's gates have
  * passed before the next one begins. Stops at the first failure.
+ *
+ * @returns the updates that succeeded; `cause`: the error that the failure was made of
  */
 export async function moveThrough(
   stack: Stack,
   { stages, all }: Route,
-  options: MoveOptions,
-): Promise<{ moves: StageMove[]; failure: MoveFailure | undefined }> {
+  { onEvent = () => {}, ...options }: MoveOptions & { onEvent?: OnMoveEvent },
+): Promise<{ moves: StageMove[]; failure: MoveFailure | undefined; cause?: unknown }> {
   const moves: StageMove[] = [];
   const legs: (Stage | "nothing")[] = [...stages, ...(all ? (["nothing"] as const) : [])];
   for (const [index, at] of legs.entries()) {
@@ -31,18 +34,21 @@ export async function moveThrough(
       return { moves, failure: { at, kind: "stopped", message } };
     }
     options.progress.note(`── ${what} (${index + 1} of ${legs.length}) ──`);
+    onEvent({ type: "stage-begun", at, number: index + 1, of: legs.length });
     try {
       const { milliseconds, steps } = await (at === "nothing"
         ? destroyAll(stack, options)
         : moveTo(stack, at, options));
-      moves.push({
+      const move: StageMove = {
         at,
         milliseconds,
         steps: steps.map(({ operation, what: of }) => `${operation} ${of}`),
-      });
+      };
+      moves.push(move);
+      onEvent({ type: "stage-done", ...move });
     } catch (error) {
       const kind = kindOf(error, options.signal);
-      return { moves, failure: { at, kind, message: messageOf(error) } };
+      return { moves, failure: { at, kind, message: messageOf(error) }, cause: error };
     }
   }
   return { moves, failure: undefined };

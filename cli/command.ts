@@ -1,7 +1,6 @@
 import { Option, type Command } from "commander";
 
 import type { Progress } from "../automation/progress.js";
-import { typed } from "../migration/contact/contact.js";
 import { stages } from "../migration/stages.js";
 
 /** Where a command says things: its answer, and what it is at. */
@@ -25,15 +24,6 @@ export interface CommonOptions {
   stack: string;
   cwd: string;
   json: boolean;
-}
-
-/** Commands to type next, as they have to be typed where this one was. */
-export function fromHere(
-  commands: readonly string[],
-  { cwd }: Pick<CommonOptions, "cwd">,
-): string[] {
-  const where = cwd === process.cwd() ? "" : ` --cwd ${typed(cwd)}`;
-  return commands.map((command) => `${command}${where}`);
 }
 
 /** A subcommand: its own part of the command line, and what it does. */

@@ -2,6 +2,7 @@ import { createInterface } from "node:readline";
 
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
 
+import { WrongWayError } from "../automation/move/destination.js";
 import { createProgress } from "../automation/progress.js";
 import { useInstalledPulumi } from "../automation/stack/installedPulumi.js";
 import { SettingsError } from "../migration/settings/parse.js";
@@ -44,7 +45,10 @@ export async function kiamMigrate(args: readonly string[], terminal: Terminal): 
       return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     }
     terminal.progress.note(messageOf(error));
-    const usage = error instanceof SettingsError || error instanceof UsageError;
+    const usage =
+      error instanceof SettingsError ||
+      error instanceof UsageError ||
+      error instanceof WrongWayError;
     return usage ? exitCodes.usage : exitCodes.failed;
   }
 }

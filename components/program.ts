@@ -65,7 +65,11 @@ export async function program(
   };
 }
 
-async function decide(raw: unknown, check: (decided: Decided) => void): Promise<Decided> {
+/** Reads, judges and plans, and registers nothing. Takes and throws what {@link program} does. */
+export async function decide(
+  raw: unknown,
+  check: (decided: Decided) => void = () => {},
+): Promise<Decided> {
   try {
     const settings = parseSettings(raw);
     const situation = situationOf(settings, await observe(settings));

@@ -1,6 +1,6 @@
 import type { ConfigMap, LocalWorkspace } from "@pulumi/pulumi/automation";
 
-import { secretSettings, type SettingsInput } from "../../migration/settings/schema.js";
+import { secretSettings } from "../../migration/settings/schema.js";
 import { withPulumi } from "./pulumiFailure.js";
 
 /** Name of the Pulumi project, with which every key of a stack's configuration begins. */
@@ -21,7 +21,7 @@ export interface StackConfig {
   secrets: ConfigMap;
 }
 
-export function stackConfig(settings: SettingsInput): StackConfig {
+export function stackConfig(settings: object): StackConfig {
   const secrets: ConfigMap = {};
   const inClear = (value: unknown, path: string): unknown => {
     if (secretSettings.test(path) && value !== undefined) {

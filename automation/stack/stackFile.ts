@@ -60,6 +60,53 @@ export function setSections(
 }
 
 /**
+ * Sets some of what a stack's configuration sets of its project; everything else in the file stays,
+ * comments included.
+ *
+ * @param sections by setting; objects set what they name, and nothing beside it; no secrets
+ */
+export async function changeSections(
+  workDir: string,
+  stackName: string,
+  sections: Record<string, unknown>,
+): Promise<void> {
+  const { project, file } = await locate(workDir, stackName);
+  const document = parseDocument((await ifThere(readFile(file, "utf8"))) ?? "");
+  setSome(document, project, sections);
+  await writeFile(file, document.toString({ lineWidth: 0 }));
+}
+
+export function setSome(
+  document: Document,
+  project: string,
+  sections: Record<string, unknown>,
+): void {
+  if (!isMap(document.get("config"))) document.set("config", document.createNode({}));
+  for (const [section, value] of Object.entries(sections)) {
+    const key = `${project}:${section}`;
+    withoutJson(document, key);
+    setWithin(document, ["config", key], value);
+  }
+}
+
+function setWithin(document: Document, path: readonly string[], value: unknown): void {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    document.setIn(path, document.createNode(value));
+    return;
+  }
+  if (!isMap(document.getIn(path))) document.setIn(path, document.createNode({}));
+  for (const [key, inner] of Object.entries(value)) setWithin(document, [...path, key], inner);
+}
+
+/** Makes an object of a section that was given as JSON, as by `pulumi config set`. */
+function withoutJson(document: Document, key: string): void {
+  const section = document.getIn(["config", key], true);
+  if (!isScalar(section) || !/^\s*\{/.test(String(section.value))) return;
+  const value: unknown = JSON.parse(String(section.value));
+  document.setIn(["config", key], document.createNode(value));
+}
+
+/**
  * Sets the stage in a stack's configuration, and nothing else there: comments, order and form stay.
  *
  * @returns what puts the file back as it was, unless something else has changed it since
@@ -132,12 +179,9 @@ export async function writePermitted(
 /** @throws Error where the configuration does not hold an object there */
 export function setPermitted(document: Document, permitted: Record<string, string>): void {
   const key = `${projectName}:namespaces`;
+  withoutJson(document, key);
   const section = document.getIn(["config", key], true);
-  if (isScalar(section)) {
-    // As `pulumi config set` writes an object that was given as JSON.
-    const value: unknown = JSON.parse(String(section.value));
-    document.setIn(["config", key], document.createNode(value));
-  } else if (section !== undefined && !isMap(section)) {
+  if (section !== undefined && !isMap(section)) {
     throw new Error(`${key} is not an object in the stack's configuration`);
   }
   for (const [namespace, expression] of Object.entries(permitted)) {

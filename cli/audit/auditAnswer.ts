@@ -3,21 +3,9 @@ import Table from "cli-table3";
 import { describeFindings } from "../../migration/preview/describeFindings.js";
 import { isBlocking, type Finding } from "../../migration/audit/finding.js";
 import { count } from "../../migration/text/text.js";
+import type { AuditAnswer } from "../../automation/look/auditStack.js";
 import type { PodVerdict } from "../../migration/situation/podVerdicts.js";
 import { shownLine } from "../../migration/text/shown.js";
-import type { Stage } from "../../migration/stages.js";
-
-/** What `kiam-migrate audit --json` prints. */
-export interface AuditAnswer {
-  stack: string;
-  /** The stage that was judged for. */
-  stage: Stage;
-  lookedAt: { iam: boolean; log: boolean; ssh: boolean };
-  /** By severity, code and object. */
-  findings: Finding[];
-  /** By namespace and role. */
-  pods: PodVerdict[];
-}
 
 /** The answer for people: findings, pods, and last the line that says whether it may go on. */
 export function auditAsText(answer: AuditAnswer): string {

@@ -7,7 +7,7 @@ import { situationOf } from "../../migration/situation/situation.js";
 import { shownJson } from "../../migration/text/shown.js";
 import { bootGuardUserData } from "../../worker/bootGuard/bootGuard.js";
 import { exitCodes, type CommonOptions, type Subcommand } from "../command.js";
-import { look } from "../look.js";
+import { look } from "../../automation/look/look.js";
 import { newNodesAsText, type NewNodesAnswer } from "./newNodesAnswer.js";
 
 interface NewNodesOptions extends CommonOptions {

@@ -4,7 +4,7 @@ import { proposePermitted, verifyProposal } from "../../migration/kiam/proposePe
 import { situationOf } from "../../migration/situation/situation.js";
 import { shownJson } from "../../migration/text/shown.js";
 import { exitCodes, type CommonOptions, type Subcommand } from "../command.js";
-import { look } from "../look.js";
+import { look } from "../../automation/look/look.js";
 import { permittedAsText, type PermittedAnswer } from "./permittedAnswer.js";
 
 interface PermittedOptions extends CommonOptions {

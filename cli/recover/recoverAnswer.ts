@@ -1,22 +1,5 @@
-import type { Clearing } from "../../automation/recover/recoverStack.js";
+import type { RecoverAnswer } from "../../automation/recover/recoverKnowingly.js";
 import { exitCodes, type ExitCode } from "../command.js";
-
-/** What `kiam-migrate recover --json` prints. */
-export interface RecoverAnswer {
-  stack: string;
-  /**
-   * `nothing-to-do`: no update was cut short. `declined`: it was not approved. The others as Clearing
-   * has them (automation/recover/recoverStack.ts).
-   */
-  outcome: "nothing-to-do" | "declined" | Clearing["outcome"];
-  said: string;
-  /** What was under way, an entry for each operation and lock. */
-  left: string[];
-  /** Workers that may have been half-way, by name. */
-  workers: string[];
-  /** Commands to type next, the most sensible first. */
-  next: string[];
-}
 
 /** The answer for people. */
 export function recoverAsText({ said, next }: RecoverAnswer): string {

@@ -1,19 +1,10 @@
 import Table from "cli-table3";
 
-import { isDone, type Rollout, type Status } from "../../migration/status/status.js";
+import type { StatusAnswer } from "../../automation/look/statusOfStack.js";
+import type { Rollout } from "../../migration/status/status.js";
 import type { Answering, WorkerStatus } from "../../migration/status/workerStatus.js";
 import { shown, shownLine } from "../../migration/text/shown.js";
 import { count, someOf } from "../../migration/text/text.js";
-
-/** What `kiam-migrate status --json` prints. */
-export interface StatusAnswer extends Status {
-  /** Whether nothing is left to do at the settings' stage. */
-  done: boolean;
-}
-
-export function statusAnswer(status: Status): StatusAnswer {
-  return { ...status, done: isDone(status) };
-}
 
 /** The answer for people: the stack, its workers, kiam, and last what to type next. */
 export function statusAsText(answer: StatusAnswer): string {

@@ -1,26 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { statusOfStack } from "../../automation/look/statusOfStack.js";
 import { silentProgress } from "../../automation/progress.js";
-import { readRollouts } from "../../cluster/facts/rollouts.js";
-import { whoServes } from "../../gates/probe/whoServes.js";
-import type { Asked } from "../../migration/status/workerStatus.js";
-import { statusOf } from "../../migration/status/status.js";
-import { gateTarget, workerOf } from "../../migration/situation/target.js";
-import { brokenBecause } from "../../migration/situation/nodeStandings.js";
-import { situationOf, type Situation } from "../../migration/situation/situation.js";
 import { shownJson } from "../../migration/text/shown.js";
 import { messageOf } from "../../migration/text/text.js";
-import type { Plan } from "../../migration/plan/plan.js";
-import {
-  exitCodes,
-  fromHere,
-  UsageError,
-  type CommonOptions,
-  type Subcommand,
-  type Terminal,
-} from "../command.js";
-import { look, lookAtState, planUnlessBlocked } from "../look.js";
-import { statusAnswer, statusAsText, type StatusAnswer } from "./statusAnswer.js";
+import { exitCodes, UsageError, type CommonOptions, type Subcommand } from "../command.js";
+import { statusAsText } from "./statusAnswer.js";
 
 interface StatusOptions extends CommonOptions {
   ask: boolean;
@@ -67,7 +52,7 @@ nft's own). --ask has the pods' own view of it; it needs probe.role and stage pr
     for (;;) {
       let done = false;
       try {
-        const answer = await lookOnce(options, current);
+        const answer = await statusOfStack(options, current);
         const text = options.json ? shownJson(answer, 2) : statusAsText(answer);
         if (text !== printed) terminal.answer(text);
         printed = text;
@@ -84,40 +69,3 @@ nft's own). --ask has the pods' own view of it; it needs probe.role and stage pr
     }
   },
 };
-
-async function lookOnce(options: StatusOptions, terminal: Terminal): Promise<StatusAnswer> {
-  const { stack } = options;
-  const { settings, facts } = await look(options, {}, terminal);
-  const situation = situationOf(settings, facts);
-  const { blocking, plan } = planUnlessBlocked(situation);
-  const [standing, rollouts, asked] = await Promise.all([
-    lookAtState(options, terminal),
-    readRollouts(settings),
-    options.ask ? ask(situation, plan, terminal) : {},
-  ]);
-  const status = statusOf(situation, plan, { stack, blocking, ...standing, rollouts, asked });
-  return statusAnswer({ ...status, next: fromHere(status.next, options) });
-}
-
-/** Asks on every worker on which a pod can run. */
-async function ask(
-  { settings, workers }: Situation,
-  plan: Plan | undefined,
-  { progress }: Terminal,
-): Promise<Asked> {
-  if (plan?.probe === undefined) {
-    throw new Error(
-      plan === undefined
-        ? "--ask needs a plan, and findings stand in its way: see kiam-migrate audit. Without --ask, status shows what the rules tell."
-        : "--ask needs a role for the pod that asks: set probe.role. Without --ask, status shows what the rules tell.",
-    );
-  }
-  const { role, image, namespace } = plan.probe;
-  const reachable = workers.filter((node) => brokenBecause(node) === undefined).map(workerOf);
-  const target = gateTarget(settings, plan.kube2iam);
-  return progress.run("asking who answers", (step) =>
-    whoServes(target, reachable, { role, image, namespace, successes: 1 }, (done) =>
-      step.update(`${done} of ${reachable.length}`),
-    ),
-  );
-}

@@ -12,7 +12,7 @@ import {
   type Subcommand,
   type Terminal,
 } from "../command.js";
-import { look } from "../look.js";
+import { look } from "../../automation/look/look.js";
 import { trustAsText, type TrustAnswer } from "./trustAnswer.js";
 
 interface TrustOptions extends CommonOptions {

@@ -13,7 +13,7 @@ import {
 import { destroyAll, moveTo, pendingChanges } from "../../automation/moveTo.js";
 import { silentProgress } from "../../automation/progress.js";
 import { UpdateFailedError, type CompletedStep } from "../../automation/update/watchedUpdate.js";
-import type { AuditAnswer } from "../../cli/audit/auditAnswer.js";
+import type { AuditAnswer } from "../../automation/look/auditStack.js";
 import { kiamMigrate } from "../../cli/main.js";
 import { adminIam } from "../../lab/aws/admin.js";
 import { openCluster } from "../../lab/cluster/start.js";

@@ -8,7 +8,7 @@ import { parse } from "yaml";
 
 import { moveTo } from "../../automation/moveTo.js";
 import { silentProgress } from "../../automation/progress.js";
-import type { AuditAnswer } from "../../cli/audit/auditAnswer.js";
+import type { AuditAnswer } from "../../automation/look/auditStack.js";
 import type { NewNodesAnswer } from "../../cli/newNodes/newNodesAnswer.js";
 import type { TrustAnswer } from "../../cli/trust/trustAnswer.js";
 import { readTrust } from "../../automation/applyTrust.js";

@@ -6,9 +6,9 @@ import { CoreV1Api } from "@kubernetes/client-node";
 
 import { silentProgress } from "../../automation/progress.js";
 import { kiamMigrate } from "../../cli/main.js";
-import type { MoveAnswer } from "../../cli/move/moveAnswer.js";
-import type { RecoverAnswer } from "../../cli/recover/recoverAnswer.js";
-import type { StatusAnswer } from "../../cli/status/statusAnswer.js";
+import type { MoveAnswer } from "../../automation/move/moveAnswer.js";
+import type { RecoverAnswer } from "../../automation/recover/recoverKnowingly.js";
+import type { StatusAnswer } from "../../automation/look/statusOfStack.js";
 import type { PlanPreview } from "../../migration/preview/planPreview.js";
 import { upUntilKilled } from "../faults/killEngine.js";
 import { FakeNodes } from "../gates/fakeNodes.js";

@@ -8,6 +8,7 @@ import { parseDocument } from "yaml";
 import {
   setPermitted,
   setSections,
+  setSome,
   withStage,
   writePermitted,
   writeSections,
@@ -76,6 +77,36 @@ describe("permitted roles in a stack's file", () => {
     } finally {
       await rm(directory, { recursive: true });
     }
+  });
+});
+
+describe("some settings in a stack's file", () => {
+  it("change what they name, and everything else stays as it was", () => {
+    const before = [
+      "encryptionsalt: x # keep",
+      "config:",
+      "  ours:workers:",
+      "    canaries: [a] # the quiet one",
+      "    waveSize: 10%",
+      '  ours:kiam: \'{"region":"x"}\'',
+      "  aws:region: a",
+      "",
+    ].join("\n");
+    const document = parseDocument(before);
+    setSome(document, "ours", {
+      workers: { groups: ["spot"], waveSize: 5 },
+      kiam: { logLevel: "debug" },
+      probe: { role: "probe" },
+    });
+    const after = document.toString({ lineWidth: 0 });
+    assert.match(after, /canaries: \[ ?a ?\] # the quiet one\n {4}waveSize: 5\n/);
+    assert.match(after, /^encryptionsalt: x # keep$/m);
+    assert.deepEqual((document.toJS() as { config: object }).config, {
+      "ours:workers": { canaries: ["a"], waveSize: 5, groups: ["spot"] },
+      "ours:kiam": { region: "x", logLevel: "debug" },
+      "aws:region": "a",
+      "ours:probe": { role: "probe" },
+    });
   });
 });
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { silentProgress } from "../../../automation/progress.js";
 import { approval } from "../../../cli/move/approval.js";
-import { savePlan } from "../../../cli/move/savedPlans.js";
+import { savePlan } from "../../../automation/move/savedPlans.js";
 import { planId, type Saying } from "../../../migration/move/plannedMove.js";
 
 /* With a cache of plans in a directory of its own, and a terminal that answers as it is told to. */

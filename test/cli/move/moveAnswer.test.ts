@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 
-import { moveAsText, moveExitCode, type MoveAnswer } from "../../../cli/move/moveAnswer.js";
+import type { MoveAnswer } from "../../../automation/move/moveAnswer.js";
+import { moveAsText, moveExitCode } from "../../../cli/move/moveAnswer.js";
 
 /* Pure: what people read. The commands themselves are for test/engine/kiamMigrateMoves.test.ts. */
 

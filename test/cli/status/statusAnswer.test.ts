@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 
-import { statusAnswer, statusAsText } from "../../../cli/status/statusAnswer.js";
+import { statusAnswer } from "../../../automation/look/statusOfStack.js";
+import { statusAsText } from "../../../cli/status/statusAnswer.js";
 import type { Status } from "../../../migration/status/status.js";
 import type { WorkerStatus } from "../../../migration/status/workerStatus.js";
 

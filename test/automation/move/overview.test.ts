@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import { silentProgress } from "../../../automation/progress.js";
-import { MoveOverview } from "../../../cli/move/overview.js";
+import { MoveOverview } from "../../../automation/move/overview.js";
 import { makePlan } from "../../../migration/plan/makePlan.js";
 import { exampleSituation } from "../../support/exampleCluster.js";
 

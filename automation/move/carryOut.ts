@@ -1,5 +1,3 @@
-import { stopOnSignals } from "../../automation/update/stopping.js";
-import type { CompletedStep } from "../../automation/update/watchedUpdate.js";
 import type { Decided } from "../../components/program.js";
 import { commandsAfter, type MoveFailure } from "../../migration/move/outcome.js";
 import {
@@ -13,8 +11,10 @@ import { situationOf, type Situation } from "../../migration/situation/situation
 import type { Stage } from "../../migration/stages.js";
 import type { StateResource } from "../../migration/status/stackState.js";
 import { shown } from "../../migration/text/shown.js";
-import type { CommonOptions, Terminal } from "../command.js";
+import type { OnMoveEvent } from "../events.js";
 import { loadMoveThrough, loadOpenStack } from "../late.js";
+import type { Shows, StackPlace } from "../look/look.js";
+import type { CompletedStep } from "../update/watchedUpdate.js";
 import type { Destination } from "./destination.js";
 import type { MoveAnswer } from "./moveAnswer.js";
 import { MoveOverview } from "./overview.js";
@@ -52,26 +52,37 @@ interface Approved {
   resources: readonly StateResource[];
 }
 
+/** How updates are run: who is told of them, and what asks them to stop. */
+export interface Carries extends Shows {
+  /** Runs the updates, with what is aborted to stop them. */
+  whileUpdating<T>(updates: (signal: AbortSignal | undefined) => Promise<T>): Promise<T>;
+  onEvent?: OnMoveEvent;
+}
+
 /** Runs the updates, and says what came of them. */
 export async function carryOut(
-  { stack: name, cwd }: CommonOptions,
+  { stack: name, cwd }: StackPlace,
   destination: Destination,
   { stages, check, resources }: Approved,
-  { progress }: Terminal,
-): Promise<Pick<MoveAnswer, "outcome" | "said" | "moves" | "next">> {
+  { progress, whileUpdating, onEvent = () => {} }: Carries,
+): Promise<Pick<MoveAnswer, "outcome" | "said" | "moves" | "next"> & { cause?: unknown }> {
   const { openExistingStack } = loadOpenStack();
   const { moveThrough } = loadMoveThrough();
-  const overview = new MoveOverview(progress, resources);
+  const overview = new MoveOverview(progress, resources, onEvent);
   const stack = await openExistingStack(name, cwd, (decided) => {
     check?.(decided);
     overview.begin(decided.plan);
   });
-  const onStep = (step: CompletedStep) => overview.see(step);
-  const { moves, failure } = await stopOnSignals(progress, (signal) =>
-    moveThrough(stack, { stages, all: destination.all }, { progress, signal, onStep }),
+  const onStep = (step: CompletedStep) => {
+    onEvent({ type: "resource", ...step });
+    overview.see(step);
+  };
+  const route = { stages, all: destination.all };
+  const { moves, failure, cause } = await whileUpdating((signal) =>
+    moveThrough(stack, route, { progress, signal, onStep, onEvent }),
   );
   overview.end(failure === undefined);
-  if (failure !== undefined) return { moves, ...ended(failure, name, destination) };
+  if (failure !== undefined) return { moves, cause, ...ended(failure, name, destination) };
   const { to, all } = destination;
   return {
     outcome: "done",

@@ -1,10 +1,11 @@
-import { formatElapsed, type Progress, type Step } from "../../automation/progress.js";
-import type { CompletedStep } from "../../automation/update/watchedUpdate.js";
 import { expectedMore, overviewOf } from "../../migration/move/overview.js";
 import type { Plan } from "../../migration/plan/plan.js";
 import { leftToDo } from "../../migration/status/leftToDo.js";
 import type { StateResource } from "../../migration/status/stackState.js";
 import { count } from "../../migration/text/text.js";
+import type { OnMoveEvent } from "../events.js";
+import { formatElapsed, type Progress, type Step } from "../progress.js";
+import type { CompletedStep } from "../update/watchedUpdate.js";
 
 /** Shows how far the update in hand is: its wave, its workers, and how long the rest may take. */
 export class MoveOverview {
@@ -15,6 +16,7 @@ export class MoveOverview {
   constructor(
     private readonly progress: Progress,
     private readonly resources: readonly StateResource[],
+    private readonly onEvent: OnMoveEvent = () => {},
   ) {}
 
   /** An update has decided what to do. Where that is nothing on any worker, nothing is shown. */
@@ -25,13 +27,13 @@ export class MoveOverview {
     if (overviewOf(plan, left, this.finished).of === 0) return;
     const step = this.progress.step(`workers at stage ${plan.stage}`);
     this.current = { plan, left, step, began: Date.now() };
-    step.update(this.text(this.current));
+    this.show(this.current);
   }
 
   /** It is through with a resource. */
   see({ what }: CompletedStep): void {
     this.finished.add(what.slice(what.lastIndexOf(" ") + 1));
-    this.current?.step.update(this.text(this.current));
+    if (this.current !== undefined) this.show(this.current);
   }
 
   /** It is over. */
@@ -44,10 +46,20 @@ export class MoveOverview {
     this.current = undefined;
   }
 
-  private text({ plan, left, began }: UpdateInHand): string {
+  private show(update: UpdateInHand): void {
+    const { wave, done, of, more } = this.overview(update);
+    const at = update.plan.stage;
+    this.onEvent({ type: "workers", at, wave, done, of, expectedMilliseconds: more });
+    update.step.update(this.text(update));
+  }
+
+  private overview({ plan, left, began }: UpdateInHand) {
     const overview = overviewOf(plan, left, this.finished);
-    const { wave, done, of } = overview;
-    const more = expectedMore(overview, Date.now() - began);
+    return { ...overview, more: expectedMore(overview, Date.now() - began) };
+  }
+
+  private text(update: UpdateInHand): string {
+    const { wave, done, of, more } = this.overview(update);
     return [
       ...(wave === undefined ? [] : [`${wave.name}, wave ${wave.number} of ${wave.of}`]),
       `${done} of ${count(of, "worker")}`,

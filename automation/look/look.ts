@@ -1,24 +1,37 @@
-import type { StackStanding } from "../automation/readStanding.js";
-import { withPulumi } from "../automation/stack/pulumiFailure.js";
-import { readStackSettings } from "../automation/stack/stackConfig.js";
-import { readIamFacts } from "../cluster/facts/iamFacts.js";
-import { readKube2iamLog } from "../cluster/facts/kube2iamLog.js";
-import { observe } from "../cluster/facts/observe.js";
-import { lookOverSsh } from "../cluster/facts/workersOverSsh.js";
-import { kubeConfig } from "../cluster/kubernetes/kubeConfig.js";
-import { audit } from "../migration/audit/audit.js";
-import { isBlocking, type Finding } from "../migration/audit/finding.js";
-import type { ClusterFacts } from "../migration/facts/clusterFacts.js";
-import { makePlan } from "../migration/plan/makePlan.js";
-import type { Plan } from "../migration/plan/plan.js";
-import { parseSettings } from "../migration/settings/parse.js";
-import type { Settings } from "../migration/settings/schema.js";
-import type { Situation } from "../migration/situation/situation.js";
-import type { Stage } from "../migration/stages.js";
-import type { CommonOptions, Terminal } from "./command.js";
-import { loadReadStanding } from "./late.js";
+import { readIamFacts } from "../../cluster/facts/iamFacts.js";
+import { readKube2iamLog } from "../../cluster/facts/kube2iamLog.js";
+import { observe } from "../../cluster/facts/observe.js";
+import { lookOverSsh } from "../../cluster/facts/workersOverSsh.js";
+import { kubeConfig } from "../../cluster/kubernetes/kubeConfig.js";
+import { audit } from "../../migration/audit/audit.js";
+import { isBlocking, type Finding } from "../../migration/audit/finding.js";
+import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
+import { makePlan } from "../../migration/plan/makePlan.js";
+import type { Plan } from "../../migration/plan/plan.js";
+import { parseSettings } from "../../migration/settings/parse.js";
+import type { Settings } from "../../migration/settings/schema.js";
+import type { Situation } from "../../migration/situation/situation.js";
+import type { Stage } from "../../migration/stages.js";
+import { loadReadStanding } from "../late.js";
+import type { Progress } from "../progress.js";
+import type { StackStanding } from "../readStanding.js";
+import { withPulumi } from "../stack/pulumiFailure.js";
+import { readStackSettings } from "../stack/stackConfig.js";
 
-/** What a command looks at besides the Kubernetes API. */
+/** Which stack, and where. */
+export interface StackPlace {
+  /** Its name, such as `staging`. */
+  stack: string;
+  /** Directory of Pulumi.yaml. */
+  cwd: string;
+}
+
+/** Where it is shown what is being done. */
+export interface Shows {
+  progress: Progress;
+}
+
+/** What to look at besides the Kubernetes API. */
 export interface Looks {
   iam?: boolean;
   /** Log of kube2iam's pods. */
@@ -41,9 +54,9 @@ export function hasLogin({ ssh }: Pick<Settings, "ssh">): boolean {
  * @throws SettingsError, or ContactError where the stack or the cluster cannot be read
  */
 export async function look(
-  { stack, cwd, stage }: CommonOptions & { stage?: Stage },
+  { stack, cwd, stage }: StackPlace & { stage?: Stage },
   looks: Looks,
-  { progress }: Terminal,
+  { progress }: Shows,
 ): Promise<{ settings: Settings; facts: ClusterFacts }> {
   const raw = await progress.run(`settings of stack ${stack}`, () => readStackSettings(stack, cwd));
   const settings = parseSettings(stage === undefined ? raw : { ...raw, stage });
@@ -91,8 +104,8 @@ export function planUnlessBlocked(situation: Situation): {
 
 /** What the stack says of itself: what is in its state, and whether an update is under way. */
 export async function lookAtState(
-  { stack, cwd }: CommonOptions,
-  { progress }: Terminal,
+  { stack, cwd }: StackPlace,
+  { progress }: Shows,
 ): Promise<StackStanding> {
   const { readStanding } = loadReadStanding();
   return progress.run("looking at the stack's state", () =>

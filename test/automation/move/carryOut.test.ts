@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { firstUpdateAsSeen } from "../../../cli/move/carryOut.js";
+import { firstUpdateAsSeen } from "../../../automation/move/carryOut.js";
 import type { ClusterFacts } from "../../../migration/facts/clusterFacts.js";
 import { PlanChangedError } from "../../../migration/move/plannedMove.js";
 import { makePlan } from "../../../migration/plan/makePlan.js";

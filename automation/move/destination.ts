@@ -8,6 +8,20 @@ export interface Destination {
   all: boolean;
 }
 
+/** It lies the other way: migrate goes forward, rollback back. */
+export class WrongWayError extends Error {
+  constructor(
+    readonly stackName: string,
+    /** Of the stack's state. */
+    readonly stage: Stage,
+    readonly to: Stage,
+  ) {
+    const back = commandOf(stackName, { to, back: true, all: false });
+    super(`Stack ${stackName} is at stage ${stage}: stage ${to} lies behind. To go back: ${back}`);
+    this.name = "WrongWayError";
+  }
+}
+
 /** For people, such as `Move stack staging to stage cutover`. */
 export function describeMove(stack: string, { to, back, all }: Destination): string {
   if (all) return `Take stack ${stack} back to before the migration`;
