@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { execa, type ResultPromise } from "execa";
 import pWaitFor from "p-wait-for";
 
-import type { AuditAnswer } from "../../cli/audit/auditAnswer.js";
+import type { AuditAnswer } from "../../automation/look/auditStack.js";
 import { findRunningLab } from "../../lab/cluster/lock.js";
 import { listMembers } from "../../lab/cluster/namespaces.js";
 import { stopCluster } from "../../lab/cluster/stop.js";
