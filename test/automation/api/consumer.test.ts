@@ -59,10 +59,15 @@ export async function declared(): Promise<ClusterMigration> {
 }
 `;
 
-const names = (entry: string) => `
-const { openStack, default: all, ...others } = ${entry};
-const named = Object.keys({ openStack, ...others }).sort().join(" ");
-openStack({ stack: "x", directory: "nowhere" }).catch((error) => console.log(error.name + ": " + named));
+const javascript = `
+const namesOf = (entry) => Object.keys(entry).filter((name) => name !== "default").sort().join(" ");
+async function main() {
+  for (const name of ["kube2iam-to-kiam", "kube2iam-to-kiam/components"]) {
+    console.log(namesOf(require(name)));
+    console.log(namesOf(await import(name)));
+  }
+}
+void main();
 `;
 
 describe("the package from outside", function () {
@@ -87,11 +92,7 @@ describe("the package from outside", function () {
       "tsconfig.json": JSON.stringify({ compilerOptions: { ...options, types: ["node"] } }),
       "script.ts": typescript,
       "program.ts": program,
-      "script.cjs": names('require("kube2iam-to-kiam")'),
-      "script.mjs": names('await import("kube2iam-to-kiam")'),
-      "components.cjs": `console.log(Object.keys(require("kube2iam-to-kiam/components")).sort().join(" "));`,
-      "components.mjs": `const { default: all, ...named } = await import("kube2iam-to-kiam/components");
-        console.log(Object.keys(named).sort().join(" "));`,
+      "script.cjs": javascript,
     };
     for (const [name, text] of Object.entries(files)) writeFileSync(join(project, name), text);
     for (const name of readdirSync(join(checkout, "examples"))) {
@@ -102,7 +103,7 @@ describe("the package from outside", function () {
 
   after(() => rmSync(project, { recursive: true, force: true }));
 
-  const node = (...args: string[]) => execa(process.execPath, args, { cwd: project });
+  const node = (script: string) => execa(process.execPath, [script], { cwd: project });
 
   it("has declarations by which scripts, the examples and a Pulumi program are checked", async () => {
     const compiler = join(checkout, "node_modules/typescript/bin/tsc");
@@ -118,18 +119,13 @@ describe("the package from outside", function () {
     assert.equal(stdout, "ContactError");
   });
 
-  it("gives JavaScript the same names, by require and by import", async () => {
-    const [required, imported] = await Promise.all([node("script.cjs"), node("script.mjs")]);
-    assert.match(required.stdout, /^ContactError: .*\bmigrate openStack plan recover\b/);
-    assert.equal(imported.stdout, required.stdout);
-  });
-
-  it("gives a Pulumi program the components, by require and by import", async () => {
-    const [required, imported] = await Promise.all([
-      node("components.cjs"),
-      node("components.mjs"),
-    ]);
-    assert.match(required.stdout, /\bClusterMigration\b.*\bprogram stackConfiguration$/);
-    assert.equal(imported.stdout, required.stdout);
+  it("gives JavaScript the same names by require and by import", async () => {
+    const [required, imported, components, importedComponents] = (
+      await node("script.cjs")
+    ).stdout.split("\n");
+    assert.match(required ?? "", /^BlockedError .*\bmigrate openStack plan recover\b/);
+    assert.equal(imported, required);
+    assert.match(components ?? "", /\bClusterMigration\b.*\bprogram stackConfiguration$/);
+    assert.equal(importedComponents, components);
   });
 });
