@@ -70,7 +70,7 @@ function unreadable(
   { code, said }: Extract<KubeconfigFailure, { is: "unreadable" }>,
 ): Contact {
   const common = { where: place, why };
-  switch (code) {
+  switch (code ?? "") {
     case "ENOENT":
       return {
         ...common,

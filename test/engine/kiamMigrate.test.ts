@@ -33,6 +33,12 @@ async function kiamMigrate(args: string[], env: Record<string, string> = {}) {
 describe("kiam-migrate's command line", function () {
   this.timeout(180_000);
 
+  it("ends quietly where its answer is no longer read", async () => {
+    const pipe = 'node "$0" --help | true; exit "${PIPESTATUS[0]}"';
+    const { stderr, exitCode } = await execa("bash", ["-c", pipe, command], { reject: false });
+    assert.deepEqual([stderr, exitCode], ["", 0]);
+  });
+
   it("teaches by --help, for itself and for each command", async () => {
     const { stdout, exitCode } = await kiamMigrate(["--help"]);
     assert.equal(exitCode, 0);
