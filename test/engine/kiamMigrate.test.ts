@@ -242,9 +242,13 @@ describe("kiam-migrate on a stack", function () {
     );
     const text = await run("new-nodes", "--directory", directory);
     assert.match(text.stdout, /groups\/new\/karpenter\.yaml: Karpenter/);
-    const nowhere = await run("new-nodes", "--directory", "/proc/none");
+    const nowhere = await run(
+      "new-nodes",
+      "--directory",
+      path.join(directory, bootGuard.file, "in a file"),
+    );
     assert.equal(nowhere.exitCode, 3);
-    assert.match(nowhere.stderr, /\/proc\/none/);
+    assert.match(nowhere.stderr, /in a file/);
   });
 
   it("lets the workers' role go once kube2iam is retired", async () => {
