@@ -55,7 +55,7 @@ interface Approved {
 /** How updates are run: who is told of them, and what asks them to stop. */
 export interface Carries extends Shows {
   /** Runs the updates, with what is aborted to stop them. */
-  whileUpdating<T>(updates: (signal: AbortSignal | undefined) => Promise<T>): Promise<T>;
+  whileUpdating: <T>(updates: (signal: AbortSignal | undefined) => Promise<T>) => Promise<T>;
   onEvent?: OnMoveEvent;
 }
 

@@ -35,7 +35,7 @@ interface RecoverWays extends Pick<Carries, "progress" | "whileUpdating"> {
    *
    * @param left a line or two for each thing
    */
-  objection(left: readonly string[]): Promise<string | undefined>;
+  objection: (left: readonly string[]) => Promise<string | undefined>;
 }
 
 /** Looks at what an update has left that was cut short, and clears it where that is approved. */

@@ -88,6 +88,7 @@ function unreadable(
         said: [said],
         fix: "change the file's owner or mode (ls -l), or set KUBECONFIG to one of your own",
       };
+    case undefined:
     default:
       return {
         ...common,
