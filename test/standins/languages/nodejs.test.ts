@@ -199,10 +199,7 @@ describe("a program that cannot run, or ends badly", () => {
   });
 
   it("is told to bring its packages", async () =>
-    assert.match(
-      await errorOf("", {}, join(directory, "elsewhere")),
-      /SDK has not been installed.*npm ci/,
-    ));
+    assert.match(await errorOf("", {}, tmpdir()), /SDK has not been installed.*npm ci/));
 });
 
 describe("the packages that a program can load", () => {
