@@ -41,6 +41,7 @@ export async function openShell(options: ShellOptions): Promise<number> {
   const interactive = isatty(0);
   progress.note(`\n${welcome(options, interactive)}\n`);
   const { exitCode, lost } = await shellOf(options);
+  if (interruption.happened) return 1;
   const summary = await summarise(readLabRecords(cluster.paths), { until: Date.now() });
   const problems = [...(lost === undefined ? [] : [messageOf(lost)]), ...requestProblems(summary)];
   progress.note(`\nWhile the shell was open:\n\n${formatRequests(summary)}`);
@@ -62,6 +63,8 @@ async function shellOf({
   });
   let lost: unknown;
   cluster.guard(left).catch((error: unknown) => {
+    // Then it is given up on purpose.
+    if (interruption.happened) return;
     lost = error;
     progress.note(
       `\nThe cluster is no longer whole: ${messageOf(error)}\nLeave the shell (exit), and begin again.`,

@@ -13,7 +13,7 @@ export interface TourStep {
 export const tour: readonly TourStep[] = [
   {
     command: "kubectl get pods --all-namespaces",
-    shows: "kube2iam and the applications, on every worker",
+    shows: "all pods: kube2iam and the applications, on every worker",
   },
   {
     command: "ssh worker-1 sudo iptables -t nat -S PREROUTING",

@@ -33,15 +33,20 @@ nothing, and opens a shell. In it, \`pulumi\`, \`kiam-migrate\`, \`kubectl\` and
 commands of this tour, and \`tour\` lists them again.
 
 This page has what each command printed when the tour was last taken, on a machine with 2 cores. \`…\` stands for lines
-that are left out. On a terminal \`pulumi\` and \`kiam-migrate\` show the same with live lines, and ask where the tour says
-\`--yes\`. [lab.md](lab.md#a-shell-to-try-things) says more about the shell.`;
+that are left out, as are lines that only say that something is still going on. On a terminal \`pulumi\` and
+\`kiam-migrate\` show the same with live lines, and ask where the tour says \`--yes\`.
+[lab.md](lab.md#a-shell-to-try-things) says more about the shell.`;
+
+/** What pulumi (`@ updating....`) and kiam-migrate (`… ... 16 s`) print while something goes on. */
+const stillGoingOn = /^@ |^\S.* \.\.\.( |$)/;
 
 /** The lines of an output, without those in the middle of a long one. */
 function shortened(text: string): string[] {
   const lines = text
     .trimEnd()
     .split("\n")
-    .map((line) => line.trimEnd());
+    .map((line) => line.trimEnd())
+    .filter((line) => !stillGoingOn.test(line));
   if (lines.length <= first + last) return lines;
   return [...lines.slice(0, first), "…", ...lines.slice(-last)];
 }

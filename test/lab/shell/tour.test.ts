@@ -52,7 +52,7 @@ describe("the tour of the lab", () => {
   it("is written with what each command printed, long outputs shortened, and a status that is not 0", () => {
     const long = Array.from({ length: 100 }, (_, line) => `line ${line} `).join("\n");
     const printed = tour.map((_, index) => ({
-      text: index === 0 ? long : `output ${index}\n\n`,
+      text: index === 0 ? long : `@ updating....\nlooking ... 16 s\noutput ${index}\n\n`,
       exitCode: index === 1 ? 3 : 0,
     }));
     const page = tourPage(printed);
