@@ -44,9 +44,14 @@ export function shownJson(document: unknown, indent?: number): string {
   return shown(JSON.stringify(document, null, indent));
 }
 
-/** A value within a line of Markdown, as plain text. */
+/**
+ * A value within a line of Markdown, as plain text. An `@name` or `#1` in it notifies no one and links
+ * nothing: as an entity alone it still would.
+ */
 export function inMarkdown(value: string): string {
-  return shownLine(value).replace(/[\\`*_[\]<>|~&$]/g, entity);
+  return shownLine(value)
+    .replace(/[\\`*_[\]<>|~&$]/g, entity)
+    .replace(/@|(?<!&)#(?=\d)/g, "$&&#8203;");
 }
 
 /** A value as code within a line of Markdown, also in a table. */
