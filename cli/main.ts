@@ -15,6 +15,7 @@ import {
 } from "./command.js";
 import { permittedCommand } from "./permitted/permittedCommand.js";
 import { planCommand } from "./plan/planCommand.js";
+import { pullRequestCommand } from "./pullRequest/pullRequestCommand.js";
 import { trustCommand } from "./trust/trustCommand.js";
 
 /**
@@ -38,6 +39,7 @@ How the commands go together:
   kiam-migrate trust --stack staging                  trust that is missing
   kiam-migrate trust --stack staging --approve        adds it
   kiam-migrate plan --stack staging --stage cutover   waves, steps and rules
+  kiam-migrate pull-request --stack staging           all of it, for a pull request
   pulumi up --stack staging                           moves the cluster
 
 They read the stack's settings with the pulumi command, and the cluster with the
@@ -74,6 +76,7 @@ ${exitCodesHelp}`,
   add(planCommand);
   add(permittedCommand);
   add(trustCommand);
+  add(pullRequestCommand);
   try {
     await program.parseAsync(args, { from: "user" });
     return result;

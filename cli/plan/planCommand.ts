@@ -1,26 +1,15 @@
 import { InvalidArgumentError } from "commander";
 
-import { readLastRules } from "../../automation/stack/lastRules.js";
 import { audit } from "../../migration/audit/audit.js";
 import { AuditError } from "../../migration/audit/refuse.js";
-import { isBlocking, type Finding } from "../../migration/audit/finding.js";
-import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
+import { isBlocking } from "../../migration/audit/finding.js";
 import { previewAsMarkdown, previewAsText } from "../../migration/preview/describePreview.js";
-import { makePlan } from "../../migration/plan/makePlan.js";
-import { plannedWorkers, type Plan } from "../../migration/plan/plan.js";
-import { previewPlan, type KnownRules } from "../../migration/preview/planPreview.js";
-import { situationOf, type Situation } from "../../migration/situation/situation.js";
+import { situationOf } from "../../migration/situation/situation.js";
 import type { Stage } from "../../migration/stages.js";
 import { shownJson } from "../../migration/text/shown.js";
-import { own } from "../../migration/text/text.js";
-import {
-  exitCodes,
-  stageOption,
-  type CommonOptions,
-  type Subcommand,
-  type Terminal,
-} from "../command.js";
+import { exitCodes, stageOption, type CommonOptions, type Subcommand } from "../command.js";
 import { look } from "../look.js";
+import { readPlanPreview } from "./readPlanPreview.js";
 
 interface PlanOptions extends CommonOptions {
   stage?: Stage;
@@ -52,14 +41,8 @@ export const planCommand: Subcommand<PlanOptions> = {
     const situation = situationOf(settings, facts);
     const blocking = audit(situation).filter(isBlocking);
     if (blocking.length > 0) terminal.progress.note(new AuditError(blocking).message);
-    const plan = planUnless(blocking, situation);
-    if (plan === undefined) return exitCodes.findings;
-    const rules = await knownRules(options, plan, facts, terminal);
-    const preview = previewPlan(options.stack, plan, facts, {
-      kiamPort: settings.kiam.agentPort,
-      blocking,
-      ...rules,
-    });
+    const preview = await readPlanPreview(options, situation, blocking, terminal);
+    if (preview === undefined) return exitCodes.findings;
     terminal.answer(
       options.json
         ? shownJson(preview, 2)
@@ -70,40 +53,3 @@ export const planCommand: Subcommand<PlanOptions> = {
     return blocking.length === 0 ? exitCodes.ok : exitCodes.findings;
   },
 };
-
-/** undefined where what blocks, such as an unknown interface, leaves nothing to plan with. */
-function planUnless(blocking: readonly Finding[], situation: Situation): Plan | undefined {
-  try {
-    return makePlan(situation);
-  } catch (error) {
-    if (blocking.length === 0) throw error;
-    return undefined;
-  }
-}
-
-async function knownRules(
-  { stack, cwd }: PlanOptions,
-  plan: Plan,
-  facts: ClusterFacts,
-  { progress }: Terminal,
-): Promise<{ known: KnownRules; unread: (worker: string) => string }> {
-  const known: KnownRules = {};
-  for (const [worker, seen] of Object.entries(facts.overSsh ?? {})) {
-    if (!("failed" in seen)) known[worker] = { from: "ssh", present: seen.natRules };
-  }
-  // Only for what SSH did not show: this decrypts the state as a whole.
-  if (plannedWorkers(plan).some(({ name }) => own(known, name) === undefined)) {
-    const last = await progress.run("the last update's reports", () => readLastRules(stack, cwd));
-    for (const [worker, present] of Object.entries(last)) {
-      if (own(known, worker) === undefined) known[worker] = { from: "last-update", present };
-    }
-  }
-  return {
-    known,
-    unread: (worker) => {
-      const seen = own(facts.overSsh, worker);
-      if (seen === undefined) return "they were not read over SSH, and no update has reported them";
-      return "failed" in seen ? seen.message : "it showed none";
-    },
-  };
-}

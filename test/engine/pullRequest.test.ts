@@ -1,0 +1,148 @@
+import assert from "node:assert/strict";
+import { chmod, mkdir, writeFile } from "node:fs/promises";
+import path from "node:path";
+
+import { execa } from "execa";
+
+import type { PullRequestAnswer } from "../../cli/pullRequest/pullRequestAnswer.js";
+import { startForge, type Forge } from "../../lab/standins/forge/forge.js";
+import { githubNumber, githubRepository } from "../../lab/standins/forge/github.js";
+import { startClusterOfApis, type ClusterOfApis } from "./clusterOfApis.js";
+
+/*
+ * `kiam-migrate pull-request` as a job runs it: the process, a real API server, IAM and engine, and a
+ * stand-in for GitHub's comments. Here the engine has no host for Node.js programs, so its preview
+ * fails for real; one that succeeds is a recorded text, in place of `pulumi preview` alone.
+ */
+
+const command = path.resolve(__dirname, "../../bin/kiam-migrate.mjs");
+const bot = "github-actions[bot]";
+
+describe("kiam-migrate pull-request", function () {
+  this.timeout(180_000);
+  let cluster: ClusterOfApis;
+  let forge: Forge;
+  let job: Record<string, string>;
+
+  before("API server, IAM, engine and a stand-in for GitHub", async function () {
+    cluster = await startClusterOfApis(this);
+    await cluster.open();
+    forge = await startForge({ "the token": bot });
+    const event = path.join(cluster.directory, "event.json");
+    const head = { sha: "0123456789abcdef0123456789abcdef01234567" };
+    await writeFile(event, JSON.stringify({ pull_request: { number: githubNumber, head } }));
+    job = {
+      ...cluster.environment,
+      GITHUB_ACTIONS: "true",
+      GITHUB_TOKEN: "the token",
+      GITHUB_REPOSITORY: githubRepository,
+      GITHUB_API_URL: forge.address,
+      GITHUB_GRAPHQL_URL: `${forge.address}/graphql`,
+      GITHUB_RUN_ID: "99",
+      GITHUB_EVENT_PATH: event,
+    };
+  });
+
+  after("stop what was started", async () => {
+    await forge?.stop();
+    await cluster?.dispose();
+  });
+
+  const run = (args: string[], env: Record<string, string>) =>
+    execa(
+      process.execPath,
+      [command, "pull-request", "--stack", "test", "--cwd", cluster.directory, ...args],
+      { env, reject: false },
+    );
+
+  /** The job's environment with a pulumi whose preview prints this; all else is the real one's. */
+  async function withPreview(text: string): Promise<Record<string, string>> {
+    const directory = path.join(cluster.directory, "bin");
+    await mkdir(directory, { recursive: true });
+    const program = path.join(directory, "pulumi");
+    const real = path.join(job.PATH?.split(path.delimiter)[0] ?? "", "pulumi");
+    await writeFile(`${program}.txt`, text);
+    await writeFile(
+      program,
+      `#!/bin/sh\nif [ "$1" = preview ]; then cat "$0.txt"; else exec ${real} "$@"; fi\n`,
+    );
+    await chmod(program, 0o755);
+    return { ...job, PATH: [directory, job.PATH ?? ""].join(path.delimiter) };
+  }
+
+  it("comments that Pulumi's preview fails, and how, and exits with 3", async () => {
+    const { exitCode, stderr } = await run(["--no-ssh", "--post"], job);
+    assert.equal(exitCode, 3, stderr);
+    assert.match(stderr, /The comment was created: https:\/\/github\.com\/acme\/cluster\/pull\/12#/);
+    const [comment, ...others] = forge.comments;
+    assert.deepEqual(others, []);
+    assert.match(comment?.body ?? "", /\*\*Do not merge: `pulumi preview` fails\.\*\*/);
+    assert.match(comment?.body ?? "", /\n.*error: .*nodejs/);
+    assert.match(comment?.body ?? "", /\| canary-1 \| `worker-1` \|/, "the plan is there all the same");
+  });
+
+  it("edits that comment once it succeeds, and answers the same as text and as JSON", async () => {
+    const environment = await withPreview("Previewing update (test):\nResources:\n    + 3 to create\n");
+    const { exitCode, stdout, stderr } = await run(["--no-ssh", "--post"], environment);
+    assert.equal(exitCode, 0, stderr);
+    assert.match(stderr, /The comment was edited/);
+    assert.equal(forge.comments.length, 1);
+    assert.equal(forge.comments[0]?.body, stdout);
+    assert.match(stdout, /\*\*Nothing stands in the way\.\*\* Pulumi: <code>\+ 3 to create<\/code>\./);
+    assert.match(stdout, /The audit did not look at: the workers over SSH/);
+
+    const json = await run(["--no-ssh", "--post", "--json"], environment);
+    const answer = JSON.parse(json.stdout) as PullRequestAnswer;
+    assert.equal(answer.markdown, stdout);
+    assert.equal(answer.pulumi.changes, "+ 3 to create");
+    assert.ok(answer.comment !== undefined && "action" in answer.comment);
+    assert.equal(answer.comment.action, "edited");
+  });
+
+  it("writes nothing without --post", async () => {
+    const before = forge.requests.length;
+    const { exitCode, stdout } = await run(["--no-ssh"], await withPreview("Previewing\n"));
+    assert.equal(exitCode, 0);
+    assert.match(stdout, /^<!-- kiam-migrate pull-request: test -->\n### kube2iam to kiam/);
+    assert.equal(forge.requests.length, before);
+  });
+
+  it("says in the comment what is in the way, and exits with 1", async () => {
+    await cluster.open({ stage: "cutover" });
+    const { exitCode } = await run(["--no-ssh", "--post"], await withPreview("error: refused\n"));
+    await cluster.open();
+    assert.equal(exitCode, 1);
+    assert.match(forge.comments[0]?.body ?? "", /\*\*Do not merge: \d+ findings? in the way\.\*\*/);
+    assert.match(forge.comments[0]?.body ?? "", /`host-key-unknown`/);
+  });
+
+  it("takes back what an earlier run said where nothing can be looked at", async () => {
+    const away = { ...job, KUBECONFIG: path.join(cluster.directory, "none") };
+    const { exitCode, stdout } = await run(["--post"], away);
+    assert.equal(exitCode, 3);
+    assert.equal(stdout, "");
+    assert.equal(forge.comments.length, 1);
+    assert.match(forge.comments[0]?.body ?? "", /\*\*Do not merge: it is not known what/);
+
+    await cluster.open({ workers: { waveSize: "0%" } });
+    const wrong = await run(["--post"], job);
+    await cluster.open();
+    assert.equal(wrong.exitCode, 2);
+    assert.match(forge.comments[0]?.body ?? "", /workers\.waveSize/);
+  });
+
+  it("looks at nothing where there is no pull request, and fails where it may not comment", async () => {
+    const noJob = { ...cluster.environment, GITHUB_ACTIONS: "", GITLAB_CI: "" };
+    const nowhere = await run(["--post"], noJob);
+    assert.equal(nowhere.exitCode, 2);
+    assert.match(nowhere.stderr, /There is no pull request to comment on/);
+    assert.doesNotMatch(nowhere.stderr, /looking at the cluster/);
+
+    const environment = { ...(await withPreview("Previewing\n")), GITHUB_TOKEN: "another" };
+    const refused = await run(["--no-ssh", "--post", "--json"], environment);
+    assert.equal(refused.exitCode, 3);
+    const { comment } = JSON.parse(refused.stdout) as PullRequestAnswer;
+    assert.ok(comment !== undefined && "failed" in comment);
+    assert.match(comment.failed, /answered 401: Bad credentials/);
+  });
+});
