@@ -38,6 +38,19 @@ describe("kiam-migrate audit on the embedded cluster", function () {
     );
   });
 
+  it("comments once on a pull request, with each worker's rules as they are on it", async () => {
+    const [comment, ...others] = await call("commentTwice", programs, "cutover");
+    assert.deepEqual(others, []);
+    assert.equal(comment?.edits, 1);
+    const text = comment?.body ?? "";
+    assert.match(text, /^<!-- kiam-migrate pull-request: lab -->\n.* at stage `cutover`\n/);
+    assert.match(text, /\| canary-1 \| `worker-1` \| shadow-probe → capture → /);
+    assert.match(text, /Rules of worker-1.*: read over SSH just now/);
+    assert.match(text, /\n- -A PREROUTING .*HOST_IP:8181\n/);
+    assert.match(text, /\n\+ -A PREROUTING .*HOST_IP:8881\n/);
+    assert.doesNotMatch(text, /The audit did not look at/);
+  });
+
   it("names each of fourteen mistakes made at once, and nothing else", async () => {
     former = await call("makeMistakes");
     const key = await cluster?.hostKey("worker-1");

@@ -2,6 +2,7 @@
  * What the tests of the embedded cluster do as its operator. Called in the operator's network
  * (lab/inOperatorNetwork.ts); arguments and results survive JSON.
  */
+import { writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 
 import {
@@ -20,6 +21,9 @@ import { openCluster } from "../../lab/cluster/start.js";
 import { readNatRules, systemsInOrder } from "../../lab/natRules.js";
 import { labSettings, labStack, operatorEnvironment } from "../../lab/operator.js";
 import type { Parts } from "../../lab/parts/types.js";
+import { startForge } from "../../lab/standins/forge/forge.js";
+import { githubNumber, githubRepository } from "../../lab/standins/forge/github.js";
+import type { ForgeComment } from "../../lab/standins/forge/routes.js";
 import { deployWorkload } from "../../lab/workload/applications.js";
 import { deployKube2iam } from "../../lab/workload/kube2iam.js";
 import { readLabRecords } from "../../lab/workload/records.js";
@@ -212,6 +216,34 @@ export async function plannedRules(
       return [name, { present: flat(rules.present), planned: flat(rules.planned) }];
     }),
   );
+}
+
+/**
+ * Two runs of `kiam-migrate pull-request --post`, as two commits of a pull request make them.
+ *
+ * @returns what is on the pull request then
+ */
+export async function commentTwice(programs: Programs, stage: Stage): Promise<ForgeComment[]> {
+  const forge = await startForge({ "the job's token": "github-actions[bot]" });
+  try {
+    const event = join((await openCluster()).paths.directory, "event.json");
+    const head = { sha: "0123456789abcdef0123456789abcdef01234567" };
+    await writeFile(event, JSON.stringify({ pull_request: { number: githubNumber, head } }));
+    Object.assign(process.env, {
+      GITHUB_ACTIONS: "true",
+      GITHUB_TOKEN: "the job's token",
+      GITHUB_REPOSITORY: githubRepository,
+      GITHUB_API_URL: forge.address,
+      GITHUB_GRAPHQL_URL: `${forge.address}/graphql`,
+      GITHUB_EVENT_PATH: event,
+    });
+    for (let run = 0; run < 2; run++) {
+      await kiamMigrateJson(programs, stage, {}, ["pull-request", "--post"]);
+    }
+    return forge.comments;
+  } finally {
+    await forge.stop();
+  }
 }
 
 /** Every nat/PREROUTING rule of each worker. */
