@@ -106,14 +106,14 @@ function otherFindings({ findings, notLookedAt }: StackReview): Section[] {
   const acknowledged = findings.filter((each) => each.acknowledged !== undefined);
   const open = findings.filter((each) => each.acknowledged === undefined);
   const groups = [
-    { verb: ["warns", "warn"], of: open.filter(({ severity }) => severity === "warns") },
-    { verb: ["informs", "inform"], of: open.filter(({ severity }) => severity === "informs") },
-    { verb: ["was acknowledged", "were acknowledged"], of: acknowledged },
+    { one: "warns", several: "warn", of: open.filter(({ severity }) => severity === "warns") },
+    { one: "informs", several: "inform", of: open.filter(({ severity }) => severity === "informs") },
+    { one: "was acknowledged", several: "were acknowledged", of: acknowledged },
   ].filter(({ of }) => of.length > 0);
   const left =
     notLookedAt.length === 0 ? [] : ["", `The audit did not look at: ${notLookedAt.join(", ")}.`];
   if (groups.length === 0) return [{ before: left }];
-  const summary = groups.map(({ verb: [one, several], of }) =>
+  const summary = groups.map(({ one, several, of }) =>
     of.length === 1 ? `1 finding ${one}` : `${of.length} findings ${several}`,
   );
   return [

@@ -34,7 +34,7 @@ describe("kiam-migrate's command line", function () {
   it("teaches by --help, for itself and for each command", async () => {
     const { stdout, exitCode } = await kiamMigrate(["--help"]);
     assert.equal(exitCode, 0);
-    for (const name of ["audit", "plan", "trust", "permitted"]) {
+    for (const name of ["audit", "plan", "trust", "permitted", "pull-request"]) {
       assert.match(stdout, new RegExp(`kiam-migrate ${name} --stack staging`));
       const help = await kiamMigrate([name, "--help"]);
       assert.equal(help.exitCode, 0);
