@@ -61,7 +61,10 @@ describe("what is shown", () => {
       }),
     );
     // As an entity, GitHub would still take it for a mention or a link.
-    assert.equal(inMarkdown("@acme/all, see #1 or &#64;x"), "@&#8203;acme/all, see #&#8203;1 or &#38;#&#8203;64;x");
+    assert.equal(
+      inMarkdown("@acme/all, see #1 or &#64;x"),
+      "@&#8203;acme/all, see #&#8203;1 or &#38;#&#8203;64;x",
+    );
     assert.equal(codeInMarkdown("`</code>|"), "<code>&#96;&#60;/code&#62;&#124;</code>");
   });
 });
