@@ -88,10 +88,7 @@ The workflows that run it, and what they need: docs/pull-requests.md`,
   },
 };
 
-async function readReview(
-  options: PullRequestOptions,
-  terminal: Terminal,
-): Promise<StackReview> {
+async function readReview(options: PullRequestOptions, terminal: Terminal): Promise<StackReview> {
   const { settings, facts } = await look(options, options, terminal);
   const situation = situationOf(settings, facts);
   const findings = audit(situation);

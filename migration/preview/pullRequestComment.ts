@@ -107,7 +107,11 @@ function otherFindings({ findings, notLookedAt }: StackReview): Section[] {
   const open = findings.filter((each) => each.acknowledged === undefined);
   const groups = [
     { one: "warns", several: "warn", of: open.filter(({ severity }) => severity === "warns") },
-    { one: "informs", several: "inform", of: open.filter(({ severity }) => severity === "informs") },
+    {
+      one: "informs",
+      several: "inform",
+      of: open.filter(({ severity }) => severity === "informs"),
+    },
     { one: "was acknowledged", several: "were acknowledged", of: acknowledged },
   ].filter(({ of }) => of.length > 0);
   const left =

@@ -86,7 +86,9 @@ describe("the workflows", () => {
   });
 
   it("never run a fork's code inside the network", () => {
-    for (const { on } of workflows) assert.ok(!("pull_request_target" in on || "workflow_run" in on));
+    for (const { on } of workflows) {
+      assert.ok(!("pull_request_target" in on || "workflow_run" in on));
+    }
     for (const { jobs: all } of workflows.filter(({ on }) => "pull_request" in on)) {
       for (const job of Object.values(all)) {
         assert.match(
@@ -108,7 +110,9 @@ describe("the workflows", () => {
     const steps = [...jobs.flatMap(({ job }) => job.steps), ...setUp.runs.steps];
     for (const { run, uses, with: given } of steps) {
       assert.doesNotMatch(run ?? "", /\$\{\{/);
-      if (uses?.startsWith("actions/checkout@")) assert.equal(given?.["persist-credentials"], false);
+      if (uses?.startsWith("actions/checkout@")) {
+        assert.equal(given?.["persist-credentials"], false);
+      }
     }
   });
 

@@ -36,7 +36,10 @@ export function gitlabMergeRequest(env: JobEnvironment): PullRequest {
   const number = needed("CI_MERGE_REQUEST_IID", rule);
   const project = needed("CI_PROJECT_ID", "GitLab sets it in every job");
   const api = needed("CI_API_V4_URL", "GitLab sets it in every job");
-  for (const [name, value] of Object.entries({ CI_MERGE_REQUEST_IID: number, CI_PROJECT_ID: project })) {
+  for (const [name, value] of [
+    ["CI_MERGE_REQUEST_IID", number],
+    ["CI_PROJECT_ID", project],
+  ] as const) {
     if (value !== "" && !/^\d+$/.test(value)) problems.push(`${name} is no number: ${value}`);
   }
   if (problems.length > 0) throw new NoPullRequestError(problems);

@@ -209,7 +209,11 @@ describe("the preview of a plan", () => {
     const markdown = previewAsMarkdown(thousand);
     assert.ok(markdown.length <= 65_536, `${markdown.length} characters`);
     assert.ok(markdown.length > 50_000, "no room is wasted");
-    for (const left of [/^\| … and \d+ more.* \|$/m, /^- … and \d+ more/m, /other ways: … and \d+/]) {
+    for (const left of [
+      /^\| … and \d+ more.* \|$/m,
+      /^- … and \d+ more/m,
+      /other ways: … and \d+/,
+    ]) {
       assert.match(markdown, left);
     }
     assert.equal(
