@@ -62,7 +62,10 @@ export function previewSections({ plan, workers, blocking }: PlanPreview): Secti
     },
     ...blockingSections(blocking),
     {
-      before: ["| wave | workers | steps of each | roles | pods |", "| --- | --- | --- | --- | --- |"],
+      before: [
+        "| wave | workers | steps of each | roles | pods |",
+        "| --- | --- | --- | --- | --- |",
+      ],
       blocks: [...groupedBy(workers, ({ wave }) => wave)].map(([wave, members]) => {
         const roles = rolesInUse(members);
         const pods = roles.reduce((sum, role) => sum + role.pods, 0);

@@ -73,7 +73,10 @@ describe("kiam-migrate pull-request", function () {
   it("comments that Pulumi's preview fails, and how, and exits with 3", async () => {
     const { exitCode, stderr } = await run(["--no-ssh", "--post"], job);
     assert.equal(exitCode, 3, stderr);
-    assert.match(stderr, /The comment was created: https:\/\/github\.com\/acme\/cluster\/pull\/12#/);
+    assert.match(
+      stderr,
+      /The comment was created: https:\/\/github\.com\/acme\/cluster\/pull\/12#/,
+    );
     const [comment, ...others] = forge.comments;
     assert.deepEqual(others, []);
     const body = comment?.body ?? "";

@@ -53,9 +53,9 @@ const files = [
   ...readdirSync(workflowsDirectory).map((name) => join(workflowsDirectory, name)),
   join(setUpDirectory, "action.yml"),
 ];
-const workflows = readdirSync(workflowsDirectory).map((name) => ({ name, ...workflow(name) }));
-const jobs = workflows.flatMap(({ name, jobs: all }) =>
-  Object.entries(all).map(([id, job]) => ({ id: `${name}: ${id}`, job })),
+const workflows = readdirSync(workflowsDirectory).map((file) => ({ file, ...workflow(file) }));
+const jobs = workflows.flatMap(({ file, jobs: all }) =>
+  Object.entries(all).map(([id, job]) => ({ id: `${file}: ${id}`, job })),
 );
 const stacks = readdirSync(join(root, "stacks"))
   .filter((name) => !name.startsWith("Pulumi.lab"))

@@ -46,6 +46,8 @@ export async function startForge(tokens: Record<string, string>): Promise<Forge>
   async function respond(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(incoming.url ?? "", "http://localhost");
     requests.push(`${incoming.method} ${url.pathname}`);
+    // Before any answer: what is left unread would cut the connection under the next request.
+    const sent = await bodyOf(incoming);
     const failure = failures.shift();
     if (failure !== undefined && failure !== 0) {
       response.writeHead(failure, { "content-type": "text/html" }).end("<h1>Bad gateway</h1>");
@@ -56,7 +58,7 @@ export async function startForge(tokens: Record<string, string>): Promise<Forge>
       path: url.pathname,
       query: url.searchParams,
       headers: incoming.headers,
-      body: await bodyOf(incoming),
+      body: sent,
     };
     const answer = forges
       .map((routes) => routes(request, state))

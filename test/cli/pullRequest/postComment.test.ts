@@ -139,7 +139,10 @@ describe("comments on pull requests", () => {
           open().create("x".repeat(1_000_001)),
           /^ForgeError: Commenting on (pull|merge) request \d+ of acme\/cluster failed: POST \S+ answered 4\d\d: .*too long/,
         );
-        await assert.rejects(open().edit(1, body("x")), /answered 404: .*Not [Ff]ound\n {2}What to do/);
+        await assert.rejects(
+          open().edit(1, body("x")),
+          /answered 404: .*Not [Ff]ound\n {2}What to do/,
+        );
         assert.deepEqual(forge.comments, []);
       });
     });
@@ -187,7 +190,11 @@ describe("comments on pull requests", () => {
 
     it("refuses a token that the forge does not know", async () => {
       await assert.rejects(
-        postComment(pullRequestOf({ ...githubEnvironment(), GITHUB_TOKEN: "no" }), marker, body("x")),
+        postComment(
+          pullRequestOf({ ...githubEnvironment(), GITHUB_TOKEN: "no" }),
+          marker,
+          body("x"),
+        ),
         /answered 401: Bad credentials\n {2}What to do: the token is not valid/,
       );
     });
