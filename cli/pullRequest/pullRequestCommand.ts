@@ -80,6 +80,10 @@ The workflows that run it, and what they need: docs/pull-requests.md`,
       throw error;
     }
     const markdown = reviewAsMarkdown(review, origin, longest);
+    const whole = reviewAsMarkdown(review, origin, Infinity);
+    if (whole !== markdown) {
+      terminal.progress.note(`The comment has no room for all of it. The whole:\n${whole}`);
+    }
     const comment = await post(pullRequest, options.stack, markdown, terminal);
     note(comment, terminal);
     const answer: PullRequestAnswer = { ...review, markdown, comment };
@@ -96,8 +100,6 @@ async function readReview(options: PullRequestOptions, terminal: Terminal): Prom
   const pulumi = await terminal.progress.run("pulumi preview", () =>
     pulumiPreview(options.stack, options.cwd),
   );
-  // The comment may have no room for all of it.
-  terminal.progress.note(pulumi.output);
   return {
     stack: options.stack,
     stage: settings.stage,

@@ -1,8 +1,8 @@
+import type { Plan } from "../plan/plan.js";
 import { fitted, type Section } from "../text/fit.js";
 import { compareText, count, groupedBy, someOf } from "../text/text.js";
-import { sameTogether, type SharedFinding } from "./describeFindings.js";
-import type { Finding } from "../audit/finding.js";
 import { describePlan } from "./describePlan.js";
+import { andMore, findingsSection } from "./findingsInMarkdown.js";
 import type { PlanPreview, WorkerPreview } from "./planPreview.js";
 import { ruleChanges, type RuleChange } from "../rules/diff.js";
 import { codeBlock, codeInMarkdown, inMarkdown, shownLine } from "../text/shown.js";
@@ -31,8 +31,15 @@ export const longestComment = 65_536;
 
 /** The preview for a pull request's comment: short, with what is long folded away. */
 export function previewAsMarkdown(preview: PlanPreview, longest = longestComment): string {
-  const heading = { before: [previewHeading(preview.stack, preview.plan.stage), ""] };
-  const sections = [heading, ...previewSections(preview)];
+  const { stack, plan, blocking } = preview;
+  const inTheWay = `**${count(blocking.length, "finding")} in the way; no update begins before that:**`;
+  const sections = [
+    { before: [previewHeading(stack, plan.stage), ""] },
+    ...(blocking.length === 0
+      ? []
+      : [{ before: [inTheWay, ""] }, findingsSection(blocking), { before: [""] }]),
+    ...planSections(preview),
+  ];
   return [...fitted(sections, longest), ""].join("\n");
 }
 
@@ -42,8 +49,8 @@ export function previewHeading(stack: string, stage: Stage | undefined): string 
   return `### kube2iam to kiam: stack ${codeInMarkdown(stack)}${atStage}`;
 }
 
-/** The preview as Markdown, without a heading, in parts that can be cut where a comment gets too long. */
-export function previewSections({ plan, workers, blocking }: PlanPreview): Section[] {
+/** The plan as Markdown, without a heading, in parts that can be cut where a comment gets too long. */
+export function planSections({ plan, workers }: Omit<PlanPreview, "blocking">): Section[] {
   const changes = ruleChanges(workers);
   const moving = workers.filter(({ wave }) => wave !== "stays" && wave !== "waits");
   const changed = changes
@@ -60,7 +67,6 @@ export function previewSections({ plan, workers, blocking }: PlanPreview): Secti
         "",
       ],
     },
-    ...blockingSections(blocking),
     {
       before: [
         "| wave | workers | steps of each | roles | pods |",
@@ -76,10 +82,7 @@ export function previewSections({ plan, workers, blocking }: PlanPreview): Secti
       after: plan.waiting.length === 0 ? [] : [""],
     },
     {
-      blocks: plan.waiting.map(
-        ({ name, why, accepted }) =>
-          `- ${codeInMarkdown(name)} waits: ${inMarkdown(why)}${accepted ? "" : "; all others move"}`,
-      ),
+      blocks: waitingInMarkdown(plan),
       leftOut: (rest) => `- ${andMore(rest)}`,
     },
     {
@@ -99,27 +102,16 @@ export function previewSections({ plan, workers, blocking }: PlanPreview): Secti
   ];
 }
 
-/** What stands in the way, for people who review; none where nothing does. */
-export function blockingSections(blocking: readonly Finding[]): Section[] {
-  if (blocking.length === 0) return [];
-  return [
-    {
-      before: [`**${count(blocking.length, "finding")} in the way:**`, ""],
-      blocks: sameTogether(blocking).map(findingInMarkdown),
-      leftOut: (rest) => `- ${andMore(rest)}`,
-      after: [""],
-    },
-  ];
-}
-
-/** An item of a list. */
-export function findingInMarkdown({ code, objects, seen, fix }: SharedFinding): string {
-  return `- ${fewOf(objects.map(codeInMarkdown))}: ${inMarkdown(seen)} (\`${code}\`). To do: ${inMarkdown(fix)}`;
-}
-
-/** Said where a comment has no room for the rest. */
-export function andMore(rest: number): string {
-  return `… and ${rest} more, for which there is no room here`;
+/** Workers that wait for the same reason, together. */
+function waitingInMarkdown({ waiting }: Plan): string[] {
+  const reasons = groupedBy(
+    waiting,
+    ({ why, accepted }) => `${inMarkdown(why)}${accepted ? "" : "; all others move"}`,
+  );
+  return [...reasons].map(([reason, workers]) => {
+    const names = fewOf(workers.map(({ name }) => codeInMarkdown(name)));
+    return `- ${names} ${workers.length === 1 ? "waits" : "wait"}: ${reason}`;
+  });
 }
 
 function sourceOf({ source, changes, lines }: RuleChange): string {

@@ -3,14 +3,8 @@ import type { Stage } from "../stages.js";
 import { fitted, type Section } from "../text/fit.js";
 import { codeBlock, codeInMarkdown } from "../text/shown.js";
 import { count } from "../text/text.js";
-import { sameTogether } from "./describeFindings.js";
-import {
-  andMore,
-  blockingSections,
-  findingInMarkdown,
-  previewHeading,
-  previewSections,
-} from "./describePreview.js";
+import { planSections, previewHeading } from "./describePreview.js";
+import { findingsSection } from "./findingsInMarkdown.js";
 import type { PlanPreview } from "./planPreview.js";
 
 /** What a pull request would do to a stack. */
@@ -56,10 +50,12 @@ export function reviewAsMarkdown(
   const blocking = findings.filter(isBlocking);
   const sections: Section[] = [
     { before: [commentMarker(stack), previewHeading(stack, stage), "", verdict(review), ""] },
-    ...(plan === undefined ? blockingSections(blocking) : previewSections(plan)),
+    // What to do about it comes right behind the verdict.
+    ...(blocking.length === 0 ? [] : [findingsSection(blocking), { before: [""] }]),
+    ...(plan === undefined ? [] : planSections(plan)),
     ...otherFindings(review),
     ...pulumiSections(pulumi),
-    { before: ["", originLine(origin)] },
+    { before: ["", originLine(origin), ...explanation(review)] },
   ];
   return fitted(sections, longest).join("\n");
 }
@@ -101,32 +97,24 @@ function verdict({ findings, pulumi }: StackReview): string {
     : `**Nothing stands in the way.** Pulumi: ${codeInMarkdown(pulumi.changes)}.`;
 }
 
-/** What blocks nothing: to be looked at first, then to be known, then what was acknowledged. */
+/** What blocks nothing, folded away: to be looked at first, then to be known, then what was acknowledged. */
 function otherFindings({ findings, notLookedAt }: StackReview): Section[] {
   const acknowledged = findings.filter((each) => each.acknowledged !== undefined);
   const open = findings.filter((each) => each.acknowledged === undefined);
-  const groups = [
-    { one: "warns", several: "warn", of: open.filter(({ severity }) => severity === "warns") },
-    {
-      one: "informs",
-      several: "inform",
-      of: open.filter(({ severity }) => severity === "informs"),
-    },
-    { one: "was acknowledged", several: "were acknowledged", of: acknowledged },
-  ].filter(({ of }) => of.length > 0);
+  const warnings = open.filter(({ severity }) => severity === "warns");
+  const notes = open.filter(({ severity }) => severity === "informs");
+  const counts = [
+    ...(warnings.length === 0 ? [] : [count(warnings.length, "warning")]),
+    ...(notes.length === 0 ? [] : [count(notes.length, "note")]),
+    ...(acknowledged.length === 0 ? [] : [`${acknowledged.length} acknowledged`]),
+  ];
   const left =
     notLookedAt.length === 0 ? [] : ["", `The audit did not look at: ${notLookedAt.join(", ")}.`];
-  if (groups.length === 0) return [{ before: left }];
-  const summary = groups.map(({ one, several, of }) =>
-    of.length === 1 ? `1 finding ${one}` : `${of.length} findings ${several}`,
-  );
+  if (counts.length === 0) return [{ before: left }];
   return [
-    {
-      before: ["", "<details>", `<summary>Audit: ${summary.join(", ")}</summary>`, ""],
-      blocks: groups.flatMap(({ of }) => sameTogether(of).map(findingInMarkdown)),
-      leftOut: (rest) => `- ${andMore(rest)}`,
-      after: ["", "</details>", ...left],
-    },
+    { before: ["", "<details>", `<summary>Audit: ${counts.join(", ")}</summary>`, ""] },
+    ...[warnings, notes, acknowledged].map(findingsSection),
+    { before: ["", "</details>", ...left] },
   ];
 }
 
@@ -168,4 +156,13 @@ function linesInLog(rest: number): string {
 function originLine({ commit, run }: ReviewOrigin): string {
   const of = commit === undefined ? "" : ` of ${codeInMarkdown(commit.slice(0, 12))}`;
   return run === undefined ? `Preview${of}.` : `Preview${of}: [the run and its log](${run}).`;
+}
+
+/** Where a reader finds the reasons, and the findings that were only counted. */
+function explanation({ stack, stage, findings }: StackReview): string[] {
+  if (findings.length === 0) return [];
+  const command = `npx kiam-migrate audit --stack ${stack} --stage ${stage}`;
+  return [
+    `Every finding with its reason: ${codeInMarkdown(command)}. What each code means: \`docs/findings.md\`.`,
+  ];
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 
 import { execa } from "execa";
@@ -7,6 +7,7 @@ import { execa } from "execa";
 import type { PullRequestAnswer } from "../../cli/pullRequest/pullRequestAnswer.js";
 import { startForge, type Forge } from "../../lab/standins/forge/forge.js";
 import { githubNumber, githubRepository } from "../../lab/standins/forge/github.js";
+import { runWorkflowStep } from "../support/workflowStep.js";
 import { startClusterOfApis, type ClusterOfApis } from "./clusterOfApis.js";
 
 /*
@@ -85,20 +86,23 @@ describe("kiam-migrate pull-request", function () {
     assert.match(body, /\| canary-1 \| `worker-1` \|/, "the plan is there all the same");
   });
 
-  it("edits that comment once it succeeds, and answers the same as text and as JSON", async () => {
+  it("edits that comment once it succeeds, by the very script of the workflow's step", async () => {
     const said = "Previewing update (test):\nResources:\n    + 3 to create\n";
     const environment = await withPreview(said);
-    const { exitCode, stdout, stderr } = await run(["--no-ssh", "--post"], environment);
+    const { exitCode, stdout, stderr } = await runWorkflowStep(
+      { file: "preview.yml", name: "audit, plan and pulumi preview, as a comment" },
+      { cwd: cluster.directory, env: { ...environment, STACK: "test" } },
+    );
     assert.equal(exitCode, 0, stderr);
     assert.match(stderr, /The comment was edited/);
     assert.equal(forge.comments.length, 1);
     assert.equal(forge.comments[0]?.body, stdout);
     assert.match(stdout, /\*\*Nothing stands in the way\.\*\* Pulumi: <code>\+ 3 to create</);
-    assert.match(stdout, /The audit did not look at: the workers over SSH/);
 
     const json = await run(["--no-ssh", "--post", "--json"], environment);
     const answer = JSON.parse(json.stdout) as PullRequestAnswer;
-    assert.equal(answer.markdown, stdout);
+    assert.equal(answer.markdown, forge.comments[0].body);
+    assert.match(answer.markdown, /The audit did not look at: the workers over SSH/);
     assert.equal(answer.pulumi.changes, "+ 3 to create");
     assert.ok(answer.comment !== undefined && "action" in answer.comment);
     assert.equal(answer.comment.action, "edited");
@@ -134,6 +138,28 @@ describe("kiam-migrate pull-request", function () {
     await cluster.open();
     assert.equal(wrong.exitCode, 2);
     assert.match(forge.comments[0]?.body ?? "", /workers\.waveSize/);
+  });
+
+  it("is called by the pages with what it knows, and so is pulumi", async () => {
+    const checkout = path.resolve(__dirname, "../..");
+    const texts = await Promise.all(
+      [
+        ".github/workflows/preview.yml",
+        ".github/workflows/update.yml",
+        "docs/pull-requests.md",
+      ].map((file) => readFile(path.join(checkout, file), "utf8")),
+    );
+    const helps = {
+      "kiam-migrate pull-request": await run(["--help"], job),
+      "pulumi up": await execa("pulumi", ["up", "--help"], { env: job }),
+    };
+    for (const [name, { stdout }] of Object.entries(helps)) {
+      const calls = texts.flatMap((text) => text.match(new RegExp(`${name} .*--.*`, "g")) ?? []);
+      assert.ok(calls.length >= 2, name);
+      for (const option of calls.flatMap((call) => call.match(/--[a-z-]+/g) ?? [])) {
+        assert.match(stdout, new RegExp(`${option}\\b`), `${name} ${option}`);
+      }
+    }
   });
 
   it("looks at nothing where there is no pull request, and fails where it may not comment", async () => {

@@ -159,21 +159,6 @@ describe("the workflows", () => {
     const node = String(given("actions/setup-node")?.["node-version"]);
     assert.match(engines.node, new RegExp(`^>=${node}\\.`));
   });
-
-  it("call kiam-migrate with what it knows", async () => {
-    const help = await execa(process.execPath, [
-      join(root, "bin/kiam-migrate.mjs"),
-      ...["pull-request", "--help"],
-    ]);
-    const page = text(join(root, "docs/pull-requests.md"));
-    const calls = [...files.map(text), page].flatMap(
-      (each) => each.match(/npx kiam-migrate pull-request .*/g) ?? [],
-    );
-    assert.ok(calls.length >= 2);
-    for (const option of calls.flatMap((call) => call.match(/--[a-z-]+/g) ?? [])) {
-      assert.ok(help.stdout.includes(option), option);
-    }
-  });
 });
 
 describe("GitLab's pipeline in docs/pull-requests.md", () => {

@@ -166,6 +166,19 @@ describe("the preview of a plan", () => {
     assert.doesNotMatch(previewAsMarkdown(preview()), /in the way/);
   });
 
+  it("says together which workers wait for the same reason", () => {
+    const waiting = preview();
+    waiting.plan.waiting = ["a", "b", "c"].map((name) => ({
+      name,
+      why: name === "c" ? "it is not Ready" : "its SSH host key is not known",
+      accepted: name === "c",
+      worker: undefined,
+    }));
+    const markdown = previewAsMarkdown(waiting);
+    assert.match(markdown, /\n- `a`, `b` wait: its SSH host key is not known; all others move\n/);
+    assert.match(markdown, /\n- `c` waits: it is not Ready\n/);
+  });
+
   it("stays short for a thousand workers", () => {
     const thousand = preview();
     const [first] = thousand.workers;
@@ -202,7 +215,7 @@ describe("the preview of a plan", () => {
     }));
     thousand.plan.waiting = thousand.workers.map(({ name }) => ({
       name,
-      why: "it is not Ready",
+      why: `it is not Ready since ${name}`,
       accepted: false,
       worker: undefined,
     }));
