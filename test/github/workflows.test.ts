@@ -25,6 +25,7 @@ interface Step {
 }
 
 interface Job {
+  name?: string;
   if?: string;
   needs?: string;
   "runs-on": string;
@@ -120,6 +121,8 @@ describe("the workflows", () => {
     const { preview } = workflow("preview.yml").jobs;
     assert.deepEqual([...(preview?.strategy?.matrix.stack ?? [])].sort(), stacks);
     assert.equal(preview?.environment, "${{ matrix.stack }}-preview");
+    // docs/pull-requests.md has these checks required.
+    assert.equal(preview?.name, "preview ${{ matrix.stack }}");
     assert.match(preview?.concurrency.group ?? "", /matrix\.stack.*pull_request\.number/);
     assert.equal(preview?.concurrency["cancel-in-progress"], true);
   });
@@ -172,6 +175,13 @@ describe("GitLab's pipeline in docs/pull-requests.md", () => {
   const [, block = ""] =
     /```yaml\n(# \.gitlab-ci\.yml\n[^]*?)```/.exec(text(join(root, "docs/pull-requests.md"))) ?? [];
   const pipeline = parse(block) as Record<string, GitlabJob>;
+
+  it("brings the Pulumi that the program is tested with", () => {
+    const { devDependencies } = JSON.parse(text(join(root, "package.json"))) as {
+      devDependencies: Record<string, string>;
+    };
+    assert.ok(block.includes(`pulumi/pulumi-nodejs-22:${devDependencies.pulumi},`));
+  });
 
   it("has the same jobs: previews of merge requests but a fork's, updates one after the other", () => {
     const { preview, staging, production } = pipeline;
