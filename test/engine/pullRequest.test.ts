@@ -56,16 +56,17 @@ describe("kiam-migrate pull-request", function () {
       { env, reject: false },
     );
 
+  const realPulumi = () => path.join(job.PATH?.split(path.delimiter)[0] ?? "", "pulumi");
+
   /** The job's environment with a pulumi whose preview prints this; all else is the real one's. */
   async function withPreview(text: string): Promise<Record<string, string>> {
     const directory = path.join(cluster.directory, "bin");
     await mkdir(directory, { recursive: true });
     const program = path.join(directory, "pulumi");
-    const real = path.join(job.PATH?.split(path.delimiter)[0] ?? "", "pulumi");
     await writeFile(`${program}.txt`, text);
     await writeFile(
       program,
-      `#!/bin/sh\nif [ "$1" = preview ]; then cat "$0.txt"; else exec ${real} "$@"; fi\n`,
+      `#!/bin/sh\nif [ "$1" = preview ]; then cat "$0.txt"; else exec ${realPulumi()} "$@"; fi\n`,
     );
     await chmod(program, 0o755);
     return { ...job, PATH: [directory, job.PATH ?? ""].join(path.delimiter) };
@@ -138,7 +139,7 @@ describe("kiam-migrate pull-request", function () {
     );
     const helps = {
       "kiam-migrate pull-request": await run(["--help"], job),
-      "pulumi up": await execa("pulumi", ["up", "--help"], { env: job }),
+      "pulumi up": await execa(realPulumi(), ["up", "--help"], { env: job }),
     };
     for (const [name, { stdout }] of Object.entries(helps)) {
       const calls = texts.flatMap((text) => text.match(new RegExp(`${name} .*--.*`, "g")) ?? []);
