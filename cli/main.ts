@@ -23,6 +23,7 @@ import { migrateCommand } from "./migrate/migrateCommand.js";
 import { newNodesCommand } from "./newNodes/newNodesCommand.js";
 import { permittedCommand } from "./permitted/permittedCommand.js";
 import { planCommand } from "./plan/planCommand.js";
+import { pullRequestCommand } from "./pullRequest/pullRequestCommand.js";
 import { recoverCommand } from "./recover/recoverCommand.js";
 import { rollbackCommand } from "./rollback/rollbackCommand.js";
 import { statusCommand } from "./status/statusCommand.js";
@@ -73,6 +74,7 @@ How the commands go together:
   kiam-migrate trust --stack staging                  trust that is missing
   kiam-migrate trust --stack staging --approve        adds it
   kiam-migrate plan --stack staging --stage cutover   waves, steps and rules
+  kiam-migrate pull-request --stack staging           all of it, for a pull request
   kiam-migrate migrate --stack staging --to cutover   moves the cluster
   kiam-migrate status --stack staging                 where it stands, worker by worker
   kiam-migrate rollback --stack staging --to agent    takes it back
@@ -121,6 +123,7 @@ ${exitCodesHelp}`,
   add(rollbackCommand);
   add(recoverCommand);
   add(newNodesCommand);
+  add(pullRequestCommand);
   addCompletion(program, terminal);
   return program;
 }

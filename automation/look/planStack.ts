@@ -9,7 +9,7 @@ import {
   type PlanPreview,
   type PreviewedMove,
 } from "../../migration/preview/planPreview.js";
-import { situationOf } from "../../migration/situation/situation.js";
+import { situationOf, type Situation } from "../../migration/situation/situation.js";
 import type { Stage } from "../../migration/stages.js";
 import { stageOfState } from "../../migration/status/stackState.js";
 import { own } from "../../migration/text/text.js";
@@ -41,15 +41,25 @@ export interface PlanAnswer {
 /** Plans what an update would do. Changes nothing. Throws as look does. */
 export async function planStack(wanted: Wanted, shows: Shows): Promise<PlanAnswer> {
   const { settings, facts } = await look(wanted, { ssh: wanted.ssh }, shows);
-  const { blocking, plan } = planUnlessBlocked(situationOf(settings, facts));
+  return planOf(wanted, situationOf(settings, facts), shows);
+}
+
+/** Plans what an update would do in a situation that has been looked at. Changes nothing. */
+export async function planOf(
+  place: StackPlace,
+  situation: Situation,
+  shows: Shows,
+): Promise<PlanAnswer> {
+  const { blocking, plan } = planUnlessBlocked(situation);
   if (plan === undefined) return { blocking, busy: undefined, preview: undefined };
-  const rules = await knownRules(wanted, plan, facts, shows);
+  const { settings, facts } = situation;
+  const rules = await knownRules(place, plan, facts, shows);
   const { move, busy } =
     blocking.length === 0
-      ? await moveOf(wanted, { plan, settings }, shows)
+      ? await moveOf(place, { plan, settings }, shows)
       : { move: undefined, busy: undefined };
   const kiamPort = settings.kiam.agentPort;
-  const preview = previewPlan(wanted.stack, plan, facts, { kiamPort, blocking, move, ...rules });
+  const preview = previewPlan(place.stack, plan, facts, { kiamPort, blocking, move, ...rules });
   return { blocking, busy, preview };
 }
 

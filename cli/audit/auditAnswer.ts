@@ -51,15 +51,20 @@ function podsAsText(pods: readonly PodVerdict[]): string[] {
   return [table.toString()];
 }
 
-function conclusion({ stack, stage, findings, lookedAt }: AuditAnswer): string {
-  const blocking = findings.filter(isBlocking).length;
-  const skipped = [
-    ...(lookedAt.iam ? [] : ["IAM"]),
-    ...(lookedAt.log ? [] : ["kube2iam's log"]),
-    ...(lookedAt.ssh
+/** What an audit left out, in words. */
+export function notLookedAt({ iam, log, ssh }: AuditAnswer["lookedAt"]): string[] {
+  return [
+    ...(iam ? [] : ["IAM"]),
+    ...(log ? [] : ["kube2iam's log"]),
+    ...(ssh
       ? []
       : ["the workers over SSH (--no-ssh, or no ssh.privateKey or ssh.agentSocketPath is set)"]),
   ];
+}
+
+function conclusion({ stack, stage, findings, lookedAt }: AuditAnswer): string {
+  const blocking = findings.filter(isBlocking).length;
+  const skipped = notLookedAt(lookedAt);
   const left = skipped.length === 0 ? "" : ` Not looked at: ${skipped.join(", ")}.`;
   return blocking === 0
     ? `Nothing stands in the way of stack ${stack} at stage ${stage}.${left}`

@@ -2,6 +2,7 @@
  * What the tests of the embedded cluster do as its operator. Called in the operator's network
  * (lab/inOperatorNetwork.ts); arguments and results survive JSON.
  */
+import { writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 
 import {
@@ -20,11 +21,15 @@ import { openCluster } from "../../lab/cluster/start.js";
 import { readNatRules, systemsInOrder } from "../../lab/natRules.js";
 import { labSettings, labStack, operatorEnvironment } from "../../lab/operator.js";
 import type { Parts } from "../../lab/parts/types.js";
+import { startForge } from "../../lab/standins/forge/forge.js";
+import { githubNumber, githubRepository } from "../../lab/standins/forge/github.js";
+import type { ForgeComment } from "../../lab/standins/forge/routes.js";
 import { makeProduction } from "../../lab/workload/production.js";
 import { readLabRecords } from "../../lab/workload/records.js";
 import { applicationRoles, roleArn } from "../../lab/workload/roles.js";
 import { summarise, type Summary } from "../../lab/workload/summary.js";
 import { addTrust } from "../../lab/workload/trust.js";
+import { runWorkflowStep } from "../support/workflowStep.js";
 import type { Change } from "./mistakes.js";
 import type { PlanPreview } from "../../migration/preview/planPreview.js";
 import type { PodVerdict } from "../../migration/situation/podVerdicts.js";
@@ -137,6 +142,18 @@ export async function load(): Promise<Summary> {
 export { makeMistakes, mendMistakes } from "./mistakes.js";
 export { makeOtherMistakes, mendOtherMistakes } from "./otherMistakes.js";
 
+/** Where the operator's commands find the lab's stack, and what they need in their environment. */
+async function operatorShell(programs: Programs, stage: Stage, change: Change) {
+  const { stack, environment } = await open(programs, stage, change);
+  const { workDir: cwd } = stack.workspace;
+  const env: Record<string, string> = {
+    ...environment,
+    PULUMI_BACKEND_URL: `file://${join(cwd, "state")}`,
+    PATH: [join(programs.engine.root, "bin"), environment.PATH ?? ""].join(delimiter),
+  };
+  return { cwd, env };
+}
+
 /** Answers of a command of kiam-migrate on the lab's stack; `--json` is added. */
 async function kiamMigrateJson(
   programs: Programs,
@@ -144,19 +161,15 @@ async function kiamMigrateJson(
   change: Change,
   args: string[],
 ): Promise<unknown> {
-  const { stack, environment } = await open(programs, stage, change);
-  const { workDir } = stack.workspace;
-  Object.assign(process.env, environment, {
-    PULUMI_BACKEND_URL: `file://${join(workDir, "state")}`,
-    PATH: [join(programs.engine.root, "bin"), environment.PATH ?? ""].join(delimiter),
-  });
+  const { cwd, env } = await operatorShell(programs, stage, change);
+  Object.assign(process.env, env);
   let answer = "";
   const said: string[] = [];
   const terminal = {
     answer: (text: string) => void (answer += text),
     progress: { ...silentProgress, note: (text: string) => void said.push(text) },
   };
-  await kiamMigrate([...args, "--stack", "lab", "--cwd", workDir, "--json"], terminal);
+  await kiamMigrate([...args, "--stack", "lab", "--cwd", cwd, "--json"], terminal);
   if (answer === "") throw new Error(`kiam-migrate ${args.join(" ")}: ${said.join("\n")}`);
   return JSON.parse(answer);
 }
@@ -206,6 +219,44 @@ export async function plannedRules(
       return [name, { present: flat(rules.present), planned: flat(rules.planned) }];
     }),
   );
+}
+
+/**
+ * The script of the workflow's step, as a job on a pull request runs it.
+ *
+ * @returns what is on the pull request then
+ */
+export async function commentOnPullRequest(
+  programs: Programs,
+  stage: Stage,
+): Promise<ForgeComment[]> {
+  const { cwd, env } = await operatorShell(programs, stage, {});
+  const forge = await startForge({ "the job's token": "github-actions[bot]" });
+  try {
+    const event = join(cwd, "event.json");
+    const head = { sha: "0123456789abcdef0123456789abcdef01234567" };
+    await writeFile(event, JSON.stringify({ pull_request: { number: githubNumber, head } }));
+    const { stderr } = await runWorkflowStep(
+      { file: "preview.yml", name: "audit, plan and pulumi preview, as a comment" },
+      {
+        cwd,
+        env: {
+          ...env,
+          STACK: "lab",
+          GITHUB_ACTIONS: "true",
+          GITHUB_TOKEN: "the job's token",
+          GITHUB_REPOSITORY: githubRepository,
+          GITHUB_API_URL: forge.address,
+          GITHUB_GRAPHQL_URL: `${forge.address}/graphql`,
+          GITHUB_EVENT_PATH: event,
+        },
+      },
+    );
+    if (forge.comments.length === 0) throw new Error(stderr);
+    return forge.comments;
+  } finally {
+    await forge.stop();
+  }
 }
 
 /** Every nat/PREROUTING rule of each worker. */

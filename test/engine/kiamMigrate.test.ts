@@ -43,7 +43,7 @@ describe("kiam-migrate's command line", function () {
     const { stdout, exitCode } = await kiamMigrate(["--help"]);
     assert.equal(exitCode, 0);
     const moving = ["migrate", "status", "rollback", "recover", "new-nodes"];
-    for (const name of ["audit", "plan", "trust", "permitted", ...moving]) {
+    for (const name of ["audit", "plan", "trust", "permitted", "pull-request", ...moving]) {
       assert.match(stdout, new RegExp(`kiam-migrate ${name} --stack staging`));
       const help = await kiamMigrate([name, "--help"]);
       assert.equal(help.exitCode, 0);
