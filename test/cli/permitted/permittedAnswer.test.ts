@@ -74,7 +74,10 @@ describe("the answer of kiam-migrate permitted", () => {
   it("claims nothing where the account's roles could not be listed", () => {
     const unchanged = [proposal("orders", { unchanged: true, current: "x" })];
     for (const proposals of [unchanged, [proposal("orders")]]) {
-      assert.match(text(proposals, { provenOn: undefined }), /^# NOT proven on the account's roles/);
+      assert.match(
+        text(proposals, { provenOn: undefined }),
+        /^# NOT proven on the account's roles/,
+      );
     }
   });
 });
