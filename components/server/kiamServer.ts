@@ -78,7 +78,8 @@ function serverPodSpec(args: KiamServerArgs): k8s.types.input.core.v1.PodSpec {
   };
   return {
     serviceAccountName: kiamNames.server,
-    hostNetwork: kiam.serverHostNetwork,
+    // The API server does not keep a false, and a refresh would take that for a change.
+    hostNetwork: kiam.serverHostNetwork || undefined,
     dnsPolicy: kiam.serverHostNetwork ? "ClusterFirstWithHostNet" : "ClusterFirst",
     priorityClassName: "system-cluster-critical",
     ...serverPlacement(kiam),
