@@ -1,3 +1,4 @@
+import "./bin/nodeVersion.cjs";
 import { program } from "./components/program.js";
 import { stackConfiguration } from "./components/stackConfiguration.js";
 

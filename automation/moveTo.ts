@@ -9,9 +9,10 @@ import {
 } from "./recover/interruptedUpdate.js";
 import { takeOver } from "./recover/takeOver.js";
 import { unlessLocked, UpdateLockedError } from "./recover/updateLock.js";
-import { readStackFile } from "./stack/stackFile.js";
+import { writeStage } from "./stack/stackFile.js";
 import { describeUrn } from "./stack/urn.js";
 import {
+  UpdateFailedError,
   watchedUpdate,
   type CompletedStep,
   type UpdateControl,
@@ -101,17 +102,14 @@ async function exclusively<T>(
   }
 }
 
-/** Sets the stage for an update, and the former one again if the engine refuses to begin. */
+/** Sets the stage for an update, and the former one again where nothing of that was begun. */
 async function withStage<T>(stack: Stack, stage: Stage, update: () => Promise<T>): Promise<T> {
-  const { stage: former } = await readStackFile(stack.workspace.workDir, stack.name);
-  if (former !== stage) await stack.setConfig("stage", { value: stage });
+  const putBack = await writeStage(stack.workspace.workDir, stack.name, stage);
   try {
     return await update();
   } catch (error) {
-    if (error instanceof ConcurrentUpdateError) {
-      if (typeof former === "string") await stack.setConfig("stage", { value: former });
-      else await stack.removeConfig("stage");
-    }
+    const begun = !(error instanceof UpdateFailedError) || error.begun;
+    if (error instanceof ConcurrentUpdateError || !begun) await putBack();
     throw error;
   }
 }

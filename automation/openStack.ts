@@ -1,10 +1,13 @@
+import { realpath } from "node:fs/promises";
+import { resolve } from "node:path";
+
 import * as automation from "@pulumi/pulumi/automation";
 
-import { program } from "../components/program.js";
+import { program, type Decided } from "../components/program.js";
 import { stackConfiguration } from "../components/stackConfiguration.js";
 import type { SettingsInput } from "../migration/settings/schema.js";
-import { projectName, stackConfig } from "./stack/stackConfig.js";
-import { readStackFile } from "./stack/stackFile.js";
+import { openWorkspace, projectName, stackConfig } from "./stack/stackConfig.js";
+import { writeSections } from "./stack/stackFile.js";
 
 export interface StackLocation {
   /** Name of the stack, such as `staging`. */
@@ -53,15 +56,38 @@ export async function openStack(
   return stack;
 }
 
-/** Writes settings into an open stack's configuration, secrets encrypted. */
+/**
+ * Opens a stack as it is: its settings, Pulumi.yaml, backend and login are those that `pulumi up` in
+ * that directory has. Writes nothing, and selects nothing: which stack `pulumi` works on without
+ * `--stack` stays as it was.
+ *
+ * @param workDir directory of Pulumi.yaml
+ * @param check see components/program.ts
+ */
+export async function openExistingStack(
+  stackName: string,
+  workDir: string,
+  check?: (decided: Decided) => void,
+): Promise<automation.Stack> {
+  const workspace = await openWorkspace(workDir);
+  const toolDirectory = await toolDirectoryFrom(workDir);
+  workspace.program = () => program(stackConfiguration(), { toolDirectory }, check);
+  workspace.selectStack = () => Promise.resolve();
+  return automation.Stack.select(stackName, workspace);
+}
+
+/** See components/gate.ts: undefined where `pulumi up` of this package itself has none. */
+async function toolDirectoryFrom(workDir: string): Promise<string | undefined> {
+  const [here, there] = await Promise.all([realpath(resolve(__dirname, "..")), realpath(workDir)]);
+  return here === there ? undefined : here;
+}
+
+/** Writes settings into an open stack's configuration, secrets encrypted, as `pulumi up` takes them. */
 export async function configure(stack: automation.Stack, settings: SettingsInput): Promise<void> {
-  const config = stackConfig(settings);
+  const { sections, secrets } = stackConfig(settings);
   // What an earlier run set and this one does not is a default again.
-  const stale = Object.keys(await readStackFile(stack.workspace.workDir, stack.name)).filter(
-    (key) => !(key in config),
-  );
-  if (stale.length > 0) await stack.removeAllConfig(stale);
-  await stack.setAllConfig(config);
+  await writeSections(stack.workspace.workDir, stack.name, sections);
+  if (Object.keys(secrets).length > 0) await stack.setAllConfig(secrets, true);
 }
 
 function projectSettings({ backendUrl, plugins }: StackLocation): automation.ProjectSettings {

@@ -1,6 +1,7 @@
 import { styleText } from "node:util";
 import { createLogUpdate } from "log-update";
 
+import { ContactError } from "../migration/contact/contact.js";
 import { messageOf } from "../migration/text/text.js";
 import { shown, shownLine } from "../migration/text/shown.js";
 
@@ -75,8 +76,10 @@ export function createProgress(stream: NodeJS.WriteStream = process.stdout): Pro
         running.done();
         return result;
       } catch (error) {
-        // One line is enough here: the caller reports the error as a whole.
-        running.fail(messageOf(error).split("\n", 1)[0]);
+        // One line is enough here, and none for what is short: the caller reports it as a whole.
+        running.fail(
+          error instanceof ContactError ? undefined : messageOf(error).split("\n", 1)[0],
+        );
         throw error;
       }
     },

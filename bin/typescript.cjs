@@ -2,6 +2,7 @@
  * Has Node load this project's TypeScript (by tsx), and packages as they are: tsx would read each of
  * their files for TypeScript and modules too, and so triples the time that they take to load.
  */
+require("./nodeVersion.cjs");
 const Module = require("node:module");
 
 Module.enableCompileCache();

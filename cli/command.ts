@@ -9,7 +9,15 @@ export interface Terminal {
   answer(text: string): void;
   /** Standard error. */
   progress: Progress;
+  /**
+   * Asks the person at the terminal; an empty answer where they end that. Undefined where there
+   * is no terminal: a pipe, a CI job.
+   */
+  ask?: (question: string) => Promise<string>;
 }
+
+/** The command line asks for something that cannot be. */
+export class UsageError extends Error {}
 
 /** Options that every command has. */
 export interface CommonOptions {

@@ -5,15 +5,16 @@ import { audit } from "../migration/audit/audit.js";
 import { situationOf } from "../migration/situation/situation.js";
 import { describeFindings } from "../migration/preview/describeFindings.js";
 import { AuditError, refuseBlocking } from "../migration/audit/refuse.js";
+import { ContactError } from "../migration/contact/contact.js";
 import type { Finding } from "../migration/audit/finding.js";
-import { describeNewNodes, newNodesNotice } from "../migration/plan/newNodeRecipes.js";
+import { newNodesNotice, newNodesSummary } from "../migration/plan/newNodesNotice.js";
 import { makePlan } from "../migration/plan/makePlan.js";
 import type { Plan } from "../migration/plan/plan.js";
+import { PlanChangedError } from "../migration/move/plannedMove.js";
 import { parseSettings, SettingsError } from "../migration/settings/parse.js";
 import type { Settings } from "../migration/settings/schema.js";
 import { ClusterMigration } from "./clusterMigration.js";
 import type { ToolLocation } from "./gate.js";
-import { bootGuardUserData } from "../worker/bootGuard/bootGuard.js";
 import { messageOf } from "../migration/text/text.js";
 import { shown } from "../migration/text/shown.js";
 import { observe } from "../cluster/facts/observe.js";
@@ -22,8 +23,14 @@ import { observe } from "../cluster/facts/observe.js";
 export interface ProgramOutputs {
   /** ARN of the role that application roles have to trust. */
   serverRoleArn: pulumi.Output<string>;
-  /** What goes into the descriptions of node groups, as text. */
+  /** What new workers have to register with, and the command that prints it for each kind of group. */
   newNodes: string;
+}
+
+/** What a run of the program has decided, before anything is registered. */
+export interface Decided {
+  settings: Settings;
+  plan: Plan;
 }
 
 /**
@@ -31,10 +38,16 @@ export interface ProgramOutputs {
  * before the settings are valid and the audit has no blocking finding.
  *
  * @param raw the stack's configuration, one property per key
- * @throws pulumi.RunError with every problem of the settings, or every blocking finding
+ * @param check is given what was decided, and throws PlanChangedError where that is not to be done
+ * @throws pulumi.RunError with every problem of the settings, why the cluster cannot be looked at, every
+ *   blocking finding, or what differs from the plan that was approved
  */
-export async function program(raw: unknown, tool: ToolLocation = {}): Promise<ProgramOutputs> {
-  const { settings, plan } = await decide(raw);
+export async function program(
+  raw: unknown,
+  tool: ToolLocation = {},
+  check: (decided: Decided) => void = () => {},
+): Promise<ProgramOutputs> {
+  const { settings, plan } = await decide(raw, check);
   const provider = new k8s.Provider("cluster", {
     context: settings.kubernetes.context,
     enableServerSideApply: true,
@@ -44,29 +57,36 @@ export async function program(raw: unknown, tool: ToolLocation = {}): Promise<Pr
     { settings, plan, ...tool },
     { providers: [provider] },
   );
-  const notice = newNodesNotice(settings);
+  const notice = newNodesNotice(settings, pulumi.getStack());
   if (notice !== undefined) await pulumi.log.info(notice);
-  const bootGuard = bootGuardUserData({
-    interface: plan.agentInterface,
-    agentPort: settings.kiam.agentPort,
-  });
   return {
     serverRoleArn: migration.serverRoleArn,
-    newNodes: describeNewNodes(settings.newNodes, bootGuard),
+    newNodes: newNodesSummary(settings, pulumi.getStack()),
   };
 }
 
-async function decide(raw: unknown): Promise<{ settings: Settings; plan: Plan }> {
+/** Reads, judges and plans, and registers nothing. Takes and throws what {@link program} does. */
+export async function decide(
+  raw: unknown,
+  check: (decided: Decided) => void = () => {},
+): Promise<Decided> {
   try {
     const settings = parseSettings(raw);
     const situation = situationOf(settings, await observe(settings));
     const findings = audit(situation);
     refuseBlocking(findings);
+    const decided = { settings, plan: makePlan(situation) };
+    check(decided);
     await report(findings);
-    return { settings, plan: makePlan(situation) };
+    return decided;
   } catch (error) {
     // Pulumi prints a RunError without a stack trace: these are for the operator, not for us.
-    if (error instanceof SettingsError || error instanceof AuditError) {
+    if (
+      error instanceof SettingsError ||
+      error instanceof AuditError ||
+      error instanceof ContactError ||
+      error instanceof PlanChangedError
+    ) {
       throw new pulumi.RunError(shown(error.message));
     }
     // What the API server or a pod answered may be in it.

@@ -10,16 +10,13 @@ import { describePlan } from "../migration/preview/describePlan.js";
 import { makePlan } from "../migration/plan/makePlan.js";
 import { parseSettings } from "../migration/settings/parse.js";
 import type { Stage } from "../migration/stages.js";
-import { adminIam } from "./aws/admin.js";
 import { openCluster } from "./cluster/start.js";
 import { travel } from "./journey.js";
-import { adminKube, handOver, labSettings, labStack, operatorEnvironment } from "./operator.js";
+import { handOver, labSettings, labStack, operatorEnvironment } from "./operator.js";
 import type { Parts } from "./parts/types.js";
 import { formatReport, shortcomings } from "./report.js";
-import { deployWorkload, modes } from "./workload/applications.js";
-import { deployKube2iam } from "./workload/kube2iam.js";
+import { intervalFor, makeProduction } from "./workload/production.js";
 import { readLabRecords } from "./workload/records.js";
-import { applicationRoles, seedRoles } from "./workload/roles.js";
 import { summarise } from "./workload/summary.js";
 
 /**
@@ -35,15 +32,8 @@ export async function drive(
   const environment = await operatorEnvironment(cluster);
   // The program runs in this very process, and reads the cluster as any program would.
   Object.assign(process.env, environment);
-  const kube = await adminKube(cluster.paths);
-  const iam = await adminIam(cluster.paths);
-  const workers = cluster.workers.length;
 
-  await progress.run("IAM roles as production has them", () => seedRoles(iam));
-  await progress.run("kube2iam on every worker", () => deployKube2iam(kube, { workers }));
-  await progress.run("applications that ask for credentials without pause", () =>
-    deployWorkload(kube, cluster.paths, { workers, interval: intervalFor(workers) }),
-  );
+  await makeProduction(cluster, progress, intervalFor(cluster.workers.length));
 
   const settings = await labSettings(cluster, to ?? "retire");
   const checked = parseSettings(settings);
@@ -77,12 +67,6 @@ export async function drive(
     );
   }
   return problems.length === 0;
-}
-
-/** Milliseconds between a client's requests: 240 a second in all, however many workers there are. */
-function intervalFor(workers: number): number {
-  const clients = workers * applicationRoles.length * modes.length;
-  return Math.round((clients * 1000) / 240);
 }
 
 function indent(text: string): string {

@@ -1,7 +1,6 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 
-import type { KubeConfig } from "@kubernetes/client-node";
 import { PulumiCommand, type Stack } from "@pulumi/pulumi/automation";
 
 import { openStack } from "../automation/openStack.js";
@@ -13,7 +12,7 @@ import type { Cluster } from "./cluster/cluster.js";
 import { enter } from "./cluster/namespaces.js";
 import { OPERATOR } from "./cluster/topology.js";
 import { IMAGE_TAGS } from "./images/tags.js";
-import { CHECKOUT, type LabPaths } from "./paths.js";
+import { CHECKOUT } from "./paths.js";
 import type { Parts } from "./parts/types.js";
 import { applicationRoles, nodeRoles, roleArn } from "./workload/roles.js";
 import { addTrust } from "./workload/trust.js";
@@ -21,7 +20,7 @@ import { addTrust } from "./workload/trust.js";
 /**
  * What an operator of the lab's cluster needs in the environment, as on any cluster. This one has the
  * rights of rights/ and no others: what makes the cluster, or breaks it, is the admin
- * ({@link adminKube}, adminIam).
+ * (adminKube, adminIam).
  */
 export async function operatorEnvironment(cluster: Cluster): Promise<Record<string, string>> {
   const key = await readOperatorKey(cluster.paths);
@@ -35,14 +34,6 @@ export async function operatorEnvironment(cluster: Cluster): Promise<Record<stri
     // The gates and the stand-in plugins need the Node that this package brings.
     PATH: [join(CHECKOUT, "node_modules", ".bin"), process.env.PATH ?? ""].join(delimiter),
   };
-}
-
-/** Kubernetes as the lab's admin. */
-export async function adminKube({ kubeconfig }: LabPaths): Promise<KubeConfig> {
-  const { KubeConfig } = await import("@kubernetes/client-node");
-  const config = new KubeConfig();
-  config.loadFromFile(kubeconfig);
-  return config;
 }
 
 /**

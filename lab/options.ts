@@ -7,6 +7,8 @@ import { GIVEN_PARTS, givenParts, type GivenPart, type GivenParts } from "./part
 export interface LabOptions {
   /** Stage to stop at; unset: forward to the end, back, and forward again. */
   to?: Stage;
+  /** Move nothing, and open a shell for the cluster. */
+  shell: boolean;
   /** Leave the cluster running. */
   keep: boolean;
   /** Number of workers. */
@@ -29,6 +31,14 @@ export function parseLabOptions(args: readonly string[]): LabOptions {
     .addOption(
       new Option("--to <stage>", "move forward to this stage and end there").choices([...stages]),
     )
+    .addOption(
+      new Option(
+        "--shell",
+        "move nothing: open a shell in which pulumi, kiam-migrate, kubectl and ssh work for stack lab",
+      )
+        .default(false)
+        .conflicts(["to", "down"]),
+    )
     .option(
       "--keep",
       "leave the cluster running and print how to use kubectl, pulumi and ssh with it",
@@ -41,7 +51,8 @@ export function parseLabOptions(args: readonly string[]): LabOptions {
       "after",
       "\nEach part of the cluster is looked for as given here, as the official download, as a build from the Go\n" +
         "module registry, and last as a stand-in; the table at the end says which it was.\n" +
-        "Exit status: 0 when no request failed and every worker ended where it should, 1 otherwise.",
+        "Exit status: 0 when no request failed and every worker ended where it should, 1 otherwise. With --shell and\n" +
+        "commands on standard input instead of a terminal, it is also that of the last command.",
     );
   for (const { flag, variable, describes } of Object.values(GIVEN_PARTS)) {
     command.option(flag, `${describes} (or ${variable})`);
@@ -49,8 +60,8 @@ export function parseLabOptions(args: readonly string[]): LabOptions {
   const values = command
     .parse(args, { from: "user" })
     .opts<Omit<LabOptions, "given"> & Partial<Record<GivenPart, string>>>();
-  const { to, keep, workers, down, install, ...given } = values;
-  return { to, keep, workers, down, install, given: givenParts(given) };
+  const { to, shell, keep, workers, down, install, ...given } = values;
+  return { to, shell, keep, workers, down, install, given: givenParts(given) };
 }
 
 function workerCount(text: string): number {

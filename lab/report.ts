@@ -9,10 +9,13 @@ const enoughRequests = 20_000;
 
 /** What `npm start` says at the end, for people. */
 export function formatReport(journey: Journey, summary: Summary): string {
+  return [stageTable(journey, summary), ruleReport(journey), formatRequests(summary)].join("\n\n");
+}
+
+/** What the applications were answered, and the first requests that failed or were wrong. */
+export function formatRequests(summary: Summary): string {
   return [
-    stageTable(journey, summary),
-    ruleReport(journey),
-    requestReport(summary),
+    requestTable(summary),
     ...summary.examples.map(
       (record) =>
         `  ${record.time} ${record.namespace}/${record.pod} on ${record.node}: ${record.kind}, ${record.error ?? record.identity ?? ""}`,
@@ -67,7 +70,7 @@ function ruleReport(journey: Journey): string {
     .join("\n\n");
 }
 
-function requestReport(summary: Summary): string {
+function requestTable(summary: Summary): string {
   const table = new Table({ style: plain });
   const causes = Object.entries(summary.causes).map(([cause, count]) => `${cause}: ${count}`);
   table.push(
@@ -92,14 +95,19 @@ export function shortcomings(journey: Journey, summary: Summary, complete: boole
   return [
     ...(journey.failure === undefined ? [] : [journey.failure.message]),
     ...journey.legs.flatMap((leg) => leg.problems.map((problem) => `${leg.name}: ${problem}`)),
-    ...(summary.failed === 0 ? [] : [`${summary.failed} credential requests failed`]),
-    ...(summary.wrong === 0
-      ? []
-      : [`${summary.wrong} credential requests were answered with a wrong identity`]),
+    ...requestProblems(summary),
     ...(complete && summary.requests < enoughRequests
       ? [
           `only ${summary.requests} credential requests were made; a whole journey has to be seen by ${enoughRequests}`,
         ]
       : []),
+  ];
+}
+
+/** Requests that were not answered as they should have been; empty when all were. */
+export function requestProblems({ failed, wrong }: Summary): string[] {
+  return [
+    ...(failed === 0 ? [] : [`${failed} credential requests failed`]),
+    ...(wrong === 0 ? [] : [`${wrong} credential requests were answered with a wrong identity`]),
   ];
 }

@@ -1,4 +1,4 @@
-/* `npm start`: the whole migration on a cluster that this machine boots for it. */
+/* `npm start`: the whole migration on a cluster that this machine boots for it, or a shell to try things there. */
 
 import { createProgress, formatElapsed, type Progress } from "../automation/progress.js";
 import { labAwsCommand } from "./aws/command.js";
@@ -16,6 +16,7 @@ import { labDirectory } from "./paths.js";
 import { resolveParts } from "./parts/resolve.js";
 import { formatPartTable } from "./parts/table.js";
 import type { Parts } from "./parts/types.js";
+import { describeShell, openShell } from "./shell/openShell.js";
 
 const interruption = new Interruption();
 
@@ -33,13 +34,16 @@ async function main(): Promise<number> {
   const images = await buildImages(parts, progress);
   progress.note(`\nEverything is there after ${formatElapsed(Date.now() - began)}.\n`);
   const cluster = await bootCluster(options, parts, images, progress);
-  let good = false;
+  let status = 1;
   try {
-    good = await driveCluster(cluster, parts, options);
+    status = options.shell
+      ? await openShell({ cluster, parts, keep: options.keep, interruption, progress })
+      : await driveCluster(cluster, parts, options);
   } finally {
     if (options.keep && !interruption.happened) {
       cluster.keep();
-      progress.note(`\nThe cluster keeps running.\n${describeStackAccess(cluster, parts)}`);
+      progress.note("\nThe cluster keeps running.");
+      progress.note(options.shell ? describeShell(cluster) : describeStackAccess(cluster, parts));
       progress.note(describeAccess(cluster, parts.kubernetes.kubectl));
     } else {
       await progress.run("taking the cluster down", () => cluster.stop());
@@ -48,10 +52,10 @@ async function main(): Promise<number> {
   progress.note(`\n${formatPartTable(parts.table)}`);
   const standIns = parts.table.filter((row) => row.origin === "stand-in").map((row) => row.part);
   if (standIns.length > 0) {
-    progress.note(`Stand-ins of this project ran in place of: ${standIns.join(", ")}.`);
+    progress.note(`Stand-ins of this project are in place of: ${standIns.join(", ")}.`);
   }
   progress.note(`\nAll of it took ${formatElapsed(Date.now() - began)}.`);
-  return interruption.happened ? 130 : good ? 0 : 1;
+  return interruption.happened ? 130 : status;
 }
 
 async function takeDown(progress: Progress): Promise<number> {
@@ -85,13 +89,17 @@ function bootCluster(
   });
 }
 
-/** The rest happens where an operator would be: in a network that reaches the cluster. */
-async function driveCluster(cluster: Cluster, parts: Parts, { to }: LabOptions): Promise<boolean> {
+/**
+ * The rest happens where an operator would be: in a network that reaches the cluster.
+ *
+ * @returns status to exit with
+ */
+async function driveCluster(cluster: Cluster, parts: Parts, { to }: LabOptions): Promise<number> {
   const call = inOperatorNetwork<boolean>(require.resolve("./drive.ts"), "drive", [
     { engine: parts.engine, plugins: parts.plugins },
     ...(to === undefined ? [] : [to]),
   ]);
-  return cluster.guard(interruption.passTo(call));
+  return (await cluster.guard(interruption.passTo(call))) ? 0 : 1;
 }
 
 main().then(

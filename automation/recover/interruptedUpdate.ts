@@ -5,6 +5,7 @@ import type { Stack } from "@pulumi/pulumi/automation";
 import { messageOf } from "../../migration/text/text.js";
 import { silentProgress, type Progress } from "../progress.js";
 import { cutAttributes, fileBackend } from "../stack/fileBackend.js";
+import type { ReadableStack } from "../stack/readableStack.js";
 import { gatesStillRunning } from "./leftoverGates.js";
 import {
   describePending,
@@ -69,8 +70,8 @@ export class InterruptedUpdateError extends Error {
   }
 }
 
-/** What was left, and what becomes of it. */
-function describeInterruption({ locks, operations, cutAttributes }: Interruption): string[] {
+/** What was left, and what becomes of it; a line or two for each. */
+export function describeInterruption({ locks, operations, cutAttributes }: Interruption): string[] {
   return [
     ...locks.map(describeLock),
     ...(cutAttributes === undefined
@@ -91,8 +92,8 @@ function describeInterruption({ locks, operations, cutAttributes }: Interruption
  * @param refusal the engine's answer, where locks can't be listed: it names locks of dead engines
  * @throws UpdateLockedError while another update runs, or may run
  */
-async function findInterruption(
-  stack: Stack,
+export async function findInterruption(
+  stack: ReadableStack,
   refusal?: UpdateLockedError,
 ): Promise<Interruption | undefined> {
   const backend = await fileBackend(stack);
@@ -115,7 +116,7 @@ export async function refuseInterrupted(stack: Stack, refusal?: UpdateLockedErro
   const interruption = await findInterruption(stack, refusal);
   if (interruption !== undefined) {
     throw new InterruptedUpdateError(stack.name, interruption, [
-      "Recover it: this looks at the workers, and clears what is pending only if each is in a known state. Everything that was under way can be run again.",
+      `Recover it (kiam-migrate recover --stack ${stack.name}): this looks at the workers, and clears what is pending only if each is in a known state. Everything that was under way can be run again.`,
     ]);
   }
 }

@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { Stack } from "@pulumi/pulumi/automation";
+import type { ReadableStack } from "./readableStack.js";
 
 /** Where a backend that is a directory (`file://…`) keeps what belongs to a stack. */
 export interface FileBackend {
@@ -13,17 +13,17 @@ export interface FileBackend {
   state: string;
 }
 
-const known = new WeakMap<Stack, Promise<FileBackend | undefined>>();
+const known = new WeakMap<ReadableStack, Promise<FileBackend | undefined>>();
 
 /** Undefined for a stack of any other backend. Asked for once: an open stack stays where it is. */
-export function fileBackend(stack: Stack): Promise<FileBackend | undefined> {
+export function fileBackend(stack: ReadableStack): Promise<FileBackend | undefined> {
   const backend = known.get(stack) ?? findBackend(stack);
   known.set(stack, backend);
   backend.catch(() => known.delete(stack));
   return backend;
 }
 
-async function findBackend(stack: Stack): Promise<FileBackend | undefined> {
+async function findBackend(stack: ReadableStack): Promise<FileBackend | undefined> {
   const [{ url }, { name: project }] = await Promise.all([
     stack.workspace.whoAmI(),
     stack.workspace.projectSettings(),

@@ -5,6 +5,7 @@ import {
   parseNodeReport,
   type BackendRules,
 } from "../../migration/rules/nodeReport.js";
+import { withPulumi } from "./pulumiFailure.js";
 import { openWorkspace } from "./stackConfig.js";
 import { partsOfUrn } from "./urn.js";
 
@@ -21,8 +22,10 @@ export async function readLastRules(
   stackName: string,
   workDir: string,
 ): Promise<Record<string, BackendRules[]>> {
-  const workspace = await openWorkspace(workDir);
-  return lastRules(await workspace.exportStack(stackName));
+  const state = await withPulumi(stackName, workDir, async () =>
+    (await openWorkspace(workDir)).exportStack(stackName),
+  );
+  return lastRules(state);
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { ConfigMap, LocalWorkspace } from "@pulumi/pulumi/automation";
 
-import { secretSettings, type SettingsInput } from "../../migration/settings/schema.js";
+import { secretSettings } from "../../migration/settings/schema.js";
+import { withPulumi } from "./pulumiFailure.js";
 
 /** Name of the Pulumi project, with which every key of a stack's configuration begins. */
 export const projectName = "kube2iam-to-kiam";
@@ -12,25 +13,38 @@ export async function openWorkspace(workDir: string): Promise<LocalWorkspace> {
   return LocalWorkspace.create({ workDir });
 }
 
-/**
- * Settings as a stack's configuration: one value for each section, as JSON. A section that holds
- * a secret is encrypted as a whole.
- */
-export function stackConfig(settings: SettingsInput): ConfigMap {
-  return Object.fromEntries(
-    Object.entries(settings).flatMap(([section, value]) => {
-      if (value === undefined) return [];
-      const text = typeof value === "string" ? value : JSON.stringify(value);
-      return [[section, { value: text, secret: holdsSecret(value, section) }]];
-    }),
-  );
+/** Settings as a stack's configuration holds them. */
+export interface StackConfig {
+  /** What is no secret, by section: objects, as the types in Pulumi.yaml want them. */
+  sections: Record<string, unknown>;
+  /** Secrets, each by its path, such as `ssh.privateKey`. */
+  secrets: ConfigMap;
 }
 
-function holdsSecret(value: unknown, path: string): boolean {
-  if (secretSettings.test(path)) return true;
-  if (typeof value !== "object" || value === null) return false;
-  return Object.entries(value).some(
-    ([key, inner]) => inner !== undefined && holdsSecret(inner, `${path}.${key}`),
+export function stackConfig(settings: object): StackConfig {
+  const secrets: ConfigMap = {};
+  const inClear = (value: unknown, path: string): unknown => {
+    if (secretSettings.test(path) && value !== undefined) {
+      const text = typeof value === "string" ? value : JSON.stringify(value);
+      secrets[path] = { value: text, secret: true };
+      return undefined;
+    }
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+    return defined(value, (inner, key) => inClear(inner, `${path}.${key}`));
+  };
+  return { sections: defined(settings, inClear), secrets };
+}
+
+/** An object with other values, without those that are undefined then. */
+function defined(
+  object: object,
+  change: (value: unknown, key: string) => unknown,
+): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(object).flatMap(([key, value]: [string, unknown]) => {
+      const changed = change(value, key);
+      return changed === undefined ? [] : [[key, changed]];
+    }),
   );
 }
 
@@ -39,14 +53,16 @@ function holdsSecret(value: unknown, path: string): boolean {
  * are JSON, but for the stage, which is a word.
  *
  * @param workDir directory of Pulumi.yaml
- * @throws Error where there is no such stack, or the engine cannot decrypt its secrets
+ * @throws ContactError where there is no such stack, or the engine cannot decrypt its secrets
  */
 export async function readStackSettings(
   stackName: string,
   workDir: string,
 ): Promise<Record<string, unknown>> {
-  const workspace = await openWorkspace(workDir);
-  const sections = Object.entries(settingsOf(projectName, await workspace.getAllConfig(stackName)));
+  const config = await withPulumi(stackName, workDir, async () =>
+    (await openWorkspace(workDir)).getAllConfig(stackName),
+  );
+  const sections = Object.entries(settingsOf(projectName, config));
   return Object.fromEntries(
     sections.map(([key, { value }]) => [key, key === "stage" ? value : parsed(value)]),
   );

@@ -1,7 +1,12 @@
-/** Of `urn:pulumi:stack::project::parentType$type::name`: the type, and the name. */
-export function partsOfUrn(urn: string): { type: string; name: string } {
+/**
+ * Of `urn:pulumi:stack::project::parentType$type::name`: the type, the name, and the components that
+ * it is part of, outermost first, such as `WorkerCutover`.
+ */
+export function partsOfUrn(urn: string): { type: string; name: string; within: string[] } {
   const [, , types = "", name = ""] = urn.split("::");
-  return { type: types.slice(types.lastIndexOf("$") + 1), name };
+  const parents = types.split("$");
+  const type = parents.pop() ?? "";
+  return { type, name, within: parents.map((each) => each.slice(each.lastIndexOf(":") + 1)) };
 }
 
 /** For people: `…$kubernetes:apps/v1:DaemonSet::kiam-agent` → `DaemonSet kiam-agent`. */

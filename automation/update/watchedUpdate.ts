@@ -21,6 +21,8 @@ export interface WatchOptions {
    * The process has to live on until then; see {@link stopOnSignals} in stopping.ts.
    */
   signal?: AbortSignal;
+  /** Told of each resource when the engine is through with it. */
+  onStep?: (step: CompletedStep) => void;
 }
 
 /** What to give to `up` or `destroy`. */
@@ -40,10 +42,10 @@ export interface CompletedStep {
  * @throws UpdateFailedError; ConcurrentUpdateError where the engine refused because of a lock
  */
 export async function watchedUpdate(
-  { progress, parallel = 10, signal }: WatchOptions,
+  { progress, parallel = 10, signal, onStep }: WatchOptions,
   update: (control: UpdateControl) => Promise<unknown>,
 ): Promise<CompletedStep[]> {
-  const watcher = new UpdateWatcher(progress);
+  const watcher = new UpdateWatcher(progress, onStep);
   const stopper = stopEngineOnce(signal, () => watcher.stopping);
   try {
     const onEvent = (event: EngineEvent) => watcher.see(event);
@@ -61,8 +63,10 @@ export async function watchedUpdate(
 /** An update that failed: what failed and why, and what had been done before it. */
 export class UpdateFailedError extends Error {
   readonly steps: readonly CompletedStep[];
+  /** Whether anything was begun: else settings, audit or an approval were against it. */
+  readonly begun: boolean;
 
-  constructor({ steps, errors, stopping }: UpdateWatcher, cause: unknown) {
+  constructor({ steps, errors, stopping, begun }: UpdateWatcher, cause: unknown) {
     const reason = errors.length > 0 ? errors.join("\n") : messageOf(cause);
     const what = stopping
       ? "The update was stopped, as asked. Gates that were under way were ended; the next update runs them again."
@@ -72,6 +76,7 @@ export class UpdateFailedError extends Error {
     });
     this.name = "UpdateFailedError";
     this.steps = steps;
+    this.begun = begun;
   }
 }
 
@@ -93,9 +98,14 @@ class UpdateWatcher {
   readonly errors: string[] = [];
   /** Whether the engine has been asked to stop, and knows. */
   stopping = false;
+  /** Whether it has begun to work on any resource. */
+  begun = false;
   private readonly open = new Map<string, Step>();
 
-  constructor(private readonly progress: Progress) {}
+  constructor(
+    private readonly progress: Progress,
+    private readonly onStep: WatchOptions["onStep"],
+  ) {}
 
   see(event: EngineEvent): void {
     if (event.resourcePreEvent !== undefined) this.began(event.resourcePreEvent.metadata);
@@ -123,6 +133,7 @@ class UpdateWatcher {
   private began({ op, type, urn }: StepEventMetadata): void {
     const verb = verbs[op];
     if (verb === undefined || isBookkeeping(type)) return;
+    this.begun = true;
     this.open.set(urn, this.progress.step(`${verb} ${describeUrn(urn)}`));
   }
 
@@ -130,8 +141,10 @@ class UpdateWatcher {
     const step = this.open.get(urn);
     if (step === undefined) return;
     this.open.delete(urn);
-    this.steps.push({ operation: op, what: describeUrn(urn) });
+    const completed = { operation: op, what: describeUrn(urn) };
+    this.steps.push(completed);
     step.done();
+    this.onStep?.(completed);
   }
 }
 

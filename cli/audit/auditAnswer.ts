@@ -3,21 +3,9 @@ import Table from "cli-table3";
 import { describeFindings } from "../../migration/preview/describeFindings.js";
 import { isBlocking, type Finding } from "../../migration/audit/finding.js";
 import { count } from "../../migration/text/text.js";
+import type { AuditAnswer } from "../../automation/look/auditStack.js";
 import type { PodVerdict } from "../../migration/situation/podVerdicts.js";
 import { shownLine } from "../../migration/text/shown.js";
-import type { Stage } from "../../migration/stages.js";
-
-/** What `kiam-migrate audit --json` prints. */
-export interface AuditAnswer {
-  stack: string;
-  /** The stage that was judged for. */
-  stage: Stage;
-  lookedAt: { iam: boolean; log: boolean; ssh: boolean };
-  /** By severity, code and object. */
-  findings: Finding[];
-  /** By namespace and role. */
-  pods: PodVerdict[];
-}
 
 /** The answer for people: findings, pods, and last the line that says whether it may go on. */
 export function auditAsText(answer: AuditAnswer): string {
@@ -63,15 +51,20 @@ function podsAsText(pods: readonly PodVerdict[]): string[] {
   return [table.toString()];
 }
 
-function conclusion({ stack, stage, findings, lookedAt }: AuditAnswer): string {
-  const blocking = findings.filter(isBlocking).length;
-  const skipped = [
-    ...(lookedAt.iam ? [] : ["IAM"]),
-    ...(lookedAt.log ? [] : ["kube2iam's log"]),
-    ...(lookedAt.ssh
+/** What an audit left out, in words. */
+export function notLookedAt({ iam, log, ssh }: AuditAnswer["lookedAt"]): string[] {
+  return [
+    ...(iam ? [] : ["IAM"]),
+    ...(log ? [] : ["kube2iam's log"]),
+    ...(ssh
       ? []
       : ["the workers over SSH (--no-ssh, or no ssh.privateKey or ssh.agentSocketPath is set)"]),
   ];
+}
+
+function conclusion({ stack, stage, findings, lookedAt }: AuditAnswer): string {
+  const blocking = findings.filter(isBlocking).length;
+  const skipped = notLookedAt(lookedAt);
   const left = skipped.length === 0 ? "" : ` Not looked at: ${skipped.join(", ")}.`;
   return blocking === 0
     ? `Nothing stands in the way of stack ${stack} at stage ${stage}.${left}`

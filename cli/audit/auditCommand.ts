@@ -1,12 +1,9 @@
-import { audit } from "../../migration/audit/audit.js";
+import { auditStack } from "../../automation/look/auditStack.js";
 import { isBlocking } from "../../migration/audit/finding.js";
-import { podVerdicts } from "../../migration/situation/podVerdicts.js";
-import { situationOf } from "../../migration/situation/situation.js";
 import type { Stage } from "../../migration/stages.js";
 import { shownJson } from "../../migration/text/shown.js";
-import { auditAsText, type AuditAnswer } from "./auditAnswer.js";
+import { auditAsText } from "./auditAnswer.js";
 import { exitCodes, stageOption, type CommonOptions, type Subcommand } from "../command.js";
-import { hasLogin, look } from "../look.js";
 
 interface AuditOptions extends CommonOptions {
   stage?: Stage;
@@ -53,15 +50,7 @@ What to do with the answer:
   the way at the end, ask for the last stage: --stage retire`,
       ),
   async run(options, terminal) {
-    const { settings, facts } = await look(options, options, terminal);
-    const situation = situationOf(settings, facts);
-    const answer: AuditAnswer = {
-      stack: options.stack,
-      stage: settings.stage,
-      lookedAt: { iam: options.iam, log: options.log, ssh: options.ssh && hasLogin(settings) },
-      findings: audit(situation),
-      pods: podVerdicts(situation),
-    };
+    const answer = await auditStack(options, options, terminal);
     terminal.answer(options.json ? shownJson(answer, 2) : auditAsText(answer));
     return answer.findings.some(isBlocking) ? exitCodes.findings : exitCodes.ok;
   },

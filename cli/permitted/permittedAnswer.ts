@@ -25,7 +25,10 @@ export function permittedAsText({ stack, proposals, provenOn, written }: Permitt
   if (proposals.length === 0) return "# No pod uses a role, and no namespace allows one.";
   const differing = proposals.filter((each) => !each.unchanged);
   const same = proposals.length - differing.length;
-  if (differing.length === 0) return `# Every namespace (${same}) permits exactly what it needs.`;
+  if (differing.length === 0) {
+    const unproven = provenOn === undefined ? [proof(provenOn)] : [];
+    return [...unproven, `# Every namespace (${same}) permits exactly what it needs.`].join("\n");
+  }
   const wrong = differing.filter((each) => each.disagreements.length > 0);
   return [
     ...(wrong.length > 0 ? [] : [proof(provenOn)]),

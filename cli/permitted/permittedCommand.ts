@@ -1,9 +1,10 @@
 import { writePermitted } from "../../automation/stack/stackFile.js";
+import { ContactError } from "../../migration/contact/contact.js";
 import { proposePermitted, verifyProposal } from "../../migration/kiam/proposePermitted.js";
 import { situationOf } from "../../migration/situation/situation.js";
 import { shownJson } from "../../migration/text/shown.js";
 import { exitCodes, type CommonOptions, type Subcommand } from "../command.js";
-import { look } from "../look.js";
+import { look } from "../../automation/look/look.js";
 import { permittedAsText, type PermittedAnswer } from "./permittedAnswer.js";
 
 interface PermittedOptions extends CommonOptions {
@@ -32,7 +33,9 @@ force differs are printed and written.`,
       ),
   async run(options, terminal) {
     const { settings, facts } = await look(options, { iam: true }, terminal);
-    const account = facts.iam?.account;
+    const { account, noAccess } = facts.iam ?? {};
+    // They are proposed all the same, and said not to be proven.
+    if (noAccess !== undefined) terminal.progress.note(new ContactError(noAccess).message);
     const proposals = proposePermitted(situationOf(settings, facts)).map((proposal) => ({
       ...proposal,
       disagreements: verifyProposal(proposal, account ?? []),

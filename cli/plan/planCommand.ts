@@ -1,29 +1,22 @@
-import { InvalidArgumentError } from "commander";
+import { Option } from "commander";
 
-import { readLastRules } from "../../automation/stack/lastRules.js";
-import { audit } from "../../migration/audit/audit.js";
+import { planStack } from "../../automation/look/planStack.js";
 import { AuditError } from "../../migration/audit/refuse.js";
-import { isBlocking, type Finding } from "../../migration/audit/finding.js";
-import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
 import { previewAsMarkdown, previewAsText } from "../../migration/preview/describePreview.js";
-import { makePlan } from "../../migration/plan/makePlan.js";
-import { plannedWorkers, type Plan } from "../../migration/plan/plan.js";
-import { previewPlan, type KnownRules } from "../../migration/preview/planPreview.js";
-import { situationOf, type Situation } from "../../migration/situation/situation.js";
-import type { Stage } from "../../migration/stages.js";
+import { stages, type Stage } from "../../migration/stages.js";
 import { shownJson } from "../../migration/text/shown.js";
-import { own } from "../../migration/text/text.js";
 import {
   exitCodes,
   stageOption,
+  UsageError,
   type CommonOptions,
   type Subcommand,
-  type Terminal,
 } from "../command.js";
-import { look } from "../look.js";
 
 interface PlanOptions extends CommonOptions {
   stage?: Stage;
+  /** The same, in the word that migrate has for it. */
+  to?: Stage;
   ssh: boolean;
   markdown: boolean;
 }
@@ -39,27 +32,26 @@ export const planCommand: Subcommand<PlanOptions> = {
           "roles and pods on them, and their nat rules now beside those planned. It is the very plan that " +
           "pulumi up carries out; unchanged input gives an identical plan. Changes nothing. " +
           "The present rules are read over SSH, or taken from the last update's reports. If something stands " +
-          "in the way it says so, and the plan is what would be done without it.",
+          "in the way it says so, and the plan is what would be done without it. It ends with the plan's id, by " +
+          "which migrate can be told to carry out exactly this.",
       )
       .addOption(stageOption("plan"))
+      .addOption(new Option("--to <stage>", "the same as --stage").choices([...stages]))
       .option("--no-ssh", "do not look at the workers; take the last update's reports")
       .option("--markdown", "print it as Markdown, for a pull request", false),
   async run(options, terminal) {
     if (options.json && options.markdown) {
-      throw new InvalidArgumentError("--json and --markdown are two answers: choose one.");
+      throw new UsageError("--json and --markdown are two answers: choose one.");
     }
-    const { settings, facts } = await look(options, { ssh: options.ssh }, terminal);
-    const situation = situationOf(settings, facts);
-    const blocking = audit(situation).filter(isBlocking);
+    const stage = options.to ?? options.stage;
+    const { preview, blocking, busy } = await planStack({ ...options, stage }, terminal);
     if (blocking.length > 0) terminal.progress.note(new AuditError(blocking).message);
-    const plan = planUnless(blocking, situation);
-    if (plan === undefined) return exitCodes.findings;
-    const rules = await knownRules(options, plan, facts, terminal);
-    const preview = previewPlan(options.stack, plan, facts, {
-      kiamPort: settings.kiam.agentPort,
-      blocking,
-      ...rules,
-    });
+    if (busy !== undefined) {
+      terminal.progress.note(
+        `The plan has no id, because an update is under way or was cut short: see kiam-migrate status --stack ${options.stack}`,
+      );
+    }
+    if (preview === undefined) return exitCodes.findings;
     terminal.answer(
       options.json
         ? shownJson(preview, 2)
@@ -70,40 +62,3 @@ export const planCommand: Subcommand<PlanOptions> = {
     return blocking.length === 0 ? exitCodes.ok : exitCodes.findings;
   },
 };
-
-/** undefined where what blocks, such as an unknown interface, leaves nothing to plan with. */
-function planUnless(blocking: readonly Finding[], situation: Situation): Plan | undefined {
-  try {
-    return makePlan(situation);
-  } catch (error) {
-    if (blocking.length === 0) throw error;
-    return undefined;
-  }
-}
-
-async function knownRules(
-  { stack, cwd }: PlanOptions,
-  plan: Plan,
-  facts: ClusterFacts,
-  { progress }: Terminal,
-): Promise<{ known: KnownRules; unread: (worker: string) => string }> {
-  const known: KnownRules = {};
-  for (const [worker, seen] of Object.entries(facts.overSsh ?? {})) {
-    if (!("failed" in seen)) known[worker] = { from: "ssh", present: seen.natRules };
-  }
-  // Only for what SSH did not show: this decrypts the state as a whole.
-  if (plannedWorkers(plan).some(({ name }) => own(known, name) === undefined)) {
-    const last = await progress.run("the last update's reports", () => readLastRules(stack, cwd));
-    for (const [worker, present] of Object.entries(last)) {
-      if (own(known, worker) === undefined) known[worker] = { from: "last-update", present };
-    }
-  }
-  return {
-    known,
-    unread: (worker) => {
-      const seen = own(facts.overSsh, worker);
-      if (seen === undefined) return "they were not read over SSH, and no update has reported them";
-      return "failed" in seen ? seen.message : "it showed none";
-    },
-  };
-}

@@ -1,5 +1,6 @@
 import { applyTrust, type AppliedTrust } from "../../automation/applyTrust.js";
 import { iamClient } from "../../cluster/aws/iam.js";
+import { ContactError } from "../../migration/contact/contact.js";
 import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
 import type { Settings } from "../../migration/settings/schema.js";
 import { planServerTrust, planWorkerRemoval } from "../../migration/iam/trustPlan.js";
@@ -11,7 +12,7 @@ import {
   type Subcommand,
   type Terminal,
 } from "../command.js";
-import { look } from "../look.js";
+import { look } from "../../automation/look/look.js";
 import { trustAsText, type TrustAnswer } from "./trustAnswer.js";
 
 interface TrustOptions extends CommonOptions {
@@ -78,6 +79,7 @@ function wantedChanges(
       "Which account the roles are in is not known: set kiam.roleBaseArn, such as arn:aws:iam::123456789012:role/.",
     );
   }
+  if (iam.noAccess !== undefined) throw new ContactError(iam.noAccess);
   if (!removeWorkers) return { principal: iam.serverRole.arn, ...planServerTrust(iam) };
   if (facts.kube2iam !== undefined || settings.stage !== "retire") {
     throw new Error(

@@ -4,7 +4,7 @@ import type { CoreV1Api, KubeConfig } from "@kubernetes/client-node";
 
 import type { CertificateFacts } from "../../migration/facts/clusterFacts.js";
 import { kiamNames } from "../../migration/kiam/names.js";
-import { apiMessage, codeOf, isNotFound } from "../kubernetes/api.js";
+import { apiMessage, codeOf, isNotFound, ReadError } from "../kubernetes/api.js";
 import type { Settings } from "../../migration/settings/schema.js";
 
 /**
@@ -40,9 +40,7 @@ async function readCertificate(
   } catch (error) {
     if (isNotFound(error)) return undefined;
     if (codeOf(error) === 403) return { secret, unread: apiMessage(error) };
-    throw new Error(`Could not read secret ${namespace}/${secret}: ${apiMessage(error)}`, {
-      cause: error,
-    });
+    throw new ReadError(`reading secret ${namespace}/${secret}`, error);
   }
 }
 

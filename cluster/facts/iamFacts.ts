@@ -6,6 +6,8 @@ import {
   type AssumeRoleQuestion,
   type PolicyDocument,
 } from "../../migration/iam/assumeRole.js";
+import { awsContact, otherAccountContact } from "../../migration/contact/aws.js";
+import type { Contact } from "../../migration/contact/contact.js";
 import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
 import { iamChain, type IamChain } from "../../migration/iam/chain.js";
 import type { ApplicationRoleFacts, IamFacts, RoleFacts } from "../../migration/facts/iamFacts.js";
@@ -74,19 +76,23 @@ export async function readIamFacts(
   };
 }
 
-/** With credentials of another account every role would seem to be missing. */
-async function whyNoAccess(region: string, account: string): Promise<string | undefined> {
+async function whyNoAccess(region: string, account: string): Promise<Contact | undefined> {
   try {
     const own = await callerAccount(region);
-    return own === account
-      ? undefined
-      : `your AWS credentials are of account ${own}, and the roles are in account ${account}`;
+    return own === account ? undefined : otherAccountContact(account, own);
   } catch (error) {
-    return `IAM could not be asked: ${messageOf(error)}`;
+    const { name, code } = error as NodeJS.ErrnoException;
+    return awsContact(account, { name, code, said: messageOf(error) });
   }
 }
 
-function nothingRead(chain: IamChain, why: string): IamFacts {
+/** As one line, for the findings. */
+function lineOf({ what, said }: Contact): string {
+  const line = what.charAt(0).toLowerCase() + what.slice(1);
+  return said === undefined ? line : `IAM could not be asked: ${line} (${said.join("; ")})`;
+}
+
+function nothingRead(chain: IamChain, why: Contact): IamFacts {
   const server = roleFacts(chain.serverRoleArn, undefined);
   const unknown = { server, policies: undefined, worker: undefined };
   return {
@@ -97,7 +103,8 @@ function nothingRead(chain: IamChain, why: string): IamFacts {
       chain.applicationRoleArns.map((arn) => [arn, applicationRole(arn, undefined, unknown)]),
     ),
     account: undefined,
-    unread: [why],
+    unread: [lineOf(why)],
+    noAccess: why,
     notTried: undefined,
   };
 }

@@ -8,7 +8,7 @@ import type {
 
 import type { PodFacts } from "../../migration/facts/clusterFacts.js";
 import { objectName } from "../../migration/facts/clusterValues.js";
-import { readAll } from "../kubernetes/api.js";
+import { allOf, readAll } from "../kubernetes/api.js";
 import { roleAnnotation } from "../../migration/kiam/permitted.js";
 
 /** Phase of a pod that is not there, and will be once its workload wants one. */
@@ -23,7 +23,7 @@ export async function readIdlePods(config: KubeConfig): Promise<PodFacts[]> {
   const { AppsV1Api, BatchV1Api } = await import("@kubernetes/client-node");
   const apps = config.makeApiClient(AppsV1Api);
   const batch = config.makeApiClient(BatchV1Api);
-  const lists = await Promise.all([
+  const lists = await allOf([
     readAll(
       "listing CronJobs",
       (page) => batch.listCronJobForAllNamespaces(page),

@@ -1,7 +1,11 @@
+import type { KubeConfig } from "@kubernetes/client-node";
+
 import { readRuleStates } from "../rules/ruleStates.js";
+import { allOf } from "../kubernetes/api.js";
 import type { CertificateFacts, ClusterFacts } from "../../migration/facts/clusterFacts.js";
 import { effectiveKube2iam } from "../../migration/kube2iam/effective.js";
-import { kubeConfig } from "../kubernetes/api.js";
+import { kubeConfig } from "../kubernetes/kubeConfig.js";
+import { reaching } from "../kubernetes/reaching.js";
 import { readClusterFacts } from "./readCluster.js";
 import type { Settings } from "../../migration/settings/schema.js";
 import { readCertificates } from "./certificates.js";
@@ -11,11 +15,15 @@ import { gateTarget } from "../../migration/situation/target.js";
  * Everything that plan and audit need to know of the cluster, the workers' rules included.
  * Changes nothing.
  *
- * @throws Error that names the call where the API refuses or cannot be reached
+ * @throws ContactError where the API refuses or cannot be reached
  */
 export async function observe(settings: Settings): Promise<ClusterFacts> {
   const config = await kubeConfig(settings.kubernetes.context);
-  const [cluster, certificates] = await Promise.all([
+  return reaching(config, () => observeBy(config, settings));
+}
+
+async function observeBy(config: KubeConfig, settings: Settings): Promise<ClusterFacts> {
+  const [cluster, certificates] = await allOf([
     readClusterFacts(config, settings),
     readCertificates(config, settings.kiam),
   ]);

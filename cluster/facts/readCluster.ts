@@ -7,7 +7,7 @@ import {
   recordedKube2iamSchema,
 } from "../../migration/facts/clusterValues.js";
 import type { Settings } from "../../migration/settings/schema.js";
-import { ifThere, named, readAll } from "../kubernetes/api.js";
+import { allOf, codeOf, ifThere, named, readAll, ReadError } from "../kubernetes/api.js";
 import { isEmptyNode } from "../kubernetes/objects.js";
 import {
   agentOn,
@@ -37,52 +37,57 @@ export async function readClusterFacts(
   const networking = config.makeApiClient(NetworkingV1Api);
   const { namespace: kiam } = settings.kiam;
   const { namespace, daemonSet } = settings.kube2iam;
-  const live = await ifThere(
+  const reading = ifThere(
     `DaemonSet ${namespace}/${daemonSet}`,
     apps.readNamespacedDaemonSet({ namespace, name: daemonSet }),
   );
+  // Out of reach, the rest need not be tried. A right that is missing is told with all others, below.
+  const live = await reading.catch((error: unknown) => {
+    if (error instanceof ReadError && codeOf(error.cause) === 403) return undefined;
+    throw error;
+  });
   /** What a ConfigMap of kiam's namespace holds; nothing where it is not there (yet). */
   const configMap = async (name: string): Promise<Partial<Record<string, string>>> => {
     const read = core.readNamespacedConfigMap({ namespace: kiam, name });
     return (await ifThere(`ConfigMap ${kiam}/${name}`, read))?.data ?? {};
   };
-  const [nodes, namespaces, pods, idle, networkPolicies, admission, record, notes] =
-    await Promise.all([
-      readAll(
-        "listing nodes",
-        (page) => core.listNode(page),
-        // Read all the same: a name that is none says what the API server is worth.
-        (node) => [nodeFacts(node)].filter(() => !isEmptyNode(node)),
-      ),
-      readAll(
-        "listing namespaces",
-        (page) => core.listNamespace(page),
-        (each) => [namespaceFacts(each)],
-      ),
-      readAll(
-        "listing pods",
-        (page) => core.listPodForAllNamespaces(page),
-        (pod) => [
-          {
-            facts: isFinished(pod) ? [] : [podFacts(pod)],
-            ofKube2iam: kube2iamPodOf(live, pod),
-            agent: agentOn(pod, kiam),
-          },
-        ],
-      ),
-      readIdlePods(config),
-      readAll(
-        "listing NetworkPolicies",
-        (page) => networking.listNamespacedNetworkPolicy({ namespace: kiam, ...page }),
-        (policy) => [networkPolicyFacts(policy)],
-      ),
-      named(
-        "listing what admissionregistration.k8s.io/v1 has",
-        config.makeApiClient(AdmissionregistrationV1Api).getAPIResources(),
-      ),
-      configMap(recordName),
-      configMap(gateNotesName),
-    ]);
+  const [nodes, namespaces, pods, idle, networkPolicies, admission, record, notes] = await allOf([
+    readAll(
+      "listing nodes",
+      (page) => core.listNode(page),
+      // Read all the same: a name that is none says what the API server is worth.
+      (node) => [nodeFacts(node)].filter(() => !isEmptyNode(node)),
+    ),
+    readAll(
+      "listing namespaces",
+      (page) => core.listNamespace(page),
+      (each) => [namespaceFacts(each)],
+    ),
+    readAll(
+      "listing pods",
+      (page) => core.listPodForAllNamespaces(page),
+      (pod) => [
+        {
+          facts: isFinished(pod) ? [] : [podFacts(pod)],
+          ofKube2iam: kube2iamPodOf(live, pod),
+          agent: agentOn(pod, kiam),
+        },
+      ],
+    ),
+    readIdlePods(config),
+    readAll(
+      "listing NetworkPolicies",
+      (page) => networking.listNamespacedNetworkPolicy({ namespace: kiam, ...page }),
+      (policy) => [networkPolicyFacts(policy)],
+    ),
+    named(
+      "listing what admissionregistration.k8s.io/v1 has",
+      config.makeApiClient(AdmissionregistrationV1Api).getAPIResources(),
+    ),
+    configMap(recordName),
+    configMap(gateNotesName),
+    reading,
+  ]);
   const agents = pods.flatMap(({ agent }) => agent);
   const staying = agents.filter(({ stays }) => stays);
   const kube2iamPods = pods.flatMap(({ ofKube2iam }) => ofKube2iam);

@@ -1,5 +1,3 @@
-import type { KubeConfig } from "@kubernetes/client-node";
-
 import { withMissingRight } from "../../migration/rights/missingRight.js";
 import { messageOf } from "../../migration/text/text.js";
 
@@ -7,24 +5,6 @@ import { messageOf } from "../../migration/text/text.js";
 
 /** Objects per list call; the API server's own default for chunked lists. */
 const pageSize = 500;
-
-/** Kubernetes access by the usual rules: KUBECONFIG, ~/.kube/config, or in-cluster. */
-export async function kubeConfig(context?: string): Promise<KubeConfig> {
-  // Loaded only where it is used: the client takes longer to load than most of our programs run.
-  const { KubeConfig } = await import("@kubernetes/client-node");
-  const config = new KubeConfig();
-  config.loadFromDefault();
-  if (context !== undefined) {
-    if (config.getContextObject(context) === null) {
-      const known = config.getContexts().map((each) => each.name);
-      throw new Error(
-        `kubernetes.context: there is no context ${context} in the kubeconfig (it has: ${known.join(", ") || "none"})`,
-      );
-    }
-    config.setCurrentContext(context);
-  }
-  return config;
-}
 
 interface Page {
   limit: number;
@@ -73,13 +53,28 @@ export function apiMessage(error: unknown): string {
   return withMissingRight(ownMessage(error));
 }
 
-function ownMessage(error: unknown): string {
+/** The same in the server's words alone. */
+export function ownMessage(error: unknown): string {
   if (typeof error === "object" && error !== null && "body" in error) {
     const body = typeof error.body === "string" ? error.body : JSON.stringify(error.body);
     const message = /"message":\s*"((?:[^"\\]|\\.)*)"/.exec(body)?.[1];
     if (message !== undefined) return JSON.parse(`"${message}"`) as string;
+    // Of a 401 the client drops the body, and puts the headers into its own message.
+    const [, status, reason] = /^HTTP-Code: (\d+)\nMessage: (.*)/.exec(messageOf(error)) ?? [];
+    if (error.body === undefined && status !== undefined) return `HTTP ${status} ${reason}`;
   }
   return messageOf(error);
+}
+
+/** A request that reads the cluster failed; its cause is the client's own error. */
+export class ReadError extends Error {
+  /** @param call such as `listing nodes` */
+  constructor(
+    readonly call: string,
+    override readonly cause: unknown,
+  ) {
+    super(`Could not read the cluster (${call}): ${apiMessage(cause)}`, { cause });
+  }
 }
 
 /** A call that says which it was where it fails. */
@@ -87,8 +82,24 @@ export async function named<T>(what: string, call: Promise<T>): Promise<T> {
   try {
     return await call;
   } catch (error) {
-    throw new Error(`Could not read the cluster (${what}): ${apiMessage(error)}`, { cause: error });
+    throw new ReadError(what, error);
   }
+}
+
+/**
+ * The results of all. Each is waited for, so that one error has every call that failed: of rights
+ * that are missing, all have to be known.
+ */
+export async function allOf<Calls extends readonly unknown[] | []>(
+  calls: Calls,
+): Promise<{ -readonly [Index in keyof Calls]: Awaited<Calls[Index]> }> {
+  const settled = await Promise.allSettled<unknown[]>([...calls]);
+  const failed = settled.flatMap((call) =>
+    call.status === "rejected" ? [call.reason as unknown] : [],
+  );
+  if (failed.length > 1) throw new AggregateError(failed, failed.map(messageOf).join("\n"));
+  if (failed.length === 1) throw failed[0];
+  return Promise.all(calls);
 }
 
 /** The HTTP status that an error of the Kubernetes client carries; undefined where it has none. */
@@ -108,6 +119,6 @@ export async function ifThere<T>(what: string, read: Promise<T>): Promise<T | un
     return await read;
   } catch (error) {
     if (isNotFound(error)) return undefined;
-    throw new Error(`Could not read ${what}: ${apiMessage(error)}`, { cause: error });
+    throw new ReadError(`reading ${what}`, error);
   }
 }

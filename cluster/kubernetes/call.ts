@@ -24,7 +24,7 @@ export async function call<T>(what: string, request: () => Promise<T>): Promise<
   } catch (error) {
     if (isNotFound(error)) throw error;
     const finding = `${what.charAt(0).toUpperCase()}${what.slice(1)} failed: ${apiMessage(error)}`;
-    throw new ClusterError(finding, codeOf(error), { cause: error });
+    throw new ClusterError(finding, what, { cause: error });
   }
 }
 
@@ -48,10 +48,13 @@ export function listAll<Item>(what: string, list: List<Item>): Promise<Item[]> {
 
 /** An answer of the API server that is a refusal, or none at all (`code` undefined). */
 export class ClusterError extends GateError {
+  readonly code = codeOf(this.cause);
+
+  /** @param call such as `listing nodes` */
   constructor(
     finding: string,
-    readonly code: number | undefined,
-    options: ErrorOptions,
+    readonly call: string,
+    options: { cause: unknown },
   ) {
     super(finding, [], options);
   }

@@ -10,9 +10,10 @@ import type {
 import { ownedLabel, ownedValue } from "../../migration/facts/clusterFacts.js";
 import { GateError } from "../../migration/text/problem.js";
 import { messageOf } from "../../migration/text/text.js";
-import { apiMessage, codeOf, isNotFound, kubeConfig } from "./api.js";
+import { apiMessage, codeOf, isNotFound } from "./api.js";
 import { call, find, listAll } from "./call.js";
 import { exec, type ExecOptions, type ExecResult } from "./exec.js";
+import { kubeConfig } from "./kubeConfig.js";
 import { isEmptyNode, nameOf, pathOf, selectorText, type ObjectName } from "./objects.js";
 import { PodChanges } from "./podChanges.js";
 

@@ -2,7 +2,7 @@ import pMap from "p-map";
 
 import type { ClusterFacts } from "../../migration/facts/clusterFacts.js";
 import { messageOf } from "../../migration/text/text.js";
-import { inForceOf } from "../../migration/rules/nodeReport.js";
+import { inForceOf, kube2iamClients } from "../../migration/rules/nodeReport.js";
 import { brokenBecause } from "../../migration/situation/nodeStandings.js";
 import type { RuleState } from "../../migration/rules/deviation.js";
 import { Cluster } from "../kubernetes/cluster.js";
@@ -32,7 +32,8 @@ export async function readRuleStates(
       const unread = brokenBecause({ ...node, leaving: false });
       if (unread !== undefined) return [name, { unread, forbidden: false }];
       try {
-        const report = await rules.inspect(workerOf(node));
+        const worker = workerOf(node);
+        const report = await rules.inspect(worker);
         const failed = report.backends.find((backend) => backend.state === "failed");
         if (failed !== undefined) return [name, { unread: failed.detail, forbidden: false }];
         return [
@@ -41,6 +42,7 @@ export async function readRuleStates(
             ...inForceOf(report.after, report),
             kube2iam: report.after.kube2iam.length,
             kiamHealthy: report.health.some((each) => each.system === "kiam" && each.ok),
+            kube2iamClients: Object.fromEntries(kube2iamClients(report, worker.hostIp)),
           },
         ];
       } catch (error) {

@@ -78,8 +78,10 @@ function serverPodSpec(args: KiamServerArgs): k8s.types.input.core.v1.PodSpec {
   };
   return {
     serviceAccountName: kiamNames.server,
-    hostNetwork: kiam.serverHostNetwork,
-    dnsPolicy: kiam.serverHostNetwork ? "ClusterFirstWithHostNet" : "ClusterFirst",
+    // The API server drops a false here, and a refresh would take that for a change.
+    ...(kiam.serverHostNetwork
+      ? { hostNetwork: true, dnsPolicy: "ClusterFirstWithHostNet" }
+      : { dnsPolicy: "ClusterFirst" }),
     priorityClassName: "system-cluster-critical",
     ...serverPlacement(kiam),
     tolerations: kiam.serverTolerations,

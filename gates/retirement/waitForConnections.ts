@@ -1,5 +1,6 @@
 import { describePod } from "../../cluster/kubernetes/objects.js";
 import type { Worker } from "../../migration/situation/target.js";
+import { kube2iamClients } from "../../migration/rules/nodeReport.js";
 import type { NodeRules } from "../../cluster/rules/nodeRules.js";
 import { GateError } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
@@ -73,7 +74,7 @@ export function describeClient({ client, connections }: LingeringClient): string
 
 /**
  * Established connections to kube2iam's port on each worker, by client. Deleting a nat rule does
- * not touch them. The worker's own (health checks) do not count.
+ * not touch them.
  */
 async function lingeringClients(
   context: GateContext,
@@ -82,11 +83,7 @@ async function lingeringClients(
 ): Promise<LingeringClient[]> {
   const held = await onEachWorker(workers, "Connections to kube2iam cannot be counted", (worker) =>
     unlessGone(context, worker, async () => {
-      const counts = new Map<string, number>();
-      for (const { address } of (await rules.inspect(worker)).kube2iamConnections) {
-        if (address === worker.hostIp || address.startsWith("127.")) continue;
-        counts.set(address, (counts.get(address) ?? 0) + 1);
-      }
+      const counts = kube2iamClients(await rules.inspect(worker), worker.hostIp);
       const { name } = worker;
       return [...counts].map(([client, connections]) => ({ worker: name, client, connections }));
     }),

@@ -49,10 +49,7 @@ export async function engineSources(context: Context): Promise<Source<string>[]>
     },
     {
       origin: "built",
-      find: async () => ({
-        ...(await verify(await buildGo(build, context.cache, context.progress))),
-        note: "without language hosts: inline programs only",
-      }),
+      find: async () => verify(await buildGo(build, context.cache, context.progress)),
     },
   ];
 }

@@ -1,5 +1,6 @@
-import { credentials } from "@grpc/grpc-js";
+import { type ChannelCredentials, type ServiceError, credentials } from "@grpc/grpc-js";
 import { ResourceProviderClient } from "@pulumi/pulumi/proto/provider_grpc_pb";
+import type { PluginInfo } from "@pulumi/pulumi/proto/plugin_pb";
 import { execa } from "execa";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { createInterface } from "node:readline";
@@ -11,14 +12,28 @@ import { messageOf } from "../../migration/text/text.js";
 /** A plugin that has not answered by then hangs. In milliseconds. */
 const TIMEOUT_MS = 30_000;
 
+/** Any kind of plugin can be asked what it is. */
+interface PluginClient {
+  getPluginInfo(
+    request: Empty,
+    callback: (error: ServiceError | null, response: PluginInfo) => void,
+  ): unknown;
+  close(): void;
+}
+type PluginKind = new (address: string, credentials: ChannelCredentials) => PluginClient;
+
 /**
- * Starts a provider plugin as the engine does and asks it for its version: proof that it runs here
- * and speaks the engine's protocol.
+ * Starts a plugin as the engine does and asks it for its version: proof that it runs here and speaks
+ * the engine's protocol.
  *
- * @param executable path of pulumi-resource-<name>
+ * @param executable path of pulumi-resource-<name> or pulumi-language-<name>
+ * @param kind which of the engine's protocols it speaks
  * @throws with what it did instead
  */
-export async function pluginVersion(executable: string): Promise<string> {
+export async function pluginVersion(
+  executable: string,
+  kind: PluginKind = ResourceProviderClient,
+): Promise<string> {
   // The argument is the engine's address, to which plugins send log messages; there is none.
   const plugin = execa(executable, ["127.0.0.1:1"], {
     stdin: "ignore",
@@ -28,7 +43,8 @@ export async function pluginVersion(executable: string): Promise<string> {
     reject: false,
   });
   try {
-    return await askVersion(await printedPort(plugin.stdout));
+    const address = `127.0.0.1:${await printedPort(plugin.stdout)}`;
+    return await askVersion(new kind(address, credentials.createInsecure()));
   } catch (cause) {
     plugin.kill();
     const { stderr } = await plugin;
@@ -52,10 +68,9 @@ async function printedPort(output: Readable): Promise<string> {
   throw new Error("it ended without printing a port");
 }
 
-async function askVersion(port: string): Promise<string> {
-  const client = new ResourceProviderClient(`127.0.0.1:${port}`, credentials.createInsecure());
+async function askVersion(client: PluginClient): Promise<string> {
   try {
-    const info = await promisify<Empty, { getVersion(): string }>((request, answer) => {
+    const info = await promisify<Empty, PluginInfo>((request, answer) => {
       client.getPluginInfo(request, (error, response) => answer(error, response));
     })(new Empty());
     return info.getVersion().replace(/^v/, "");

@@ -7,6 +7,7 @@ import { engineSources } from "./engine.js";
 import { type GivenParts, givenParts, requireGiven } from "./given.js";
 import { identitySources } from "./identity.js";
 import { kubernetesSources } from "./kubernetes.js";
+import { languageHostSources } from "./languageHost.js";
 import { Network } from "./network.js";
 import { pluginSources } from "./plugins.js";
 import { pythonEnvironment } from "./python.js";
@@ -55,6 +56,10 @@ export async function resolveParts(options: ResolveOptions, progress: Progress):
 
 async function findPrograms(context: Context, install: boolean): Promise<Omit<Parts, "python">> {
   const engine = await find("Pulumi engine", await engineSources(context));
+  const languageHost = await find(
+    "Pulumi language host nodejs",
+    languageHostSources(context, engine.value),
+  );
   // Plugins only start and answer, or download, while the next part is built.
   const [plugins, others] = await Promise.all([
     Promise.all(
@@ -67,7 +72,7 @@ async function findPrograms(context: Context, install: boolean): Promise<Omit<Pa
   const directories = PLUGINS.map((name, index) => [name, { directory: plugins[index]?.value }]);
   const { kubernetes, etcd, coredns, kiam, kube2iam, client } = others;
   return {
-    engine: { root: engine.value },
+    engine: { root: languageHost.value },
     plugins: Object.fromEntries(directories) as Parts["plugins"],
     kubernetes: kubernetes.value,
     etcd: etcd.value,
@@ -75,7 +80,10 @@ async function findPrograms(context: Context, install: boolean): Promise<Omit<Pa
     kiam: kiam.value,
     kube2iam: kube2iam.value,
     client,
-    table: [engine, ...plugins, kubernetes, etcd, coredns, kiam, kube2iam].map(({ row }) => row),
+    table: [
+      ...[engine, languageHost, ...plugins],
+      ...[kubernetes, etcd, coredns, kiam, kube2iam],
+    ].map(({ row }) => row),
   };
 }
 

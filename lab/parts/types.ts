@@ -35,7 +35,10 @@ export type Plugin = (typeof PLUGINS)[number];
 
 /** Everything the lab runs that is not in the checkout. All paths are absolute. */
 export interface Parts {
-  /** `root` holds bin/pulumi: what the Automation API calls an installation root. */
+  /**
+   * `root` holds bin/pulumi, with its Node.js language host beside it: what the Automation API calls
+   * an installation root.
+   */
   engine: { root: string };
   /** Each directory holds the executable pulumi-resource-<name>. */
   plugins: Record<Plugin, { directory: string }>;

@@ -1,3 +1,4 @@
+import type { Contact } from "../contact/contact.js";
 import type { Verdict } from "../iam/assumeRole.js";
 import type { TrustDocument } from "../iam/trust.js";
 
@@ -18,6 +19,8 @@ export interface IamFacts {
   account: string[] | undefined;
   /** What could not be read of these roles, and why. */
   unread: string[];
+  /** Why none of them could be read; undefined where IAM answered. */
+  noAccess?: Contact | undefined;
   /** Why no real AssumeRole was made although it was asked for. */
   notTried?: string | undefined;
 }

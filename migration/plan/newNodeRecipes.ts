@@ -1,8 +1,7 @@
 import { stringify } from "yaml";
 
-import { agentNotReadyTaint, kiamOnlyKey, kiamOnlyTaint } from "../facts/clusterFacts.js";
 import type { Settings } from "../settings/schema.js";
-import { reaches } from "../stages.js";
+import { allTaints, hasMarks, labelText, marksOf, taintText, type Marks } from "./nodeMarks.js";
 
 /*
  * What goes into the descriptions of node groups, so that nodes born during and after the
@@ -14,104 +13,75 @@ import { reaches } from "../stages.js";
  *   Karpenter   https://karpenter.sh/docs/concepts/nodepools/ (v1)
  */
 
-interface Marks {
-  labels: Record<string, string>;
-  /** Taints that stay. */
-  taints: NodeTaint[];
-  /** Taints that go once the node is ready for pods. */
-  startupTaints: NodeTaint[];
+/** How a recipe holds what its nodes run at boot. */
+interface BootScript {
+  text: string;
+  /** User data as an API takes it. */
+  encoded: (userData: string) => string;
+  /** What is beside the encoded form, to be read. */
+  beside: (userData: string) => string[];
 }
 
-type NodeTaint = typeof kiamOnlyTaint;
+/** Stands in every recipe where the boot guard's script goes, unless the recipe is to be a file. */
+const placeholder: BootScript = {
+  text: "<the script at the end>",
+  encoded: () => "<base64 of the following>",
+  beside: (userData) => [userData],
+};
 
-/** Stands in every recipe where the boot guard's script goes. */
-const placeholder = "<the script at the end>";
+function inFull(script: string): BootScript {
+  return {
+    text: script.trimEnd(),
+    encoded: (userData) => Buffer.from(userData).toString("base64"),
+    beside: () => [],
+  };
+}
+
+/** What goes into one kind of node group. */
+export interface NewNodeRecipe {
+  title: string;
+  /** Name of the file that it can be written to. */
+  file: string;
+  text: string;
+}
 
 /**
- * What to paste for each way of making nodes, with a placeholder where the boot guard's script goes;
- * see {@link describeNewNodes}.
+ * What to paste for each way of making nodes.
+ *
+ * @param bootGuard script for user data that writes kiam's rule at every boot; a placeholder stands
+ *   for it where it is not given
  */
-export function newNodeRecipes(newNodes: Settings["newNodes"]) {
+export function newNodeRecipes(newNodes: Settings["newNodes"], bootGuard?: string) {
   const marks = marksOf(newNodes);
+  const script = bootGuard === undefined ? placeholder : inFull(bootGuard);
   return {
     kops: {
       title: "kops, each InstanceGroup of workers (kops edit instancegroup NAME)",
-      text: kops(marks),
+      file: "kops-instance-group.yaml",
+      text: kops(marks, script),
     },
     eksManaged: {
       title: "EKS managed node group, with a launch template that names no AMI",
-      text: eksManaged(marks),
+      file: "eks-managed-node-group.yaml",
+      text: eksManaged(marks, script),
     },
     eksNodeadm: {
       title: "EKS, user data of nodes on Amazon Linux 2023 that you write yourself",
-      text: eksNodeadm(marks),
+      file: "eks-al2023-user-data.mime",
+      text: eksNodeadm(marks, script),
     },
     eksBootstrap: {
       title: "EKS, user data of nodes on Amazon Linux 2 that you write yourself",
-      text: eksBootstrap(marks),
+      file: "eks-al2-user-data.mime",
+      text: eksBootstrap(marks, script),
     },
-    launchTemplate: { title: "any other launch template", text: launchTemplate(marks) },
-    karpenter: { title: "Karpenter", text: karpenter(marks) },
-  };
-}
-
-/**
- * Everything in one text: what nodes have to register with, the recipes, and the script they
- * refer to. The same settings give the same text.
- *
- * @param bootGuard shell script for user data that writes kiam's rule at every boot
- */
-export function describeNewNodes(newNodes: Settings["newNodes"], bootGuard: string): string {
-  return [
-    `New workers get: ${marksText(newNodes)}.`,
-    "Only for groups of workers: kiam's servers need the instance metadata of their own nodes.",
-    "Take all of it out again before the stack goes back below stage cutover. See docs/new-nodes.md.",
-    ...Object.values(newNodeRecipes(newNodes)).map(
-      ({ title, text }) => `--- ${title}\n\n${text.trimEnd()}`,
-    ),
-    `--- the boot guard, a script for user data (text/x-shellscript)\n\n${bootGuard.trimEnd()}`,
-  ].join("\n\n");
-}
-
-/** One line for the operator, at the stages at which it matters; else undefined. */
-export function newNodesNotice({ stage, newNodes }: Settings): string | undefined {
-  const atCutover = reaches(stage, "cutover") && newNodes.keepKube2iamOff !== "none";
-  if (!atCutover && !reaches(stage, "retire")) return undefined;
-  return `New workers have to get: ${marksText(newNodes)}. \`pulumi stack output newNodes\` prints what goes into kops instance groups, EKS node groups, launch templates and Karpenter; docs/new-nodes.md explains it.`;
-}
-
-function marksOf({ keepKube2iamOff, startupTaint }: Settings["newNodes"]): Marks {
-  return {
-    labels: keepKube2iamOff === "label" ? { [kiamOnlyKey]: "true" } : {},
-    taints: keepKube2iamOff === "taint" ? [kiamOnlyTaint] : [],
-    startupTaints: startupTaint ? [agentNotReadyTaint] : [],
-  };
-}
-
-function marksText(newNodes: Settings["newNodes"]): string {
-  const { labels, taints, startupTaints } = marksOf(newNodes);
-  const marks = [
-    ...Object.entries(labels).map((label) => `the label ${labelText(label)}`),
-    ...[...taints, ...startupTaints].map((taint) => `the taint ${taintText(taint)}`),
-    "the boot guard",
-  ];
-  return marks.join(", ");
-}
-
-function taintText({ key, value, effect }: NodeTaint): string {
-  return `${key}=${value}:${effect}`;
-}
-
-function labelText([label, value]: [string, string]): string {
-  return `${label}=${value}`;
-}
-
-function hasMarks(marks: Marks): boolean {
-  return Object.keys(marks.labels).length + allTaints(marks).length > 0;
-}
-
-function allTaints({ taints, startupTaints }: Marks): NodeTaint[] {
-  return [...taints, ...startupTaints];
+    launchTemplate: {
+      title: "any other launch template",
+      file: "launch-template.yaml",
+      text: launchTemplate(marks, script),
+    },
+    karpenter: { title: "Karpenter", file: "karpenter.yaml", text: karpenter(marks, script) },
+  } satisfies Record<string, NewNodeRecipe>;
 }
 
 /** The value itself, or undefined where it is empty, so that it is left out. */
@@ -122,7 +92,7 @@ function unlessEmpty<T extends object>(value: T): T | undefined {
 /** Pods behind a bridge are one hop away; agents, on the host's network, are none. */
 const metadataOptions = { httpPutResponseHopLimit: 1, httpTokens: "required" };
 
-function kops(marks: Marks): string {
+function kops(marks: Marks, script: BootScript): string {
   return yaml({
     spec: {
       nodeLabels: unlessEmpty(marks.labels),
@@ -133,14 +103,15 @@ function kops(marks: Marks): string {
           // cloud-init runs scripts in the order of their names: before kops' own, nodeup.sh.
           name: "00-kiam-boot-guard.sh",
           type: "text/x-shellscript",
-          content: placeholder,
+          content: script.text,
         },
       ],
     },
   });
 }
 
-function eksManaged(marks: Marks): string {
+function eksManaged(marks: Marks, script: BootScript): string {
+  const userData = mimeParts([scriptPart(script)]);
   const effects: Record<string, string> = { NoSchedule: "NO_SCHEDULE" };
   const nodeGroup = {
     labels: unlessEmpty(marks.labels),
@@ -153,15 +124,15 @@ function eksManaged(marks: Marks): string {
       ? ["# node group (eks create-nodegroup, CloudFormation, Terraform, Pulumi)", yaml(nodeGroup)]
       : []),
     "# launch template data",
-    yaml({ MetadataOptions: launchTemplateMetadata, UserData: "<base64 of the following>" }),
-    mimeParts([scriptPart]),
+    yaml({ MetadataOptions: launchTemplateMetadata, UserData: script.encoded(userData) }),
+    ...script.beside(userData),
   ].join("\n");
 }
 
 const launchTemplateMetadata = { HttpTokens: "required", HttpPutResponseHopLimit: 1 };
 
-function eksNodeadm(marks: Marks): string {
-  if (!hasMarks(marks)) return mimeParts([scriptPart]);
+function eksNodeadm(marks: Marks, script: BootScript): string {
+  if (!hasMarks(marks)) return mimeParts([scriptPart(script)]);
   const nodeConfig = yaml({
     apiVersion: "node.eks.aws/v1alpha1",
     kind: "NodeConfig",
@@ -170,14 +141,14 @@ function eksNodeadm(marks: Marks): string {
       kubelet: { flags: kubeletFlags(marks) },
     },
   });
-  return mimeParts([scriptPart, { type: "application/node.eks.aws", content: nodeConfig }]);
+  return mimeParts([scriptPart(script), { type: "application/node.eks.aws", content: nodeConfig }]);
 }
 
-function eksBootstrap(marks: Marks): string {
+function eksBootstrap(marks: Marks, script: BootScript): string {
   const flags = kubeletFlags(marks).join(" ");
   const extra = flags === "" ? "" : ` --kubelet-extra-args '${flags}'`;
   return mimeParts([
-    scriptPart,
+    scriptPart(script),
     {
       type: "text/x-shellscript",
       content: `#!/bin/bash\n/etc/eks/bootstrap.sh <cluster>${extra}\n`,
@@ -185,16 +156,17 @@ function eksBootstrap(marks: Marks): string {
   ]);
 }
 
-function launchTemplate(marks: Marks): string {
+function launchTemplate(marks: Marks, script: BootScript): string {
   const flags = kubeletFlags(marks);
   return [
-    ...(flags.length === 0 ? [] : ["# kubelet's flags", ...flags, ""]),
+    ...(flags.length === 0 ? [] : ["# kubelet's flags", ...flags.map((flag) => `#   ${flag}`), ""]),
     "# launch template data; the script has to run before the kubelet starts",
-    yaml({ MetadataOptions: launchTemplateMetadata, UserData: `<base64 of ${placeholder}>` }),
+    yaml({ MetadataOptions: launchTemplateMetadata, UserData: script.encoded(`${script.text}\n`) }),
+    ...script.beside(script.text),
   ].join("\n");
 }
 
-function karpenter(marks: Marks): string {
+function karpenter(marks: Marks, script: BootScript): string {
   const { labels, taints, startupTaints } = marks;
   const nodePool = {
     apiVersion: "karpenter.sh/v1",
@@ -212,7 +184,7 @@ function karpenter(marks: Marks): string {
   const nodeClass = {
     apiVersion: "karpenter.k8s.aws/v1",
     kind: "EC2NodeClass",
-    spec: { metadataOptions, userData: mimeParts([scriptPart]) },
+    spec: { metadataOptions, userData: mimeParts([scriptPart(script)]) },
   };
   return [...(hasMarks(marks) ? [yaml(nodePool)] : []), yaml(nodeClass)].join("---\n");
 }
@@ -227,7 +199,9 @@ function kubeletFlags(marks: Marks): string[] {
   ];
 }
 
-const scriptPart = { type: "text/x-shellscript", content: `${placeholder}\n` };
+function scriptPart({ text }: BootScript) {
+  return { type: "text/x-shellscript", content: `${text}\n` };
+}
 
 function mimeParts(parts: { type: string; content: string }[]): string {
   return [

@@ -1,11 +1,12 @@
+import type { Plan } from "../plan/plan.js";
+import { fitted, type Section } from "../text/fit.js";
 import { compareText, count, groupedBy, someOf } from "../text/text.js";
-import { sameTogether } from "./describeFindings.js";
-import type { Finding } from "../audit/finding.js";
 import { describePlan } from "./describePlan.js";
-import type { PlanPreview, WorkerPreview } from "./planPreview.js";
+import { andMore, findingsSection } from "./findingsInMarkdown.js";
+import type { PlanPreview, PreviewedMove, WorkerPreview } from "./planPreview.js";
 import { ruleChanges, type RuleChange } from "../rules/diff.js";
 import { codeBlock, codeInMarkdown, inMarkdown, shownLine } from "../text/shown.js";
-import { stageSummary } from "../stages.js";
+import { stageSummary, type Stage } from "../stages.js";
 
 /** The preview for a terminal. */
 export function previewAsText(preview: PlanPreview): string {
@@ -22,66 +23,108 @@ export function previewAsText(preview: PlanPreview): string {
       `  ${fewOf(change.workers)} (${shownLine(sourceOf(change))}):`,
       ...change.lines.map((line) => `    ${shownLine(line)}`),
     ]),
+    ...(preview.move === undefined ? [] : ["", ...carriedOutBy(preview.move)]),
   ].join("\n");
 }
+
+/** The updates, the id, and the command that carries out this very plan. */
+function carriedOutBy({ stages, planId, command }: PreviewedMove): string[] {
+  return [
+    `updates   ${stages.join(" → ")}${stages.length > 1 ? ", one after the other" : ""}`,
+    `plan id   ${planId}`,
+    `to do it  ${command} --approve ${planId}`,
+  ];
+}
+
+/** Most characters that GitHub takes for a comment; GitLab takes more. */
+export const longestComment = 65_536;
 
 /** The preview for a pull request's comment: short, with what is long folded away. */
-export function previewAsMarkdown(preview: PlanPreview): string {
-  const { plan, workers, stack } = preview;
-  const changes = ruleChanges(workers);
-  const moving = workers.filter(({ wave }) => wave !== "stays" && wave !== "waits");
-  return [
-    `### kube2iam to kiam: stack ${codeInMarkdown(stack)} at stage \`${plan.stage}\``,
-    "",
-    `What that stage does: ${stageSummary[plan.stage]}.`,
-    "",
-    `- kube2iam: ${codeInMarkdown(`${plan.kube2iam.namespace}/${plan.kube2iam.daemonSet}`)}, port ${plan.kube2iam.port}, interface ${codeInMarkdown(plan.kube2iam.interface)}`,
-    `- kiam: server on ${inMarkdown(fewOf(plan.servers))}, agents' rule on ${codeInMarkdown(plan.agentInterface)}`,
-    `- ${count(workers.length, "worker")}, ${moving.length} of them move; ${count(
-      changes
-        .filter((change) => change.changes)
-        .reduce((sum, change) => sum + change.workers.length, 0),
-      "worker",
-    )} get other rules`,
-    "",
-    ...blockingAsMarkdown(preview.blocking),
-    "| wave | workers | steps of each | roles | pods |",
-    "| --- | --- | --- | --- | --- |",
-    ...[...groupedBy(workers, ({ wave }) => wave)].map(([wave, members]) => {
-      const roles = rolesInUse(members);
-      const pods = roles.reduce((sum, role) => sum + role.pods, 0);
-      const names = fewOf(members.map(({ name }) => codeInMarkdown(name)));
-      return `| ${wave} | ${names} | ${stepsOf(members)} | ${roles.length} | ${pods} |`;
-    }),
-    ...(plan.waiting.length === 0 ? [] : [""]),
-    ...plan.waiting.map(
-      ({ name, why, accepted }) =>
-        `- ${codeInMarkdown(name)} waits: ${inMarkdown(why)}${accepted ? "" : "; all others move"}`,
-    ),
-    ...changes.flatMap((change) => [
-      "",
-      "<details>",
-      `<summary>Rules of ${inMarkdown(fewOf(change.workers))}: ${inMarkdown(sourceOf(change))}</summary>`,
-      "",
-      ...codeBlock("diff", change.lines),
-      "",
-      "</details>",
-    ]),
-    "",
-  ].join("\n");
+export function previewAsMarkdown(preview: PlanPreview, longest = longestComment): string {
+  const { stack, plan, blocking } = preview;
+  const inTheWay = `**${count(blocking.length, "finding")} in the way; no update begins before that:**`;
+  const sections = [
+    { before: [previewHeading(stack, plan.stage), ""] },
+    ...(blocking.length === 0
+      ? []
+      : [{ before: [inTheWay, ""] }, findingsSection(blocking), { before: [""] }]),
+    ...planSections(preview),
+  ];
+  return [...fitted(sections, longest), ""].join("\n");
 }
 
-function blockingAsMarkdown(blocking: readonly Finding[]): string[] {
-  if (blocking.length === 0) return [];
+/** @param stage undefined where it is not known */
+export function previewHeading(stack: string, stage: Stage | undefined): string {
+  const atStage = stage === undefined ? "" : ` at stage \`${stage}\``;
+  return `### kube2iam to kiam: stack ${codeInMarkdown(stack)}${atStage}`;
+}
+
+/** The plan as Markdown, without a heading, in parts that can be cut where a comment gets too long. */
+export function planSections({ plan, workers, move }: Omit<PlanPreview, "blocking">): Section[] {
+  const changes = ruleChanges(workers);
+  const moving = workers.filter(({ wave }) => wave !== "stays" && wave !== "waits");
+  const changed = changes
+    .filter((change) => change.changes)
+    .reduce((sum, change) => sum + change.workers.length, 0);
   return [
-    `**${count(blocking.length, "finding")} in the way; no update begins before that:**`,
-    "",
-    ...sameTogether(blocking).map(
-      ({ code, objects, seen, fix }) =>
-        `- ${fewOf(objects.map(codeInMarkdown))}: ${inMarkdown(seen)} (\`${code}\`). To do: ${inMarkdown(fix)}`,
-    ),
-    "",
+    {
+      before: [
+        `What that stage does: ${stageSummary[plan.stage]}.`,
+        "",
+        `- kube2iam: ${codeInMarkdown(`${plan.kube2iam.namespace}/${plan.kube2iam.daemonSet}`)}, port ${plan.kube2iam.port}, interface ${codeInMarkdown(plan.kube2iam.interface)}`,
+        `- kiam: server on ${inMarkdown(fewOf(plan.servers))}, agents' rule on ${codeInMarkdown(plan.agentInterface)}`,
+        `- ${count(workers.length, "worker")}, ${moving.length} of them move; ${count(changed, "worker")} get other rules`,
+        ...(move === undefined
+          ? []
+          : [`- plan id \`${move.planId}\`; updates: ${move.stages.join(" → ")}`]),
+        "",
+      ],
+    },
+    {
+      before: [
+        "| wave | workers | steps of each | roles | pods |",
+        "| --- | --- | --- | --- | --- |",
+      ],
+      blocks: [...groupedBy(workers, ({ wave }) => wave)].map(([wave, members]) => {
+        const roles = rolesInUse(members);
+        const pods = roles.reduce((sum, role) => sum + role.pods, 0);
+        const names = fewOf(members.map(({ name }) => codeInMarkdown(name)));
+        return `| ${wave} | ${names} | ${stepsOf(members)} | ${roles.length} | ${pods} |`;
+      }),
+      leftOut: (rest) => `| ${andMore(rest)} | | | | |`,
+      after: plan.waiting.length === 0 ? [] : [""],
+    },
+    {
+      blocks: waitingInMarkdown(plan),
+      leftOut: (rest) => `- ${andMore(rest)}`,
+    },
+    {
+      blocks: changes.map((change) =>
+        [
+          "",
+          "<details>",
+          `<summary>Rules of ${inMarkdown(fewOf(change.workers))}: ${inMarkdown(sourceOf(change))}</summary>`,
+          "",
+          ...codeBlock("diff", change.lines),
+          "",
+          "</details>",
+        ].join("\n"),
+      ),
+      leftOut: (rest) => `\nRules that change in other ways: ${andMore(rest)}`,
+    },
   ];
+}
+
+/** Workers that wait for the same reason, together. */
+function waitingInMarkdown({ waiting }: Plan): string[] {
+  const reasons = groupedBy(
+    waiting,
+    ({ why, accepted }) => `${inMarkdown(why)}${accepted ? "" : "; all others move"}`,
+  );
+  return [...reasons].map(([reason, workers]) => {
+    const names = fewOf(workers.map(({ name }) => codeInMarkdown(name)));
+    return `- ${names} ${workers.length === 1 ? "waits" : "wait"}: ${reason}`;
+  });
 }
 
 function sourceOf({ source, changes, lines }: RuleChange): string {

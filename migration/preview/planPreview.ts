@@ -1,6 +1,7 @@
 import type { Finding } from "../audit/finding.js";
 import type { ClusterFacts } from "../facts/clusterFacts.js";
 import type { BackendRules } from "../rules/nodeReport.js";
+import type { Stage } from "../stages.js";
 import { compareText, groupedBy, own } from "../text/text.js";
 import { resolveRoleArn } from "../kiam/permitted.js";
 import { plannedWorkers, type Plan, type PlannedWorker } from "../plan/plan.js";
@@ -20,6 +21,17 @@ export interface PlanPreview {
   blocking: Finding[];
   /** In the order in which they move; those that stay come last. */
   workers: WorkerPreview[];
+  /** What carries it out; undefined where something stands in the way, or an update is under way. */
+  move: PreviewedMove | undefined;
+}
+
+/** A move that carries a plan out: by its id exactly this one can be approved. */
+export interface PreviewedMove {
+  planId: string;
+  /** Passed through in order, each by an update of its own. */
+  stages: Stage[];
+  /** The command to type. */
+  command: string;
 }
 
 export interface WorkerPreview extends Pick<
@@ -57,8 +69,10 @@ export function previewPlan(
     kiamPort,
     known,
     unread,
+    move,
   }: {
     blocking: Finding[];
+    move?: PreviewedMove;
     kiamPort: number;
     known: KnownRules;
     unread: (worker: string) => string;
@@ -73,6 +87,7 @@ export function previewPlan(
     stack,
     plan,
     blocking,
+    move,
     workers: plannedWorkers(plan).map((worker) => {
       const { name, hostIp, address, steps } = worker;
       const seen = own(known, name);

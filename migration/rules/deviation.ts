@@ -15,6 +15,8 @@ export type RuleState =
       kube2iam: number;
       /** Whether kiam's agent answers there, down to its server. */
       kiamHealthy: boolean;
+      /** Established connections to kube2iam there, by the client's address; the worker's own left out. */
+      kube2iamClients?: Readonly<Record<string, number>>;
     }
   | { unread: string; forbidden: boolean };
 

@@ -219,6 +219,24 @@ export function inForceOf(
   return why === undefined ? { inForce } : { inForce, unclear: why };
 }
 
+/**
+ * How many connections to kube2iam each client holds, by its address. The worker's own (health
+ * checks) do not count.
+ *
+ * @param hostIp the worker's address
+ */
+export function kube2iamClients(
+  { kube2iamConnections }: Pick<NodeReport, "kube2iamConnections">,
+  hostIp: string,
+): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { address } of kube2iamConnections) {
+    if (address === hostIp || address.startsWith("127.")) continue;
+    counts.set(address, (counts.get(address) ?? 0) + 1);
+  }
+  return counts;
+}
+
 /** nat/PREROUTING of one set of tables, as `iptables -S` lists it. */
 export interface BackendRules {
   backend: Backend;

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 
 import { count } from "../text/text.js";
+import { examplesLeft } from "./examples.js";
 import { secretSettings, settingsSchema, type Settings } from "./schema.js";
 import { problemsTogether, type SettingsProblem } from "./together.js";
 
@@ -25,7 +26,8 @@ export class SettingsError extends Error {
  */
 export function parseSettings(raw: unknown): Settings {
   const result = settingsSchema.safeParse(raw);
-  const together = problemsTogether(validSections(raw));
+  const valid = validSections(raw);
+  const together = [...problemsTogether(valid), ...examplesLeft(valid)];
   if (result.success && together.length === 0) return result.data;
   throw new SettingsError([...problemsOf(result.error?.issues ?? [], raw), ...together]);
 }

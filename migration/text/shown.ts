@@ -44,16 +44,20 @@ export function shownJson(document: unknown, indent?: number): string {
   return shown(JSON.stringify(document, null, indent));
 }
 
-/** A value within a line of Markdown, as plain text. */
+/** A value within a line of Markdown, as plain text: it formats nothing, links nowhere and notifies no one. */
 export function inMarkdown(value: string): string {
-  return shownLine(value).replace(/[\\`*_[\]<>|~&$]/g, entity);
+  // As an entity alone, GitHub and GitLab would still take it for a mention or a reference.
+  return withoutMarkup(value).replace(/@|(?<!&)#(?=\d)|!(?=\d)/g, "$&&#8203;");
 }
 
 /** A value as code within a line of Markdown, also in a table. */
 export function codeInMarkdown(value: string): string {
-  return /^[\w./:@=+,~-]+$/.test(value)
-    ? `\`${value}\``
-    : `<code>${shownLine(value).replace(/[\\`*_[\]<>|~&$]/g, entity)}</code>`;
+  return /^[\w./:@=+,~-]+$/.test(value) ? `\`${value}\`` : `<code>${withoutMarkup(value)}</code>`;
+}
+
+/** Characters that mark something up, and those by which an address becomes a link, as entities. */
+function withoutMarkup(value: string): string {
+  return shownLine(value).replace(/[\\`*_[\]<>|~&$]|:(?=\/\/)|(?<=\bwww)\./gi, entity);
 }
 
 /** A block of code; its fence is longer than any in it. */

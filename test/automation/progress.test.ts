@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createProgress, formatElapsed } from "../../automation/progress.js";
+import { ContactError } from "../../migration/contact/contact.js";
 
 /** A stream that is no terminal and keeps what is written. */
 function plainStream(): { stream: NodeJS.WriteStream; lines: () => string[] } {
@@ -30,6 +31,16 @@ describe("progress without a terminal", () => {
     );
     await assert.rejects(failing, /disk full/);
     assert.match(lines()[0] ?? "", /^Building x: FAILED after 0\.\d s \(disk full\)$/);
+  });
+
+  it("leaves it to the caller to say what the operator has to do, once", async () => {
+    const { stream, lines } = plainStream();
+    const contact = { code: "x-missing", what: "There is no x", where: "w", why: "y", fix: "f" };
+    const failing = createProgress(stream).run("reading x", () =>
+      Promise.reject(new ContactError(contact)),
+    );
+    await assert.rejects(failing, ContactError);
+    assert.match(lines().join("|"), /^reading x: FAILED after 0\.\d s$/);
   });
 
   it("ends a step once", () => {

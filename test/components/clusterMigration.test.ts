@@ -555,6 +555,18 @@ describe("ClusterMigration", () => {
     assert.match(JSON.stringify(pod.affinity), /compute-type.*NotIn.*fargate.*os.*NotIn.*windows/);
   });
 
+  it("declares no network of the host for the server but where it is set, so that a refresh finds no difference", async () => {
+    const networkOf = async (serverHostNetwork: boolean) => {
+      const kiam = { region: "eu-west-1", serverHostNetwork };
+      const { inputs } = (await declare({ stage: "server", kiam })).get(daemonSet, "kiam-server");
+      const { spec } = inputs as { spec: { template: { spec: { hostNetwork?: boolean } } } };
+      return spec.template.spec.hostNetwork;
+    };
+    assert.equal(await networkOf(true), true);
+    // The API server does not keep a false.
+    assert.equal(await networkOf(false), undefined);
+  });
+
   it("gives kiam's containers the capabilities that they need, and nothing to write to", async () => {
     const confinementOf = async (kiam: Partial<SettingsInput["kiam"]>) => {
       const engine = await declare({ stage: "agent", kiam: { region: "eu-west-1", ...kiam } });

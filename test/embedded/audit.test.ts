@@ -38,6 +38,18 @@ describe("kiam-migrate audit on the embedded cluster", function () {
     );
   });
 
+  it("comments on a pull request by the workflow's own step, with the rules that workers have", async () => {
+    const [comment, ...others] = await call("commentOnPullRequest", programs, "cutover");
+    assert.deepEqual(others, []);
+    const text = comment?.body ?? "";
+    assert.match(text, /^<!-- kiam-migrate pull-request: lab -->\n.* at stage `cutover`\n/);
+    assert.match(text, /\| canary-1 \| `worker-1` \| shadow-probe → capture → /);
+    assert.match(text, /Rules of worker-1.*: read over SSH just now/);
+    assert.match(text, /\n- -A PREROUTING .*HOST_IP:8181\n/);
+    assert.match(text, /\n\+ -A PREROUTING .*HOST_IP:8881\n/);
+    assert.doesNotMatch(text, /The audit did not look at/);
+  });
+
   it("names each of fourteen mistakes made at once, and nothing else", async () => {
     former = await call("makeMistakes");
     const key = await cluster?.hostKey("worker-1");

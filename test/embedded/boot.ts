@@ -24,9 +24,10 @@ export function call<Name extends keyof Operate>(
   ).result;
 }
 
-/** One master, two workers, kube2iam and the load. Skips the suite, saying why, where that can't be. */
+/** One master, workers, kube2iam and the load. Skips the suite, saying why, where that can't be. */
 export async function bootProduction(
   context: Mocha.Context,
+  { workers = 2 } = {},
 ): Promise<{ cluster: Cluster; programs: Pick<Parts, "engine" | "plugins"> }> {
   needsRoot(context);
   if (findRunningLab() !== undefined) {
@@ -34,7 +35,7 @@ export async function bootProduction(
   }
   const parts = await resolveParts({}, silentProgress);
   const cluster = await startCluster({
-    workers: 2,
+    workers,
     parts,
     images: await buildImages(parts, silentProgress),
     progress: silentProgress,

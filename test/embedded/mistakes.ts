@@ -13,7 +13,7 @@ import type { KubernetesObject } from "@kubernetes/client-node";
 
 import { issueCertificates } from "../../gates/kiam/issueCertificates.js";
 import type { Cluster } from "../../lab/cluster/cluster.js";
-import { adminKube } from "../../lab/operator.js";
+import { adminKube } from "../../lab/cluster/adminKube.js";
 import { applyObjects } from "../../lab/workload/apply.js";
 import { nodeRoles, roleArn } from "../../lab/workload/roles.js";
 import { permittedAnnotation, roleAnnotation } from "../../migration/kiam/permitted.js";

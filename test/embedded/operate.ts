@@ -2,6 +2,7 @@
  * What the tests of the embedded cluster do as its operator. Called in the operator's network
  * (lab/inOperatorNetwork.ts); arguments and results survive JSON.
  */
+import { writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 
 import {
@@ -13,24 +14,21 @@ import {
 import { destroyAll, moveTo, pendingChanges } from "../../automation/moveTo.js";
 import { silentProgress } from "../../automation/progress.js";
 import { UpdateFailedError, type CompletedStep } from "../../automation/update/watchedUpdate.js";
-import type { AuditAnswer } from "../../cli/audit/auditAnswer.js";
+import type { AuditAnswer } from "../../automation/look/auditStack.js";
 import { kiamMigrate } from "../../cli/main.js";
 import { adminIam } from "../../lab/aws/admin.js";
 import { openCluster } from "../../lab/cluster/start.js";
 import { readNatRules, systemsInOrder } from "../../lab/natRules.js";
-import {
-  adminKube,
-  handOver,
-  labSettings,
-  labStack,
-  operatorEnvironment,
-} from "../../lab/operator.js";
+import { handOver, labSettings, labStack, operatorEnvironment } from "../../lab/operator.js";
 import type { Parts } from "../../lab/parts/types.js";
-import { deployWorkload } from "../../lab/workload/applications.js";
-import { deployKube2iam } from "../../lab/workload/kube2iam.js";
+import { startForge } from "../../lab/standins/forge/forge.js";
+import { githubNumber, githubRepository } from "../../lab/standins/forge/github.js";
+import type { ForgeComment } from "../../lab/standins/forge/routes.js";
+import { makeProduction } from "../../lab/workload/production.js";
 import { readLabRecords } from "../../lab/workload/records.js";
-import { applicationRoles, seedRoles } from "../../lab/workload/roles.js";
+import { applicationRoles } from "../../lab/workload/roles.js";
 import { summarise, type Summary } from "../../lab/workload/summary.js";
+import { runWorkflowStep } from "../support/workflowStep.js";
 import type { Change } from "./mistakes.js";
 import type { PlanPreview } from "../../migration/preview/planPreview.js";
 import type { PodVerdict } from "../../migration/situation/podVerdicts.js";
@@ -68,11 +66,7 @@ async function open(programs: Programs, stage: Stage, change: Change) {
 /** The cluster as production looks before the migration, under load. */
 export async function production(): Promise<void> {
   const cluster = await openCluster();
-  const kube = await adminKube(cluster.paths);
-  const workers = cluster.workers.length;
-  await seedRoles(await adminIam(cluster.paths));
-  await deployKube2iam(kube, { workers });
-  await deployWorkload(kube, cluster.paths, { workers });
+  await makeProduction(cluster, silentProgress);
 }
 
 /** Moves to a stage. @returns what was done, in order, and why it failed; empty where it did not */
@@ -145,6 +139,18 @@ export async function load(): Promise<Summary> {
 export { makeMistakes, mendMistakes } from "./mistakes.js";
 export { makeOtherMistakes, mendOtherMistakes } from "./otherMistakes.js";
 
+/** Where the operator's commands find the lab's stack, and what they need in their environment. */
+async function operatorShell(programs: Programs, stage: Stage, change: Change) {
+  const { stack, environment } = await open(programs, stage, change);
+  const { workDir: cwd } = stack.workspace;
+  const env: Record<string, string> = {
+    ...environment,
+    PULUMI_BACKEND_URL: `file://${join(cwd, "state")}`,
+    PATH: [join(programs.engine.root, "bin"), environment.PATH ?? ""].join(delimiter),
+  };
+  return { cwd, env };
+}
+
 /** Answers of a command of kiam-migrate on the lab's stack; `--json` is added. */
 async function kiamMigrateJson(
   programs: Programs,
@@ -152,19 +158,15 @@ async function kiamMigrateJson(
   change: Change,
   args: string[],
 ): Promise<unknown> {
-  const { stack, environment } = await open(programs, stage, change);
-  const { workDir } = stack.workspace;
-  Object.assign(process.env, environment, {
-    PULUMI_BACKEND_URL: `file://${join(workDir, "state")}`,
-    PATH: [join(programs.engine.root, "bin"), environment.PATH ?? ""].join(delimiter),
-  });
+  const { cwd, env } = await operatorShell(programs, stage, change);
+  Object.assign(process.env, env);
   let answer = "";
   const said: string[] = [];
   const terminal = {
     answer: (text: string) => void (answer += text),
     progress: { ...silentProgress, note: (text: string) => void said.push(text) },
   };
-  await kiamMigrate([...args, "--stack", "lab", "--cwd", workDir, "--json"], terminal);
+  await kiamMigrate([...args, "--stack", "lab", "--cwd", cwd, "--json"], terminal);
   if (answer === "") throw new Error(`kiam-migrate ${args.join(" ")}: ${said.join("\n")}`);
   return JSON.parse(answer);
 }
@@ -214,6 +216,44 @@ export async function plannedRules(
       return [name, { present: flat(rules.present), planned: flat(rules.planned) }];
     }),
   );
+}
+
+/**
+ * The script of the workflow's step, as a job on a pull request runs it.
+ *
+ * @returns what is on the pull request then
+ */
+export async function commentOnPullRequest(
+  programs: Programs,
+  stage: Stage,
+): Promise<ForgeComment[]> {
+  const { cwd, env } = await operatorShell(programs, stage, {});
+  const forge = await startForge({ "the job's token": "github-actions[bot]" });
+  try {
+    const event = join(cwd, "event.json");
+    const head = { sha: "0123456789abcdef0123456789abcdef01234567" };
+    await writeFile(event, JSON.stringify({ pull_request: { number: githubNumber, head } }));
+    const { stderr } = await runWorkflowStep(
+      { file: "preview.yml", name: "audit, plan and pulumi preview, as a comment" },
+      {
+        cwd,
+        env: {
+          ...env,
+          STACK: "lab",
+          GITHUB_ACTIONS: "true",
+          GITHUB_TOKEN: "the job's token",
+          GITHUB_REPOSITORY: githubRepository,
+          GITHUB_API_URL: forge.address,
+          GITHUB_GRAPHQL_URL: `${forge.address}/graphql`,
+          GITHUB_EVENT_PATH: event,
+        },
+      },
+    );
+    if (forge.comments.length === 0) throw new Error(stderr);
+    return forge.comments;
+  } finally {
+    await forge.stop();
+  }
 }
 
 /** Every nat/PREROUTING rule of each worker. */

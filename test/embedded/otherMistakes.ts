@@ -5,7 +5,7 @@
 import type { KubernetesObject, V1DaemonSet } from "@kubernetes/client-node";
 
 import { runIn } from "../../lab/cluster/namespaces.js";
-import { adminKube } from "../../lab/operator.js";
+import { adminKube } from "../../lab/cluster/adminKube.js";
 import { applyObjects } from "../../lab/workload/apply.js";
 import { kube2iamName, kube2iamObjects } from "../../lab/workload/kube2iam.js";
 import { roleArn } from "../../lab/workload/roles.js";

@@ -1,6 +1,8 @@
 /**
  * A real kube-apiserver with a real etcd on loopback. There are no nodes, and no controllers but the
- * two that finish deletions (namespaces, garbage collection) and those that a test asks for.
+ * two that finish deletions (namespaces, garbage collection) and those that a test asks for. Its
+ * administrator is known by `test-token`; by `user-token` a user who has no rights but those that a
+ * test gives.
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
@@ -89,6 +91,7 @@ async function tryToStart(binaries: Binaries, controllers: readonly string[]): P
   const purposes = ["look", "move"] as const;
   const tokens = [
     'test-token,admin,admin,"system:masters"',
+    "user-token,user,user",
     ...purposes.map((each) => `${each}-token,${each}er,${each}er,"${groupOf[each]}"`),
   ];
   await writeFile(file("tokens.csv"), `${tokens.join("\n")}\n`);

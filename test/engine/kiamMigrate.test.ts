@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 
 import { AppsV1Api, BatchV1Api, CoreV1Api } from "@kubernetes/client-node";
@@ -7,7 +8,8 @@ import { parse } from "yaml";
 
 import { moveTo } from "../../automation/moveTo.js";
 import { silentProgress } from "../../automation/progress.js";
-import type { AuditAnswer } from "../../cli/audit/auditAnswer.js";
+import type { AuditAnswer } from "../../automation/look/auditStack.js";
+import type { NewNodesAnswer } from "../../cli/newNodes/newNodesAnswer.js";
 import type { TrustAnswer } from "../../cli/trust/trustAnswer.js";
 import { readTrust } from "../../automation/applyTrust.js";
 import type { PlanPreview } from "../../migration/preview/planPreview.js";
@@ -31,10 +33,17 @@ async function kiamMigrate(args: string[], env: Record<string, string> = {}) {
 describe("kiam-migrate's command line", function () {
   this.timeout(180_000);
 
+  it("ends quietly where its answer is no longer read", async () => {
+    const pipe = 'node "$0" --help | true; exit "${PIPESTATUS[0]}"';
+    const { stderr, exitCode } = await execa("bash", ["-c", pipe, command], { reject: false });
+    assert.deepEqual([stderr, exitCode], ["", 0]);
+  });
+
   it("teaches by --help, for itself and for each command", async () => {
     const { stdout, exitCode } = await kiamMigrate(["--help"]);
     assert.equal(exitCode, 0);
-    for (const name of ["audit", "plan", "trust", "permitted"]) {
+    const moving = ["migrate", "status", "rollback", "recover", "new-nodes"];
+    for (const name of ["audit", "plan", "trust", "permitted", "pull-request", ...moving]) {
       assert.match(stdout, new RegExp(`kiam-migrate ${name} --stack staging`));
       const help = await kiamMigrate([name, "--help"]);
       assert.equal(help.exitCode, 0);
@@ -50,6 +59,15 @@ describe("kiam-migrate's command line", function () {
     assert.equal(without.exitCode, 2);
     assert.match(without.stderr, /--stack <name>/);
     assert.equal(without.stdout, "");
+  });
+
+  it("takes the stack's name from PULUMI_STACK, as pulumi does", async () => {
+    const nowhere = await kiamMigrate(["audit", "--cwd", "/nowhere"], { PULUMI_STACK: "staging" });
+    assert.match(nowhere.stderr, /stack staging/);
+    assert.doesNotMatch(nowhere.stderr, /--stack/);
+    const empty = await kiamMigrate(["audit"], { PULUMI_STACK: "" });
+    assert.equal(empty.exitCode, 2);
+    assert.match(empty.stderr, /PULUMI_STACK.*empty/);
   });
 });
 
@@ -203,6 +221,36 @@ describe("kiam-migrate on a stack", function () {
     assert.equal((await run("plan", "--json", "--markdown")).exitCode, 2);
   });
 
+  it("prints what goes into node groups, and writes a file for each kind of them", async () => {
+    const shown = await run("new-nodes");
+    assert.equal(shown.exitCode, 0, shown.stderr);
+    assert.match(shown.stdout, /^New workers get: the boot guard\./);
+    assert.match(shown.stdout, /--- kops, each InstanceGroup/);
+    const directory = path.join(cluster.directory, "groups/new");
+    const written = await run("new-nodes", "--directory", directory, "--json");
+    assert.equal(written.exitCode, 0, written.stderr);
+    const answer = JSON.parse(written.stdout) as NewNodesAnswer;
+    const { bootGuard, nodeGroups } = answer;
+    assert.match(bootGuard.text, new RegExp(`'?${answer.interface}'?.*--to-destination`));
+    for (const { file, text } of [...nodeGroups, bootGuard]) {
+      assert.equal(await readFile(path.join(directory, file), "utf8"), text);
+      assert.doesNotMatch(text, /<the script at the end>/);
+    }
+    assert.deepEqual(
+      answer.written,
+      [...nodeGroups, bootGuard].map(({ file }) => path.join(directory, file)),
+    );
+    const text = await run("new-nodes", "--directory", directory);
+    assert.match(text.stdout, /groups\/new\/karpenter\.yaml: Karpenter/);
+    const nowhere = await run(
+      "new-nodes",
+      "--directory",
+      path.join(directory, bootGuard.file, "in a file"),
+    );
+    assert.equal(nowhere.exitCode, 3);
+    assert.match(nowhere.stderr, /in a file/);
+  });
+
   it("lets the workers' role go once kube2iam is retired", async () => {
     const api = cluster.api.config.makeApiClient(AppsV1Api);
     await api.deleteNamespacedDaemonSet({ namespace: "kube-system", name: "kube2iam" });
@@ -230,22 +278,5 @@ describe("kiam-migrate on a stack", function () {
     assert.equal(exitCode, 2);
     assert.match(stderr, /kiam\.region/);
     assert.match(stderr, /workers\.waveSize/);
-  });
-
-  it("says which call failed with exit code 3", async () => {
-    const nobody = { ...cluster.environment, KUBECONFIG: path.join(cluster.directory, "none") };
-    const { stderr, exitCode, stdout } = await kiamMigrate(
-      ["audit", "--stack", "test", "--cwd", cluster.directory],
-      nobody,
-    );
-    assert.equal(exitCode, 3);
-    assert.equal(stdout, "");
-    assert.match(stderr, /looking at the cluster/);
-    const noStack = await kiamMigrate(
-      ["audit", "--stack", "elsewhere", "--cwd", cluster.directory],
-      cluster.environment,
-    );
-    assert.equal(noStack.exitCode, 3);
-    assert.match(noStack.stderr, /elsewhere/);
   });
 });

@@ -1,6 +1,7 @@
 /* What a fault does to a worker of the embedded cluster, as root there. */
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { join } from "node:path";
 
 import { runIn } from "../../lab/cluster/namespaces.js";
 import { agents, restartPods, servers, sh, stsFault } from "../../lab/disturb.js";
@@ -46,7 +47,7 @@ export function keepDead(node: string, commandLine: string): Killing {
   const file = `/run/keep-dead-${randomUUID()}`;
   const loop = sh(
     node,
-    `touch ${file}; while [ -e ${file} ]; do pkill -9 -f '^${commandLine}'; sleep 0.02; done`,
+    `touch ${file}; python3 ${join(__dirname, "keepDead.py")} ${file} '${commandLine}'`,
   );
   const killing = {
     stop: async () => {

@@ -14,16 +14,11 @@ import { configure } from "../../automation/openStack.js";
 import { silentProgress, type Progress } from "../../automation/progress.js";
 import { UpdateFailedError } from "../../automation/update/watchedUpdate.js";
 import { adminIam } from "../../lab/aws/admin.js";
+import { adminKube } from "../../lab/cluster/adminKube.js";
 import type { Cluster } from "../../lab/cluster/cluster.js";
 import { openCluster } from "../../lab/cluster/start.js";
 import { readNatRules, systemsInOrder } from "../../lab/natRules.js";
-import {
-  adminKube,
-  handOver,
-  labSettings,
-  labStack,
-  operatorEnvironment,
-} from "../../lab/operator.js";
+import { handOver, labSettings, labStack, operatorEnvironment } from "../../lab/operator.js";
 import type { Parts } from "../../lab/parts/types.js";
 import { deployWorkload } from "../../lab/workload/applications.js";
 import { deployKube2iam } from "../../lab/workload/kube2iam.js";

@@ -284,7 +284,8 @@ describe("facts from IAM", () => {
 
   it("knows nothing with credentials of nobody, and says so once", async () => {
     as({ accessKeyId: "AKIAUNKNOWN000000000", secretAccessKey: "x" });
-    const { unread, roles, account } = await read();
+    const { unread, roles, account, noAccess } = await read();
+    assert.equal(noAccess?.code, "aws-credentials-refused");
     assert.equal(unread.length, 1);
     assert.match(unread[0] ?? "", /IAM could not be asked: .*token.*invalid/);
     assert.equal(account, undefined);
@@ -300,7 +301,8 @@ describe("facts from IAM", () => {
   it("tells credentials of another account from roles that are missing", async () => {
     const kiam = { ...settings.kiam, roleBaseArn: "arn:aws:iam::210987654321:role/" };
     const read = await readIamFacts({ ...settings, kiam }, facts);
-    assert.deepEqual(read?.unread, [
+    assert.equal(read?.noAccess?.code, "aws-other-account");
+    assert.deepEqual(read.unread, [
       "your AWS credentials are of account 123456789012, and the roles are in account 210987654321",
     ]);
   });

@@ -7,6 +7,8 @@ import { join, resolve } from "node:path";
 import { execa } from "execa";
 import { parse } from "yaml";
 
+import { projectName, settingsOf } from "../../automation/stack/stackConfig.js";
+import { parseSettings, SettingsError } from "../../migration/settings/parse.js";
 import { secretSettings } from "../../migration/settings/schema.js";
 import { requireEngine } from "../engine/engine.js";
 
@@ -20,6 +22,10 @@ const stacks = readdirSync(join(checkout, "stacks"))
   // .gitignore leaves out those of a lab.
   .filter((name) => /^Pulumi\..*\.yaml$/.test(name) && !name.startsWith("Pulumi.lab"))
   .map((name) => /^Pulumi\.(.*)\.yaml$/.exec(name)?.[1] ?? "");
+
+function read(stack: string): string {
+  return readFileSync(join(checkout, "stacks", `Pulumi.${stack}.yaml`), "utf8");
+}
 
 /** What in a stack's file is one person's, each with its path; none where everybody can use it. */
 function personal(text: string): string[] {
@@ -48,10 +54,33 @@ describe("the stacks of this repository", () => {
 
   for (const stack of stacks) {
     it(`${stack} holds nothing that is one person's`, () => {
-      const text = readFileSync(join(checkout, "stacks", `Pulumi.${stack}.yaml`), "utf8");
-      assert.deepEqual(personal(text), []);
+      assert.deepEqual(personal(read(stack)), []);
     });
   }
+
+  it("are refused as they are: every value of an example is named, and no other", () => {
+    for (const stack of stacks) {
+      const { config } = parse(read(stack)) as { config: Record<string, unknown> };
+      const raw = settingsOf(projectName, config);
+      assert.throws(
+        () => parseSettings(raw),
+        (error) => {
+          assert.ok(error instanceof SettingsError);
+          assert.deepEqual(
+            error.problems.map(({ property }) => property),
+            [
+              "iam.masterRoleName",
+              "iam.workerRoleName",
+              "namespaces.orders.permitted",
+              "namespaces.payments.permitted",
+            ],
+          );
+          for (const { rule } of error.problems) assert.match(rule, /^is the example's: /);
+          return true;
+        },
+      );
+    }
+  });
 
   it("would be found out, whatever they held", () => {
     const file = [

@@ -13,7 +13,8 @@ export async function mochaGlobalSetup(): Promise<void> {
   collectSkips();
   if (process.platform !== "linux" || process.getuid?.() !== 0) return;
   const parts = await resolveParts({}, createProgress());
-  process.env.KIAM_LAB_ENGINE ??= parts.engine.root;
+  // Also where one was named: without a language host, this is the same one with a stand-in beside it.
+  process.env.KIAM_LAB_ENGINE = parts.engine.root;
   process.env.KIAM_LAB_PYTHON ??= parts.python;
   process.env.KIAM_LAB_ETCD ??= parts.etcd;
   process.env.KIAM_LAB_KUBERNETES ??= dirname(parts.kubernetes["kube-apiserver"]);

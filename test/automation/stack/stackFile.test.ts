@@ -6,9 +6,13 @@ import { join } from "node:path";
 import { parseDocument } from "yaml";
 
 import {
-  readStackFile,
   setPermitted,
+  setSections,
+  setSome,
+  withStage,
   writePermitted,
+  writeSections,
+  writeStage,
 } from "../../../automation/stack/stackFile.js";
 
 /* Files as Pulumi keeps them; that Pulumi reads them is for test/engine/kiamMigrate. */
@@ -76,33 +80,130 @@ describe("permitted roles in a stack's file", () => {
   });
 });
 
-describe("a stack's configuration, read from its file", () => {
-  let directory: string;
-  const write = (stack: string) => writeFile(join(directory, "stacks/Pulumi.test.yaml"), stack);
-
-  before(async () => {
-    directory = await mkdtemp(join(tmpdir(), "stack-file-"));
-    await mkdir(join(directory, "stacks"));
-    await writeFile(join(directory, "Pulumi.yaml"), "name: ours\nstackConfigDir: stacks\n");
+describe("some settings in a stack's file", () => {
+  it("change what they name, and everything else stays as it was", () => {
+    const before = [
+      "encryptionsalt: x # keep",
+      "config:",
+      "  ours:workers:",
+      "    canaries: [a] # the quiet one",
+      "    waveSize: 10%",
+      '  ours:kiam: \'{"region":"x"}\'',
+      "  aws:region: a",
+      "",
+    ].join("\n");
+    const document = parseDocument(before);
+    setSome(document, "ours", {
+      workers: { groups: ["spot"], waveSize: 5 },
+      kiam: { logLevel: "debug" },
+      probe: { role: "probe" },
+    });
+    const after = document.toString({ lineWidth: 0 });
+    assert.match(after, /canaries: \[ ?a ?\] # the quiet one\n {4}waveSize: 5\n/);
+    assert.match(after, /^encryptionsalt: x # keep$/m);
+    assert.deepEqual((document.toJS() as { config: object }).config, {
+      "ours:workers": { canaries: ["a"], waveSize: 5, groups: ["spot"] },
+      "ours:kiam": { region: "x", logLevel: "debug" },
+      "aws:region": "a",
+      "ours:probe": { role: "probe" },
+    });
   });
+});
 
-  after(() => rm(directory, { recursive: true }));
-
-  it("has the settings of its project, and secrets as they stand there", async () => {
-    const secret = { secure: "v1:abc" };
-    await write(
-      `encryptionsalt: x\nconfig:\n  aws:region: a\n  ours:stage: agent\n  ours:ssh: ${JSON.stringify(secret)}\n`,
+describe("all settings in a stack's file", () => {
+  it("are objects, those of before go, and what is not of the project stays", () => {
+    const document = parseDocument(
+      'encryptionsalt: x # keep\nconfig:\n  aws:region: a\n  ours:probe: {}\n  ours:kiam: \'{"region":"x"}\'\n',
     );
-    const read = { stage: "agent", ssh: secret };
-    assert.deepEqual(await readStackFile(directory, "test"), read);
-    assert.deepEqual(await readStackFile(directory, "organization/ours/test"), read);
+    setSections(document, "ours", { stage: "agent", kiam: { region: "y", serverTolerations: [] } });
+    assert.deepEqual(document.toJS(), {
+      encryptionsalt: "x",
+      config: {
+        "aws:region": "a",
+        "ours:kiam": { region: "y", serverTolerations: [] },
+        "ours:stage": "agent",
+      },
+    });
+    assert.match(document.toString(), /# keep/);
   });
 
-  it("is empty where the file is not there or sets nothing", async () => {
-    await write("encryptionsalt: x\n");
-    assert.deepEqual(await readStackFile(directory, "test"), {});
-    await write("");
-    assert.deepEqual(await readStackFile(directory, "test"), {});
-    assert.deepEqual(await readStackFile(directory, "other"), {});
+  it("begin a file that is empty, and are text where another YAML would see a date", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "stack-file-"));
+    try {
+      await writeFile(join(directory, "Pulumi.yaml"), "name: ours\n");
+      await writeSections(directory, "test", { kiam: { region: "2001-02-03", port: 1 } });
+      assert.equal(
+        await readFile(join(directory, "Pulumi.test.yaml"), "utf8"),
+        'config:\n  ours:kiam:\n    region: "2001-02-03"\n    port: 1\n',
+      );
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+});
+
+describe("the stage in a stack's file", () => {
+  const at = (text: string) => withStage(text, "ours:stage", "cutover");
+
+  it("is all that changes: comments, order, quotes and line ends stay", () => {
+    const file = (stage: string) =>
+      [
+        "# Staging goes first.\r",
+        "encryptionsalt: v1:abc=",
+        "config:",
+        "    ours:kiam: { region:   eu-west-1 } # near us",
+        `    ours:stage: ${stage}   # a promotion is a change of this line`,
+        "    # Low-risk workers first:",
+        "    ours:ssh:",
+        "        privateKey:",
+        "            secure: v1:def",
+        "",
+        "# the end",
+      ].join("\n");
+    for (const former of ["agent", '"agent"', "'agent'"]) {
+      assert.equal(at(file(former)), file("cutover"));
+    }
+    assert.equal(at(file('"cutover"')), file('"cutover"'), "already there");
+  });
+
+  it("is added where it is not there", () => {
+    assert.equal(
+      at("config:\n  # where\n  ours:kiam:\n    region: x\n"),
+      "config:\n  # where\n  ours:stage: cutover\n  ours:kiam:\n    region: x\n",
+    );
+    for (const text of [
+      "",
+      "encryptionsalt: x\n",
+      "config:\n",
+      "config: {}\n",
+      "config: { ours:a: b }\n",
+    ]) {
+      const config = (parseDocument(at(text)).toJS() as { config: object }).config;
+      assert.equal((config as Record<string, unknown>)["ours:stage"], "cutover", text);
+    }
+    assert.equal(at("config:\n  ours:stage:\n"), "config:\n  ours:stage: cutover\n");
+  });
+
+  it("is not set in a file that cannot be read", () =>
+    assert.throws(() => at("config: {\n"), /no YAML, so its stage was not set/));
+
+  it("is put back, unless the file was changed since", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "stack-file-"));
+    try {
+      await writeFile(join(directory, "Pulumi.yaml"), "name: ours\n");
+      const file = join(directory, "Pulumi.test.yaml");
+      const before = "config:\n  ours:stage: agent # now\n";
+      await writeFile(file, before);
+      const putBack = await writeStage(directory, "organization/ours/test", "cutover");
+      assert.equal(await readFile(file, "utf8"), before.replace("agent", "cutover"));
+      await putBack();
+      assert.equal(await readFile(file, "utf8"), before);
+      const late = await writeStage(directory, "test", "cutover");
+      await writeFile(file, "config: {}\n");
+      await late();
+      assert.equal(await readFile(file, "utf8"), "config: {}\n");
+    } finally {
+      await rm(directory, { recursive: true });
+    }
   });
 });

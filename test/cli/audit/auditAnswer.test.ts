@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 
-import { auditAsText, type AuditAnswer } from "../../../cli/audit/auditAnswer.js";
+import type { AuditAnswer } from "../../../automation/look/auditStack.js";
+import { auditAsText } from "../../../cli/audit/auditAnswer.js";
 import type { Finding } from "../../../migration/audit/finding.js";
 
 /* Pure: what people read. The command itself is for test/engine/kiamMigrate.test.ts. */

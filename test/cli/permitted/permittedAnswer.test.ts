@@ -70,4 +70,14 @@ describe("the answer of kiam-migrate permitted", () => {
     assert.equal(same, "# Every namespace (1) permits exactly what it needs.");
     assert.match(text([]), /No pod uses a role/);
   });
+
+  it("claims nothing where the account's roles could not be listed", () => {
+    const unchanged = [proposal("orders", { unchanged: true, current: "x" })];
+    for (const proposals of [unchanged, [proposal("orders")]]) {
+      assert.match(
+        text(proposals, { provenOn: undefined }),
+        /^# NOT proven on the account's roles/,
+      );
+    }
+  });
 });

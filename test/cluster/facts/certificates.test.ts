@@ -90,6 +90,6 @@ describe("reader of kiam's certificates", () => {
   it("stops where the API fails", () =>
     assert.rejects(
       reading({ "kiam-server-tls": [500, { message: "etcd is down" }] }),
-      /secret kiam\/kiam-server-tls: etcd is down/,
+      /\(reading secret kiam\/kiam-server-tls\): etcd is down/,
     ));
 });

@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 
 import { parse, parseAllDocuments } from "yaml";
 
+import { newNodeRecipes } from "../../../migration/plan/newNodeRecipes.js";
 import {
   describeNewNodes,
-  newNodeRecipes,
   newNodesNotice,
-} from "../../../migration/plan/newNodeRecipes.js";
+  newNodesSummary,
+} from "../../../migration/plan/newNodesNotice.js";
 import { parseSettings } from "../../../migration/settings/parse.js";
 import type { SettingsInput } from "../../../migration/settings/schema.js";
 import { exampleSettings } from "../../support/exampleCluster.js";
@@ -65,7 +66,7 @@ describe("recipes for new nodes", () => {
     assert.equal(config.kind, "NodeConfig");
     assert.deepEqual(config.spec.kubelet, { flags: [flag] });
     assert.ok(eksBootstrap.includes(`--kubelet-extra-args '${flag}'`));
-    assert.ok(launchTemplate.includes(`\n${flag}\n`));
+    assert.ok(launchTemplate.includes(`\n#   ${flag}\n`));
     assert.ok(eksBootstrap.indexOf("script at the end") < eksBootstrap.indexOf("bootstrap.sh"));
     assert.ok(recipes(label).eksNodeadm.includes(`- --node-labels=${kiamOnly}\n`));
   });
@@ -108,10 +109,40 @@ describe("recipes for new nodes", () => {
     assert.equal(text, describeNewNodes(settings(label).newNodes, "#!/bin/sh\nguard\n"));
   });
 
+  it("hold the script itself where they go into files", () => {
+    const script = "#!/bin/sh\nset -eu\necho guard\n";
+    const all = newNodeRecipes(settings(taint).newNodes, script);
+    for (const { file, text } of Object.values(all)) {
+      assert.doesNotMatch(text, /the script at the end|of the following/, file);
+    }
+    const { spec } = parse(all.kops.text) as {
+      spec: { additionalUserData: { content: string }[] };
+    };
+    assert.equal(spec.additionalUserData[0]?.content.trimEnd(), script.trimEnd());
+    const decoded = (text: string) =>
+      Buffer.from((parse(text) as { UserData: string }).UserData, "base64").toString();
+    assert.equal(decoded(all.launchTemplate.text), script);
+    assert.match(decoded(all.eksManaged.text), /^MIME-Version: 1\.0\n[^]*\n#!\/bin\/sh\nset -eu\n/);
+    assert.match(all.eksNodeadm.text, /\n\n#!\/bin\/sh\nset -eu\necho guard\n/);
+    const [, nodeClass] = parseAllDocuments(all.karpenter.text);
+    assert.match(String(nodeClass?.getIn(["spec", "userData"])), /\necho guard\n/);
+    const files = Object.values(all).map(({ file }) => file);
+    assert.equal(new Set(files).size, files.length);
+  });
+
+  it("are a short line in the stack's output, with the command that prints them", () => {
+    const summary = newNodesSummary(settings(label), "staging");
+    assert.match(summary, new RegExp(`^New workers get: the label ${kiamOnly}, .*boot guard\\. `));
+    assert.match(summary, /kiam-migrate new-nodes --stack staging$/);
+    assert.ok(summary.length < 400, summary);
+  });
+
   it("are announced at stage retire, and at cutover where kube2iam is kept off", () => {
-    assert.match(newNodesNotice(settings({}, "retire")) ?? "", /docs\/new-nodes\.md/);
-    assert.equal(newNodesNotice(settings({ startupTaint: true }, "cutover")), undefined);
-    assert.match(newNodesNotice(settings(label, "cutover")) ?? "", new RegExp(kiamOnly));
-    assert.equal(newNodesNotice(settings(label, "agent")), undefined);
+    const notice = (...args: Parameters<typeof settings>) =>
+      newNodesNotice(settings(...args), "staging");
+    assert.match(notice({}, "retire") ?? "", /new-nodes --stack staging; docs\/new-nodes\.md/);
+    assert.equal(notice({ startupTaint: true }, "cutover"), undefined);
+    assert.match(notice(label, "cutover") ?? "", new RegExp(kiamOnly));
+    assert.equal(notice(label, "agent"), undefined);
   });
 });

@@ -166,6 +166,19 @@ describe("the preview of a plan", () => {
     assert.doesNotMatch(previewAsMarkdown(preview()), /in the way/);
   });
 
+  it("says together which workers wait for the same reason", () => {
+    const waiting = preview();
+    waiting.plan.waiting = ["a", "b", "c"].map((name) => ({
+      name,
+      why: name === "c" ? "it is not Ready" : "its SSH host key is not known",
+      accepted: name === "c",
+      worker: undefined,
+    }));
+    const markdown = previewAsMarkdown(waiting);
+    assert.match(markdown, /\n- `a`, `b` wait: its SSH host key is not known; all others move\n/);
+    assert.match(markdown, /\n- `c` waits: it is not Ready\n/);
+  });
+
   it("stays short for a thousand workers", () => {
     const thousand = preview();
     const [first] = thousand.workers;
@@ -188,5 +201,38 @@ describe("the preview of a plan", () => {
     });
     // GitHub takes 65,536 characters for a comment.
     assert.ok(previewAsMarkdown(thousand).length < 20_000);
+  });
+
+  it("is cut to what GitHub takes where a thousand workers differ in everything", () => {
+    const thousand = preview();
+    const [first] = thousand.workers;
+    assert.ok(first !== undefined);
+    thousand.workers = Array.from({ length: 1000 }, (_, index) => ({
+      ...first,
+      name: `ip-10-0-${index >> 8}-${index & 255}.eu-west-1.compute.internal`,
+      wave: `wave-${index}`,
+      rules: { unread: `connection ${index} refused` },
+    }));
+    thousand.plan.waiting = thousand.workers.map(({ name }) => ({
+      name,
+      why: `it is not Ready since ${name}`,
+      accepted: false,
+      worker: undefined,
+    }));
+    const markdown = previewAsMarkdown(thousand);
+    assert.ok(markdown.length <= 65_536, `${markdown.length} characters`);
+    assert.ok(markdown.length > 50_000, "no room is wasted");
+    for (const left of [
+      /^\| … and \d+ more.* \|$/m,
+      /^- … and \d+ more/m,
+      /other ways: … and \d+/,
+    ]) {
+      assert.match(markdown, left);
+    }
+    assert.equal(
+      markdown.match(/<details>/g)?.length,
+      markdown.match(/<\/details>/g)?.length,
+      "nothing is cut in the middle",
+    );
   });
 });

@@ -60,6 +60,16 @@ describe("what is shown", () => {
         assert.ok(block.every((line) => !line.includes(fence)));
       }),
     );
+    // As an entity, GitHub would still take it for a mention or a link.
+    assert.equal(
+      inMarkdown("@acme/all, see #1 or &#64;x"),
+      "@&#8203;acme/all, see #&#8203;1 or &#38;#&#8203;64;x",
+    );
+    assert.equal(
+      inMarkdown("see !1, and http://evil.example"),
+      "see !&#8203;1, and http&#58;//evil.example",
+    );
+    assert.equal(codeInMarkdown("at WWW.evil.example"), "<code>at WWW&#46;evil.example</code>");
     assert.equal(codeInMarkdown("`</code>|"), "<code>&#96;&#60;/code&#62;&#124;</code>");
   });
 });

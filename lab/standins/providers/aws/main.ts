@@ -2,7 +2,7 @@
  * Stand-in for the `aws` provider, for machines that cannot download the official plugin. It has the
  * IAM types and the look-ups that this project uses, and talks to the endpoint it is given.
  */
-import { packageVersion } from "../plugin/package-version.js";
+import { packageVersion } from "../../launch/package-version.js";
 import type { Provider } from "../plugin/provider.js";
 import { serve } from "../plugin/serve.js";
 import { functions } from "./functions.js";

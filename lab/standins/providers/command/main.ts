@@ -3,7 +3,7 @@
  * It has local.Command, local.run and remote.Command with the semantics of version 1.2.1; copying of
  * files (remote.CopyFile, remote.CopyToRemote) and asset globs are not there and are refused.
  */
-import { packageVersion } from "../plugin/package-version.js";
+import { packageVersion } from "../../launch/package-version.js";
 import { serve } from "../plugin/serve.js";
 import { CommandResource } from "./resource.js";
 import { runLocally, runInvoke } from "./local.js";

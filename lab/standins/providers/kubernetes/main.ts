@@ -4,7 +4,7 @@
  * the official one does. Helm, Kustomize and YAML rendering are not there.
  */
 import type { Provider } from "../plugin/provider.js";
-import { packageVersion } from "../plugin/package-version.js";
+import { packageVersion } from "../../launch/package-version.js";
 import { serve } from "../plugin/serve.js";
 import { isKindToken } from "./kinds.js";
 import { KubernetesResource } from "./resource.js";

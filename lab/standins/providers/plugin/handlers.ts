@@ -5,14 +5,13 @@ import * as emptypb from "google-protobuf/google/protobuf/empty_pb";
 import * as pluginpb from "@pulumi/pulumi/proto/plugin_pb.js";
 import * as pb from "@pulumi/pulumi/proto/provider_pb.js";
 
+import { unary as answering } from "../../launch/unary.js";
 import type { EngineLog } from "./engine-log.js";
 import { toServiceError } from "./errors.js";
 import type { Autonaming, Operation, Provider, Resource } from "./provider.js";
 import { changes } from "./diff.js";
 import { diffResponse } from "./diff-response.js";
 import { decode, encode, type PropertyMap } from "./values.js";
-
-type Unary<Q, R> = (request: Q) => Promise<R>;
 
 /**
  * The implementation of the gRPC service for this provider.
@@ -160,16 +159,8 @@ export function handlers(
   };
 }
 
-function unary<Q, R>(handle: Unary<Q, R>): grpc.handleUnaryCall<Q, R> {
-  return (call, callback) => {
-    // A handler may fail before its first await; both ways end here.
-    Promise.resolve()
-      .then(() => handle(call.request))
-      .then(
-        (response) => callback(null, response),
-        (error: unknown) => callback(toServiceError(error)),
-      );
-  };
+function unary<Q, R>(handle: (request: Q) => Promise<R>): grpc.handleUnaryCall<Q, R> {
+  return answering(handle, toServiceError);
 }
 
 function olds(

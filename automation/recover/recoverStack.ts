@@ -1,0 +1,105 @@
+import type { Stack } from "@pulumi/pulumi/automation";
+
+import { stageOfState, type StackStage } from "../../migration/status/stackState.js";
+import { messageOf } from "../../migration/text/text.js";
+import { fileBackend } from "../stack/fileBackend.js";
+import { stateResources } from "../stack/stateResources.js";
+import { UpdateFailedError, type WatchOptions } from "../update/watchedUpdate.js";
+import {
+  describeInterruption,
+  findInterruption,
+  InterruptedUpdateError,
+  recoverInterrupted,
+  type Interruption,
+  type LookAtWorkers,
+} from "./interruptedUpdate.js";
+import { takeOver } from "./takeOver.js";
+import { unlessLocked, UpdateLockedError } from "./updateLock.js";
+
+/** What an update has left that was cut short, and how that came to be known. */
+export interface Left {
+  interruption: Interruption;
+  /** The engine's answer, where it was the first to tell of a lock. */
+  refusal: UpdateLockedError | undefined;
+}
+
+/** What stands in the way of a new update: nothing, another one, or what one has left. */
+export type Found = { is: "nothing" } | { is: "locked"; message: string } | ({ is: "left" } & Left);
+
+/**
+ * What stands in the way of a new update. Where locks can't be listed, the engine is asked for one by
+ * importing the state as it is.
+ */
+export async function findLeft(stack: Stack): Promise<Found> {
+  try {
+    const interruption = await findInterruption(stack);
+    if (interruption !== undefined) return { is: "left", interruption, refusal: undefined };
+    if ((await fileBackend(stack)) === undefined) await importAsItIs(stack);
+    return { is: "nothing" };
+  } catch (error) {
+    if (!(error instanceof UpdateLockedError)) throw error;
+    const interruption = error.onlyLeft ? await findInterruption(stack, error) : undefined;
+    if (interruption !== undefined) return { is: "left", interruption, refusal: error };
+    return { is: "locked", message: error.message };
+  }
+}
+
+async function importAsItIs(stack: Stack): Promise<void> {
+  const state = await stack.exportStack();
+  if (state.deployment) await unlessLocked(stack, () => stack.importStack(state));
+}
+
+/** What was left, and what becomes of it; a line or two for each. */
+export function describeLeft({ interruption }: Left): string[] {
+  return describeInterruption(interruption);
+}
+
+/** Workers that may be half-way, by name. */
+export function workersOf({ operations }: Pick<Interruption, "operations">): string[] {
+  return [...new Set(operations.flatMap(({ workers }) => workers))].sort();
+}
+
+/**
+ * What came of clearing it. `refused`: a worker is in no known state, or a gate still runs; nothing was
+ * changed. `locked`: another update runs by now. `failed`: it is cleared, but what was being made could
+ * not be taken over.
+ */
+export type Clearing =
+  | {
+      outcome: "recovered";
+      workers: string[];
+      /** Whether a deletion was cut off, which has to go on as one. */
+      deleting: boolean;
+      stage: StackStage;
+    }
+  | { outcome: "refused" | "locked" | "failed"; message: string };
+
+/** Clears what was left, and takes over what was being made, so that any move can begin. */
+export async function clearLeft(
+  stack: Stack,
+  { interruption, refusal }: Left,
+  { look, ...options }: WatchOptions & { look: LookAtWorkers },
+): Promise<Clearing> {
+  // What is left was shown before it was decided to clear it.
+  const progress = { ...options.progress, note: () => {} };
+  try {
+    const cleared = (await recoverInterrupted(stack, { look, progress }, refusal)) ?? interruption;
+    await unlessLocked(stack, () => takeOver(stack, cleared.operations, options));
+    return {
+      outcome: "recovered",
+      workers: workersOf(cleared),
+      deleting: cleared.operations.some(({ operation }) => operation === "deleting"),
+      stage: stageOfState(stateResources(await stack.exportStack())),
+    };
+  } catch (error) {
+    const outcome = outcomeOf(error);
+    if (outcome === undefined) throw error;
+    return { outcome, message: messageOf(error) };
+  }
+}
+
+function outcomeOf(error: unknown): Exclude<Clearing["outcome"], "recovered"> | undefined {
+  if (error instanceof InterruptedUpdateError) return "refused";
+  if (error instanceof UpdateLockedError) return "locked";
+  return error instanceof UpdateFailedError ? "failed" : undefined;
+}

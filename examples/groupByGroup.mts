@@ -1,0 +1,25 @@
+/*
+ * Moves the workers of one node group after the other:
+ * node examples/groupByGroup.mts production spot general gpu
+ *
+ * The setting workers.groups names the groups that move. This adds one at a time, and goes on once all
+ * of its workers are proven.
+ */
+import { migrate, openStack, status, stopOnSignals } from "kube2iam-to-kiam";
+
+const [stackName = "staging", ...groups] = process.argv.slice(2);
+
+await stopOnSignals(async (signal) => {
+  for (const [index, group] of groups.entries()) {
+    const soFar = groups.slice(0, index + 1);
+    const stack = await openStack({ stack: stackName, settings: { workers: { groups: soFar } } });
+    for await (const event of migrate(stack, { to: "cutover", approve: true, signal })) {
+      if (event.type === "planned") console.log(`${group}: plan ${event.planned.id}`);
+      if (event.type === "resource") console.log(`  ${event.operation} ${event.what}`);
+    }
+    const { done, workers } = await status(stack, { signal });
+    const proven = workers.filter((worker) => worker.proven).length;
+    console.log(`${group}: ${proven} of ${workers.length} workers are proven on kiam`);
+    if (!done) throw new Error(`Something is left to do: kiam-migrate status --stack ${stackName}`);
+  }
+});

@@ -1,0 +1,57 @@
+/*
+ * Moves staging, watches it for a day, and then moves production in the same way:
+ * node examples/promote.mts cutover
+ *
+ * Production is moved only where staging was done at every look.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+
+import {
+  migrate,
+  MigrationError,
+  openStack,
+  stages,
+  status,
+  stopOnSignals,
+  type MigrationStack,
+  type Stage,
+} from "kube2iam-to-kiam";
+
+const hours = Number(process.env.SOAK_HOURS ?? 24);
+const to = stages.find((stage) => stage === process.argv[2]) ?? "cutover";
+
+async function promote(name: string, to: Stage, signal: AbortSignal): Promise<MigrationStack> {
+  const stack = await openStack({ stack: name });
+  const move = migrate(stack, {
+    to,
+    signal,
+    // A worker that has to wait is for a person to look at.
+    approve: ({ plan }) => plan.waiting.length === 0,
+  });
+  for await (const event of move) {
+    if (event.type === "stage-done") console.log(`${name} is at stage ${event.at}`);
+  }
+  return stack;
+}
+
+async function soak(stack: MigrationStack, signal: AbortSignal): Promise<void> {
+  for (const end = Date.now() + hours * 3_600_000; Date.now() < end;) {
+    const { done, next } = await status(stack, { signal });
+    if (!done) throw new Error(`${stack.stackName} did not stay as it was moved: ${next[0]}`);
+    await sleep(5 * 60_000, undefined, { signal });
+  }
+}
+
+try {
+  await stopOnSignals(async (signal) => {
+    const staging = await promote("staging", to, signal);
+    await soak(staging, signal);
+    await promote("production", to, signal);
+  });
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  if (error instanceof MigrationError) {
+    for (const command of error.next) console.error(`  ${command}`);
+  }
+  process.exitCode = 1;
+}
