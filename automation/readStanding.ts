@@ -1,8 +1,12 @@
 import { messageOf } from "../migration/text/text.js";
 import type { StateResource } from "../migration/status/stackState.js";
-import { describeInterruption, findInterruption } from "./recover/interruptedUpdate.js";
+import {
+  describeInterruption,
+  lookAtLastUpdate,
+  type Interruption,
+} from "./recover/interruptedUpdate.js";
 import { UpdateLockedError } from "./recover/updateLock.js";
-import { readableStack, type ReadableStack } from "./stack/readableStack.js";
+import { exportState, readableStack } from "./stack/readableStack.js";
 import { stateResources } from "./stack/stateResources.js";
 
 /**
@@ -23,29 +27,24 @@ export interface StackStanding {
  * What a stack says of itself. Changes nothing.
  *
  * @param workDir directory of Pulumi.yaml
- * @throws Error where there is no such stack, or the engine cannot decrypt its secrets
+ * @throws Error where there is no such stack
  */
 export async function readStanding(stackName: string, workDir: string): Promise<StackStanding> {
   const stack = await readableStack(stackName, workDir);
-  const { update, readable } = await lookAtUpdate(stack);
-  return {
-    update,
-    resources: readable ? stateResources(await stack.exportStack()) : undefined,
-  };
-}
-
-async function lookAtUpdate(
-  stack: ReadableStack,
-): Promise<{ update: UpdateStanding; readable: boolean }> {
   try {
-    const left = await findInterruption(stack);
-    if (left === undefined) return { update: { at: "rest" }, readable: true };
-    return {
-      update: { at: "cut-short", said: describeInterruption(left).join("\n") },
-      readable: left.cutAttributes === undefined,
-    };
+    const { left, state } = await lookAtLastUpdate(stack);
+    return { update: updateThatLeft(left), resources: state && stateResources(state) };
   } catch (error) {
     if (!(error instanceof UpdateLockedError)) throw error;
-    return { update: { at: "running", said: messageOf(error) }, readable: true };
+    return {
+      update: { at: "running", said: messageOf(error) },
+      resources: stateResources(await exportState(stack)),
+    };
   }
+}
+
+function updateThatLeft(left: Interruption | undefined): UpdateStanding {
+  return left === undefined
+    ? { at: "rest" }
+    : { at: "cut-short", said: describeInterruption(left).join("\n") };
 }

@@ -1,11 +1,11 @@
 import { rm } from "node:fs/promises";
 
-import type { Stack } from "@pulumi/pulumi/automation";
+import type { Deployment, Stack } from "@pulumi/pulumi/automation";
 
 import { messageOf } from "../../migration/text/text.js";
 import { silentProgress, type Progress } from "../progress.js";
 import { cutAttributes, fileBackend } from "../stack/fileBackend.js";
-import type { ReadableStack } from "../stack/readableStack.js";
+import { exportState, type ReadableStack } from "../stack/readableStack.js";
 import { gatesStillRunning } from "./leftoverGates.js";
 import {
   describePending,
@@ -96,15 +96,26 @@ export async function findInterruption(
   stack: ReadableStack,
   refusal?: UpdateLockedError,
 ): Promise<Interruption | undefined> {
+  return (await lookAtLastUpdate(stack, refusal)).left;
+}
+
+/** The same with the state in which that was seen, unless it cannot be read. */
+export async function lookAtLastUpdate(
+  stack: ReadableStack,
+  refusal?: UpdateLockedError,
+): Promise<{ left: Interruption | undefined; state: Deployment | undefined }> {
   const backend = await fileBackend(stack);
   const listed = backend === undefined ? [] : await readLocks(backend);
   const locks = listed.length > 0 ? listed : [...(refusal?.locks ?? [])];
   const locked = new UpdateLockedError(stack.name, locks, refusal);
   if (locks.length > 0 && !locked.onlyLeft) throw locked;
   const cut = backend && (await cutAttributes(backend));
-  if (cut !== undefined) return { locks, operations: [], cutAttributes: cut };
-  const operations = pendingIn(await stack.exportStack());
-  return locks.length + operations.length > 0 ? { locks, operations } : undefined;
+  if (cut !== undefined) {
+    return { left: { locks, operations: [], cutAttributes: cut }, state: undefined };
+  }
+  const state = await exportState(stack);
+  const operations = pendingIn(state);
+  return { left: locks.length + operations.length > 0 ? { locks, operations } : undefined, state };
 }
 
 /**
@@ -187,7 +198,7 @@ async function clear(stack: Stack, interruption: Interruption): Promise<void> {
       "Not recovered: meanwhile the stack was recovered from elsewhere, or that has begun. Run this again.",
     ]);
   // Exported while the lock is there: no other update can change the state.
-  const state = await stack.exportStack();
+  const state = await exportState(stack);
   const pending = pendingIn(state);
   const looked = new Set(operations.map(keyOf));
   if (pending.some((operation) => !looked.has(keyOf(operation)))) throw overtaken();

@@ -3,6 +3,7 @@ import type { Stack } from "@pulumi/pulumi/automation";
 import { stageOfState, type StackStage } from "../../migration/status/stackState.js";
 import { messageOf } from "../../migration/text/text.js";
 import { fileBackend } from "../stack/fileBackend.js";
+import { exportState } from "../stack/readableStack.js";
 import { stateResources } from "../stack/stateResources.js";
 import { UpdateFailedError, type WatchOptions } from "../update/watchedUpdate.js";
 import {
@@ -45,7 +46,7 @@ export async function findLeft(stack: Stack): Promise<Found> {
 }
 
 async function importAsItIs(stack: Stack): Promise<void> {
-  const state = await stack.exportStack();
+  const state = await exportState(stack);
   if (state.deployment) await unlessLocked(stack, () => stack.importStack(state));
 }
 
@@ -89,7 +90,7 @@ export async function clearLeft(
       outcome: "recovered",
       workers: workersOf(cleared),
       deleting: cleared.operations.some(({ operation }) => operation === "deleting"),
-      stage: stageOfState(stateResources(await stack.exportStack())),
+      stage: stageOfState(stateResources(await exportState(stack))),
     };
   } catch (error) {
     const outcome = outcomeOf(error);

@@ -6,7 +6,7 @@ import {
   type BackendRules,
 } from "../../migration/rules/nodeReport.js";
 import { withPulumi } from "./pulumiFailure.js";
-import { openWorkspace } from "./stackConfig.js";
+import { exportState, readableStack } from "./readableStack.js";
 import { partsOfUrn } from "./urn.js";
 
 interface StateResource {
@@ -23,7 +23,7 @@ export async function readLastRules(
   workDir: string,
 ): Promise<Record<string, BackendRules[]>> {
   const state = await withPulumi(stackName, workDir, async () =>
-    (await openWorkspace(workDir)).exportStack(stackName),
+    exportState(await readableStack(stackName, workDir)),
   );
   return lastRules(state);
 }

@@ -1,6 +1,7 @@
-import type { ConfigMap, LocalWorkspace } from "@pulumi/pulumi/automation";
+import type { ConfigMap, LocalWorkspace, PulumiCommand } from "@pulumi/pulumi/automation";
 
 import { secretSettings } from "../../migration/settings/schema.js";
+import { findPulumi } from "./installedPulumi.js";
 import { withPulumi } from "./pulumiFailure.js";
 
 /** Name of the Pulumi project, with which every key of a stack's configuration begins. */
@@ -10,7 +11,19 @@ export const projectName = "kube2iam-to-kiam";
 export async function openWorkspace(workDir: string): Promise<LocalWorkspace> {
   // Not needed for --help, and slow to load.
   const { LocalWorkspace } = await import("@pulumi/pulumi/automation/index.js");
-  return LocalWorkspace.create({ workDir });
+  return LocalWorkspace.create({ workDir, pulumiCommand: await pulumiOnPath() });
+}
+
+/** By the file that the PATH led to: each is asked for its version once. */
+const asked = new Map<string | undefined, Promise<PulumiCommand>>();
+
+async function pulumiOnPath(): Promise<PulumiCommand> {
+  const { PulumiCommand } = await import("@pulumi/pulumi/automation/index.js");
+  const file = findPulumi();
+  const command = asked.get(file) ?? PulumiCommand.get();
+  asked.set(file, command);
+  command.catch(() => asked.delete(file));
+  return command;
 }
 
 /** Settings as a stack's configuration holds them. */
