@@ -42,7 +42,7 @@ describe("the rights of rights/kubernetes", function () {
   it("without any, the message names the right and the file that gives it", async () => {
     await assert.rejects(
       observe(settings),
-      /The right to get daemonsets\.apps in namespace kube-system is missing: .*rights\/kubernetes\/look\.yaml.*looker/,
+      /User "looker" cannot get resource "daemonsets"[^]*kubectl apply -f rights\/kubernetes\/look\.yaml/,
     );
   });
 

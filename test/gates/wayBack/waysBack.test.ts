@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 
+import type { KubernetesObject } from "@kubernetes/client-node";
+
 import { readRecord, writeRecord } from "../../../gates/nodes/cutoverRecord.js";
 import { ExecRefusedError } from "../../../cluster/kubernetes/exec.js";
 import { GateError } from "../../../migration/text/problem.js";
 import { fallback } from "../../../gates/wayBack/fallback.js";
 import { returnWorker } from "../../../gates/wayBack/returnWorker.js";
-import { kube2iamName } from "../../../lab/workload/kube2iam.js";
+import { kube2iamName, kube2iamObjects } from "../../../lab/workload/kube2iam.js";
 import { digest } from "../../../migration/text/digest.js";
 import {
   credentialRuleSpec,
@@ -27,6 +29,10 @@ import { bootIdOf } from "../fakeNode.js";
  * controller. The nodes are not real (fakeNodes.ts): rules, probes and answers are only told. One
  * file for both, since their API server takes seconds to start.
  */
+
+function kube2iamDaemonSet(): KubernetesObject {
+  return kube2iamObjects({ workers: 0 }).find(({ kind }) => kind === "DaemonSet")!;
+}
 
 /** As a kubelet answers that has not yet heard of a pod, by way of the API server. */
 function unknownPod(): ExecRefusedError {
@@ -80,10 +86,14 @@ describe("the ways back, on a real API server", function () {
 
     it("touches nothing where kube2iam's DaemonSet is gone", async () => {
       await cluster.nodes(moved);
-      const gone = { kube2iam: { ...target.kube2iam, daemonSet: "another" } };
-      const error = await failureOf(back(gone));
-      assert.match(error.message, /DaemonSet kube-system\/another: it does not exist/);
-      assert.deepEqual(rules(), moved);
+      await cluster.apps.deleteNamespacedDaemonSet(kube2iamName);
+      try {
+        const error = await failureOf(back());
+        assert.match(error.message, /DaemonSet kube-system\/kube2iam: it does not exist/);
+        assert.deepEqual(rules(), moved);
+      } finally {
+        await cluster.api.objects.create(kube2iamDaemonSet());
+      }
     });
 
     it("lists the nodes again until none is new: those that join meanwhile are brought back as well", async () => {
