@@ -11,6 +11,7 @@ import { AWS_ENDPOINT, AWS_REGION } from "./aws/command.js";
 import type { Cluster } from "./cluster/cluster.js";
 import { enter } from "./cluster/namespaces.js";
 import { OPERATOR } from "./cluster/topology.js";
+import { lessCollecting } from "./goEnvironment.js";
 import { IMAGE_TAGS } from "./images/tags.js";
 import { CHECKOUT } from "./paths.js";
 import type { Parts } from "./parts/types.js";
@@ -31,6 +32,7 @@ export async function operatorEnvironment(cluster: Cluster): Promise<Record<stri
     AWS_ACCESS_KEY_ID: key.accessKeyId,
     AWS_SECRET_ACCESS_KEY: key.secretAccessKey,
     PULUMI_CONFIG_PASSPHRASE: passphrase,
+    ...lessCollecting,
     // The gates and the stand-in plugins need the Node that this package brings.
     PATH: [join(CHECKOUT, "node_modules", ".bin"), process.env.PATH ?? ""].join(delimiter),
   };

@@ -111,7 +111,6 @@ export function startApi(master: ClusterNode, supervisor: Supervisor): void {
       "--profiling=false",
       ...auditFlags,
     ],
-    env: { GOGC: "200" },
   });
 }
 

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { execa, type Options, type ResultPromise } from "execa";
+import { lessCollecting } from "../goEnvironment.js";
 import { labDirectory, labName, labPaths } from "../paths.js";
 import { machineInit } from "./processes.js";
 import { METADATA_ADDRESS, VPC, VPC_ADDRESS } from "./topology.js";
@@ -12,10 +13,11 @@ import { METADATA_ADDRESS, VPC, VPC_ADDRESS } from "./topology.js";
 
 const NETNS_DIRECTORY = "/run/netns";
 
-/** What a command on a node sees: nothing of the caller's environment. */
+/** What a command on a node sees: nothing of the caller's environment but {@link lessCollecting}. */
 const NODE_ENVIRONMENT = {
   PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
   LANG: "C.UTF-8",
+  ...lessCollecting,
 };
 
 /**
