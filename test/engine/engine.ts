@@ -8,6 +8,7 @@ import path from "node:path";
 
 import * as automation from "@pulumi/pulumi/automation";
 
+import { exportState } from "../../automation/stack/readableStack.js";
 import { withWholeProgram } from "../../automation/update/wholeProgram.js";
 import { skipBecause } from "../support/requirements.js";
 
@@ -46,7 +47,7 @@ export interface TestStack {
   program(program: automation.PulumiFn): void;
   /** What the program returned. `up` leaves it out: it takes Pulumi's command line twice. */
   outputs(): Promise<automation.OutputMap>;
-  /** Resources as the state has them, by name. */
+  /** Resources as the state has them, by name; secrets stay encrypted. */
   resources(): Promise<Record<string, StateResource>>;
   dispose(): Promise<void>;
 }
@@ -102,7 +103,17 @@ export async function createStack(
         : run(options);
   const outputs = stack.outputs.bind(stack);
   stack.outputs = () => Promise.resolve({});
-  stack.up = asTheProduct(stack.up.bind(stack));
+  // From the engine's events: the SDK would run Pulumi's command line for it.
+  let resourceChanges: automation.OpMap | undefined;
+  stack.info = () => Promise.resolve({ resourceChanges } as automation.UpdateSummary);
+  const up = stack.up.bind(stack);
+  stack.up = asTheProduct((options?: automation.UpOptions) => {
+    const onEvent = (event: automation.EngineEvent) => {
+      resourceChanges = event.summaryEvent?.resourceChanges ?? resourceChanges;
+      options?.onEvent?.(event);
+    };
+    return up({ ...options, onEvent });
+  });
   stack.preview = asTheProduct(stack.preview.bind(stack));
   return {
     stack,
@@ -110,7 +121,7 @@ export async function createStack(
     program: (program) => (current = program),
     outputs,
     resources: async () => {
-      const { deployment } = (await stack.exportStack()) as {
+      const { deployment } = (await exportState(stack)) as {
         deployment: { resources?: StateResource[] };
       };
       const entries = (deployment.resources ?? []).map((resource) => {

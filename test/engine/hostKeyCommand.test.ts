@@ -26,7 +26,7 @@ import type { PlannedWorker } from "../../migration/plan/plan.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { exampleFacts, exampleSettings } from "../support/exampleCluster.js";
 import { skipBecause } from "../support/requirements.js";
-import { createStack, requireEngine, type TestStack } from "./engine.js";
+import { createStack, requireEngine, type StateResource, type TestStack } from "./engine.js";
 import { sshdUnavailable, startSshd, type Sshd } from "./sshd.js";
 
 const repository = path.resolve(__dirname, "../..");
@@ -115,8 +115,13 @@ describe("ssh.hostKeyCommand on the real engine", function () {
 
   /** The key that the removal's connection is pinned to, in the state. */
   async function pinned(): Promise<unknown> {
-    const removal = (await test.resources())["worker-1-cutover-removal"];
-    // All of it is a secret, since the private key is; an export has it in clear.
+    // All of it is a secret, since the private key is.
+    const { deployment } = (await test.stack.exportStack()) as {
+      deployment: { resources: StateResource[] };
+    };
+    const removal = deployment.resources.find(({ urn }) =>
+      urn.endsWith("::worker-1-cutover-removal"),
+    );
     const { plaintext } = removal?.inputs?.connection as { plaintext: string };
     return (JSON.parse(plaintext) as { hostKey?: unknown }).hostKey;
   }
