@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 
 import * as automation from "@pulumi/pulumi/automation";
 
-import { program, type Decided } from "../components/program.js";
+import { program, type Supervision } from "../components/program.js";
 import { stackConfiguration } from "../components/stackConfiguration.js";
 import type { SettingsInput } from "../migration/settings/schema.js";
 import { openWorkspace, projectName, stackConfig } from "./stack/stackConfig.js";
@@ -62,16 +62,16 @@ export async function openStack(
  * `--stack` stays as it was.
  *
  * @param workDir directory of Pulumi.yaml
- * @param check see components/program.ts
+ * @param supervision see components/program.ts
  */
 export async function openExistingStack(
   stackName: string,
   workDir: string,
-  check?: (decided: Decided) => void,
+  supervision?: Supervision,
 ): Promise<automation.Stack> {
   const workspace = await openWorkspace(workDir);
   const toolDirectory = await toolDirectoryFrom(workDir);
-  workspace.program = () => program(stackConfiguration(), { toolDirectory }, check);
+  workspace.program = () => program(stackConfiguration(), { toolDirectory }, supervision);
   workspace.selectStack = () => Promise.resolve();
   return automation.Stack.select(stackName, workspace);
 }

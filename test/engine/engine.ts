@@ -94,16 +94,23 @@ export async function createStack(
     },
   );
   // As the product runs its program; which it gives along where a test has the product do it.
-  const asTheProduct =
-    <O extends { program?: automation.PulumiFn }, R>(run: (options?: O) => Promise<R>) =>
-    (options?: O) =>
-      options?.program === undefined
-        ? withWholeProgram(stack, (program) => run({ ...options, program } as O))
-        : run(options);
+  const asTheProduct = <O extends { program?: automation.PulumiFn }, R>(
+    run: (options?: O) => Promise<R>,
+    options?: O,
+  ) =>
+    options?.program === undefined
+      ? withWholeProgram(stack, (program) => run({ ...options, program } as O))
+      : run(options);
+  const { prototype } = automation.Stack;
   const outputs = stack.outputs.bind(stack);
   stack.outputs = () => Promise.resolve({});
-  stack.up = asTheProduct(stack.up.bind(stack));
-  stack.preview = asTheProduct(stack.preview.bind(stack));
+  // The product has stacks of its own, made from this one.
+  stack.up = function (this: automation.Stack, options) {
+    return asTheProduct((more) => prototype.up.call(this, more), options);
+  };
+  stack.preview = function (this: automation.Stack, options) {
+    return asTheProduct((more) => prototype.preview.call(this, more), options);
+  };
   return {
     stack,
     directory,
