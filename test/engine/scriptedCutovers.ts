@@ -81,12 +81,12 @@ export class ScriptedCutovers {
 
   /** The first worker by itself, three in a wave, the fifth after them; none where all are to go back. */
   program(begins: Begins | undefined, back = false): PulumiFn {
-    const settings = { canaries: [], waveSize: 3, access: "exec" } as const;
+    const workers = { canaries: [], waveSize: 3, access: "exec" as const };
     const nodes = [
       ...exampleFacts().nodes.filter(({ name }) => name.startsWith("master")),
       ...[1, 2, 3, 4, 5].map((each) => exampleNode(`worker-${each}`, `10.0.0.1${each}`)),
     ];
-    const situation = exampleSituation({ stage: "cutover", workers: settings }, { nodes });
+    const situation = exampleSituation({ stage: "cutover", workers }, { nodes });
     const plan = makePlan(situation);
     return () => {
       const anchor = new command.local.Command("anchor", { create: "true" });
