@@ -45,9 +45,7 @@ export async function moveTo(stack: Stack, stage: Stage, options: MoveOptions): 
   return exclusively(stack, options, () =>
     withStage(stack, stage, () =>
       run(`at stage ${stage}`, options, (control) =>
-        withWholeProgram(stack, (program) =>
-          forUpdate(stack, options).up({ ...control, program }),
-        ),
+        withWholeProgram(stack, (program) => forUpdate(stack, options).up({ ...control, program })),
       ),
     ),
   );
@@ -132,7 +130,9 @@ function forUpdate(stack: Stack, { stop }: MoveOptions): Stack {
   return Object.create(stack, {
     outputs: { value: () => Promise.resolve({}) },
     info: { value: () => Promise.resolve(undefined) },
-    ...(stop && { workspace: { value: Object.create(workspace, stoppable(stop.file)) as unknown } }),
+    ...(stop && {
+      workspace: { value: Object.create(workspace, stoppable(stop.file)) as unknown },
+    }),
   }) as Stack;
 }
 

@@ -203,8 +203,7 @@ export class ClusterMigration extends pulumi.ComponentResource {
 
   private after(...resources: pulumi.Resource[]): pulumi.ComponentResourceOptions {
     const { begins } = this;
-    const dependsOn =
-      begins === undefined ? resources : askFirst(resources, () => begins.part());
+    const dependsOn = begins === undefined ? resources : askFirst(resources, () => begins.part());
     return { parent: this, dependsOn };
   }
 }

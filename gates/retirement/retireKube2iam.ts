@@ -191,7 +191,9 @@ async function oneByOne(
     } catch (error) {
       const rest = sorted.slice(index + 1).map((each) => each.worker.name);
       if (error instanceof StopAskedError) {
-        throw new StopAskedError(`kube2iam goes on running on ${[worker.name, ...rest].join(", ")}`);
+        throw new StopAskedError(
+          `kube2iam goes on running on ${[worker.name, ...rest].join(", ")}`,
+        );
       }
       throw new GateError(
         `kube2iam's retirement stops at ${worker.name}; kube2iam goes on running on ${rest.join(", ") || "no further worker"}`,

@@ -27,7 +27,10 @@ interface Course {
  * A refusal ends the program, and with it all that the engine has not begun. So it comes only once no
  * worker is in hand.
  */
-export function mayBegin(what: Beginning, { asked, inHand, most }: Course): "now" | "later" | "never" {
+export function mayBegin(
+  what: Beginning,
+  { asked, inHand, most }: Course,
+): "now" | "later" | "never" {
   if (asked) return inHand === 0 ? "never" : "later";
   return what === "worker" && inHand >= most ? "later" : "now";
 }

@@ -106,8 +106,7 @@ describe("a script's API", function () {
           if (event.type === "resource") stop.abort();
         }
       },
-      (error) =>
-        error instanceof api.StoppedError && error.steps.length + error.moves.length > 0,
+      (error) => error instanceof api.StoppedError && error.steps.length + error.moves.length > 0,
     );
     const types = events.flatMap(({ type }) => (type === "step" || type === "note" ? [] : [type]));
     assert.deepEqual(types.slice(0, 3), ["planned", "stage-begun", "resource"]);

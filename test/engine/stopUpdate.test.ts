@@ -149,7 +149,10 @@ describe("an update that is asked to stop in order", function () {
       const options = { progress: silentProgress, stop: updates, parallel: back ? 1 : 10 };
       const stopped = assert.rejects(moveTo(test.stack, "cutover", options), (error: Error) => {
         assert.ok(error instanceof UpdateFailedError && error.stopped, String(error));
-        assert.match(error.message, /^The update was stopped, as asked\. What was under way has [^\n]*$/);
+        assert.match(
+          error.message,
+          /^The update was stopped, as asked\. What was under way has [^\n]*$/,
+        );
         return true;
       });
       await gates.begun(...steps);

@@ -122,7 +122,10 @@ fault("two people at once, and the first types Ctrl-C in the middle of a worker"
     assert.ok(refusal instanceof UpdateLockedError, String(refusal));
     const { exitCode, answer } = await first.ended<MoveAnswer>();
     assert.deepEqual([exitCode, answer.outcome], [3, "stopped"], answer.said);
-    assert.match(answer.said, /^Done at stage cutover: 1 of 2 workers: worker-1\. Not done: worker-2\.$/m);
+    assert.match(
+      answer.said,
+      /^Done at stage cutover: 1 of 2 workers: worker-1\. Not done: worker-2\.$/m,
+    );
     assert.match(answer.next[0] ?? "", /^kiam-migrate migrate --stack lab --to cutover/);
     assert.deepEqual(await lab.rules(), { "worker-1": "kiam", "worker-2": "kube2iam before kiam" });
     await lab.mustReach("cutover");

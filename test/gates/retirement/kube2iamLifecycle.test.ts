@@ -810,6 +810,7 @@ describe("kube2iam's last days, on a real API server", function () {
     it("ends with the worker in hand where the update is asked to stop", () =>
       inStoppableUpdate(async (askToStop) => {
         fake.left.length = 0;
+        await createUnplaced();
         const asking = pWaitFor(() => fake.left.length > 0, { interval: 10 }).then(askToStop);
         await assert.rejects(retireKube2iam(retirement()), (error: Error) => {
           assert.ok(error instanceof StopAskedError);
@@ -823,7 +824,6 @@ describe("kube2iam's last days, on a real API server", function () {
       }));
 
     it("goes through them by name, nodes that were no workers last, and leaves nothing behind", async () => {
-      await createUnplaced();
       const { deleted, probes, notes } = await retireKube2iam(retirement());
       assert.deepEqual(fake.left, [...workers, "master-1"]);
       assert.equal(deleted, true);
