@@ -40,6 +40,7 @@ export async function stopOnSignals<T>(
   const onSignal = (name: NodeJS.Signals): void => {
     if (atOnce.signal.aborted) return;
     const [controller, text] = stop.signal.aborted ? [atOnce, texts.second] : [stop, texts.first];
+    if (name === "SIGHUP") outliveTerminal();
     progress.note(`${name}: ${text}`);
     controller.abort(new Error(`stopped by ${name}`));
   };
@@ -50,6 +51,11 @@ export async function stopOnSignals<T>(
   } finally {
     for (const name of signals) process.off(name, onSignal);
   }
+}
+
+/** Once the terminal is gone, what is written to it fails; that must not end an update in hand. */
+function outliveTerminal(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 }
 
 /** Milliseconds within which the engine says that it was interrupted itself. */
