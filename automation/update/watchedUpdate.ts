@@ -8,7 +8,7 @@ import {
 
 import { stopsAmong } from "../../migration/move/orderlyStop.js";
 import { withMissingRight } from "../../migration/rights/missingRight.js";
-import { messageOf } from "../../migration/text/text.js";
+import { count, messageOf } from "../../migration/text/text.js";
 import type { Progress, Step } from "../progress.js";
 import { describeUrn } from "../stack/urn.js";
 import { stepsAtOnce, type OrderlyStop } from "./orderlyStop.js";
@@ -77,7 +77,7 @@ export class UpdateFailedError extends Error {
     const inOrder = asked && others.length === 0 && !stopping;
     super(
       inOrder
-        ? stoppedInOrder(left)
+        ? stoppedInOrder(steps.length, left)
         : endedEarly(stopping, errors.length > 0 ? errors.join("\n") : messageOf(cause)),
       { cause },
     );
@@ -89,9 +89,9 @@ export class UpdateFailedError extends Error {
 }
 
 /** @param left what its gates said of it */
-function stoppedInOrder(left: readonly string[]): string {
+function stoppedInOrder(steps: number, left: readonly string[]): string {
   return [
-    "The update was stopped, as asked. What was under way has come to its end, and nothing was begun after it.",
+    `The update was stopped, as asked, after ${count(steps, "step")}. What was under way has come to its end, and nothing was begun after it.`,
     ...left,
   ].join("\n");
 }

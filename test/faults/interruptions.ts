@@ -107,11 +107,12 @@ fault("engine killed (SIGKILL) on the way back, then rerun", {
     ]),
 });
 
-fault("two people at once, and the first types Ctrl-C in the middle of a worker", {
+fault("two people at once", {
   at: "agent",
   leaves: "cutover",
   run: async (lab) => {
     const second = await lab.stack("cutover");
+    // The first types Ctrl-C in the middle of a worker.
     const first = await kiamMigrate(lab, ["migrate", "--to", "cutover", "--yes", "--no-ssh"]);
     await first.says(/worker-1-cutover-recheck: done/);
     first.typeCtrlC();
