@@ -15,10 +15,10 @@ export interface Begins {
 
 /** How the SDK waits for what a resource depends on; its types leave it out (runtime/dependsOn.ts). */
 const { getAllTransitivelyReferencedResourceURNs: urnsOnceDone } = dependsOn as unknown as {
-  getAllTransitivelyReferencedResourceURNs(
+  getAllTransitivelyReferencedResourceURNs: (
     resources: ReadonlySet<pulumi.Resource>,
     exclude: ReadonlySet<pulumi.Resource>,
-  ): Promise<ReadonlySet<string>>;
+  ) => Promise<ReadonlySet<string>>;
 };
 
 /** Resolves once all of these are done, with what is declared below them. */
