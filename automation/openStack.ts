@@ -1,5 +1,5 @@
 import { realpath } from "node:fs/promises";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 
 import * as automation from "@pulumi/pulumi/automation";
 
@@ -76,10 +76,18 @@ export async function openExistingStack(
   return automation.Stack.select(stackName, workspace);
 }
 
-/** See components/gate.ts: undefined where `pulumi up` of this package itself has none. */
+/**
+ * See components/gate.ts: undefined where `pulumi up` has none, since the gates there are this package's.
+ * With another one than `pulumi up`, each would run the other's gates again.
+ */
 async function toolDirectoryFrom(workDir: string): Promise<string | undefined> {
-  const [here, there] = await Promise.all([realpath(resolve(__dirname, "..")), realpath(workDir)]);
-  return here === there ? undefined : here;
+  const gates = "gates/main.ts";
+  const here = await realpath(resolve(__dirname, ".."));
+  const [own, there] = await Promise.all([
+    realpath(join(here, gates)),
+    realpath(join(workDir, gates)).catch(() => undefined),
+  ]);
+  return own === there ? undefined : here;
 }
 
 /** Writes settings into an open stack's configuration, secrets encrypted, as `pulumi up` takes them. */
