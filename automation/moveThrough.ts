@@ -7,6 +7,7 @@ import type { OnMoveEvent } from "./events.js";
 import { destroyAll, moveTo, type MoveOptions } from "./moveTo.js";
 import { InterruptedUpdateError } from "./recover/interruptedUpdate.js";
 import { UpdateLockedError } from "./recover/updateLock.js";
+import { UpdateFailedError } from "./update/watchedUpdate.js";
 
 /** Where to: through these stages, in order; and then, with `all`, everything is taken away. */
 export interface Route {
@@ -29,7 +30,7 @@ export async function moveThrough(
   const legs: (Stage | "nothing")[] = [...stages, ...(all ? (["nothing"] as const) : [])];
   for (const [index, at] of legs.entries()) {
     const what = at === "nothing" ? "taking everything away" : `stage ${at}`;
-    if (options.signal?.aborted === true) {
+    if (options.stop?.asked === true || options.signal?.aborted === true) {
       const message = `Stopped, as asked, before ${what}: nothing of that was begun.`;
       return { moves, failure: { at, kind: "stopped", message } };
     }
@@ -57,5 +58,6 @@ export async function moveThrough(
 function kindOf(error: unknown, signal: AbortSignal | undefined): MoveFailure["kind"] {
   if (error instanceof InterruptedUpdateError) return "cut-short";
   if (error instanceof UpdateLockedError) return "locked";
-  return signal?.aborted === true ? "stopped" : "failed";
+  const stopped = error instanceof UpdateFailedError && error.stopped;
+  return stopped || signal?.aborted === true ? "stopped" : "failed";
 }

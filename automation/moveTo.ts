@@ -9,8 +9,10 @@ import {
 } from "./recover/interruptedUpdate.js";
 import { takeOver } from "./recover/takeOver.js";
 import { unlessLocked, UpdateLockedError } from "./recover/updateLock.js";
+import { stopFileVariable } from "../migration/move/orderlyStop.js";
 import { writeStage } from "./stack/stackFile.js";
 import { describeUrn } from "./stack/urn.js";
+import { inOwnSession } from "./update/ownSession.js";
 import {
   UpdateFailedError,
   watchedUpdate,
@@ -43,7 +45,7 @@ export async function moveTo(stack: Stack, stage: Stage, options: MoveOptions): 
   return exclusively(stack, options, () =>
     withStage(stack, stage, () =>
       run(`at stage ${stage}`, options, (control) =>
-        withWholeProgram(stack, (program) => withoutSummary(stack).up({ ...control, program })),
+        withWholeProgram(stack, (program) => forUpdate(stack, options).up({ ...control, program })),
       ),
     ),
   );
@@ -52,7 +54,7 @@ export async function moveTo(stack: Stack, stage: Stage, options: MoveOptions): 
 /** Takes everything away again (`pulumi destroy`), all the way back. Throws as moveTo does. */
 export async function destroyAll(stack: Stack, options: MoveOptions): Promise<Move> {
   return exclusively(stack, options, () =>
-    run("destroyed", options, (control) => withoutSummary(stack).destroy(control)),
+    run("destroyed", options, (control) => forUpdate(stack, options).destroy(control)),
   );
 }
 
@@ -116,12 +118,21 @@ async function withStage<T>(stack: Stack, stage: Stage, update: () => Promise<T>
 
 /**
  * A stack that gives no outputs and no summary of an update. The SDK would run Pulumi's command
- * line three more times for them, half a second each.
+ * line three more times for them, half a second each. Where the update can be stopped in order, signals
+ * reach this process alone, and gates know where to look.
  */
-function withoutSummary(stack: Stack): Stack {
+function forUpdate(stack: Stack, { stop }: MoveOptions): Stack {
+  const { workspace } = stack;
+  const stoppable = (file: string) => ({
+    envVars: { value: { ...workspace.envVars, [stopFileVariable]: file } },
+    pulumiCommand: { value: inOwnSession(workspace.pulumiCommand) },
+  });
   return Object.create(stack, {
     outputs: { value: () => Promise.resolve({}) },
     info: { value: () => Promise.resolve(undefined) },
+    ...(stop && {
+      workspace: { value: Object.create(workspace, stoppable(stop.file)) as unknown },
+    }),
   }) as Stack;
 }
 

@@ -1,9 +1,9 @@
 import { realpath } from "node:fs/promises";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 
 import * as automation from "@pulumi/pulumi/automation";
 
-import { program, type Decided } from "../components/program.js";
+import { program, type Supervision } from "../components/program.js";
 import { stackConfiguration } from "../components/stackConfiguration.js";
 import type { SettingsInput } from "../migration/settings/schema.js";
 import { openWorkspace, projectName, stackConfig } from "./stack/stackConfig.js";
@@ -62,24 +62,32 @@ export async function openStack(
  * `--stack` stays as it was.
  *
  * @param workDir directory of Pulumi.yaml
- * @param check see components/program.ts
+ * @param supervision see components/program.ts
  */
 export async function openExistingStack(
   stackName: string,
   workDir: string,
-  check?: (decided: Decided) => void,
+  supervision?: Supervision,
 ): Promise<automation.Stack> {
   const workspace = await openWorkspace(workDir);
   const toolDirectory = await toolDirectoryFrom(workDir);
-  workspace.program = () => program(stackConfiguration(), { toolDirectory }, check);
+  workspace.program = () => program(stackConfiguration(), { toolDirectory }, supervision);
   workspace.selectStack = () => Promise.resolve();
   return automation.Stack.select(stackName, workspace);
 }
 
-/** See components/gate.ts: undefined where `pulumi up` of this package itself has none. */
+/**
+ * See components/gate.ts: undefined where `pulumi up` has none, since the gates there are this package's.
+ * With another one than `pulumi up`, each would run the other's gates again.
+ */
 async function toolDirectoryFrom(workDir: string): Promise<string | undefined> {
-  const [here, there] = await Promise.all([realpath(resolve(__dirname, "..")), realpath(workDir)]);
-  return here === there ? undefined : here;
+  const gates = "gates/main.ts";
+  const here = await realpath(resolve(__dirname, ".."));
+  const [own, there] = await Promise.all([
+    realpath(join(here, gates)),
+    realpath(join(workDir, gates)).catch(() => undefined),
+  ]);
+  return own === there ? undefined : here;
 }
 
 /** Writes settings into an open stack's configuration, secrets encrypted, as `pulumi up` takes them. */

@@ -159,9 +159,10 @@ function stackOption(): Option {
 
 /** The command's answer on standard output, what it is at on standard error. */
 export function processTerminal(): Terminal {
-  // As in `| head`. An answer comes when all else is done, or is repeated for as long as it is read.
+  // As in `| head`, or on a terminal that was closed. An answer comes when all else is done, or is
+  // repeated for as long as it is read.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
+    if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
     process.exit();
   });
   // An update in hand is not given up because its progress is no longer read.

@@ -10,6 +10,7 @@ import {
 import type { Settings } from "../migration/settings/schema.js";
 import { gateTarget } from "../migration/situation/target.js";
 import { reaches } from "../migration/stages.js";
+import { askFirst, type Begins } from "./begins.js";
 import type { ForwardContext, ToolLocation } from "./gate.js";
 import { IamRoles } from "./prepare/iamRoles.js";
 import { KiamAgent } from "./agent/kiamAgent.js";
@@ -26,6 +27,8 @@ import { WorkerCutover } from "./cutover/workerCutover.js";
 export interface ClusterMigrationArgs extends ToolLocation {
   settings: Settings;
   plan: Plan;
+  /** Asked before anything begins; unset where nothing can stop it but the engine. */
+  begins?: Begins;
 }
 
 /**
@@ -44,12 +47,14 @@ export class ClusterMigration extends pulumi.ComponentResource {
   private readonly settings: Settings;
   private readonly plan: Plan;
   private readonly context: ForwardContext;
+  private readonly begins: Begins | undefined;
 
   constructor(name: string, args: ClusterMigrationArgs, opts?: pulumi.ComponentResourceOptions) {
     super("kube2iam-to-kiam:index:ClusterMigration", name, {}, opts);
     const { settings, plan, toolDirectory } = args;
     this.settings = settings;
     this.plan = plan;
+    this.begins = args.begins;
     this.context = {
       target: gateTarget(settings, plan.kube2iam),
       goesBack: plan.goesBack,
@@ -146,7 +151,7 @@ export class ClusterMigration extends pulumi.ComponentResource {
     anchorOf: (worker: string) => k8s.core.v1.NodePatch,
     probe: PlannedProbe,
   ): void {
-    const { settings, plan, context } = this;
+    const { settings, plan, context, begins } = this;
     const { ssh } = settings;
     let before: pulumi.Resource[] = [wayBack];
     const hostKeys = new Map<string, pulumi.Input<string> | undefined>();
@@ -155,7 +160,7 @@ export class ClusterMigration extends pulumi.ComponentResource {
       const moved = wave.workers.filter(movesToKiam).map((worker) => {
         const cutover = new WorkerCutover(
           `${worker.name}-cutover`,
-          { worker, ssh, probe, anchor: anchorOf(worker.name), ...context },
+          { worker, ssh, probe, anchor: anchorOf(worker.name), begins, ...context },
           this.after(...dependsOn),
         );
         hostKeys.set(worker.name, cutover.hostKey);
@@ -196,7 +201,9 @@ export class ClusterMigration extends pulumi.ComponentResource {
     }
   }
 
-  private after(...dependsOn: pulumi.Resource[]): pulumi.ComponentResourceOptions {
+  private after(...resources: pulumi.Resource[]): pulumi.ComponentResourceOptions {
+    const { begins } = this;
+    const dependsOn = begins === undefined ? resources : askFirst(resources, () => begins.part());
     return { parent: this, dependsOn };
   }
 }

@@ -4,6 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { audit } from "../migration/audit/audit.js";
 import { situationOf } from "../migration/situation/situation.js";
 import { describeFindings } from "../migration/preview/describeFindings.js";
+import { StopAskedError } from "../migration/move/orderlyStop.js";
 import { AuditError, refuseBlocking } from "../migration/audit/refuse.js";
 import { ContactError } from "../migration/contact/contact.js";
 import type { Finding } from "../migration/audit/finding.js";
@@ -13,6 +14,7 @@ import type { Plan } from "../migration/plan/plan.js";
 import { PlanChangedError } from "../migration/move/plannedMove.js";
 import { parseSettings, SettingsError } from "../migration/settings/parse.js";
 import type { Settings } from "../migration/settings/schema.js";
+import type { Begins } from "./begins.js";
 import { ClusterMigration } from "./clusterMigration.js";
 import type { ToolLocation } from "./gate.js";
 import { messageOf } from "../migration/text/text.js";
@@ -33,19 +35,26 @@ export interface Decided {
   plan: Plan;
 }
 
+/** How a process that runs the program itself has a say in it. */
+export interface Supervision {
+  /** Is given what was decided, and throws PlanChangedError or StopAskedError where that is not to be done. */
+  check?: (decided: Decided) => void;
+  /** Asked before anything begins. */
+  begins?: Begins;
+}
+
 /**
  * The whole Pulumi program: settings → facts → audit → plan → resources. Nothing is registered
  * before the settings are valid and the audit has no blocking finding.
  *
  * @param raw the stack's configuration, one property per key
- * @param check is given what was decided, and throws PlanChangedError where that is not to be done
  * @throws pulumi.RunError with every problem of the settings, why the cluster cannot be looked at, every
  *   blocking finding, or what differs from the plan that was approved
  */
 export async function program(
   raw: unknown,
   tool: ToolLocation = {},
-  check: (decided: Decided) => void = () => {},
+  { check, begins }: Supervision = {},
 ): Promise<ProgramOutputs> {
   const { settings, plan } = await decide(raw, check);
   const provider = new k8s.Provider("cluster", {
@@ -54,7 +63,7 @@ export async function program(
   });
   const migration = new ClusterMigration(
     "migration",
-    { settings, plan, ...tool },
+    { settings, plan, begins, ...tool },
     { providers: [provider] },
   );
   const notice = newNodesNotice(settings, pulumi.getStack());
@@ -68,7 +77,7 @@ export async function program(
 /** Reads, judges and plans, and registers nothing. Takes and throws what {@link program} does. */
 export async function decide(
   raw: unknown,
-  check: (decided: Decided) => void = () => {},
+  check: NonNullable<Supervision["check"]> = () => {},
 ): Promise<Decided> {
   try {
     const settings = parseSettings(raw);
@@ -85,7 +94,8 @@ export async function decide(
       error instanceof SettingsError ||
       error instanceof AuditError ||
       error instanceof ContactError ||
-      error instanceof PlanChangedError
+      error instanceof PlanChangedError ||
+      error instanceof StopAskedError
     ) {
       throw new pulumi.RunError(shown(error.message));
     }

@@ -9,11 +9,12 @@ import { migrate, openStack, status, stopOnSignals } from "kube2iam-to-kiam";
 
 const [stackName = "staging", ...groups] = process.argv.slice(2);
 
-await stopOnSignals(async (signal) => {
+await stopOnSignals(async (signal, atOnce) => {
   for (const [index, group] of groups.entries()) {
     const soFar = groups.slice(0, index + 1);
     const stack = await openStack({ stack: stackName, settings: { workers: { groups: soFar } } });
-    for await (const event of migrate(stack, { to: "cutover", approve: true, signal })) {
+    const move = migrate(stack, { to: "cutover", approve: true, signal, atOnce });
+    for await (const event of move) {
       if (event.type === "planned") console.log(`${group}: plan ${event.planned.id}`);
       if (event.type === "resource") console.log(`  ${event.operation} ${event.what}`);
     }

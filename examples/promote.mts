@@ -20,11 +20,17 @@ import {
 const hours = Number(process.env.SOAK_HOURS ?? 24);
 const to = stages.find((stage) => stage === process.argv[2]) ?? "cutover";
 
-async function promote(name: string, to: Stage, signal: AbortSignal): Promise<MigrationStack> {
+/** Aborted to stop: in order, and at once. */
+interface Stops {
+  signal: AbortSignal;
+  atOnce: AbortSignal;
+}
+
+async function promote(name: string, to: Stage, stops: Stops): Promise<MigrationStack> {
   const stack = await openStack({ stack: name });
   const move = migrate(stack, {
     to,
-    signal,
+    ...stops,
     // A worker that has to wait is for a person to look at.
     approve: ({ plan }) => plan.waiting.length === 0,
   });
@@ -43,10 +49,10 @@ async function soak(stack: MigrationStack, signal: AbortSignal): Promise<void> {
 }
 
 try {
-  await stopOnSignals(async (signal) => {
-    const staging = await promote("staging", to, signal);
+  await stopOnSignals(async (signal, atOnce) => {
+    const staging = await promote("staging", to, { signal, atOnce });
     await soak(staging, signal);
-    await promote("production", to, signal);
+    await promote("production", to, { signal, atOnce });
   });
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);

@@ -14,8 +14,8 @@ console.log(`${findings.length} findings, ${blocking.length} in the way`);
 const { id, stages: route } = await plan(stack, { to });
 console.log(`plan ${id}: ${route.join(", then ")}`);
 
-await stopOnSignals(async (signal) => {
-  const move = migrate(stack, { to, approve: id, signal });
+await stopOnSignals(async (signal, atOnce) => {
+  const move = migrate(stack, { to, approve: id, signal, atOnce });
   for await (const event of move) {
     if (event.type === "stage-done") console.log(`${event.time} at stage ${event.at}`);
     if (event.type === "workers") console.log(`  ${event.done} of ${event.of} workers`);
@@ -23,6 +23,6 @@ await stopOnSignals(async (signal) => {
   const { done, workers } = await status(stack, { signal });
   console.log(`${workers.length} workers, ${done ? "nothing" : "something"} left to do`);
 
-  const back = await rollback(stack, { all: true, approve: true, signal });
+  const back = await rollback(stack, { all: true, approve: true, signal, atOnce });
   console.log(back.said);
 });

@@ -3,7 +3,7 @@
  * package may change without notice.
  */
 import { silentProgress } from "../progress.js";
-import { stopOnSignals as stopAndTell } from "../update/stopping.js";
+import { stopOnSignals as stopAndTell, type StoppableWork } from "../update/stopping.js";
 
 export { openStack, type MigrationStack, type SomeSettings, type StackOptions } from "./stack.js";
 export {
@@ -49,9 +49,11 @@ export type { PlannedUpdates } from "../events.js";
 export type { StatusAnswer } from "../look/statusOfStack.js";
 
 /**
- * Runs work that Ctrl-C and SIGTERM ask to stop, and keeps the process alive until it has. Without
- * this, a process that ends takes the engine with it, and the stack has to be recovered.
+ * Runs work that Ctrl-C, SIGTERM and SIGHUP ask to stop, and keeps the process alive until it has.
+ * Without this, a process that ends takes the engine with it, and the stack has to be recovered.
+ *
+ * @param work gets two signals: the first Ctrl-C aborts `signal`, a second one `atOnce`; give both on
  */
-export function stopOnSignals<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export function stopOnSignals<T>(work: StoppableWork<T>): Promise<T> {
   return stopAndTell(silentProgress, work);
 }

@@ -12,7 +12,10 @@ import type { MigrationStack } from "./stack.js";
 
 /** What everything that runs can be given. */
 export interface Stoppable {
-  /** Aborted to stop. An update ends what is under way first; see stopOnSignals. */
+  /**
+   * Aborted to stop. In an update, what is under way on a worker comes to its end first; see
+   * stopOnSignals.
+   */
   signal?: AbortSignal;
 }
 

@@ -27,13 +27,18 @@ import type { MigrationStack } from "./stack.js";
  */
 export type Approve<Shown> = string | true | ((shown: Shown) => boolean | Promise<boolean>);
 
-export interface MigrateOptions extends Stoppable, Pick<AuditOptions, "iam" | "log" | "ssh"> {
+interface StoppableAtOnce extends Stoppable {
+  /** Aborted to end at once what is under way: the engine cancels it, and writes its state. */
+  atOnce?: AbortSignal;
+}
+
+export interface MigrateOptions extends StoppableAtOnce, Pick<AuditOptions, "iam" | "log" | "ssh"> {
   /** The stage to end at. */
   to: Stage;
   approve: Approve<PlannedUpdates>;
 }
 
-export type RollbackOptions = Stoppable & {
+export type RollbackOptions = StoppableAtOnce & {
   approve: Approve<PlannedUpdates>;
 } & (
     | { /** The stage to end at. */ to: Stage; all?: false }
@@ -62,10 +67,10 @@ function move(
   stack: MigrationStack,
   destination: Destination,
   looks: Looks,
-  { approve, signal }: Stoppable & { approve: Approve<PlannedUpdates> },
+  { approve, signal, atOnce }: StoppableAtOnce & { approve: Approve<PlannedUpdates> },
 ): Running<MoveDone> {
   return running(async (emit) => {
-    const goOn = untilUpdating(stack, signal);
+    const goOn = untilUpdating(stack, signal, atOnce);
     const { answer, cause } = await moveStack(placeOf(stack), destination, looks, {
       progress: eventProgress(emit, goOn.check),
       onEvent: emit,
@@ -85,15 +90,23 @@ function move(
 }
 
 /** Before an update, a signal ends everything at once; then the update itself is asked to stop. */
-function untilUpdating(stack: MigrationStack, signal: AbortSignal | undefined) {
+function untilUpdating(
+  stack: MigrationStack,
+  signal: AbortSignal | undefined,
+  atOnce?: AbortSignal,
+) {
   let updating = false;
   return {
     check: () => {
-      if (!updating) refuseStopped(stack, signal);
+      if (updating) return;
+      refuseStopped(stack, signal);
+      refuseStopped(stack, atOnce);
     },
-    whileUpdating: <T>(updates: (signal: AbortSignal | undefined) => Promise<T>): Promise<T> => {
+    whileUpdating: <T>(
+      updates: (signal: AbortSignal | undefined, atOnce: AbortSignal | undefined) => Promise<T>,
+    ): Promise<T> => {
       updating = true;
-      return updates(signal);
+      return updates(signal, atOnce);
     },
   };
 }

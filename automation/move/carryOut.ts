@@ -14,6 +14,7 @@ import { shown } from "../../migration/text/shown.js";
 import type { OnMoveEvent } from "../events.js";
 import { loadMoveThrough, loadOpenStack } from "../late.js";
 import type { Shows, StackPlace } from "../look/look.js";
+import { withOrderlyStop } from "../update/orderlyStop.js";
 import type { CompletedStep } from "../update/watchedUpdate.js";
 import type { Destination } from "./destination.js";
 import type { MoveAnswer } from "./moveAnswer.js";
@@ -54,8 +55,10 @@ interface Approved {
 
 /** How updates are run: who is told of them, and what asks them to stop. */
 export interface Carries extends Shows {
-  /** Runs the updates, with what is aborted to stop them. */
-  whileUpdating: <T>(updates: (signal: AbortSignal | undefined) => Promise<T>) => Promise<T>;
+  /** Runs the updates, with what is aborted to stop them, and to end at once what is under way. */
+  whileUpdating: <T>(
+    updates: (signal: AbortSignal | undefined, atOnce: AbortSignal | undefined) => Promise<T>,
+  ) => Promise<T>;
   onEvent?: OnMoveEvent;
 }
 
@@ -69,20 +72,31 @@ export async function carryOut(
   const { openExistingStack } = loadOpenStack();
   const { moveThrough } = loadMoveThrough();
   const overview = new MoveOverview(progress, resources, onEvent);
-  const stack = await openExistingStack(name, cwd, (decided) => {
-    check?.(decided);
-    overview.begin(decided.plan);
-  });
   const onStep = (step: CompletedStep) => {
     onEvent({ type: "resource", ...step });
     overview.see(step);
   };
   const route = { stages, all: destination.all };
-  const { moves, failure, cause } = await whileUpdating((signal) =>
-    moveThrough(stack, route, { progress, signal, onStep, onEvent }),
+  const { moves, failure, cause } = await whileUpdating((signal, atOnce) =>
+    withOrderlyStop(signal, async (stop) => {
+      const stack = await openExistingStack(name, cwd, {
+        check(decided) {
+          stop?.refuseIfAsked();
+          check?.(decided);
+          overview.begin(decided.plan);
+        },
+        begins: stop,
+      });
+      const signals = { stop, signal: atOnce };
+      return moveThrough(stack, route, { progress, ...signals, onStep, onEvent });
+    }),
   );
+  const soFar = failure?.kind === "stopped" ? overview.soFar() : undefined;
   overview.end(failure === undefined);
-  if (failure !== undefined) return { moves, cause, ...ended(failure, name, destination) };
+  if (failure !== undefined) {
+    const message = [failure.message, ...(soFar === undefined ? [] : [soFar])].join("\n");
+    return { moves, cause, ...ended({ ...failure, message }, name, destination) };
+  }
   const { to, all } = destination;
   return {
     outcome: "done",

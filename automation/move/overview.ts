@@ -1,4 +1,9 @@
-import { expectedMore, overviewOf } from "../../migration/move/overview.js";
+import {
+  describeWorkersSoFar,
+  expectedMore,
+  overviewOf,
+  workersSoFar,
+} from "../../migration/move/overview.js";
 import type { Plan } from "../../migration/plan/plan.js";
 import { leftToDo } from "../../migration/status/leftToDo.js";
 import type { StateResource } from "../../migration/status/stackState.js";
@@ -34,6 +39,13 @@ export class MoveOverview {
   see({ what }: CompletedStep): void {
     this.finished.add(what.slice(what.lastIndexOf(" ") + 1));
     if (this.current !== undefined) this.show(this.current);
+  }
+
+  /** On which workers it is done, and on which not; undefined where it has nothing to do on any. */
+  soFar(): string | undefined {
+    if (this.current === undefined) return undefined;
+    const { plan, left } = this.current;
+    return describeWorkersSoFar(plan.stage, workersSoFar(plan, left, this.finished));
   }
 
   /** It is over. */

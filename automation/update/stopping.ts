@@ -1,31 +1,61 @@
 import type { Progress } from "../progress.js";
 
+/** Work that can be stopped: the first signal asks for it, a second one has it end at once. */
+export type StoppableWork<T> = (signal: AbortSignal, atOnce: AbortSignal) => Promise<T>;
+
+/** What is said of a signal. */
+export interface StopTexts {
+  first: string;
+  second: string;
+}
+
+/** Of updates that move workers. */
+export const movingTexts: StopTexts = {
+  first:
+    "stopping. What is under way on a worker comes to its end; nothing else begins. Once more, and it is ended at once.",
+  second: "ending what is under way at once. The engine writes its state first.",
+};
+
+/** Of what has no worker to bring to an end. */
+export const endingTexts: StopTexts = {
+  first:
+    "stopping. The engine ends what is under way and writes its state first; nothing new is started.",
+  second: "still stopping.",
+};
+
 /**
- * Runs work that SIGINT and SIGTERM ask to stop, and keeps this process alive until it has. Were
- * this process to end first, the engine would lose its program and its output, die of that, and
+ * Runs work that SIGINT, SIGTERM and SIGHUP ask to stop, and keeps this process alive until it has.
+ * Were this process to end first, the engine would lose its program and its output, die of that, and
  * leave its lock behind.
  *
- * @param work gets what the signals abort, with the signal's name as the reason's message
+ * @param work gets what signals abort, with the signal's name as the reason's message
  */
 export async function stopOnSignals<T>(
   progress: Progress,
-  work: (signal: AbortSignal) => Promise<T>,
+  work: StoppableWork<T>,
+  texts: StopTexts = movingTexts,
 ): Promise<T> {
   const stop = new AbortController();
+  const atOnce = new AbortController();
   const onSignal = (name: NodeJS.Signals): void => {
-    if (stop.signal.aborted) return;
-    progress.note(
-      `${name}: stopping. The engine ends what is under way and writes its state first; nothing new is started.`,
-    );
-    stop.abort(new Error(`stopped by ${name}`));
+    if (atOnce.signal.aborted) return;
+    const [controller, text] = stop.signal.aborted ? [atOnce, texts.second] : [stop, texts.first];
+    if (name === "SIGHUP") outliveTerminal();
+    progress.note(`${name}: ${text}`);
+    controller.abort(new Error(`stopped by ${name}`));
   };
-  const signals = ["SIGINT", "SIGTERM"] as const;
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
   for (const name of signals) process.on(name, onSignal);
   try {
-    return await work(stop.signal);
+    return await work(stop.signal, atOnce.signal);
   } finally {
     for (const name of signals) process.off(name, onSignal);
   }
+}
+
+/** Once the terminal is gone, what is written to it fails; that must not end an update in hand. */
+function outliveTerminal(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 }
 
 /** Milliseconds within which the engine says that it was interrupted itself. */

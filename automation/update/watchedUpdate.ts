@@ -6,10 +6,12 @@ import {
   type UpOptions,
 } from "@pulumi/pulumi/automation";
 
+import { stopsAmong } from "../../migration/move/orderlyStop.js";
 import { withMissingRight } from "../../migration/rights/missingRight.js";
-import { messageOf } from "../../migration/text/text.js";
+import { count, messageOf } from "../../migration/text/text.js";
 import type { Progress, Step } from "../progress.js";
 import { describeUrn } from "../stack/urn.js";
+import { stepsAtOnce, type OrderlyStop } from "./orderlyStop.js";
 import { stopEngineOnce } from "./stopping.js";
 
 export interface WatchOptions {
@@ -17,10 +19,12 @@ export interface WatchOptions {
   /** How many resources the engine works on at the same time; default 10. */
   parallel?: number;
   /**
-   * Aborted to stop: the engine ends what is under way, writes its state and lets go of the stack.
-   * The process has to live on until then; see {@link stopOnSignals} in stopping.ts.
+   * Aborted to end what is under way at once: the engine cancels it, writes its state and lets go of
+   * the stack. The process has to live on until then; see {@link stopOnSignals} in stopping.ts.
    */
   signal?: AbortSignal;
+  /** Lets workers that have begun come to their end, where it is asked for. */
+  stop?: OrderlyStop;
   /** Told of each resource when the engine is through with it. */
   onStep?: (step: CompletedStep) => void;
 }
@@ -42,7 +46,7 @@ export interface CompletedStep {
  * @throws UpdateFailedError; ConcurrentUpdateError where the engine refused because of a lock
  */
 export async function watchedUpdate(
-  { progress, parallel = 10, signal, onStep }: WatchOptions,
+  { progress, parallel = stepsAtOnce, signal, onStep }: WatchOptions,
   update: (control: UpdateControl) => Promise<unknown>,
 ): Promise<CompletedStep[]> {
   const watcher = new UpdateWatcher(progress, onStep);
@@ -65,19 +69,38 @@ export class UpdateFailedError extends Error {
   readonly steps: readonly CompletedStep[];
   /** Whether anything was begun: else settings, audit or an approval were against it. */
   readonly begun: boolean;
+  /** Whether it ended only because it was asked to stop. */
+  readonly stopped: boolean;
 
   constructor({ steps, errors, stopping, begun }: UpdateWatcher, cause: unknown) {
-    const reason = errors.length > 0 ? errors.join("\n") : messageOf(cause);
-    const what = stopping
-      ? "The update was stopped, as asked. Gates that were under way were ended; the next update runs them again."
-      : "The update failed.";
-    super(`${what} What had moved keeps working; nothing after it was started.\n${reason}`, {
-      cause,
-    });
+    const { asked, left, others } = stopsAmong(errors);
+    const inOrder = asked && others.length === 0 && !stopping;
+    super(
+      inOrder
+        ? stoppedInOrder(steps.length, left)
+        : endedEarly(stopping, errors.length > 0 ? errors.join("\n") : messageOf(cause)),
+      { cause },
+    );
     this.name = "UpdateFailedError";
     this.steps = steps;
     this.begun = begun;
+    this.stopped = inOrder || stopping;
   }
+}
+
+/** @param left what its gates said of it */
+function stoppedInOrder(steps: number, left: readonly string[]): string {
+  return [
+    `The update was stopped, as asked, after ${count(steps, "step")}. What was under way has come to its end, and nothing was begun after it.`,
+    ...left,
+  ].join("\n");
+}
+
+function endedEarly(stopping: boolean, reason: string): string {
+  const what = stopping
+    ? "The update was stopped, as asked. Gates that were under way were ended; the next update runs them again."
+    : "The update failed.";
+  return `${what} What had moved keeps working; nothing after it was started.\n${reason}`;
 }
 
 const verbs: Partial<Record<OpType, string>> = {

@@ -36,9 +36,10 @@ export const migrateCommand: Subcommand<MigrateOptions> = {
       .addHelpText(
         "after",
         `
-Ctrl-C stops it in order: what is under way ends, nothing new begins, and the next
-kiam-migrate migrate goes on from there. pulumi up goes on as well: both have the same
-stack, settings and state.
+Ctrl-C stops it in order: what is under way on a worker comes to its end, nothing else
+begins, and the answer says what is done and what is not. A second Ctrl-C ends gates
+that are under way at once. The next kiam-migrate migrate goes on from there. pulumi up
+goes on as well: both have the same stack, settings and state.
 
 A pipeline approves what a person has seen:
   kiam-migrate plan --stack production --to cutover           prints the plan's id

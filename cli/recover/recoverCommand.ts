@@ -1,5 +1,5 @@
 import { recoverKnowingly } from "../../automation/recover/recoverKnowingly.js";
-import { stopOnSignals } from "../../automation/update/stopping.js";
+import { endingTexts, stopOnSignals } from "../../automation/update/stopping.js";
 import { confirmationOf } from "../../migration/move/confirmation.js";
 import { shownJson } from "../../migration/text/shown.js";
 import type { CommonOptions, Subcommand, Terminal } from "../command.js";
@@ -34,7 +34,7 @@ which that update ran.`,
     const { progress } = terminal;
     const answer = await recoverKnowingly(options, {
       progress,
-      whileUpdating: (work) => stopOnSignals(progress, work),
+      whileUpdating: (work) => stopOnSignals(progress, work, endingTexts),
       objection: () => refusedBecause(stack, yes, terminal),
     });
     terminal.answer(options.json ? shownJson(answer, 2) : recoverAsText(answer));

@@ -26,7 +26,9 @@ export const rollbackCommand: Subcommand<RollbackOptions> = {
       .addHelpText(
         "after",
         `
-Ctrl-C stops it in order; the next kiam-migrate rollback goes on from there.`,
+Ctrl-C stops it in order: the way back of a worker that has begun comes to its end, and
+no other begins. A second Ctrl-C ends it at once. The next kiam-migrate rollback goes on
+from there.`,
       ),
   run(options, terminal) {
     const { to, all } = options;

@@ -4,6 +4,7 @@ import type { GateVerb } from "../../gates/protocol/inputs.js";
 import type { CapturedRule } from "../../migration/rules/natRule.js";
 import type { PlannedProbe } from "../../migration/plan/plan.js";
 import type { WorkerStep } from "../../migration/plan/steps.js";
+import { allDone, askFirst, type Begins } from "../begins.js";
 import {
   answerOf,
   gate,
@@ -20,6 +21,8 @@ export interface WorkerCutoverArgs extends GateContext, WorkerScript {
   probe: PlannedProbe;
   /** Stands for the node: it goes only when the node has left the cluster, and all of this with it. */
   anchor: pulumi.Resource;
+  /** Asked before its move begins. */
+  begins?: Begins;
 }
 
 /**
@@ -63,6 +66,7 @@ export class WorkerCutover extends pulumi.ComponentResource {
       const declared = this.declare(step, before);
       if (declared !== undefined) before = [declared];
     }
+    this.sayWhenEnded(before);
     this.registerOutputs({});
   }
 
@@ -80,6 +84,7 @@ export class WorkerCutover extends pulumi.ComponentResource {
       case "capture":
         return this.capture(after);
       case "recheck":
+        // Here its move begins: what comes before only looks.
         // Its undo is the way back of all that follows. Through the API, which sees the node as it
         // is then: over SSH, a node that has left, was replaced or has another key would need
         // `pulumi state delete`.
@@ -90,7 +95,7 @@ export class WorkerCutover extends pulumi.ComponentResource {
             undo: "return-worker",
             input: { ...this.known, rules, generation, kiamOnly },
           },
-          after,
+          this.onceMoveMayBegin(after),
         );
       case "remove-rule":
         return this.removal(after);
@@ -103,6 +108,22 @@ export class WorkerCutover extends pulumi.ComponentResource {
           after,
         );
     }
+  }
+
+  private onceMoveMayBegin(after: pulumi.Resource[]): pulumi.Input<pulumi.Resource[]> {
+    const { begins } = this.args;
+    return begins === undefined ? after : askFirst(after, () => begins.worker());
+  }
+
+  /** @param last what comes last in its move */
+  private sayWhenEnded(last: pulumi.Resource[]): void {
+    const { begins } = this.args;
+    if (begins === undefined) return;
+    // Where a step fails, the engine begins nothing more, and nothing waits for this worker.
+    allDone(last).then(
+      () => begins.workerEnded(),
+      () => {},
+    );
   }
 
   /** Once for each node, and before anything is done on it. */
@@ -177,7 +198,7 @@ export class WorkerCutover extends pulumi.ComponentResource {
   private step<Verb extends GateVerb, Undo extends GateVerb = Verb>(
     step: string,
     args: Pick<GateArgs<Verb, Undo>, "verb" | "undo" | "input">,
-    dependsOn: pulumi.Resource[],
+    dependsOn: pulumi.Input<pulumi.Resource[]>,
     options = this.options,
   ): Gate<Verb> {
     return gate(

@@ -8,6 +8,7 @@ import { explainRollout, lookAtRollout } from "../nodes/rollout.js";
 import { GateContext } from "../protocol/context.js";
 import type { Gate } from "../protocol/inputs.js";
 import { progress } from "../protocol/progress.js";
+import { refuseWhereStopAsked } from "../protocol/stop.js";
 import { waitFor } from "../../cluster/wait.js";
 
 /**
@@ -16,6 +17,7 @@ import { waitFor } from "../../cluster/wait.js";
  * behind kiam's.
  */
 export const letKube2iamOn: Gate<"let-kube2iam-on"> = async ({ target }) => {
+  refuseWhereStopAsked();
   const context = await GateContext.connect(target);
   const keptOff = kiamOnlyNodes(await context.kube2iam(), await context.nodes());
   const changed = await changeAffinity(context, allowKiamOnly);

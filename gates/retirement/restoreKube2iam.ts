@@ -11,6 +11,7 @@ import { nodesWithout } from "../nodes/placement.js";
 import { GateContext } from "../protocol/context.js";
 import type { Gate } from "../protocol/inputs.js";
 import { progress } from "../protocol/progress.js";
+import { refuseWhereStopAsked } from "../protocol/stop.js";
 import { waitForRollout } from "../nodes/rollout.js";
 import { agentsIn, readStandings, unlessLost } from "../nodes/standings.js";
 import { onEachWorker } from "../protocol/workers.js";
@@ -31,6 +32,7 @@ export const restoreKube2iam: Gate<"restore-kube2iam"> = async ({
   companions,
   probe,
 }) => {
+  refuseWhereStopAsked();
   const context = await GateContext.connect(target);
   const name = nameOf(manifest);
   // Where the retirement was interrupted just now.

@@ -4,6 +4,7 @@ import { describePod, nameOf, selectorText } from "../../cluster/kubernetes/obje
 import { ClusterError } from "../../cluster/kubernetes/call.js";
 import type { NodeRules } from "../../cluster/rules/nodeRules.js";
 import { dangerousHooks } from "../../migration/kube2iam/preStop.js";
+import { StopAskedError } from "../../migration/move/orderlyStop.js";
 import type { Worker } from "../../migration/situation/target.js";
 import { GateError, problemsOf } from "../../migration/text/problem.js";
 import { requireKiamRule } from "../cutover/kiamRule.js";
@@ -21,6 +22,7 @@ import { proveLive } from "../probe/live.js";
 import { GateContext } from "../protocol/context.js";
 import type { CheckedInput, Gate, ProbeResult } from "../protocol/inputs.js";
 import { errorAt, errorOn, noteForNextPlan, progress } from "../protocol/progress.js";
+import { refuseWhereStopAsked } from "../protocol/stop.js";
 import { onEachWorker } from "../protocol/workers.js";
 import {
   describeClient,
@@ -42,6 +44,7 @@ type Input = CheckedInput<"retire-kube2iam">;
  * proven stops it there.
  */
 export const retireKube2iam: Gate<"retire-kube2iam"> = async (input) => {
+  refuseWhereStopAsked();
   const context = await GateContext.connect(input.target);
   const { manifest } = input;
   const name = nameOf(manifest);
@@ -147,7 +150,9 @@ async function waitOrNote(
   try {
     return await waitForConnections(context, workers, limit);
   } catch (error) {
-    await noteForNextPlan(context, { connectionsLeft: new Date().toISOString() });
+    if (!(error instanceof StopAskedError)) {
+      await noteForNextPlan(context, { connectionsLeft: new Date().toISOString() });
+    }
     throw error;
   }
 }
@@ -174,6 +179,7 @@ async function oneByOne(
   const probes: ProbeResult[] = [];
   for (const [index, { worker, pods, waitSeconds }] of sorted.entries()) {
     try {
+      refuseWhereStopAsked();
       await requireProven(context, input);
       const proof = await unlessGone(context, worker, async () => {
         await requireKiamAlone(await context.rules(), worker);
@@ -184,6 +190,11 @@ async function oneByOne(
       probes.push(...proof);
     } catch (error) {
       const rest = sorted.slice(index + 1).map((each) => each.worker.name);
+      if (error instanceof StopAskedError) {
+        throw new StopAskedError(
+          `kube2iam goes on running on ${[worker.name, ...rest].join(", ")}`,
+        );
+      }
       throw new GateError(
         `kube2iam's retirement stops at ${worker.name}; kube2iam goes on running on ${rest.join(", ") || "no further worker"}`,
         problemsOf(error, `node ${worker.name}`),

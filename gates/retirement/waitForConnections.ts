@@ -5,6 +5,7 @@ import type { NodeRules } from "../../cluster/rules/nodeRules.js";
 import { GateError } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
 import { unlessGone } from "../nodes/standings.js";
+import { refuseWhereStopAsked } from "../protocol/stop.js";
 import type { GateContext } from "../protocol/context.js";
 import type { CheckedInput } from "../protocol/inputs.js";
 import { Deadline, waitFor } from "../../cluster/wait.js";
@@ -32,7 +33,7 @@ export type ConnectionLimit = CheckedInput<"retire-kube2iam">["connections"];
  * connections is not looked at again: without a rule to kube2iam no new one comes.
  *
  * @returns the clients that still hold some, where the limit says to proceed then
- * @throws GateError that names them, where it says to stop
+ * @throws GateError that names them, where it says to stop; StopAskedError
  */
 export async function waitForConnections(
   context: GateContext,
@@ -45,6 +46,8 @@ export async function waitForConnections(
   const look = await waitFor<true, LingeringClient[]>(
     Deadline.after(waitSeconds),
     async () => {
+      // Of these workers nothing has gone yet.
+      refuseWhereStopAsked();
       const left = await lingeringClients(context, rules, watched);
       if (left.length === 0) return { done: true };
       watched = watched.filter(({ name }) => left.some(({ worker }) => worker === name));

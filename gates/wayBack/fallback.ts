@@ -12,6 +12,7 @@ import { distinctProblems, GateError, type Problem } from "../../migration/text/
 import { GateContext } from "../protocol/context.js";
 import type { Gate, GateOutput, Probe } from "../protocol/inputs.js";
 import { errorAt, progress } from "../protocol/progress.js";
+import { refuseWhereStopAsked } from "../protocol/stop.js";
 import { requireDone } from "../nodes/ruleReport.js";
 import { readStandings, unlessLost } from "../nodes/standings.js";
 import { tryEachWorker } from "../protocol/workers.js";
@@ -40,6 +41,7 @@ interface Failures {
  * keeps any other from going back, and all are named in one error.
  */
 export const fallback: Gate<"fallback"> = async ({ target, probe }) => {
+  refuseWhereStopAsked();
   const context = await GateContext.connect(target);
   const daemonSet = await requireKube2iam(context);
   const workers = new Map<string, Result>();

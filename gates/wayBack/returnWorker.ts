@@ -13,6 +13,7 @@ import type { Question } from "../probe/runProbe.js";
 import { type NodeRules, reportProblemsOf } from "../../cluster/rules/nodeRules.js";
 import { GateError, problemsOf } from "../../migration/text/problem.js";
 import { progress } from "../protocol/progress.js";
+import { refuseWhereStopAsked } from "../protocol/stop.js";
 import { unlessLost } from "../nodes/standings.js";
 
 type Input = CheckedInput<"return-worker">;
@@ -26,6 +27,7 @@ type Input = CheckedInput<"return-worker">;
  * update that can reach it brings it back.
  */
 export const returnWorker: Gate<"return-worker"> = async (input) => {
+  refuseWhereStopAsked();
   const { worker } = input;
   const context = await GateContext.connect(input.target);
   const node = await context.node(worker.name);

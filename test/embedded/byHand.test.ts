@@ -10,13 +10,14 @@ import { CHECKOUT } from "../../lab/paths.js";
 import type { Stage } from "../../migration/stages.js";
 import { readmeSteps } from "../support/readmeSteps.js";
 import { writeSections } from "../support/userProject.js";
+import { moveByScript } from "../support/userScript.js";
 import { openUserTerminal, type UserTerminal } from "../support/userTerminal.js";
 import { bootProduction, call } from "./boot.js";
 
 /*
  * The README's first steps as an operator types them on the embedded cluster, under load: the whole move
- * and its way back by the command pulumi alone, with a passphrase of one's own. What a pull request would
- * change is changed in the stack's file. One worker: what more of them need, migration.test.ts shows. Does
+ * and its way back with a passphrase of one's own, stage by stage in turns by the command pulumi,
+ * kiam-migrate and a script. What a pull request would change is changed in the stack's file. One worker: what more of them need, migration.test.ts shows. Does
  * not prove that the official language host and plugins do the same where stand-ins run.
  */
 
@@ -32,6 +33,23 @@ describe("the README's steps on a cluster of one's own", function () {
   async function moveTo(stage: Stage): Promise<void> {
     await edit({ stage });
     for (const step of await readmeSteps("pulumi up -s")) await user.typed(`${step} --yes`);
+  }
+
+  /** The README's other way, for one stage. */
+  async function migrateTo(stage: Stage): Promise<void> {
+    for (const step of await readmeSteps("npx kiam-migrate migrate")) {
+      await user.typed(`${step.replace(/--to \w+/, `--to ${stage}`)} --yes`);
+    }
+  }
+
+  /** The third one. Of this stage alone: the one before has left nothing to do. */
+  async function scriptTo(stage: Stage): Promise<void> {
+    const moves = await moveByScript(user, "there", stage);
+    assert.deepEqual(
+      moves.map(({ at }) => at),
+      [stage],
+    );
+    await user.typed("pulumi preview -s staging --expect-no-changes");
   }
 
   before("boot, and an operator who begins a stack", async function () {
@@ -77,15 +95,15 @@ describe("the README's steps on a cluster of one's own", function () {
     await user.typed(`${before}worker-1${after} '${await cluster?.hostKey("worker-1")}'`);
   });
 
-  const forward: [Stage, string][] = [
-    ["server", "kube2iam"],
-    ["agent", "kube2iam before kiam"],
-    ["cutover", "kiam"],
-    ["retire", "kiam"],
+  const forward: [Stage, string, (stage: Stage) => Promise<void>][] = [
+    ["server", "kube2iam", moveTo],
+    ["agent", "kube2iam before kiam", migrateTo],
+    ["cutover", "kiam", scriptTo],
+    ["retire", "kiam", moveTo],
   ];
-  for (const [stage, rules] of forward) {
+  for (const [stage, rules, move] of forward) {
     it(`goes on to ${stage}`, async () => {
-      await moveTo(stage);
+      await move(stage);
       assert.deepEqual(await call("rules"), { "worker-1": rules });
     });
   }

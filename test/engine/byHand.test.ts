@@ -5,10 +5,12 @@ import { join, resolve } from "node:path";
 import { GetRoleCommand } from "@aws-sdk/client-iam";
 import { parse } from "yaml";
 
+import type { MoveAnswer } from "../../automation/move/moveAnswer.js";
 import { PLUGINS, type Parts } from "../../lab/parts/types.js";
 import { nodeRoles } from "../../lab/workload/roles.js";
 import { readmeSteps } from "../support/readmeSteps.js";
 import { writeSections } from "../support/userProject.js";
+import { moveByScript } from "../support/userScript.js";
 import { openUserTerminal, type UserTerminal } from "../support/userTerminal.js";
 import { startClusterOfApis, type ClusterOfApis } from "./clusterOfApis.js";
 import { requireEngine } from "./engine.js";
@@ -17,8 +19,8 @@ import { requireEngine } from "./engine.js";
  * The command pulumi in a user's hands, from index.ts and with Pulumi.yaml as it is: the steps of the
  * README up to stage prepare, in its own words, with a passphrase of one's own and copies of the stacks'
  * files. The engine, the API server and the lab's IAM are real; the language host and the providers are
- * stand-ins where the official ones cannot be had. There are no nodes that run anything, so the later
- * stages are not tried here.
+ * stand-ins where the official ones cannot be had. There are no nodes that run anything, so stage server
+ * fails at its gate, and the later ones are not tried here.
  */
 
 const checkout = resolve(__dirname, "../..");
@@ -101,6 +103,33 @@ describe("the command pulumi, by hand as the README says", function () {
     const { all, exitCode } = await user.type("pulumi preview -s staging", other);
     assert.notEqual(exitCode, 0);
     assert.match(all, /incorrect passphrase/);
+  });
+
+  it("takes turns with kiam-migrate and a script: each takes up what the one before has left", async () => {
+    const files = [join(user.project, "Pulumi.yaml"), file()];
+    await writeSections(file(), { probe: { role: "kiam-probe", timeoutSeconds: 10 } });
+    const before = await Promise.all(files.map((each) => readFile(each, "utf8")));
+    const migrate = async (to: string) => {
+      const flags = "--stack staging --yes --no-ssh --no-iam --json 2>/dev/null";
+      const { all, exitCode } = await user.type(`npx kiam-migrate migrate --to ${to} ${flags}`);
+      return { exitCode, answer: JSON.parse(all) as MoveAnswer };
+    };
+
+    const prepared = await migrate("prepare");
+    assert.deepEqual(
+      prepared.answer.moves.map(({ at, steps }) => [at, steps]),
+      [["prepare", []]],
+      "pulumi up has left nothing to do",
+    );
+    const { exitCode, answer } = await migrate("server");
+    assert.deepEqual([exitCode, answer.outcome], [3, "failed"], "nothing runs its pods here");
+    const [back] = await moveByScript(user, "back", "prepare");
+    assert.equal(back?.at, "prepare");
+    assert.ok(back.steps.includes("delete DaemonSet kiam-server"));
+    assert.ok(back.steps.every((step) => step.startsWith("delete ")));
+    await user.typed("pulumi preview -s staging --expect-no-changes");
+    const after = await Promise.all(files.map((each) => readFile(each, "utf8")));
+    assert.deepEqual(after, before, "the stage's line is as it was, and so is all else");
   });
 
   it("takes everything away", async () => {

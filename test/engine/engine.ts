@@ -95,26 +95,30 @@ export async function createStack(
     },
   );
   // As the product runs its program; which it gives along where a test has the product do it.
-  const asTheProduct =
-    <O extends { program?: automation.PulumiFn }, R>(run: (options?: O) => Promise<R>) =>
-    (options?: O) =>
-      options?.program === undefined
-        ? withWholeProgram(stack, (program) => run({ ...options, program } as O))
-        : run(options);
+  const asTheProduct = <O extends { program?: automation.PulumiFn }, R>(
+    run: (options?: O) => Promise<R>,
+    options?: O,
+  ) =>
+    options?.program === undefined
+      ? withWholeProgram(stack, (program) => run({ ...options, program } as O))
+      : run(options);
+  const { prototype } = automation.Stack;
   const outputs = stack.outputs.bind(stack);
   stack.outputs = () => Promise.resolve({});
-  // From the engine's events: the SDK would run Pulumi's command line for it.
+// From the engine's events: the SDK would run Pulumi's command line for it.
   let resourceChanges: automation.OpMap | undefined;
   stack.info = () => Promise.resolve({ resourceChanges } as automation.UpdateSummary);
-  const up = stack.up.bind(stack);
-  stack.up = asTheProduct((options?: automation.UpOptions) => {
+  // The product has stacks of its own, made from this one.
+  stack.up = function (this: automation.Stack, options) {
     const onEvent = (event: automation.EngineEvent) => {
       resourceChanges = event.summaryEvent?.resourceChanges ?? resourceChanges;
       options?.onEvent?.(event);
     };
-    return up({ ...options, onEvent });
-  });
-  stack.preview = asTheProduct(stack.preview.bind(stack));
+    return asTheProduct((more) => prototype.up.call(this, { ...more, onEvent }), options);
+  };
+  stack.preview = function (this: automation.Stack, options) {
+    return asTheProduct((more) => prototype.preview.call(this, more), options);
+  };
   return {
     stack,
     directory,

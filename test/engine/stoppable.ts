@@ -1,6 +1,6 @@
 /*
  * `stoppable.ts ENGINE`: moves a stack of its own as a command line does, for stopUpdate.test.ts,
- * which sends it a signal. The last line that it prints is JSON: what the move threw and left.
+ * which types Ctrl-C. The last line that it prints is JSON: what the move threw and left.
  */
 import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
@@ -10,6 +10,7 @@ import * as command from "@pulumi/command";
 import { moveTo } from "../../automation/moveTo.js";
 import { pendingIn } from "../../automation/recover/pendingOperations.js";
 import { createProgress } from "../../automation/progress.js";
+import { withOrderlyStop } from "../../automation/update/orderlyStop.js";
 import { stopOnSignals } from "../../automation/update/stopping.js";
 import { createStack } from "./engine.js";
 
@@ -28,7 +29,11 @@ async function main(engine: string): Promise<Ending> {
   let threw = "nothing";
   try {
     const progress = createProgress();
-    await stopOnSignals(progress, (signal) => moveTo(test.stack, "cutover", { progress, signal }));
+    await stopOnSignals(progress, (signal, atOnce) =>
+      withOrderlyStop(signal, (stop) =>
+        moveTo(test.stack, "cutover", { progress, stop, signal: atOnce }),
+      ),
+    );
   } catch (error) {
     threw = String(error);
   }

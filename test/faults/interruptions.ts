@@ -6,6 +6,7 @@ import {
 } from "../../automation/recover/interruptedUpdate.js";
 import { lookAtWorkers } from "../../automation/recover/lookAtWorkers.js";
 import { moveTo } from "../../automation/moveTo.js";
+import type { MoveAnswer } from "../../automation/move/moveAnswer.js";
 import { silentProgress } from "../../automation/progress.js";
 import { takeOver } from "../../automation/recover/takeOver.js";
 import { UpdateLockedError } from "../../automation/recover/updateLock.js";
@@ -13,10 +14,11 @@ import { parseSettings } from "../../migration/settings/parse.js";
 import type { Stage } from "../../migration/stages.js";
 import { fault } from "./fault.js";
 import { upUntilKilled } from "./killEngine.js";
+import { kiamMigrate } from "./kiamMigrate.js";
 import type { Session } from "./session.js";
 
 /*
- * The engine killed at every step, and two people at once. Does not prove anything about other
+ * The engine killed at every step, Ctrl-C, and two people at once. Does not prove anything about other
  * backends than files.
  */
 
@@ -110,18 +112,24 @@ fault("two people at once", {
   leaves: "cutover",
   run: async (lab) => {
     const second = await lab.stack("cutover");
-    let refused: Promise<unknown> | undefined;
-    const first = lab.move("cutover", {}, () => {
-      // Somebody else, while the first is at its first step.
-      refused ??= moveTo(second, "cutover", { progress: silentProgress }).then(
-        () => undefined,
-        (error: unknown) => error,
-      );
-    });
-    assert.equal((await first).failure, "");
-    const refusal = await refused;
+    // The first types Ctrl-C in the middle of a worker.
+    const first = await kiamMigrate(lab, ["migrate", "--to", "cutover", "--yes", "--no-ssh"]);
+    await first.says(/worker-1-cutover-recheck: done/);
+    first.typeCtrlC();
+    const refusal = await moveTo(second, "cutover", { progress: silentProgress }).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
     assert.ok(refusal instanceof UpdateLockedError, String(refusal));
+    const { exitCode, answer } = await first.ended<MoveAnswer>();
+    assert.deepEqual([exitCode, answer.outcome], [3, "stopped"], answer.said);
+    assert.match(
+      answer.said,
+      /^Done at stage cutover: 1 of 2 workers: worker-1\. Not done: worker-2\.$/m,
+    );
+    assert.match(answer.next[0] ?? "", /^kiam-migrate migrate --stack lab --to cutover/);
+    assert.deepEqual(await lab.rules(), { "worker-1": "kiam", "worker-2": "kube2iam before kiam" });
     await lab.mustReach("cutover");
-    return `the second was refused and touched nothing: ${refusal.message.split("\n")[0]}`;
+    return `the second was refused and touched nothing: ${refusal.message.split("\n")[0]} The first ended its worker, which kiam serves, and began no other`;
   },
 });

@@ -17,6 +17,7 @@ import { Cluster } from "../../../cluster/kubernetes/cluster.js";
 import { nameOf } from "../../../cluster/kubernetes/objects.js";
 import { readRecord, removeRecord, writeRecord } from "../../../gates/nodes/cutoverRecord.js";
 import type { CheckedInput, GateOutput } from "../../../gates/protocol/inputs.js";
+import { StopAskedError } from "../../../migration/move/orderlyStop.js";
 import type { Target } from "../../../migration/situation/target.js";
 import { listKube2iamPods } from "../../../gates/kube2iam/pods.js";
 import { replaceHookedPod } from "../../../gates/kube2iam/preStop.js";
@@ -41,6 +42,7 @@ import { exampleSettings } from "../../support/exampleCluster.js";
 import type { ApiServer } from "../../engine/apiserver.js";
 import { agentless, FakeCluster, probe, target as impatient } from "../fakeCluster.js";
 import { bootIdOf } from "../fakeNode.js";
+import { inStoppableUpdate } from "../stopAsked.js";
 import type { FakeNodes } from "../fakeNodes.js";
 import { GateContext } from "../../../gates/protocol/context.js";
 
@@ -805,9 +807,23 @@ describe("kube2iam's last days, on a real API server", function () {
       assert.ok(Date.now() - began < 1000 * target.timeoutSeconds, `${Date.now() - began} ms`);
     });
 
+    it("ends with the worker in hand where the update is asked to stop", () =>
+      inStoppableUpdate(async (askToStop) => {
+        fake.left.length = 0;
+        await createUnplaced();
+        const asking = pWaitFor(() => fake.left.length > 0, { interval: 10 }).then(askToStop);
+        await assert.rejects(retireKube2iam(retirement()), (error: Error) => {
+          assert.ok(error instanceof StopAskedError);
+          assert.match(error.message, /: kube2iam goes on running on worker-2, worker-3\.$/);
+          return true;
+        });
+        await asking;
+        assert.deepEqual(fake.left, ["worker-1"]);
+        await assert.rejects(retireKube2iam(retirement()), StopAskedError, "none begins");
+        assert.deepEqual(fake.left, ["worker-1"]);
+      }));
+
     it("goes through them by name, nodes that were no workers last, and leaves nothing behind", async () => {
-      fake.left.length = 0;
-      await createUnplaced();
       const { deleted, probes, notes } = await retireKube2iam(retirement());
       assert.deepEqual(fake.left, [...workers, "master-1"]);
       assert.equal(deleted, true);

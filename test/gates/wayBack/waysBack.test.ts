@@ -4,6 +4,7 @@ import type { KubernetesObject } from "@kubernetes/client-node";
 
 import { readRecord, writeRecord } from "../../../gates/nodes/cutoverRecord.js";
 import { ExecRefusedError } from "../../../cluster/kubernetes/exec.js";
+import { StopAskedError } from "../../../migration/move/orderlyStop.js";
 import { GateError } from "../../../migration/text/problem.js";
 import { fallback } from "../../../gates/wayBack/fallback.js";
 import { returnWorker } from "../../../gates/wayBack/returnWorker.js";
@@ -23,6 +24,7 @@ import {
   type FakeCluster,
 } from "../fakeCluster.js";
 import { bootIdOf } from "../fakeNode.js";
+import { inStoppableUpdate } from "../stopAsked.js";
 
 /*
  * What the two ways back without SSH decide, on a real API server with the real DaemonSet
@@ -304,6 +306,15 @@ describe("the ways back, on a real API server", function () {
       assert.deepEqual(rules()[name], ["kube2iam", "kiam"]);
       assert.equal(await readRecord(cluster.context, name), undefined);
     });
+
+    it("does not begin once the update was asked to stop, and ends what has begun", () =>
+      inStoppableUpdate(async (askToStop) => {
+        onceOn(name, "restore", askToStop);
+        assert.deepEqual(await giveBack(), { returned: true });
+        cluster.fake.node(name).rules = ["kiam"];
+        await assert.rejects(giveBack(), StopAskedError);
+        assert.deepEqual(rules()[name], ["kiam"]);
+      }));
 
     it("changes nothing where kube2iam serves already", async () => {
       cluster.fake.node(name).rules = ["kube2iam", "kiam"];

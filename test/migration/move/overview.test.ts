@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 
-import { expectedMore, overviewOf } from "../../../migration/move/overview.js";
+import {
+  describeWorkersSoFar,
+  expectedMore,
+  overviewOf,
+  workersSoFar,
+} from "../../../migration/move/overview.js";
 import { makePlan } from "../../../migration/plan/makePlan.js";
 import { leftToDo } from "../../../migration/status/leftToDo.js";
 import { exampleFacts, exampleSituation } from "../../support/exampleCluster.js";
@@ -32,6 +37,18 @@ describe("how far an update is", () => {
     });
     const all = [...canary, ...allOf("worker-1"), ...allOf("worker-3")];
     assert.deepEqual(after(...all), { wave: undefined, done: 3, of: 3 });
+  });
+
+  it("names, where it was stopped, the workers that are done and those that are not", () => {
+    const canary = [...allOf("worker-2"), "worker-2-cutover-rehearsal-removal"];
+    assert.equal(
+      describeWorkersSoFar("cutover", workersSoFar(plan, left, new Set(canary))),
+      "Done at stage cutover: 1 of 3 workers: worker-2. Not done: worker-1, worker-3.",
+    );
+    assert.equal(
+      describeWorkersSoFar("agent", { through: [], open: ["worker-1"] }),
+      "Done at stage agent: 0 of 1 worker. Not done: worker-1.",
+    );
   });
 
   it("counts workers that go back, by what brings them back", () => {
