@@ -1,9 +1,11 @@
-import type { Stack } from "@pulumi/pulumi/automation";
+import type { Deployment, Stack } from "@pulumi/pulumi/automation";
 
+import type { CutOffDeletion } from "../../migration/move/afterDeletion.js";
 import { stageOfState, type StackStage } from "../../migration/status/stackState.js";
 import { messageOf } from "../../migration/text/text.js";
 import { fileBackend } from "../stack/fileBackend.js";
-import { stateResources } from "../stack/stateResources.js";
+import { replacedResources, stateResources } from "../stack/stateResources.js";
+import { partsOfUrn } from "../stack/urn.js";
 import { UpdateFailedError, type WatchOptions } from "../update/watchedUpdate.js";
 import {
   describeInterruption,
@@ -68,8 +70,8 @@ export type Clearing =
   | {
       outcome: "recovered";
       workers: string[];
-      /** Whether a deletion was cut off, which has to go on as one. */
-      deleting: boolean;
+      /** Deletions that were cut off. */
+      deletions: CutOffDeletion[];
       stage: StackStage;
     }
   | { outcome: "refused" | "locked" | "failed"; message: string };
@@ -85,17 +87,29 @@ export async function clearLeft(
   try {
     const cleared = (await recoverInterrupted(stack, { look, progress }, refusal)) ?? interruption;
     await unlessLocked(stack, () => takeOver(stack, cleared.operations, options));
+    const state = await stack.exportStack();
     return {
       outcome: "recovered",
       workers: workersOf(cleared),
-      deleting: cleared.operations.some(({ operation }) => operation === "deleting"),
-      stage: stageOfState(stateResources(await stack.exportStack())),
+      deletions: deletionsOf(cleared.operations, state),
+      stage: stageOfState(stateResources(state)),
     };
   } catch (error) {
     const outcome = outcomeOf(error);
     if (outcome === undefined) throw error;
     return { outcome, message: messageOf(error) };
   }
+}
+
+/** @param state in which what was being deleted still is */
+function deletionsOf(operations: Interruption["operations"], state: Deployment): CutOffDeletion[] {
+  const replaced = replacedResources(state);
+  return operations
+    .filter(({ operation }) => operation === "deleting")
+    .map(({ urn }) => {
+      const { type, name } = partsOfUrn(urn);
+      return { type, name, replaced: replaced.has(urn) };
+    });
 }
 
 function outcomeOf(error: unknown): Exclude<Clearing["outcome"], "recovered"> | undefined {
