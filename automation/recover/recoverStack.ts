@@ -5,7 +5,7 @@ import { stageOfState, type StackStage } from "../../migration/status/stackState
 import { messageOf } from "../../migration/text/text.js";
 import { fileBackend } from "../stack/fileBackend.js";
 import { replacedResources, stateResources } from "../stack/stateResources.js";
-import { partsOfUrn } from "../stack/urn.js";
+import { describeUrn, partsOfUrn } from "../stack/urn.js";
 import { UpdateFailedError, type WatchOptions } from "../update/watchedUpdate.js";
 import {
   describeInterruption,
@@ -108,7 +108,7 @@ function deletionsOf(operations: Interruption["operations"], state: Deployment):
     .filter(({ operation }) => operation === "deleting")
     .map(({ urn }) => {
       const { type, name } = partsOfUrn(urn);
-      return { type, name, replaced: replaced.has(urn) };
+      return { type, name, what: describeUrn(urn), replaced: replaced.has(urn) };
     });
 }
 

@@ -6,6 +6,8 @@ export interface CutOffDeletion {
   /** Such as `command:local:Command`. */
   type: string;
   name: string;
+  /** For people, such as `gate kiam-server`. */
+  what: string;
   /** Whether the state has what took its place: then it is what a replacement left. */
   replaced: boolean;
 }

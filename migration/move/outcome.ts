@@ -78,7 +78,7 @@ export function afterRecovery({ stack, settings, stage, deletions }: Recovered):
     const why = `It was on its way back to stage ${settings}.`;
     return { next: [`${command("rollback")} --to ${settings}`, status], why };
   }
-  const names = someOf(deletions.map(({ name }) => name));
+  const names = someOf(deletions.map(({ what }) => what));
   if (deletions.length === 0) {
     return { next: [forward, status], why: `It was on its way to stage ${settings}.` };
   }

@@ -93,12 +93,12 @@ describe("what comes of a recovery", () => {
     const pending: Behaviour["pending"] = [["deleting", record]];
     assert.deepEqual(await way({ pending, resources: [{ urn: record }] }), [
       "kiam-migrate rollback --stack staging --all",
-      "Everything was being taken away: kiam-record may be gone, and going forward would take it for untouched.",
+      "Everything was being taken away: ConfigMap kiam-record may be gone, and going forward would take it for untouched.",
     ]);
     const resources = [{ urn: record }, { urn: record, delete: true }];
     assert.deepEqual(await way({ pending, resources }), [
       "kiam-migrate migrate --stack staging --to prepare",
-      "It was on its way to stage prepare, and had come to what that no longer has: kiam-record.",
+      "It was on its way to stage prepare, and had come to what that no longer has: ConfigMap kiam-record.",
     ]);
   });
 });

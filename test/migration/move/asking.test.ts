@@ -73,7 +73,7 @@ describe("what to do after a recovery", () => {
   const after = (change: Partial<Parameters<typeof afterRecovery>[0]>) =>
     afterRecovery({ ...recovered, ...change });
   const deleted = (name: string, type = "command:local:Command", replaced = false) => [
-    { name, type, replaced },
+    { name, type, what: `a ${name}`, replaced },
   ];
   const whole = { reached: "agent", begun: "agent" } as const;
   const [forward, all, status] = ["migrate", "rollback", "status"].map(
@@ -92,7 +92,7 @@ describe("what to do after a recovery", () => {
     for (const deletions of [deleted("w-1-shadow"), deleted("kiam", "kubernetes:x", true)]) {
       const { next, why } = after({ stage: whole, deletions });
       assert.deepEqual(next, [`${forward} --to agent`, status]);
-      assert.match(why, /had come to what that no longer has: (w-1-shadow|kiam)\.$/);
+      assert.match(why, /had come to what that no longer has: a (w-1-shadow|kiam)\.$/);
     }
     const none = { reached: "agent", begun: "agent" } as const;
     const last = after({ settings: "cutover", stage: none, deletions: deleted("w-1-return") });
