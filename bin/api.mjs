@@ -7,6 +7,8 @@ export const {
   plan,
   migrate,
   status,
+  trust,
+  permitted,
   rollback,
   recover,
   stopOnSignals,
@@ -18,10 +20,12 @@ export const {
   MoveFailedError,
   NotApprovedError,
   NotRecoveredError,
+  NotWrittenError,
   OtherPlanError,
   SettingsError,
   StackLockedError,
   StoppedError,
+  TrustRefusedError,
   WrongWayError,
 } = api;
 export default api;

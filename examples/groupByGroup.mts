@@ -9,7 +9,7 @@ import { migrate, openStack, status, stopOnSignals } from "kube2iam-to-kiam";
 
 const [stackName = "staging", ...groups] = process.argv.slice(2);
 
-await stopOnSignals(async (signal, atOnce) => {
+async function move(signal: AbortSignal, atOnce: AbortSignal): Promise<void> {
   for (const [index, group] of groups.entries()) {
     const soFar = groups.slice(0, index + 1);
     const stack = await openStack({ stack: stackName, settings: { workers: { groups: soFar } } });
@@ -23,4 +23,15 @@ await stopOnSignals(async (signal, atOnce) => {
     console.log(`${group}: ${proven} of ${workers.length} workers are proven on kiam`);
     if (!done) throw new Error(`Something is left to do: kiam-migrate status --stack ${stackName}`);
   }
-});
+}
+
+if (groups.length === 0) {
+  console.error(`Which groups? node examples/groupByGroup.mts ${stackName} GROUP …`);
+  process.exit(2);
+}
+try {
+  await stopOnSignals(move);
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}

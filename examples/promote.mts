@@ -41,10 +41,14 @@ async function promote(name: string, to: Stage, stops: Stops): Promise<Migration
 }
 
 async function soak(stack: MigrationStack, signal: AbortSignal): Promise<void> {
-  for (const end = Date.now() + hours * 3_600_000; Date.now() < end;) {
+  const end = Date.now() + hours * 3_600_000;
+  // A look at the beginning, one every 5 minutes, and one at the end.
+  for (let left = 0; ;) {
+    await sleep(left, undefined, { signal });
     const { done, next } = await status(stack, { signal });
     if (!done) throw new Error(`${stack.stackName} did not stay as it was moved: ${next[0]}`);
-    await sleep(5 * 60_000, undefined, { signal });
+    left = Math.min(end - Date.now(), 5 * 60_000);
+    if (left <= 0) return;
   }
 }
 

@@ -3,6 +3,7 @@
 import { createProgress, formatElapsed, type Progress } from "../automation/progress.js";
 import { labAwsCommand } from "./aws/command.js";
 import { describeAccess } from "./cluster/access.js";
+import { refuseWhatAnotherHas } from "./cluster/cleanup.js";
 import type { Cluster } from "./cluster/cluster.js";
 import { describeRunning, findRunningLab, knownLabs } from "./cluster/lock.js";
 import { cleanLeftovers, stopCluster } from "./cluster/stop.js";
@@ -28,6 +29,7 @@ async function main(): Promise<number> {
   if (options.down) return takeDown(progress);
   const running = findRunningLab();
   if (running !== undefined) throw new Error(describeRunning(running));
+  refuseWhatAnotherHas(labDirectory());
   await cleanLeftovers(progress);
 
   const parts = await resolveParts({ given: options.given, install: options.install }, progress);

@@ -80,6 +80,21 @@ export class CutShortError extends MigrationError {
   readonly outcome = "cut-short";
 }
 
+/** Of what was to be written, some or all was not. */
+export class NotWrittenError extends MigrationError {
+  readonly outcome = "failed";
+
+  constructor(
+    told: Told,
+    /** What was written, such as roles by ARN. */
+    readonly written: readonly string[],
+    /** What was not, and why. */
+    readonly failed: readonly { what: string; message: string }[],
+  ) {
+    super(told);
+  }
+}
+
 /** How far a move came that ended early. */
 interface HowFar {
   /** Where it was going then; undefined where no update was begun. */

@@ -27,6 +27,14 @@ export {
   type RecoverOptions,
   type RollbackOptions,
 } from "./moving.js";
+export {
+  permitted,
+  trust,
+  type PermittedOptions,
+  type PermittedReport,
+  type TrustOptions,
+  type TrustReport,
+} from "./granting.js";
 export type { MigrationEvent, Running } from "./running.js";
 export {
   BlockedError,
@@ -35,10 +43,12 @@ export {
   MoveFailedError,
   NotApprovedError,
   NotRecoveredError,
+  NotWrittenError,
   OtherPlanError,
   StackLockedError,
   StoppedError,
 } from "./errors.js";
+export { TrustRefusedError } from "../roles/trustOfStack.js";
 export { WrongWayError } from "../move/destination.js";
 export { ContactError, type Contact } from "../../migration/contact/contact.js";
 export { SettingsError } from "../../migration/settings/parse.js";

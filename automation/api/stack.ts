@@ -1,8 +1,10 @@
 import { resolve } from "node:path";
 
+import { ContactError } from "../../migration/contact/contact.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import type { SettingsInput } from "../../migration/settings/schema.js";
 import { openExistingStack } from "../openStack.js";
+import { makeStack, type NewStack } from "../stack/makeStack.js";
 import { useInstalledPulumi } from "../stack/installedPulumi.js";
 import { withPulumi } from "../stack/pulumiFailure.js";
 import { readStackSettings, stackConfig } from "../stack/stackConfig.js";
@@ -24,6 +26,12 @@ export interface StackOptions {
    * comments included.
    */
   settings?: SomeSettings;
+  /**
+   * Makes the stack where the backend has none of that name, as `pulumi stack init` does, with
+   * `secretsProvider` for its `--secrets-provider`. Default: such a stack is refused, since a name with
+   * a mistake in it would be a stack of its own.
+   */
+  create?: boolean | NewStack;
 }
 
 /** A stack that is there and whose settings are right. */
@@ -34,7 +42,7 @@ export interface MigrationStack {
 }
 
 /**
- * Opens a stack: `pulumi stack init` has made it. Backend, login and passphrase, kubeconfig and AWS
+ * Opens a stack that `pulumi stack init` has made, or makes it with `create`. Backend, login and passphrase, kubeconfig and AWS
  * credentials are those of this process' environment, as for `pulumi up`. Selects nothing.
  *
  * @throws ContactError where there is no such stack, or its secrets can't be decrypted
@@ -44,13 +52,34 @@ export async function openStack({
   stack,
   directory = ".",
   settings = {},
+  create = false,
 }: StackOptions): Promise<MigrationStack> {
   const cwd = resolve(directory);
   useInstalledPulumi();
-  const present = await readStackSettings(stack, cwd);
-  parseSettings(changed(present, settings));
+  const { present, undo } = await read({ stack, cwd }, create);
+  try {
+    parseSettings(changed(present, settings));
+  } catch (error) {
+    await undo?.();
+    throw error;
+  }
   await write({ stack, cwd }, settings);
   return { stackName: stack, directory: cwd };
+}
+
+/** The settings of the stack; `undo` takes it away where it was made for that. */
+async function read(
+  { stack, cwd }: { stack: string; cwd: string },
+  create: boolean | NewStack,
+): Promise<{ present: Record<string, unknown>; undo?: () => Promise<void> }> {
+  try {
+    return { present: await readStackSettings(stack, cwd) };
+  } catch (error) {
+    const missing = error instanceof ContactError && error.contact.code === "stack-missing";
+    if (!missing || create === false) throw error;
+    const undo = await makeStack(stack, cwd, create === true ? {} : create);
+    return { present: await readStackSettings(stack, cwd), undo };
+  }
 }
 
 async function write(

@@ -1,6 +1,6 @@
 import { readRollouts } from "../../cluster/facts/rollouts.js";
 import { whoServes } from "../../gates/probe/whoServes.js";
-import type { Plan } from "../../migration/plan/plan.js";
+import type { Plan, PlannedProbe } from "../../migration/plan/plan.js";
 import { brokenBecause } from "../../migration/situation/nodeStandings.js";
 import { situationOf, type Situation } from "../../migration/situation/situation.js";
 import { gateTarget, workerOf } from "../../migration/situation/target.js";
@@ -31,7 +31,7 @@ export async function statusOfStack(
   const [standing, rollouts, asked] = await Promise.all([
     lookAtState(place, shows),
     readRollouts(settings),
-    place.ask ? ask(situation, plan, shows) : {},
+    place.ask ? ask(stack, situation, plan, shows) : {},
   ]);
   const status = statusOf(situation, plan, { stack, blocking, ...standing, rollouts, asked });
   return statusAnswer({ ...status, next: fromHere(status.next, place) });
@@ -41,22 +41,35 @@ export function statusAnswer(status: Status): StatusAnswer {
   return { ...status, done: isDone(status) };
 }
 
+/** The plan, which says how to ask. @throws where it does not, with what to do */
+export function planToAsk(
+  stack: string,
+  plan: Plan | undefined,
+): Pick<Plan, "kube2iam"> & { probe: PlannedProbe } {
+  if (plan?.probe !== undefined) return { ...plan, probe: plan.probe };
+  const [what, fix] =
+    plan === undefined
+      ? ["a plan, and findings stand in its way", `kiam-migrate audit --stack ${stack}`]
+      : [
+          "a role for the pod that asks, and probe.role is not set",
+          `pulumi config set --stack ${stack} --path probe.role NAME, a role of the kind that your pods have`,
+        ];
+  throw new Error(
+    `Asking the workers (--ask) needs ${what}. No pod was made. Without it, status shows what the rules tell. What to do: ${fix}`,
+  );
+}
+
 /** Asks on every worker on which a pod can run. */
 async function ask(
+  stack: string,
   { settings, workers }: Situation,
   plan: Plan | undefined,
   { progress }: Shows,
 ): Promise<Asked> {
-  if (plan?.probe === undefined) {
-    throw new Error(
-      plan === undefined
-        ? "--ask needs a plan, and findings stand in its way: see kiam-migrate audit. Without --ask, status shows what the rules tell."
-        : "--ask needs a role for the pod that asks: set probe.role. Without --ask, status shows what the rules tell.",
-    );
-  }
-  const { role, image, namespace } = plan.probe;
+  const { probe, kube2iam } = planToAsk(stack, plan);
+  const { role, image, namespace } = probe;
   const reachable = workers.filter((node) => brokenBecause(node) === undefined).map(workerOf);
-  const target = gateTarget(settings, plan.kube2iam);
+  const target = gateTarget(settings, kube2iam);
   return progress.run("asking who answers", (step) =>
     whoServes(target, reachable, { role, image, namespace, successes: 1 }, (done) =>
       step.update(`${done} of ${reachable.length}`),

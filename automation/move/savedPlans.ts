@@ -1,8 +1,9 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 import { planId, sayingsSchema, type Saying } from "../../migration/move/plannedMove.js";
+import { makeDirectory } from "../makeDirectory.js";
 
 /*
  * What plans said, by their ids, so that a plan which is no longer the one that was approved can be
@@ -18,7 +19,7 @@ function fileOf(id: string): string {
 export async function savePlan(id: string, sayings: readonly Saying[]): Promise<void> {
   const file = fileOf(id);
   try {
-    await mkdir(join(file, ".."), { recursive: true, mode: 0o700 });
+    await makeDirectory(dirname(file), 0o700);
     await writeFile(file, JSON.stringify(sayings), { mode: 0o600 });
   } catch {
     // A home that may not be written to, as in a container.

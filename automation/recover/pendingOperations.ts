@@ -54,7 +54,7 @@ export function describePending({ operation, what, workers }: PendingOperation):
 /** What becomes of it once it is no longer pending, for people; see docs/architecture.md. */
 export function whatFollows({ operation, urn, objectBeingMade }: PendingOperation): string {
   if (operation === "deleting") {
-    return "it is still in the state: going back begins it anew; going forward takes it for untouched, so go back first";
+    return "it is still in the state: what takes it away begins anew; an update that has it takes it for untouched. recover says which way";
   }
   if (operation !== "creating") return "it begins anew, if it still differs from the state";
   const { type } = partsOfUrn(urn);

@@ -1,4 +1,4 @@
-import { commandsAfterRecovery } from "../../migration/move/outcome.js";
+import { afterRecovery } from "../../migration/move/outcome.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import type { Stage } from "../../migration/stages.js";
 import { shown } from "../../migration/text/shown.js";
@@ -84,7 +84,8 @@ async function recover(
   return { ...seen, ...clearedAnswer(name, settings.stage, clearing) };
 }
 
-function clearedAnswer(
+/** What is answered once it was tried to clear it. */
+export function clearedAnswer(
   stack: string,
   settings: Stage,
   clearing: Clearing,
@@ -93,9 +94,9 @@ function clearedAnswer(
   const command = (rest: string) => `kiam-migrate ${rest} --stack ${stack}`;
   switch (outcome) {
     case "recovered": {
-      const { workers, deleting, stage } = clearing;
-      const said = `What that update of stack ${stack} had left is cleared. Now end what it had begun.`;
-      const next = commandsAfterRecovery({ stack, settings, stage, deleting });
+      const { workers, deletions, stage } = clearing;
+      const { next, why } = afterRecovery({ stack, settings, stage, deletions });
+      const said = `What that update of stack ${stack} had left is cleared. Now end what it had begun.\n${shown(why)}`;
       return { outcome, workers, said, next };
     }
     case "refused":

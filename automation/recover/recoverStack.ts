@@ -1,10 +1,12 @@
-import type { Stack } from "@pulumi/pulumi/automation";
+import type { Deployment, Stack } from "@pulumi/pulumi/automation";
 
+import type { CutOffDeletion } from "../../migration/move/afterDeletion.js";
 import { stageOfState, type StackStage } from "../../migration/status/stackState.js";
 import { messageOf } from "../../migration/text/text.js";
 import { fileBackend } from "../stack/fileBackend.js";
 import { exportState } from "../stack/readableStack.js";
-import { stateResources } from "../stack/stateResources.js";
+import { replacedResources, stateResources } from "../stack/stateResources.js";
+import { describeUrn, partsOfUrn } from "../stack/urn.js";
 import { UpdateFailedError, type WatchOptions } from "../update/watchedUpdate.js";
 import {
   describeInterruption,
@@ -69,8 +71,8 @@ export type Clearing =
   | {
       outcome: "recovered";
       workers: string[];
-      /** Whether a deletion was cut off, which has to go on as one. */
-      deleting: boolean;
+      /** Deletions that were cut off. */
+      deletions: CutOffDeletion[];
       stage: StackStage;
     }
   | { outcome: "refused" | "locked" | "failed"; message: string };
@@ -86,17 +88,29 @@ export async function clearLeft(
   try {
     const cleared = (await recoverInterrupted(stack, { look, progress }, refusal)) ?? interruption;
     await unlessLocked(stack, () => takeOver(stack, cleared.operations, options));
+    const state = await exportState(stack);
     return {
       outcome: "recovered",
       workers: workersOf(cleared),
-      deleting: cleared.operations.some(({ operation }) => operation === "deleting"),
-      stage: stageOfState(stateResources(await exportState(stack))),
+      deletions: deletionsOf(cleared.operations, state),
+      stage: stageOfState(stateResources(state)),
     };
   } catch (error) {
     const outcome = outcomeOf(error);
     if (outcome === undefined) throw error;
     return { outcome, message: messageOf(error) };
   }
+}
+
+/** @param state in which what was being deleted still is */
+function deletionsOf(operations: Interruption["operations"], state: Deployment): CutOffDeletion[] {
+  const replaced = replacedResources(state);
+  return operations
+    .filter(({ operation }) => operation === "deleting")
+    .map(({ urn }) => {
+      const { type, name } = partsOfUrn(urn);
+      return { type, name, what: describeUrn(urn), replaced: replaced.has(urn) };
+    });
 }
 
 function outcomeOf(error: unknown): Exclude<Clearing["outcome"], "recovered"> | undefined {

@@ -25,6 +25,16 @@ async function locate(
   };
 }
 
+/** @returns what puts a stack's file back as it is now */
+export async function keepStackFile(
+  workDir: string,
+  stackName: string,
+): Promise<() => Promise<void>> {
+  const { file } = await locate(workDir, stackName);
+  const before = await ifThere(readFile(file, "utf8"));
+  return () => (before === undefined ? rm(file, { force: true }) : writeFile(file, before));
+}
+
 /**
  * Sets what a stack's configuration sets of its project, all of it: what is there and not among these
  * goes. Everything else in the file stays.

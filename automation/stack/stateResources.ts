@@ -33,3 +33,10 @@ export function stateResources({ deployment }: Deployment): StateResource[] {
       create: inputs?.create,
     }));
 }
+
+/** The URNs of resources that were replaced, and are still to be deleted. */
+export function replacedResources({ deployment }: Deployment): ReadonlySet<string> {
+  const { resources } = stateSchema.parse(deployment ?? {});
+  const replaced = (resources ?? []).filter((resource) => resource.delete === true);
+  return new Set(replaced.map(({ urn }) => urn));
+}

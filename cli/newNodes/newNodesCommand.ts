@@ -1,6 +1,3 @@
-import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-
 import { newNodeRecipes } from "../../migration/plan/newNodeRecipes.js";
 import { marksOf } from "../../migration/plan/nodeMarks.js";
 import { situationOf } from "../../migration/situation/situation.js";
@@ -9,6 +6,7 @@ import { bootGuardUserData } from "../../worker/bootGuard/bootGuard.js";
 import { exitCodes, type CommonOptions, type Subcommand } from "../command.js";
 import { look } from "../../automation/look/look.js";
 import { newNodesAsText, type NewNodesAnswer } from "./newNodesAnswer.js";
+import { writeFiles } from "./writeFiles.js";
 
 interface NewNodesOptions extends CommonOptions {
   directory?: string;
@@ -60,22 +58,11 @@ and when to take it out again: docs/new-nodes.md`,
       bootGuard: { file: "boot-guard.sh", text: bootGuard },
       written: undefined,
     };
-    if (options.directory !== undefined) answer.written = await write(options.directory, answer);
+    if (options.directory !== undefined) {
+      const files = [...answer.nodeGroups, answer.bootGuard];
+      answer.written = await writeFiles(options.directory, options.stack, files);
+    }
     terminal.answer(options.json ? shownJson(answer, 2) : newNodesAsText(answer));
     return exitCodes.ok;
   },
 };
-
-async function write(
-  directory: string,
-  { nodeGroups, bootGuard }: NewNodesAnswer,
-): Promise<string[]> {
-  await mkdir(directory, { recursive: true });
-  const written: string[] = [];
-  for (const { file, text } of [...nodeGroups, bootGuard]) {
-    const path = join(directory, file);
-    await writeFile(path, text);
-    written.push(path);
-  }
-  return written;
-}

@@ -1,24 +1,8 @@
 import { stringify } from "yaml";
 
-import type { Disagreement, PermittedProposal } from "../../migration/kiam/proposePermitted.js";
+import type { PermittedAnswer, ProvenProposal } from "../../automation/roles/permittedOfStack.js";
 import { shownJson, shownLine } from "../../migration/text/shown.js";
 import { count, someOf } from "../../migration/text/text.js";
-
-/** What `kiam-migrate permitted --json` prints. */
-export interface PermittedAnswer {
-  stack: string;
-  /** Number of roles in the account that each proposal was proven on; undefined where they are not known. */
-  provenOn: number | undefined;
-  /** By namespace. */
-  proposals: ProvenProposal[];
-  /** The file that was written; undefined where none was. */
-  written: string | undefined;
-}
-
-export interface ProvenProposal extends PermittedProposal {
-  /** Roles on which it differs from what it was made of; empty where it is proven. */
-  disagreements: Disagreement[];
-}
 
 /** The answer for people; between its comments it can be pasted into the stack's configuration. */
 export function permittedAsText({ stack, proposals, provenOn, written }: PermittedAnswer): string {

@@ -1,11 +1,11 @@
-import { writePermitted } from "../../automation/stack/stackFile.js";
-import { ContactError } from "../../migration/contact/contact.js";
-import { proposePermitted, verifyProposal } from "../../migration/kiam/proposePermitted.js";
-import { situationOf } from "../../migration/situation/situation.js";
+import {
+  notEquivalent,
+  permittedLeft,
+  permittedOfStack,
+} from "../../automation/roles/permittedOfStack.js";
 import { shownJson } from "../../migration/text/shown.js";
 import { exitCodes, type CommonOptions, type Subcommand } from "../command.js";
-import { look } from "../../automation/look/look.js";
-import { permittedAsText, type PermittedAnswer } from "./permittedAnswer.js";
+import { permittedAsText } from "./permittedAnswer.js";
 
 interface PermittedOptions extends CommonOptions {
   approve: boolean;
@@ -31,33 +31,13 @@ It sees the roles of pods, CronJobs, Deployments and StatefulSets without replic
 What else comes and goes it does not: add it by hand. Only namespaces whose value in
 force differs are printed and written.`,
       ),
-  async run(options, terminal) {
-    const { settings, facts } = await look(options, { iam: true }, terminal);
-    const { account, noAccess } = facts.iam ?? {};
-    // They are proposed all the same, and said not to be proven.
-    if (noAccess !== undefined) terminal.progress.note(new ContactError(noAccess).message);
-    const proposals = proposePermitted(situationOf(settings, facts)).map((proposal) => ({
-      ...proposal,
-      disagreements: verifyProposal(proposal, account ?? []),
-    }));
-    const differing = proposals.filter((each) => !each.unchanged);
-    const sound = differing.every((each) => each.disagreements.length === 0);
-    const written =
-      options.approve && sound && differing.length > 0
-        ? await writePermitted(
-            options.cwd,
-            options.stack,
-            Object.fromEntries(differing.map((each) => [each.namespace, each.permitted])),
-          )
-        : undefined;
-    const answer: PermittedAnswer = {
-      stack: options.stack,
-      provenOn: account?.length,
-      proposals,
-      written,
-    };
-    terminal.answer(options.json ? shownJson(answer, 2) : permittedAsText(answer));
-    if (!sound) return exitCodes.failed;
-    return differing.length === 0 || written !== undefined ? exitCodes.ok : exitCodes.findings;
+  async run({ stack, cwd, json, approve }, terminal) {
+    const answer = await permittedOfStack(
+      { stack, cwd },
+      { progress: terminal.progress, approve: () => approve },
+    );
+    terminal.answer(json ? shownJson(answer, 2) : permittedAsText(answer));
+    if (notEquivalent(answer).length > 0) return exitCodes.failed;
+    return permittedLeft(answer).length === 0 ? exitCodes.ok : exitCodes.findings;
   },
 };

@@ -1,7 +1,7 @@
 import Table from "cli-table3";
 
 import type { StatusAnswer } from "../../automation/look/statusOfStack.js";
-import type { Rollout } from "../../migration/status/status.js";
+import { hasNothingToMove, type Rollout } from "../../migration/status/status.js";
 import type { Answering, WorkerStatus } from "../../migration/status/workerStatus.js";
 import { shown, shownLine } from "../../migration/text/shown.js";
 import { count, someOf } from "../../migration/text/text.js";
@@ -121,10 +121,14 @@ function validity(days: number): string {
     : `its certificate is valid for ${count(days, "day")}`;
 }
 
-function conclusion({ stage, workers, done, update, next }: StatusAnswer): string {
+function conclusion(answer: StatusAnswer): string {
+  const { stage, workers, done, update, next } = answer;
   const then = next.length === 0 ? "" : " Next:";
   if (update.at !== "rest") return `Nothing else can begin before that is over.${then}`;
   if (done) return `Nothing is left to do at stage ${stage.settings}.${then}`;
+  if (hasNothingToMove(answer)) {
+    return `Stage cutover is not complete: no worker has moved, and the settings select none that has to.${then}`;
+  }
   const open = workers.filter(({ left, waits }) => left?.length !== 0 || waits !== undefined);
   const where =
     open.length === 0 ? "" : `: something is left to do on ${count(open.length, "node")}`;

@@ -1,25 +1,9 @@
 import type { AppliedTrust } from "../../automation/applyTrust.js";
-import type { TrustAddition } from "../../migration/iam/trustAddition.js";
-import type { TrustPlan } from "../../migration/iam/trustPlan.js";
-import type { TrustRemoval } from "../../migration/iam/trustRemoval.js";
+import type { TrustAnswer } from "../../automation/roles/trustOfStack.js";
 import { shownJson, shownLine } from "../../migration/text/shown.js";
 import { count } from "../../migration/text/text.js";
 
-type Change = TrustAddition | TrustRemoval;
-type RoleTrust = TrustPlan<Change>["changes"][number];
-
-/** What `kiam-migrate trust --json` prints. */
-export interface TrustAnswer {
-  stack: string;
-  /** The role that is let in, or taken out. */
-  principal: string;
-  removes: boolean;
-  roles: RoleTrust[];
-  /** Roles whose trust policy is not known, and why. */
-  unknown: TrustPlan<Change>["unknown"];
-  /** What was written; undefined without --approve. */
-  applied: AppliedTrust | undefined;
-}
+type RoleTrust = TrustAnswer["roles"][number];
 
 /** The answer for people. */
 export function trustAsText(answer: TrustAnswer): string {

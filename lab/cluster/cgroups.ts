@@ -41,6 +41,13 @@ export async function removeControlGroups(directory: string, node = ""): Promise
   });
 }
 
+/** The lab's groups that exist, one for each hierarchy. */
+export function controlGroupsOf(directory: string): string[] {
+  return hierarchies()
+    .map((hierarchy) => join(hierarchy, labName(directory)))
+    .filter((group) => existsSync(group));
+}
+
 /** v1 has a directory a controller; v2 is one hierarchy, beside them or alone. */
 function hierarchies(): string[] {
   if (existsSync(join(ROOT, "cgroup.controllers"))) return [ROOT];

@@ -1,31 +1,49 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir, readdir, rm, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { labPaths } from "../paths.js";
 import { removeControlGroups } from "./cgroups.js";
+import { namesInUse } from "./holders.js";
 import { knownLabs } from "./lock.js";
 import { deleteMember, listMembers, networkIdentity } from "./namespaces.js";
 import { isAlive, killUntilGone, withDescendants } from "./processes.js";
 import { recordedDaemons } from "./supervisor.js";
+import { refuseTaken } from "./taken.js";
 import { VPC } from "./topology.js";
 
 /** Only a directory that has this file is ever removed. */
 const MARKER = "this-directory-is-a-lab";
+
+/** Whether a lab has made this directory, and has not removed it since. */
+export function isLabDirectory(directory: string): boolean {
+  return existsSync(join(directory, MARKER));
+}
+
+/**
+ * Refuses what another has: the directory, or a name on the machine that the lab would take. Changes
+ * nothing. A lab that runs there, or a killed one that has left something, is for the lock.
+ * @throws with what was found, whose it is and what to do
+ */
+export function refuseWhatAnotherHas(directory: string): void {
+  if (isLabDirectory(directory)) return;
+  const content = existsSync(directory) ? readdirSync(directory) : [];
+  if (content.length > 0) {
+    throw new Error(
+      `${directory} is not empty and no lab's: it holds ${content.slice(0, 3).join(", ")}. ` +
+        "The lab removes its directory at the end; set KIAM_LAB_DIR to one of its own.",
+    );
+  }
+  if (knownLabs().some((lab) => lab.directory === directory)) return;
+  refuseTaken(directory, namesInUse(directory));
+}
 
 /**
  * Makes the directory the lab's.
  * @throws when it holds something that is not a lab's, or a lab that runs
  */
 export async function claimDirectory(directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true });
-  const content = await readdir(directory);
-  if (content.length > 0 && !content.includes(MARKER)) {
-    throw new Error(
-      `${directory} is not empty and no lab's: it holds ${content.slice(0, 3).join(", ")}. ` +
-        "The lab removes its directory at the end; set KIAM_LAB_DIR to one of its own.",
-    );
-  }
+  refuseWhatAnotherHas(directory);
   const alive = recordedDaemons(labPaths(directory)).filter(isAlive);
   if (alive.length > 0) {
     throw new Error(

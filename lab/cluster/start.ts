@@ -9,7 +9,7 @@ import { IMAGE_TAGS } from "../images/tags.js";
 import { labDirectory, labPaths, type LabPaths } from "../paths.js";
 import type { Parts } from "../parts/types.js";
 import type { Progress } from "../../automation/progress.js";
-import { claimDirectory } from "./cleanup.js";
+import { claimDirectory, refuseWhatAnotherHas } from "./cleanup.js";
 import { Cluster } from "./cluster.js";
 import { installControlPlane, startApi, startControllers } from "./control-plane.js";
 import { dnsManifests } from "./dns.js";
@@ -55,6 +55,7 @@ export interface ClusterOptions {
  */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const directory = labDirectory();
+  refuseWhatAnotherHas(directory);
   await cleanLeftovers(options.progress);
   await acquireLock(directory);
   const supervisor = new Supervisor(labPaths(directory));

@@ -1,6 +1,6 @@
 import type { Progress } from "../../automation/progress.js";
 import { labDirectory } from "../paths.js";
-import { removeLab } from "./cleanup.js";
+import { isLabDirectory, removeLab } from "./cleanup.js";
 import {
   acquireLock,
   adoptLock,
@@ -28,8 +28,9 @@ export async function cleanLeftovers(progress?: Progress): Promise<boolean> {
     .filter((lab) => !isRunning(lab))
     .map((lab) => lab.directory);
   const own = labDirectory();
-  // A lab of this directory that lost its lock, too: the machine's /run was emptied under it.
-  const stray = findRunningLab() === undefined && listMembers().length > 0;
+  // A lab of this directory that lost its lock, too: the machine's /run was emptied under it. Names
+  // without its directory are another's.
+  const stray = findRunningLab() === undefined && isLabDirectory(own) && listMembers().length > 0;
   const directories = new Set([...abandoned, ...(stray ? [own] : [])]);
   const work = async () => {
     for (const directory of directories) await stopUnlessTaken(directory);

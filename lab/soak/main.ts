@@ -8,6 +8,7 @@ import { Command, InvalidArgumentError } from "commander";
 
 import { createProgress } from "../../automation/progress.js";
 import { labAwsCommand } from "../aws/command.js";
+import { refuseWhatAnotherHas } from "../cluster/cleanup.js";
 import { describeRunning, findRunningLab } from "../cluster/lock.js";
 import { startCluster } from "../cluster/start.js";
 import { buildImages } from "../images/images.js";
@@ -27,6 +28,7 @@ async function main(args: readonly string[]): Promise<number> {
   refuseWhereImpossible("npm run soak");
   const running = findRunningLab();
   if (running !== undefined) throw new Error(describeRunning(running));
+  refuseWhatAnotherHas(labDirectory());
   const progress = createProgress();
   const again = `npm run soak -- --minutes ${options.minutes} --seed ${options.seed}`;
   progress.note(`Seed ${options.seed}. The same events again: ${again}`);

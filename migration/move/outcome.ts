@@ -1,5 +1,7 @@
 import { stages, type Stage } from "../stages.js";
 import type { StackStage } from "../status/stackState.js";
+import { someOf } from "../text/text.js";
+import { directionOf, type CutOffDeletion } from "./afterDeletion.js";
 import { liesBehind } from "./route.js";
 
 /** One update of a move, done. */
@@ -56,21 +58,48 @@ interface Recovered {
   settings: Stage;
   /** Of the state. */
   stage: StackStage;
-  /** Whether a deletion was cut off. */
-  deleting: boolean;
+  /** What was being deleted. */
+  deletions: readonly CutOffDeletion[];
 }
 
 /**
- * The commands that end what an update had begun. A deletion is still in the state: going forward would
- * take the resource for untouched. It is of a way back, of everything's, or of a worker that has left.
+ * The commands that end what an update had begun, the most sensible first, and why these. A deletion is
+ * still in the state: an update that declares the resource would take it for untouched.
  */
-export function commandsAfterRecovery({ stack, settings, stage, deleting }: Recovered): string[] {
+export function afterRecovery({ stack, settings, stage, deletions }: Recovered): {
+  next: string[];
+  why: string;
+} {
   const command = (rest: string) => `kiam-migrate ${rest} --stack ${stack}`;
   const forward = `${command("migrate")} --to ${settings}`;
+  const all = `${command("rollback")} --all`;
   const status = command("status");
-  if (liesBehind(stage, settings)) return [`${command("rollback")} --to ${settings}`, status];
-  if (!deleting) return [forward, status];
-  const back = `${command("rollback")} --all`;
-  // Stage prepare has nothing of a worker.
-  return stage.begun === "prepare" ? [back, forward, status] : [forward, back, status];
+  if (liesBehind(stage, settings)) {
+    const why = `It was on its way back to stage ${settings}.`;
+    return { next: [`${command("rollback")} --to ${settings}`, status], why };
+  }
+  const names = someOf(deletions.map(({ what }) => what));
+  if (deletions.length === 0) {
+    return { next: [forward, status], why: `It was on its way to stage ${settings}.` };
+  }
+  switch (directionOf(settings, stage, deletions)) {
+    case "forward":
+      return {
+        next: [forward, status],
+        why: `It was on its way to stage ${settings}, and had come to what that no longer has: ${names}.`,
+      };
+    case "back":
+      return {
+        next: [all, status],
+        why: `Everything was being taken away: ${names} may be gone, and going forward would take it for untouched.`,
+      };
+    case "unclear": {
+      const why = `Whether everything was being taken away, or only ${names}, cannot be told. If the settings no longer have that, or have changed it, go forward. Else it may be gone, and going forward would take it for untouched: take everything away.`;
+      // Stage prepare has nothing of a worker.
+      return {
+        next: stage.begun === "prepare" ? [all, forward, status] : [forward, all, status],
+        why,
+      };
+    }
+  }
 }

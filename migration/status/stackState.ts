@@ -75,7 +75,9 @@ const accountSchema = z.object({ moved: z.array(z.string()) });
 
 /**
  * Whether every worker that the last account counts as moved is moved. An update that goes back
- * leaves the account as it is, and takes the workers' cutovers away.
+ * leaves the account as it is, and takes the workers' cutovers away. Where no worker moved, nothing has
+ * been proven, and the account reads as at stage agent: settings that select none must not look like a
+ * cutover, and a cluster that is scaled to zero has none any more.
  */
 function isCutoverWhole(resources: readonly StateResource[], names: ReadonlySet<string>): boolean {
   const account = resources.find(({ name }) => name === "every-node-accounted");

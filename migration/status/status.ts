@@ -107,12 +107,29 @@ export function isDone({ stage, update, workers, unseen }: Omit<Status, "next">)
   );
 }
 
+/** Whether stage cutover is not reached for the one reason that there is no worker to move. */
+export function hasNothingToMove({
+  stage,
+  update,
+  workers,
+  unseen,
+}: Omit<Status, "next">): boolean {
+  return (
+    update.at === "rest" &&
+    stage.settings === "cutover" &&
+    stage.reached === "agent" &&
+    unseen.length === 0 &&
+    workers.every(({ left, waits }) => left?.length === 0 && waits === undefined)
+  );
+}
+
 function nextCommands(status: Omit<Status, "next">): string[] {
   const { stack, stage, update } = status;
   const command = (name: string, rest = "") => `kiam-migrate ${name} --stack ${stack}${rest}`;
   if (update.at === "running") return [command("status", " --watch")];
   if (update.at === "cut-short") return [command("recover")];
   if (!status.stateRead) return [];
+  if (hasNothingToMove(status)) return [command("audit", ` --stage ${stage.settings}`)];
   if (!isDone(status)) {
     const { settings, begun } = stage;
     const back = begun !== undefined && stages.indexOf(begun) > stages.indexOf(settings);

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 
+import type { KubernetesObject } from "@kubernetes/client-node";
 import { execa } from "execa";
 
 import * as api from "../../automation/api/index.js";
@@ -30,6 +32,21 @@ describe("a script's API", function () {
     // A login that leads nowhere: the workers have no host key, so nothing logs in to them.
     await cluster.open({ ssh: { agentSocketPath: "/nonexistent/agent" } });
     stack = await api.openStack({ stack: "test", directory: cluster.directory });
+    // A role that is in use, and no pod that has it just now.
+    const app = { app: "asleep" };
+    await cluster.api.objects.create({
+      apiVersion: "apps/v1",
+      kind: "Deployment",
+      metadata: { name: "asleep", namespace: "orders" },
+      spec: {
+        replicas: 0,
+        selector: { matchLabels: app },
+        template: {
+          metadata: { labels: app, annotations: { "iam.amazonaws.com/role": "app-orders" } },
+          spec: { containers: [{ name: "app", image: "app" }] },
+        },
+      },
+    } as KubernetesObject);
   });
 
   after("stop what was started", async () => {
@@ -65,6 +82,67 @@ describe("a script's API", function () {
       api.openStack({ stack: "elsewhere", directory: cluster.directory }),
       (error) => error instanceof api.ContactError && error.contact.code === "stack-missing",
     ));
+
+  it("makes a stack where it is told to, and leaves none where its settings are wrong", async () => {
+    const fresh = { stack: "fresh", directory: cluster.directory, create: true };
+    const file = path.join(cluster.directory, "Pulumi.fresh.yaml");
+    const wrong = api.openStack({ ...fresh, settings: { probe: { timeoutSeconds: -1 } } });
+    await assert.rejects(wrong, api.SettingsError);
+    assert.ok(!existsSync(file));
+    const stacks = async () => {
+      const words = ["stack", "ls", "--json"];
+      const { stdout } = await execa("pulumi", words, { cwd: cluster.directory });
+      const listed = JSON.parse(stdout) as { name: string; current: boolean }[];
+      return listed.map(({ name, current }) => [name, current]);
+    };
+    const before = await stacks();
+    assert.deepEqual(before, [["test", false]]);
+    const kiam = { region: "us-east-1" };
+    const settings: api.SomeSettings = {
+      stage: "prepare",
+      kiam,
+      iam: { masterRoleName: "masters" },
+    };
+    await api.openStack({ ...fresh, settings });
+    assert.deepEqual(await stacks(), [["fresh", false], ...before], "it selects none");
+    assert.match(await readFile(file, "utf8"), /encryptionsalt: .*\n[^]*:stage: prepare/);
+    // As one that is there.
+    assert.equal((await api.openStack({ ...fresh })).stackName, "fresh");
+  });
+
+  it("proposes what namespaces have to permit, and writes it where that is approved", async () => {
+    const ssh = { agentSocketPath: "/nonexistent/agent" };
+    await cluster.open({ namespaces: {}, ssh });
+    const { done, proposals, written } = await api.permitted(stack);
+    assert.deepEqual([done, proposals.length, written], [false, 1, undefined]);
+    const before = await settingsFile();
+    await assert.rejects(api.permitted(stack, { approve: () => false }), api.NotApprovedError);
+    assert.equal(await settingsFile(), before);
+    const approved = await api.permitted(stack, {
+      approve: (shown) => shown.proposals[0]?.namespace === "orders",
+    });
+    assert.equal(approved.done, true);
+    assert.match(await settingsFile(), /role\/app-orders/);
+    await cluster.open({ ssh });
+  });
+
+  it("writes no trust of a role that is not there, and says so for each role", async () => {
+    const shown = await api.trust(stack);
+    assert.deepEqual([shown.done, shown.applied], [false, undefined]);
+    await assert.rejects(
+      api.trust(stack, { approve: true }),
+      (error) =>
+        error instanceof api.NotWrittenError &&
+        error.written.length === 0 &&
+        error.failed.some(
+          ({ what, message }) => /app-orders$/.test(what) && /there is no role/.test(message),
+        ),
+    );
+    await assert.rejects(
+      api.trust(stack, { removeWorkers: true }),
+      (error) => error instanceof api.TrustRefusedError && error.reason === "not-retired",
+    );
+  });
 
   it("does nothing that was not approved, or is to stop by then", async () => {
     const move = (approve: api.Approve<api.PlannedUpdates>, signal?: AbortSignal) =>

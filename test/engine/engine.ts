@@ -105,7 +105,7 @@ export async function createStack(
   const { prototype } = automation.Stack;
   const outputs = stack.outputs.bind(stack);
   stack.outputs = () => Promise.resolve({});
-// From the engine's events: the SDK would run Pulumi's command line for it.
+  // From the engine's events: the SDK would run Pulumi's command line for it.
   let resourceChanges: automation.OpMap | undefined;
   stack.info = () => Promise.resolve({ resourceChanges } as automation.UpdateSummary);
   // The product has stacks of its own, made from this one.

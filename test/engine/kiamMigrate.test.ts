@@ -10,7 +10,7 @@ import { moveTo } from "../../automation/moveTo.js";
 import { silentProgress } from "../../automation/progress.js";
 import type { AuditAnswer } from "../../automation/look/auditStack.js";
 import type { NewNodesAnswer } from "../../cli/newNodes/newNodesAnswer.js";
-import type { TrustAnswer } from "../../cli/trust/trustAnswer.js";
+import type { TrustAnswer } from "../../automation/roles/trustOfStack.js";
 import { readTrust } from "../../automation/applyTrust.js";
 import type { PlanPreview } from "../../migration/preview/planPreview.js";
 import { startClusterOfApis, type ClusterOfApis } from "./clusterOfApis.js";

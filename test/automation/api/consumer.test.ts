@@ -22,7 +22,8 @@ import { execa } from "execa";
 const checkout = resolve(__dirname, "../../..");
 
 const typescript = `
-import { migrate, MoveFailedError, openStack, rollback, type MigrationStack } from "kube2iam-to-kiam";
+import { migrate, MoveFailedError, NotWrittenError, openStack, permitted, rollback, trust } from "kube2iam-to-kiam";
+import type { MigrationStack } from "kube2iam-to-kiam";
 
 async function moved(stack: MigrationStack): Promise<number> {
   const move = migrate(stack, { to: "cutover", approve: ({ plan }) => plan.waiting.length === 0 });
@@ -35,11 +36,25 @@ async function moved(stack: MigrationStack): Promise<number> {
   return (await move).moves[0].milliseconds;
 }
 
+export async function granted(): Promise<boolean> {
+  const stack = await openStack({ stack: "x", create: { secretsProvider: "awskms://alias/x" } });
+  await permitted(stack, { approve: ({ proposals }) => proposals.every((each) => each.roles.length < 9) });
+  try {
+    const { done, roles } = await trust(stack, { approve: true });
+    return done && roles.length > 0;
+  } catch (error) {
+    if (error instanceof NotWrittenError) console.log(error.failed.map(({ what }) => what).join());
+    return false;
+  }
+}
+
 export async function wrong(stack: MigrationStack): Promise<void> {
   // @ts-expect-error: no such stage
   await migrate(stack, { to: "cutovre", approve: true });
   // @ts-expect-error: it has to be approved
   await migrate(stack, { to: "cutover" });
+  // @ts-expect-error: there is no plan whose id could be approved
+  await trust(stack, { approve: "0123456789ab" });
   // @ts-expect-error: where to?
   await rollback(stack, { approve: true });
   // @ts-expect-error: a setting that there is not
@@ -123,7 +138,10 @@ describe("the package from outside", function () {
     const [required, imported, components, importedComponents] = (
       await node("script.cjs")
     ).stdout.split("\n");
-    assert.match(required ?? "", /^BlockedError .*\bmigrate openStack plan recover\b/);
+    assert.match(
+      required ?? "",
+      /^BlockedError .*\bmigrate openStack permitted plan recover\b.*\btrust$/,
+    );
     assert.equal(imported, required);
     assert.match(components ?? "", /\bClusterMigration\b.*\bprogram stackConfiguration$/);
     assert.equal(importedComponents, components);

@@ -23,7 +23,7 @@ const asked: Record<Shell, string> = {
   bash: `COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _kiam_migrate; printf '%s\\n' "\${COMPREPLY[@]}"`,
   zsh: `words=("$@"); CURRENT=$#
 compadd() { shift; for word in "$@"; do [[ $word == "\${words[CURRENT]}"* ]] && print -r -- "$word"; done; true }
-_files() { print -r -- */ }
+_files() { print -rl -- */ }
 _kiam_migrate`,
 };
 /** What a shell without its completion system lacks. */

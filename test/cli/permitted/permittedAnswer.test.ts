@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 
 import { parse } from "yaml";
 
-import {
-  permittedAsText,
-  type PermittedAnswer,
-  type ProvenProposal,
-} from "../../../cli/permitted/permittedAnswer.js";
+import type {
+  PermittedAnswer,
+  ProvenProposal,
+} from "../../../automation/roles/permittedOfStack.js";
+import { permittedAsText } from "../../../cli/permitted/permittedAnswer.js";
 
 /* Pure: what people read. The command itself is for test/engine/kiamMigrate.test.ts. */
 

@@ -76,6 +76,14 @@ describe("the answer of kiam-migrate status", () => {
     );
   });
 
+  it("says why the cutover does not count where no worker has to move", () => {
+    const stage = { settings: "cutover", reached: "agent", begun: "cutover" } as const;
+    const conclusion =
+      /not complete: no worker has moved, and the settings select none that has to/;
+    assert.match(text({ stage, workers: [] }), conclusion);
+    assert.doesNotMatch(text({ stage, workers: [worker({ left: ["recheck"] })] }), conclusion);
+  });
+
   it("shows what an update has left before anything else, and nothing that a terminal acts on", () => {
     const answer = text({
       update: { at: "cut-short", said: "  under way: creating\u001b[2J gate x" },

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 
+import { takenContact } from "../../../lab/cluster/taken.js";
 import {
   apiContact,
   noAnswer,
@@ -137,6 +138,13 @@ describe("first contact", () => {
         code: undefined,
         said: "x\nFORGED",
       }),
+      takenContact("/var/lib/lab", [
+        {
+          kind: "network namespace",
+          name: "/run/netns/kiamlab-0-vpc",
+          holders: [{ pid: 7, command: "x\nFORGED\u001b[2J", ports: [] }],
+        },
+      ]),
     ];
     for (const contact of contacts) {
       assert.ok(contact);

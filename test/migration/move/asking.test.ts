@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import { confirmationOf } from "../../../migration/move/confirmation.js";
-import { commandsAfter, commandsAfterRecovery } from "../../../migration/move/outcome.js";
+import { afterRecovery, commandsAfter } from "../../../migration/move/outcome.js";
 
 /* Pure: what is asked before a move, and what is said after one that ended early. */
 
@@ -63,30 +63,70 @@ describe("the commands after a move that ended early", () => {
   });
 });
 
-describe("the commands after a recovery", () => {
+describe("what to do after a recovery", () => {
   const recovered = {
     stack: "staging",
     settings: "agent",
     stage: { reached: "server", begun: "agent" },
-    deleting: false,
+    deletions: [],
   } as const;
-  const first = (change: Partial<Parameters<typeof commandsAfterRecovery>[0]>) =>
-    commandsAfterRecovery({ ...recovered, ...change })[0];
+  const after = (change: Partial<Parameters<typeof afterRecovery>[0]>) =>
+    afterRecovery({ ...recovered, ...change });
+  const deleted = (name: string, type = "command:local:Command", replaced = false) => [
+    { name, type, what: `a ${name}`, replaced },
+  ];
+  const whole = { reached: "agent", begun: "agent" } as const;
+  const [forward, all, status] = ["migrate", "rollback", "status"].map(
+    (command) => `kiam-migrate ${command} --stack staging`,
+  );
 
-  it("end what was begun, forward or back", () => {
-    assert.equal(first({}), "kiam-migrate migrate --stack staging --to agent");
-    for (const deleting of [false, true]) {
+  it("ends what was begun, forward or back to the stage of the settings", () => {
+    assert.deepEqual(after({}).next, [`${forward} --to agent`, status]);
+    for (const deletions of [[], deleted("worker-1-cutover-removal")]) {
       const stage = { reached: "agent", begun: "cutover" } as const;
-      const back = "kiam-migrate rollback --stack staging --to agent";
-      assert.equal(first({ stage, deleting }), back);
+      assert.deepEqual(after({ stage, deletions }).next, [`${all} --to agent`, status]);
     }
   });
 
-  it("take everything away where that was begun, as far as it can be told", () => {
-    const stage = { reached: undefined, begun: "prepare" } as const;
-    const all = "kiam-migrate rollback --stack staging --all";
-    assert.equal(first({ settings: "prepare", stage, deleting: true }), all);
-    const unclear = commandsAfterRecovery({ ...recovered, deleting: true });
-    assert.deepEqual(unclear.slice(0, 2), ["kiam-migrate migrate --stack staging --to agent", all]);
+  it("deletes a worker that has left, and what was replaced, by going forward", () => {
+    for (const deletions of [deleted("w-1-shadow"), deleted("kiam", "kubernetes:x", true)]) {
+      const { next, why } = after({ stage: whole, deletions });
+      assert.deepEqual(next, [`${forward} --to agent`, status]);
+      assert.match(why, /had come to what that no longer has: a (w-1-shadow|kiam)\.$/);
+    }
+    const none = { reached: "agent", begun: "agent" } as const;
+    const last = after({ settings: "cutover", stage: none, deletions: deleted("w-1-return") });
+    assert.equal(last.next[0], `${forward} --to cutover`, "the last worker of all");
+  });
+
+  it("goes on taking everything away where the end of the stage is gone, or was going", () => {
+    const gone = after({ deletions: deleted("kiam-agent", "kubernetes:apps/v1:DaemonSet") });
+    const going = after({ stage: whole, deletions: deleted("every-node-accounted") });
+    const prepare = {
+      settings: "prepare",
+      stage: { reached: undefined, begun: "prepare" },
+    } as const;
+    const first = after({ ...prepare, deletions: deleted("kiam", "kubernetes:core/v1:Namespace") });
+    const mixed = [...deleted("w-1-shadow"), ...deleted("every-node-accounted")];
+    for (const { next, why } of [gone, going, first, after({ stage: whole, deletions: mixed })]) {
+      assert.deepEqual(next, [`${all} --all`, status]);
+      assert.match(why, /^Everything was being taken away/);
+    }
+  });
+
+  it("names both ways, and what to decide by, where the state does not tell", () => {
+    const stage = { reached: "prepare", begun: "prepare" } as const;
+    const policy = deleted("iam-worker-assumes", "aws:iam/rolePolicy:RolePolicy");
+    const prepare = after({ settings: "prepare", stage, deletions: policy });
+    assert.deepEqual(prepare.next, [`${all} --all`, `${forward} --to prepare`, status]);
+    const unclear = [
+      after({ deletions: policy }),
+      after({ stage: whole, deletions: deleted("new-nodes") }),
+      after({ stage: whole, deletions: [...deleted("w-1-shadow"), ...deleted("new-nodes")] }),
+    ];
+    for (const { next, why } of unclear) {
+      assert.deepEqual(next, [`${forward} --to agent`, `${all} --all`, status]);
+      assert.match(why, /cannot be told\. If the settings no longer have that/);
+    }
   });
 });

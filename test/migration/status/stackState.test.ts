@@ -35,6 +35,13 @@ describe("how far a stack is by its state", () => {
       "cutover",
       "cutover",
     ],
+    ["no worker has to move", [record, server, account([])], "agent", "agent"],
+    [
+      "no worker has to move, and kube2iam is kept off new nodes",
+      [record, server, account([]), gateInState("new-nodes", ["NewNodes"])],
+      "agent",
+      "cutover",
+    ],
     [
       "one went back, the account is of before",
       [...agent, account(["w1", "w2"]), live("w1")],

@@ -3,7 +3,12 @@ import assert from "node:assert/strict";
 import { kube2iamClients } from "../../../migration/rules/nodeReport.js";
 import { makePlan } from "../../../migration/plan/makePlan.js";
 import type { Plan } from "../../../migration/plan/plan.js";
-import { isDone, statusOf, type Status } from "../../../migration/status/status.js";
+import {
+  hasNothingToMove,
+  isDone,
+  statusOf,
+  type Status,
+} from "../../../migration/status/status.js";
 import type { StateResource } from "../../../migration/status/stackState.js";
 import type { ClusterFacts } from "../../../migration/facts/clusterFacts.js";
 import {
@@ -141,6 +146,18 @@ describe("where a stack stands", () => {
     assert.deepEqual(unseen.unseen, ["worker-3"]);
     assert.equal(isDone(unseen), false);
     assert.deepEqual(unseen.next[0], "kiam-migrate migrate --stack staging --to agent");
+  });
+
+  it("has not reached the cutover where no worker has to move, and says to look why", () => {
+    const nodes = exampleFacts().nodes.filter(({ name }) => !workers.includes(name));
+    const kube2iam = { ...exampleFacts().kube2iam, pods: {} } as ClusterFacts["kube2iam"];
+    const resources = [record, server, account([])];
+    const none = status({ stage: "cutover", facts: { nodes, kube2iam, agents: [] }, resources });
+    assert.deepEqual([none.stage.reached, isDone(none)], ["agent", false]);
+    assert.equal(hasNothingToMove(none), true);
+    assert.deepEqual(none.next, ["kiam-migrate audit --stack staging --stage cutover"]);
+    const waits = status({ stage: "cutover", resources: agentStage });
+    assert.equal(hasNothingToMove(waits), false);
   });
 
   it("leads back where more is there than the settings ask for", () => {

@@ -20,10 +20,11 @@ overlap() {
   [ "$1" = "$2" ] || in_prefix "$1" "$2" || in_prefix "$2" "$1"
 }
 
-# in_prefix cali+ cali1234: whether the first is a prefix and the second begins with it.
+# in_prefix cali+ cali1234: whether the first is a prefix, and all that the second fits begins with it.
+# Only a + at the end is no letter: a++ is the prefix "a+", and within a+.
 in_prefix() {
   case $1 in
-  *+) case $2 in "${1%+}"*) return 0 ;; esac ;;
+  *+) case ${2%+} in "${1%+}"*) return 0 ;; esac ;;
   esac
   return 1
 }

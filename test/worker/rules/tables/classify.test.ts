@@ -210,6 +210,9 @@ const interfaces = [
   "-",
   "cni0",
   "cni+",
+  // The prefix cni+: only the last + is no letter of the name. Packets of interfaces cni0 and cni+0 were
+  // counted so, by iptables of both kinds.
+  "cni++",
   "cali+",
   "cali12",
   "!cni0",
