@@ -41,15 +41,17 @@ export class MigrationError extends Error {
 
 export const stages: typeof Api.stages = ["prepare", "server", "agent", "cutover", "retire"];
 
-export const stopOnSignals: typeof Api.stopOnSignals = (work) => work(new AbortController().signal);
+export const stopOnSignals: typeof Api.stopOnSignals = (work) =>
+  work(new AbortController().signal, new AbortController().signal);
 
 export const openStack: typeof Api.openStack = ({ stack, settings }) => {
   called("openStack", stack, ...(settings === undefined ? [] : [settings]));
   return Promise.resolve({ stackName: stack, directory: "/" });
 };
 
-export const migrate: typeof Api.migrate = ({ stackName }, { to, approve, signal }) => {
-  called("migrate", stackName, to, signal instanceof AbortSignal);
+export const migrate: typeof Api.migrate = ({ stackName }, { to, approve, signal, atOnce }) => {
+  const stoppable = [signal, atOnce].every((each) => each instanceof AbortSignal);
+  called("migrate", stackName, to, stoppable);
   const waiting = waits.includes(stackName) ? [{ name: "worker-1", why: "it is not Ready" }] : [];
   const planned = { id: "0123456789ab", stages: [to], all: false, plan: { waiting }, warnings: [] };
   return running(async (emit) => {
