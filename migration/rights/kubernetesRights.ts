@@ -51,6 +51,7 @@ const occasions = {
     "the official Kubernetes provider waits for what it makes and deletes by lists and watches",
   newerServer: "newer API servers ask for create where older ones ask for get",
   given: "never asked for: no user may give kiam's server, or kube2iam, a right without having it",
+  preview: "in a preview, before the role is there",
   change: "where a new version of this program, or a setting, changes it",
   startupTaint: "with newNodes.startupTaint",
   kiamOnly: "with newNodes.keepKube2iamOff, or where kube2iam has a preStop hook that does harm",
@@ -121,6 +122,7 @@ const {
   officialProvider,
   newerServer,
   given,
+  preview,
   change,
   startupTaint,
   kiamOnly,
@@ -175,6 +177,11 @@ const movingEverywhere: readonly KubernetesRight[] = [
     names: [kiamNames.server, kiamNames.startupTaint],
     why: "rights of kiam's server",
     when: change,
+  }),
+  move("cluster", rbac, ["clusterroles"], ["bind"], {
+    names: [kiamNames.server, kiamNames.startupTaint],
+    why: "bindings of these roles, which the operator makes itself from rights that it has",
+    when: preview,
   }),
   move("cluster", rbac, ["clusterroles"], ["list"], {
     why: "rights of kiam's server, taken back",
@@ -279,6 +286,11 @@ const movingKiam: readonly KubernetesRight[] = [
       when: startupTaint,
     },
   ),
+  move("kiam", rbac, ["roles"], ["bind"], {
+    names: [kiamNames.startupTaint],
+    why: "the binding of that role, which the operator makes itself from rights that it has",
+    when: preview,
+  }),
 ];
 
 export const kubernetesRights: readonly KubernetesRight[] = [

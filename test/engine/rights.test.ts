@@ -74,6 +74,12 @@ describe("the rights of rights/kubernetes", function () {
     await refused(mover.create(clusterRole("more", rule("secrets"))), /not currently held/);
   });
 
+  it("move.yaml lets its group preview a binding of kiam's server before the role is there, and no other", async () => {
+    const preview = (name: string) => as("move").create(clusterRoleBinding(name), undefined, "All");
+    await preview("kiam-startup-taint");
+    await assert.rejects(preview("another"), ({ code }: { code?: number }) => code === 404);
+  });
+
   it("move.yaml alone reads no secret and changes no pod of others; move-in-kiam.yaml is for kiam's namespace only", async () => {
     const mover = as("move");
     const secret = (where: string) => ({
@@ -110,6 +116,15 @@ function clusterRole(name: string, rules: object): KubernetesObject {
   return {
     ...{ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata: { name } },
     ...rules,
+  };
+}
+
+/** Of a role of the same name. */
+function clusterRoleBinding(name: string): KubernetesObject {
+  const apiGroup = "rbac.authorization.k8s.io";
+  return {
+    ...{ apiVersion: `${apiGroup}/v1`, kind: "ClusterRoleBinding", metadata: { name } },
+    ...{ roleRef: { apiGroup, kind: "ClusterRole", name }, subjects: [] },
   };
 }
 
