@@ -75,7 +75,7 @@ export class StackLockedError extends MigrationError {
   readonly outcome = "locked";
 }
 
-/** The last update was cut short: recover first. Nothing was touched now. */
+/** An update was cut short, the last one or this one: recover first. Where it was the last one, nothing was touched now. */
 export class CutShortError extends MigrationError {
   readonly outcome = "cut-short";
 }

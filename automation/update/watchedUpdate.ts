@@ -71,21 +71,35 @@ export class UpdateFailedError extends Error {
   readonly begun: boolean;
   /** Whether it ended only because it was asked to stop. */
   readonly stopped: boolean;
+  /** Whether the engine was gone before the update was over: what it was at has to be recovered. */
+  readonly cutShort: boolean;
 
-  constructor({ steps, errors, stopping, begun }: UpdateWatcher, cause: unknown) {
+  constructor({ steps, errors, stopping, begun, over }: UpdateWatcher, cause: unknown) {
+    const cutShort = begun && !over;
     const { asked, left, others } = stopsAmong(errors);
-    const inOrder = asked && others.length === 0 && !stopping;
+    const inOrder = asked && others.length === 0 && !stopping && !cutShort;
     super(
-      inOrder
-        ? stoppedInOrder(steps.length, left)
-        : endedEarly(stopping, errors.length > 0 ? errors.join("\n") : messageOf(cause)),
+      cutShort
+        ? engineGone(errors)
+        : inOrder
+          ? stoppedInOrder(steps.length, left)
+          : endedEarly(stopping, errors.length > 0 ? errors.join("\n") : messageOf(cause)),
       { cause },
     );
     this.name = "UpdateFailedError";
     this.steps = steps;
     this.begun = begun;
-    this.stopped = inOrder || stopping;
+    this.stopped = !cutShort && (inOrder || stopping);
+    this.cutShort = cutShort;
   }
+}
+
+/** @param errors what had failed before */
+function engineGone(errors: readonly string[]): string {
+  return [
+    "The engine ended in the middle of the update: it was killed, or ran out of memory. What had moved keeps working; what was under way may be half done.",
+    ...errors,
+  ].join("\n");
 }
 
 /** @param left what its gates said of it */
@@ -123,6 +137,8 @@ class UpdateWatcher {
   stopping = false;
   /** Whether it has begun to work on any resource. */
   begun = false;
+  /** Whether it has said that the update is over, well or not. */
+  over = false;
   private readonly open = new Map<string, Step>();
 
   constructor(
@@ -135,6 +151,7 @@ class UpdateWatcher {
     if (event.resOutputsEvent !== undefined) this.finished(event.resOutputsEvent.metadata);
     if (event.resOpFailedEvent !== undefined)
       this.open.get(event.resOpFailedEvent.metadata.urn)?.fail();
+    if (event.summaryEvent !== undefined || event.cancelEvent !== undefined) this.over = true;
     // The engine says so in its own words only.
     if (event.stdoutEvent?.message.includes("received; cancelling")) this.stopping = true;
     if (event.diagnosticEvent?.severity === "error") {

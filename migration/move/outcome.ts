@@ -19,7 +19,8 @@ export interface MoveFailure {
   at: Stage | "nothing";
   /**
    * `failed`: a gate or a resource did. `stopped`: as asked, by a signal. `locked`: another update
-   * runs, or may. `cut-short`: the last update was, and nothing was touched now.
+   * runs, or may. `cut-short`: the engine was gone before the update was over, this one or the last one;
+   * of the last one, nothing was touched now.
    */
   kind: "failed" | "stopped" | "locked" | "cut-short";
   message: string;
