@@ -83,13 +83,13 @@ async function exclusively<T>(
   options: MoveOptions,
   update: () => Promise<T>,
 ): Promise<T> {
-  const begin = async (refusal?: UpdateLockedError): Promise<T> => {
+  const begin = async (asking = false): Promise<T> => {
     if (options.recover === undefined) {
-      await refuseInterrupted(stack, refusal);
+      await refuseInterrupted(stack, asking);
       return unlessLocked(stack, update);
     }
     const { progress, recover } = options;
-    const left = await recoverInterrupted(stack, { ...recover, progress }, refusal);
+    const left = await recoverInterrupted(stack, { ...recover, progress }, asking);
     return unlessLocked(stack, async () => {
       await takeOver(stack, left?.operations ?? [], options);
       return update();
@@ -99,7 +99,7 @@ async function exclusively<T>(
     return await begin();
   } catch (error) {
     // Where locks can't be listed, the refusal is the first to tell of a dead engine's lock.
-    if (error instanceof UpdateLockedError && error.onlyLeft) return begin(error);
+    if (error instanceof UpdateLockedError && error.onlyLeft) return begin(true);
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import { isDeepStrictEqual } from "node:util";
 
 import type { Deployment, Stack } from "@pulumi/pulumi/automation";
 
@@ -6,6 +7,7 @@ import { messageOf } from "../../migration/text/text.js";
 import { silentProgress, type Progress } from "../progress.js";
 import { cutAttributes, fileBackend } from "../stack/fileBackend.js";
 import { exportState, type ReadableStack } from "../stack/readableStack.js";
+import { askForLocks } from "./askForLocks.js";
 import { gatesStillRunning } from "./leftoverGates.js";
 import {
   describePending,
@@ -89,33 +91,47 @@ export function describeInterruption({ locks, operations, cutAttributes }: Inter
  * What an earlier update has left; undefined where nothing stands in the way of a new one.
  * Changes nothing.
  *
- * @param refusal the engine's answer, where locks can't be listed: it names locks of dead engines
+ * @param asking whether the engine is asked for locks where none are listed. That holds one for an
+ *   instant, so it is for those who have met a lock, or are about to clear one. Without it the engine
+ *   is asked only where something is pending.
  * @throws UpdateLockedError while another update runs, or may run
  */
 export async function findInterruption(
   stack: ReadableStack,
-  refusal?: UpdateLockedError,
+  asking = false,
 ): Promise<Interruption | undefined> {
-  return (await lookAtLastUpdate(stack, refusal)).left;
+  return (await lookAtLastUpdate(stack, asking)).left;
 }
 
 /** The same with the state in which that was seen, unless it cannot be read. */
 export async function lookAtLastUpdate(
   stack: ReadableStack,
-  refusal?: UpdateLockedError,
+  asking = false,
 ): Promise<{ left: Interruption | undefined; state: Deployment | undefined }> {
   const backend = await fileBackend(stack);
   const listed = backend === undefined ? [] : await readLocks(backend);
-  const locks = listed.length > 0 ? listed : [...(refusal?.locks ?? [])];
-  const locked = new UpdateLockedError(stack.name, locks, refusal);
-  if (locks.length > 0 && !locked.onlyLeft) throw locked;
+  let locks = listed.length > 0 || !asking ? listed : await askForLocks(stack);
+  refuseRunning(stack, locks);
   const cut = backend && (await cutAttributes(backend));
   if (cut !== undefined) {
-    return { left: { locks, operations: [], cutAttributes: cut }, state: undefined };
+    return { left: { locks: [...locks], operations: [], cutAttributes: cut }, state: undefined };
   }
-  const state = await exportState(stack);
+  let state = await exportState(stack);
+  if (locks.length === 0 && !asking && pendingIn(state).length > 0) {
+    // What is pending may be of an update that runs, or one that has ended since the state was read.
+    locks = await askForLocks(stack);
+    refuseRunning(stack, locks);
+    state = await exportState(stack);
+  }
   const operations = pendingIn(state);
-  return { left: locks.length + operations.length > 0 ? { locks, operations } : undefined, state };
+  const left = locks.length + operations.length > 0;
+  return { left: left ? { locks: [...locks], operations } : undefined, state };
+}
+
+/** @throws UpdateLockedError where the owner of one of these locks runs, or may run */
+function refuseRunning(stack: ReadableStack, locks: readonly UpdateLock[]): void {
+  const locked = new UpdateLockedError(stack.name, locks);
+  if (locks.length > 0 && !locked.onlyLeft) throw locked;
 }
 
 /**
@@ -123,8 +139,8 @@ export async function lookAtLastUpdate(
  *
  * @throws UpdateLockedError, InterruptedUpdateError
  */
-export async function refuseInterrupted(stack: Stack, refusal?: UpdateLockedError): Promise<void> {
-  const interruption = await findInterruption(stack, refusal);
+export async function refuseInterrupted(stack: Stack, asking?: boolean): Promise<void> {
+  const interruption = await findInterruption(stack, asking);
   if (interruption !== undefined) {
     throw new InterruptedUpdateError(stack.name, interruption, [
       `Recover it (kiam-migrate recover --stack ${stack.name}): this looks at the workers, and clears what is pending only if each is in a known state. Everything that was under way can be run again.`,
@@ -145,16 +161,16 @@ export async function refuseInterrupted(stack: Stack, refusal?: UpdateLockedErro
 export async function recoverInterrupted(
   stack: Stack,
   options: RecoverOptions,
-  refusal?: UpdateLockedError,
+  asking?: boolean,
 ): Promise<Interruption | undefined> {
-  const interruption = await findInterruption(stack, refusal);
+  const interruption = await findInterruption(stack, asking);
   if (interruption === undefined) return undefined;
   const { progress = silentProgress } = options;
   progress.note(`Recovering stack ${stack.name}, whose last update was cut short:`);
   progress.note(describeInterruption(interruption).join("\n"));
   if (interruption.cutAttributes !== undefined) {
     await rm(interruption.cutAttributes, { force: true });
-    return (await recoverInterrupted(stack, options, refusal)) ?? interruption;
+    return (await recoverInterrupted(stack, options, asking)) ?? interruption;
   }
   const objections = await progress.run("look at what was under way", async () => [
     ...(await gatesStillRunning(options.leftoverSeconds)),
@@ -163,15 +179,7 @@ export async function recoverInterrupted(
   if (objections.length > 0) {
     throw new InterruptedUpdateError(stack.name, interruption, ["Not recovered:", ...objections]);
   }
-  try {
-    await clear(stack, interruption);
-  } catch (error) {
-    // Where locks can't be listed, the refusal is the first to tell of a dead engine's lock.
-    if (refusal === undefined && error instanceof UpdateLockedError && error.onlyLeft) {
-      return recoverInterrupted(stack, options, error);
-    }
-    throw error;
-  }
+  await clear(stack, interruption);
   return interruption;
 }
 
@@ -205,10 +213,19 @@ async function clear(stack: Stack, interruption: Interruption): Promise<void> {
   for (const { file, ...lock } of locks) {
     if (file !== undefined && !(await releaseEndedLock({ ...lock, file }))) throw overtaken();
   }
-  // A lock that only the refusal told of. findInterruption has made sure that its owner has ended.
-  if (locks.some(({ file }) => file === undefined)) await stack.cancel();
+  if (locks.every(({ file }) => file === undefined)) {
+    // `pulumi cancel` takes every lock there is. So they are asked for once more, right before it.
+    const now = await askForLocks(stack);
+    refuseRunning(stack, now);
+    if (!isDeepStrictEqual(now.map(ownerOf).sort(), locks.map(ownerOf).sort())) throw overtaken();
+    if (now.length > 0) await stack.cancel();
+  }
   // An import drops every pending operation from the state.
   if (pending.length > 0) await unlessLocked(stack, () => stack.importStack(state));
+}
+
+function ownerOf({ host, pid, since }: UpdateLock): string {
+  return `${host} ${pid} ${since.toISOString()}`;
 }
 
 function keyOf({ operation, urn }: PendingOperation): string {

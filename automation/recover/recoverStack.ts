@@ -3,7 +3,7 @@ import type { Deployment, Stack } from "@pulumi/pulumi/automation";
 import type { CutOffDeletion } from "../../migration/move/afterDeletion.js";
 import { stageOfState, type StackStage } from "../../migration/status/stackState.js";
 import { messageOf } from "../../migration/text/text.js";
-import { fileBackend } from "../stack/fileBackend.js";
+import { backendOf } from "../stack/fileBackend.js";
 import { exportState } from "../stack/readableStack.js";
 import { replacedResources, stateResources } from "../stack/stateResources.js";
 import { describeUrn, partsOfUrn } from "../stack/urn.js";
@@ -19,30 +19,27 @@ import {
 import { takeOver } from "./takeOver.js";
 import { unlessLocked, UpdateLockedError } from "./updateLock.js";
 
-/** What an update has left that was cut short, and how that came to be known. */
+/** What an update has left that was cut short. */
 export interface Left {
   interruption: Interruption;
-  /** The engine's answer, where it was the first to tell of a lock. */
-  refusal: UpdateLockedError | undefined;
 }
 
 /** What stands in the way of a new update: nothing, another one, or what one has left. */
 export type Found = { is: "nothing" } | { is: "locked"; message: string } | ({ is: "left" } & Left);
 
 /**
- * What stands in the way of a new update. Where locks can't be listed, the engine is asked for one by
- * importing the state as it is.
+ * What stands in the way of a new update. Where locks can't be listed, the engine is asked for them.
+ * Pulumi Cloud, which knows no such question, is asked by importing the state as it is.
  */
 export async function findLeft(stack: Stack): Promise<Found> {
   try {
-    const interruption = await findInterruption(stack);
-    if (interruption !== undefined) return { is: "left", interruption, refusal: undefined };
-    if ((await fileBackend(stack)) === undefined) await importAsItIs(stack);
+    const { file, isService } = await backendOf(stack);
+    const interruption = await findInterruption(stack, file === undefined);
+    if (interruption !== undefined) return { is: "left", interruption };
+    if (isService) await importAsItIs(stack);
     return { is: "nothing" };
   } catch (error) {
     if (!(error instanceof UpdateLockedError)) throw error;
-    const interruption = error.onlyLeft ? await findInterruption(stack, error) : undefined;
-    if (interruption !== undefined) return { is: "left", interruption, refusal: error };
     return { is: "locked", message: error.message };
   }
 }
@@ -80,13 +77,15 @@ export type Clearing =
 /** Clears what was left, and takes over what was being made, so that any move can begin. */
 export async function clearLeft(
   stack: Stack,
-  { interruption, refusal }: Left,
+  { interruption }: Left,
   { look, ...options }: WatchOptions & { look: LookAtWorkers },
 ): Promise<Clearing> {
   // What is left was shown before it was decided to clear it.
   const progress = { ...options.progress, note: () => {} };
   try {
-    const cleared = (await recoverInterrupted(stack, { look, progress }, refusal)) ?? interruption;
+    const asking = (await backendOf(stack)).file === undefined;
+    // Looks again: what was shown may be long ago.
+    const cleared = (await recoverInterrupted(stack, { look, progress }, asking)) ?? interruption;
     await unlessLocked(stack, () => takeOver(stack, cleared.operations, options));
     const state = await exportState(stack);
     return {

@@ -29,8 +29,8 @@ const lockSchema = z.object({
 });
 
 /**
- * The locks on a stack. Only those of a `file://` backend can be listed: elsewhere the engine's
- * refusal ({@link locksOfRefusal}) is the first to tell of a lock.
+ * The locks on a stack. Only those of a `file://` backend can be listed: elsewhere the engine is asked
+ * (askForLocks.ts).
  */
 export async function readLocks(backend: FileBackend): Promise<UpdateLock[]> {
   // An update may end, and its lock go, while we look.

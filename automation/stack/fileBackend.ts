@@ -13,31 +13,46 @@ export interface FileBackend {
   state: string;
 }
 
-const known = new WeakMap<ReadableStack, Promise<FileBackend | undefined>>();
+interface Backend {
+  /** Undefined for a stack of any other backend. */
+  file: FileBackend | undefined;
+  /** Pulumi Cloud, or one's own: a service that admits one update at a time, and keeps no locks. */
+  isService: boolean;
+}
 
-/** Undefined for a stack of any other backend. Asked for once: an open stack stays where it is. */
-export function fileBackend(stack: ReadableStack): Promise<FileBackend | undefined> {
+const known = new WeakMap<ReadableStack, Promise<Backend>>();
+
+/** Undefined for a stack of any other backend. */
+export async function fileBackend(stack: ReadableStack): Promise<FileBackend | undefined> {
+  return (await backendOf(stack)).file;
+}
+
+/** Where a stack is kept. Asked for once: an open stack stays where it is. */
+export function backendOf(stack: ReadableStack): Promise<Backend> {
   const backend = known.get(stack) ?? findBackend(stack);
   known.set(stack, backend);
   backend.catch(() => known.delete(stack));
   return backend;
 }
 
-async function findBackend(stack: ReadableStack): Promise<FileBackend | undefined> {
+async function findBackend(stack: ReadableStack): Promise<Backend> {
   const [{ url }, { name: project }] = await Promise.all([
     stack.workspace.whoAmI(),
     stack.workspace.projectSettings(),
   ]);
-  if (!url?.startsWith("file://")) return undefined;
+  if (!url?.startsWith("file://")) {
+    return { file: undefined, isService: !/^(s3|gs|azblob|postgres):\/\//.test(url ?? "") };
+  }
   const path = decodeURI(url.slice("file://".length).replace(/\?.*$/, ""));
   const root = path.startsWith("~")
     ? join(homedir(), path.slice(1))
     : resolve(stack.workspace.workDir, path);
   const stackName = stack.name.slice(stack.name.lastIndexOf("/") + 1);
-  return {
+  const file = {
     locks: join(root, ".pulumi", "locks", "organization", project, stackName),
     state: join(root, ".pulumi", "stacks", project, `${stackName}.json`),
   };
+  return { file, isService: false };
 }
 
 /** Milliseconds after which a file that is being written is whole. */

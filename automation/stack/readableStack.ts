@@ -28,12 +28,24 @@ interface RunsPulumi {
  * A stack's state, its secrets encrypted as they are kept: nothing here needs one, and decrypting
  * them takes as long as all the rest of it. `Stack.exportStack` of the SDK decrypts.
  */
-export async function exportState({ name, workspace }: ReadableStack): Promise<Deployment> {
+export async function exportState(stack: ReadableStack): Promise<Deployment> {
+  return JSON.parse(await runPulumi(stack, ["stack", "export"])) as Deployment;
+}
+
+/**
+ * What the pulumi command prints of a stack.
+ *
+ * @throws as the SDK does, by class where it knows the failure
+ */
+export async function runPulumi(
+  { name, workspace }: ReadableStack,
+  args: readonly string[],
+): Promise<string> {
   const { workDir, pulumiHome, envVars } = workspace;
   const pulumi = workspace.pulumiCommand as PulumiCommand & RunsPulumi;
-  const { stdout } = await pulumi.run(["stack", "export", "--stack", name], workDir, {
+  const { stdout } = await pulumi.run([...args, "--stack", name], workDir, {
     ...(pulumiHome === undefined ? {} : { PULUMI_HOME: pulumiHome }),
     ...envVars,
   });
-  return JSON.parse(stdout) as Deployment;
+  return stdout;
 }

@@ -1,4 +1,5 @@
 import { typed, type Contact } from "./contact.js";
+import { stateBucketContact } from "./stateBucket.js";
 
 /** How the pulumi command failed. */
 export interface PulumiFailure {
@@ -87,6 +88,8 @@ export function pulumiContact(place: Place, failure: PulumiFailure): Contact {
       fix: `pulumi stack ls lists those of the backend that you are logged in to (pulumi whoami --verbose names it). To make this one: pulumi stack init ${typed(stack)}`,
     };
   }
+  const bucket = stateBucketContact(failure.said);
+  if (bucket !== undefined) return { ...common, ...bucket, said };
   if (passphrase.wrong.test(failure.said) || passphrase.missing.test(failure.said)) {
     const missing = passphrase.missing.test(failure.said);
     return {

@@ -41,8 +41,15 @@ export interface ClusterOfApis {
   dispose: () => Promise<void>;
 }
 
-/** Skips the running test or suite, saying why, where something for it is not here. */
-export async function startClusterOfApis(context: Mocha.Context): Promise<ClusterOfApis> {
+/**
+ * Skips the running test or suite, saying why, where something for it is not here.
+ *
+ * @param backend where the stack's state is; a directory of its own when unset
+ */
+export async function startClusterOfApis(
+  context: Mocha.Context,
+  backend?: string,
+): Promise<ClusterOfApis> {
   const engine = requireEngine(context);
   const binaries = requireApiServer(context);
   const python = labPython();
@@ -52,6 +59,7 @@ export async function startClusterOfApis(context: Mocha.Context): Promise<Cluste
   await seedRoles(iam);
   await makeCluster(api);
   const directory = await mkdtemp(path.join(tmpdir(), "kiam-program-test-"));
+  const backendUrl = backend ?? `file://${directory}`;
   const kubeconfigBefore = process.env.KUBECONFIG;
   process.env.KUBECONFIG = api.kubeconfig;
   const pulumi = await PulumiCommand.get({ root: engine });
@@ -72,7 +80,7 @@ export async function startClusterOfApis(context: Mocha.Context): Promise<Cluste
     directory,
     environment: {
       ...environment,
-      PULUMI_BACKEND_URL: `file://${directory}`,
+      PULUMI_BACKEND_URL: backendUrl,
       PULUMI_SKIP_UPDATE_CHECK: "true",
       PATH: [path.join(engine, "bin"), process.env.PATH ?? ""].join(path.delimiter),
     },
@@ -82,7 +90,7 @@ export async function startClusterOfApis(context: Mocha.Context): Promise<Cluste
           stackName: "test",
           workDir: directory,
           toolDirectory: checkout,
-          backendUrl: `file://${directory}`,
+          backendUrl,
           pulumi,
           plugins: {
             kubernetes: plugin("kubernetes"),

@@ -15,7 +15,7 @@ import {
 import { destroyAll, moveTo, type MoveOptions } from "../../automation/moveTo.js";
 import { pendingIn } from "../../automation/recover/pendingOperations.js";
 import { silentProgress } from "../../automation/progress.js";
-import { UpdateLockedError } from "../../automation/recover/updateLock.js";
+import { unlessLocked, UpdateLockedError } from "../../automation/recover/updateLock.js";
 import { upUntilKilled } from "../faults/killEngine.js";
 import { createStack, requireEngine, type TestStack } from "./engine.js";
 
@@ -274,5 +274,11 @@ describe("an update that was cut short", function () {
       );
     }
     assert.deepEqual([looks, await locks(), done()], [[], ["1.json"], []]);
+    // That update may be writing beside the state at the very moment when this one's engine reads it.
+    const engines = new Error("error: failed to load checkpoint: EOF");
+    const told = () => unlessLocked(test.stack, () => Promise.reject(engines));
+    await assert.rejects(told, UpdateLockedError);
+    await rm(path.join(lockDirectory(), "1.json"));
+    await assert.rejects(told, engines);
   });
 });

@@ -119,6 +119,18 @@ describe("first contact", () => {
     assert.equal(pulumiCode({}), "pulumi-failed");
   });
 
+  it("knows by the names of S3's errors why its bucket was not read", () => {
+    const s3 = (said: string) =>
+      pulumiCode({ said: `error: blob: operation error S3: GetObject, ${said}` });
+    assert.equal(s3("StatusCode: 404, NoSuchBucket: The specified …"), "backend-bucket-missing");
+    assert.equal(s3("get identity: get credentials: no EC2 IMDS role"), "backend-credentials");
+    assert.equal(s3("StatusCode: 400, ExpiredToken: The provided …"), "backend-credentials");
+    assert.equal(s3("StatusCode: 403, api error AccessDenied: no"), "backend-forbidden");
+    assert.equal(s3("request send failed, Get: dial tcp 10.0.0.1:443"), "backend-unreachable");
+    assert.equal(s3("StatusCode: 301, PermanentRedirect: …"), "pulumi-failed");
+    assert.equal(pulumiCode({ said: "error: dial tcp 10.0.0.1:443" }), "pulumi-failed");
+  });
+
   it("knows by class and code why AWS did not tell whose credentials these are", () => {
     assert.equal(awsCode("CredentialsProviderError"), "aws-credentials-missing");
     assert.equal(awsCode("ExpiredTokenException"), "aws-credentials-expired");

@@ -1,0 +1,176 @@
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
+
+import type { Stack } from "@pulumi/pulumi/automation";
+
+import type { StatusAnswer } from "../../automation/look/statusOfStack.js";
+import type { MoveAnswer } from "../../automation/move/moveAnswer.js";
+import { silentProgress } from "../../automation/progress.js";
+import type { RecoverAnswer } from "../../automation/recover/recoverKnowingly.js";
+import { pendingIn } from "../../automation/recover/pendingOperations.js";
+import { kiamMigrate } from "../../cli/main.js";
+import { upUntilKilled } from "../faults/killEngine.js";
+import { labPython } from "../lab/awsServer.js";
+import { skipBecause } from "../support/requirements.js";
+import { startClusterOfApis, type ClusterOfApis } from "./clusterOfApis.js";
+import { backendAt, startS3, type S3Server } from "./s3Server.js";
+
+/*
+ * kiam-migrate on a stack whose state is in S3, where locks are no files: the real engine, and moto
+ * for S3. Does not prove what AWS itself says to credentials and rights, nor anything about Pulumi
+ * Cloud.
+ */
+
+describe("kiam-migrate on a backend in S3", function () {
+  this.timeout(180_000);
+  let cluster: ClusterOfApis;
+  let s3: S3Server;
+  let stack: Stack;
+  let environment: NodeJS.ProcessEnv | undefined;
+
+  before("S3, API server, IAM, engine and a stack", async function () {
+    environment = { ...process.env };
+    const python = labPython();
+    if ("missing" in python) return skipBecause(this, python.missing);
+    s3 = await startS3(python.python);
+    await s3.makeBucket("states");
+    cluster = await startClusterOfApis(this, s3.backend("states"));
+    Object.assign(process.env, cluster.environment, {
+      XDG_CACHE_HOME: path.join(cluster.directory, "cache"),
+    });
+    stack = await cluster.open();
+    // So that gates of the engine that is killed last until then, and what it does is in its state.
+    const slowly = path.join(cluster.directory, "slowly.cjs");
+    await writeFile(
+      slowly,
+      `if (process.argv.some((word) => word.endsWith("gates/main.ts")))
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 15_000);`,
+    );
+    stack.workspace.envVars.NODE_OPTIONS = `--require ${slowly}`;
+  });
+
+  after("stop what was started", async () => {
+    await cluster?.dispose();
+    await s3?.stop();
+    if (environment === undefined) return;
+    for (const name of Object.keys(process.env)) delete process.env[name];
+    Object.assign(process.env, environment);
+  });
+
+  /** @param ask what is typed at the question; undefined where there is no terminal */
+  async function run(args: string, ask?: () => Promise<string>) {
+    const answers: string[] = [];
+    const notes: string[] = [];
+    const words = [...args.split(" "), "--stack", "test", "--cwd", cluster.directory];
+    const exitCode = await kiamMigrate(words, {
+      answer: (said) => void answers.push(said),
+      progress: { ...silentProgress, note: (said) => void notes.push(said) },
+      ...(ask === undefined ? {} : { ask }),
+    });
+    const stdout = answers.join("\n").replaceAll(` --cwd ${cluster.directory}`, "");
+    return { exitCode, stdout, stderr: notes.join("\n") };
+  }
+
+  async function runJson<Answer>(args: string, ask?: () => Promise<string>) {
+    const { exitCode, stdout, stderr } = await run(`${args} --json`, ask);
+    assert.notEqual(stdout, "", stderr);
+    return { exitCode, answer: JSON.parse(stdout) as Answer };
+  }
+
+  const locks = () => s3.list("states", ".pulumi/locks/");
+  const pending = async () => pendingIn(await stack.exportStack()).map(({ what }) => what);
+
+  /** The lock that is there, as if an engine on another machine held it. */
+  async function handOver(): Promise<{ key: string; before: string }> {
+    const [key = assert.fail("no lock"), ...others] = await locks();
+    assert.deepEqual(others, []);
+    const before = await s3.read("states", key);
+    const lock = JSON.parse(before) as object;
+    await s3.write("states", key, JSON.stringify({ ...lock, hostname: "another-host" }));
+    return { key, before };
+  }
+
+  it("says what a killed engine has left, and what to type", async () => {
+    const at = { operation: "create", name: "kiam-tls", delayMs: 5000 };
+    assert.equal((await upUntilKilled(stack, "prepare", at)).killed, true);
+    assert.deepEqual([(await locks()).length, await pending()], [1, ["gate kiam-tls"]]);
+
+    const { exitCode, answer } = await runJson<StatusAnswer>("status");
+    assert.deepEqual([exitCode, answer.update.at], [1, "cut-short"]);
+    assert.match(answer.update.said ?? "", /creating gate kiam-tls/);
+    assert.match(answer.update.said ?? "", /It no longer runs/, "the lock is told of");
+    assert.deepEqual(answer.next, ["kiam-migrate recover --stack test"]);
+    const refused = await runJson<MoveAnswer>("migrate --to prepare --no-ssh --yes");
+    assert.deepEqual([refused.exitCode, refused.answer.outcome], [3, "cut-short"]);
+    assert.deepEqual(refused.answer.next, ["kiam-migrate recover --stack test"]);
+  });
+
+  it("takes nothing for cut short that may be running on another machine", async () => {
+    const { key, before } = await handOver();
+    const { answer } = await runJson<StatusAnswer>("status");
+    assert.equal(answer.update.at, "running");
+    assert.match(answer.update.said ?? "", /on host another-host, /);
+    const move = await runJson<MoveAnswer>("migrate --to prepare --no-ssh --yes");
+    assert.deepEqual([move.exitCode, move.answer.outcome], [3, "locked"]);
+    const recover = await runJson<RecoverAnswer>("recover --yes");
+    assert.deepEqual([recover.exitCode, recover.answer.outcome], [3, "locked"]);
+    assert.deepEqual(recover.answer.next, ["kiam-migrate status --stack test --watch"]);
+    assert.deepEqual([await locks(), await pending()], [[key], ["gate kiam-tls"]]);
+    await s3.write("states", key, before);
+  });
+
+  it("clears nothing that another one took over while it asked", async () => {
+    let lock: Awaited<ReturnType<typeof handOver>> | undefined;
+    const { exitCode, answer } = await runJson<RecoverAnswer>("recover", async () => {
+      lock = await handOver();
+      return "y";
+    });
+    assert.ok(lock, "it asked");
+    assert.deepEqual([exitCode, answer.outcome], [3, "locked"], answer.said);
+    assert.deepEqual([await locks(), await pending()], [[lock.key], ["gate kiam-tls"]]);
+    await s3.write("states", lock.key, lock.before);
+  });
+
+  it("recovers, goes on, and then has nothing left to do", async () => {
+    const recovered = await runJson<RecoverAnswer>("recover", () => Promise.resolve("y"));
+    assert.equal(recovered.exitCode, 0, recovered.answer.said);
+    assert.deepEqual([await locks(), await pending()], [[], []]);
+    const moved = await runJson<MoveAnswer>("migrate --to prepare --no-ssh --yes");
+    assert.equal(moved.exitCode, 0, moved.answer.said);
+    assert.ok(moved.answer.moves[0]?.steps.includes("create gate kiam-tls"));
+    const { exitCode, answer } = await runJson<StatusAnswer>("status");
+    assert.deepEqual([exitCode, answer.done, answer.update.at], [0, true, "rest"]);
+    assert.equal(answer.stage.reached, "prepare");
+    const states = await s3.list("states", ".pulumi/");
+    const again = await runJson<RecoverAnswer>("recover");
+    assert.deepEqual([again.exitCode, again.answer.outcome], [0, "nothing-to-do"]);
+    assert.deepEqual(await s3.list("states", ".pulumi/"), states, "looking writes no state");
+  });
+
+  it("tells of a lock that is all that an engine has left", async () => {
+    const lock = { pid: 4242, username: "alice", hostname: "ci-7", timestamp: new Date() };
+    const key = ".pulumi/locks/organization/kube2iam-to-kiam/test/1.json";
+    await s3.write("states", key, JSON.stringify(lock));
+    const { exitCode, answer } = await runJson<RecoverAnswer>("recover --yes");
+    assert.deepEqual([exitCode, answer.outcome], [3, "locked"]);
+    assert.match(answer.said, /alice on host ci-7, process 4242/);
+    assert.deepEqual(await locks(), [key]);
+  });
+
+  it("says once why the state cannot be read", async () => {
+    for (const [backend, code] of [
+      [s3.backend("elsewhere"), "backend-bucket-missing"],
+      // Nothing listens on port 1.
+      [backendAt("states", 1), "backend-unreachable"],
+    ] as const) {
+      process.env.PULUMI_BACKEND_URL = backend;
+      const { exitCode, stdout, stderr } = await run("status");
+      assert.deepEqual([exitCode, stdout], [3, ""]);
+      assert.equal(stderr.split(`[${code}]`).length, 2, `[${code}] once in:\n${stderr}`);
+      assert.match(stderr, /^ {2}what to do: /m);
+      assert.doesNotMatch(stderr, /^ +at .*[:(]\d+/m, "no stack trace");
+    }
+    process.env.PULUMI_BACKEND_URL = cluster.environment.PULUMI_BACKEND_URL;
+  });
+});
