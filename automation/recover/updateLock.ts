@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { ConcurrentUpdateError, type Stack } from "@pulumi/pulumi/automation";
 import { z } from "zod";
 
+import { messageOf } from "../../migration/text/text.js";
 import { formatElapsed } from "../progress.js";
-import { ifThere, type FileBackend } from "../stack/fileBackend.js";
+import { fileBackend, ifThere, type FileBackend } from "../stack/fileBackend.js";
 import { stateOfOwner, type OwnerState } from "./lockOwner.js";
 
 /** The lock that an engine holds on a stack during an update. */
@@ -102,9 +103,20 @@ export async function unlessLocked<T>(stack: Stack, work: () => Promise<T>): Pro
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof ConcurrentUpdateError)) throw error;
-    throw new UpdateLockedError(stack.name, await locksOfRefusal(error), error);
+    const locks = await locksBehind(stack, error);
+    if (locks === undefined) throw error;
+    throw new UpdateLockedError(stack.name, locks, error);
   }
+}
+
+/** Undefined where it was no other update that made it fail. */
+async function locksBehind(stack: Stack, error: unknown): Promise<UpdateLock[] | undefined> {
+  if (error instanceof ConcurrentUpdateError) return locksOfRefusal(error);
+  // Another engine was writing beside the state when this one read it (cutAttributes in fileBackend.ts).
+  if (!messageOf(error).includes("failed to load checkpoint: EOF")) return undefined;
+  const backend = await fileBackend(stack);
+  const locks = backend === undefined ? [] : await readLocks(backend);
+  return locks.length > 0 ? locks : undefined;
 }
 
 /** Who holds a lock since when, and what to do about it; two lines. */
