@@ -34,9 +34,14 @@ function fakeStack({ pending, resources = [], up }: Behaviour): Stack {
       envVars: {},
       whoAmI: () => Promise.resolve({ url: "s3://state" }),
       projectSettings: () => Promise.resolve({ name: "kube2iam-to-kiam" }),
+      pulumiCommand: {
+        run: ([, what]: string[]) => {
+          const deployment = { resources, pending_operations: operations };
+          const exported = what === "export" ? JSON.stringify({ version: 3, deployment }) : "";
+          return Promise.resolve({ stdout: exported });
+        },
+      },
     },
-    exportStack: () =>
-      Promise.resolve({ version: 3, deployment: { resources, pending_operations: operations } }),
     importStack: () => {
       operations = [];
       return Promise.resolve();
