@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import path from "node:path";
 
 import type { Stack } from "@pulumi/pulumi/automation";
+import pWaitFor from "p-wait-for";
 
 import type { StatusAnswer } from "../../automation/look/statusOfStack.js";
 import type { MoveAnswer } from "../../automation/move/moveAnswer.js";
@@ -45,7 +48,7 @@ describe("kiam-migrate on a backend in S3", function () {
     await writeFile(
       slowly,
       `if (process.argv.some((word) => word.endsWith("gates/main.ts")))
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 15_000);`,
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60_000);`,
     );
     stack.workspace.envVars.NODE_OPTIONS = `--require ${slowly}`;
   });
@@ -92,7 +95,17 @@ describe("kiam-migrate on a backend in S3", function () {
   }
 
   it("says what a killed engine has left, and what to type", async () => {
-    const at = { operation: "create", name: "kiam-tls", delayMs: 5000 };
+    const state = ".pulumi/stacks/kube2iam-to-kiam/test.json";
+    const once = () =>
+      pWaitFor(
+        async () =>
+          /"pending_operations"[^]*Command::kiam-tls"/.test(await s3.read("states", state)),
+        {
+          timeout: 60_000,
+          interval: 200,
+        },
+      );
+    const at = { operation: "create", name: "kiam-tls", once };
     assert.equal((await upUntilKilled(stack, "prepare", at)).killed, true);
     assert.deepEqual([(await locks()).length, await pending()], [1, ["gate kiam-tls"]]);
 
@@ -120,18 +133,6 @@ describe("kiam-migrate on a backend in S3", function () {
     await s3.write("states", key, before);
   });
 
-  it("clears nothing that another one took over while it asked", async () => {
-    let lock: Awaited<ReturnType<typeof handOver>> | undefined;
-    const { exitCode, answer } = await runJson<RecoverAnswer>("recover", async () => {
-      lock = await handOver();
-      return "y";
-    });
-    assert.ok(lock, "it asked");
-    assert.deepEqual([exitCode, answer.outcome], [3, "locked"], answer.said);
-    assert.deepEqual([await locks(), await pending()], [[lock.key], ["gate kiam-tls"]]);
-    await s3.write("states", lock.key, lock.before);
-  });
-
   it("recovers, goes on, and then has nothing left to do", async () => {
     const recovered = await runJson<RecoverAnswer>("recover", () => Promise.resolve("y"));
     assert.equal(recovered.exitCode, 0, recovered.answer.said);
@@ -148,14 +149,25 @@ describe("kiam-migrate on a backend in S3", function () {
     assert.deepEqual(await s3.list("states", ".pulumi/"), states, "looking writes no state");
   });
 
-  it("tells of a lock that is all that an engine has left", async () => {
-    const lock = { pid: 4242, username: "alice", hostname: "ci-7", timestamp: new Date() };
+  it("clears a lock that is all that an engine has left, and none that came while it asked", async () => {
+    const { pid } = spawnSync("true");
+    const lock = { pid, username: "alice", hostname: hostname(), timestamp: new Date() };
     const key = ".pulumi/locks/organization/kube2iam-to-kiam/test/1.json";
     await s3.write("states", key, JSON.stringify(lock));
-    const { exitCode, answer } = await runJson<RecoverAnswer>("recover --yes");
-    assert.deepEqual([exitCode, answer.outcome], [3, "locked"]);
-    assert.match(answer.said, /alice on host ci-7, process 4242/);
+    let before: string | undefined;
+    const { exitCode, answer } = await runJson<RecoverAnswer>("recover", async () => {
+      before = (await handOver()).before;
+      return "y";
+    });
+    assert.match(answer.left.join("\n"), /alice on host .*, process \d+.*\n.*no longer runs/);
+    assert.ok(before, "it asked");
+    assert.deepEqual([exitCode, answer.outcome], [3, "locked"], answer.said);
+    assert.match(answer.said, /alice on host another-host/);
     assert.deepEqual(await locks(), [key]);
+    await s3.write("states", key, before);
+    const cleared = await runJson<RecoverAnswer>("recover --yes");
+    assert.deepEqual([cleared.exitCode, cleared.answer.outcome], [0, "recovered"]);
+    assert.deepEqual(await locks(), []);
   });
 
   it("says once why the state cannot be read", async () => {

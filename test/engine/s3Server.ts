@@ -41,16 +41,19 @@ export async function startS3(python: string): Promise<S3Server> {
     if (!response.ok) throw new Error(`S3 answered ${response.status} to ${path}: ${text}`);
     return text;
   };
-  await pWaitFor(
-    async () => {
-      if (server.exitCode !== null) throw new Error(`moto ended with ${server.exitCode}`);
-      return ask("").then(
-        () => true,
-        () => false,
-      );
-    },
-    { interval: 100, timeout: 60_000 },
-  );
+  const answers = async (): Promise<boolean> => {
+    if (server.exitCode !== null) throw new Error(`moto ended with ${server.exitCode}`);
+    return ask("").then(
+      () => true,
+      () => false,
+    );
+  };
+  try {
+    await pWaitFor(answers, { interval: 100, timeout: 120_000 });
+  } catch (error) {
+    server.kill("SIGKILL");
+    throw error;
+  }
   return {
     backend: (bucket) => backendAt(bucket, port),
     makeBucket: async (bucket) => void (await ask(bucket, { method: "PUT" })),

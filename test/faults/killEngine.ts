@@ -12,6 +12,11 @@ export interface KillAt {
   name: string;
   /** Milliseconds between the beginning of the operation and the kill; default 0. */
   delayMs?: number;
+  /**
+   * Is waited for before the kill. An engine tells of an operation before the state has it, by
+   * seconds where its backend is slow.
+   */
+  once?: () => Promise<void>;
 }
 
 /**
@@ -31,7 +36,7 @@ export async function upUntilKilled(
   const onEvent = ({ resourcePreEvent }: EngineEvent): void => {
     const metadata = resourcePreEvent?.metadata;
     if (metadata?.op === at.operation && metadata.urn.endsWith(`::${at.name}`)) {
-      killing ??= killEngine(stack, at.delayMs ?? 0);
+      killing ??= killEngine(stack, at);
     }
   };
   await stack.setConfig("stage", { value: stage });
@@ -48,8 +53,9 @@ export async function upUntilKilled(
   return { killed: true, pid };
 }
 
-async function killEngine(stack: Stack, delayMs: number): Promise<number> {
+async function killEngine(stack: Stack, { delayMs = 0, once }: KillAt): Promise<number> {
   await sleep(delayMs);
+  await once?.();
   const pid = engineOf(stack);
   process.kill(pid, "SIGKILL");
   return pid;
