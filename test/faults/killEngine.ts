@@ -16,7 +16,7 @@ export interface KillAt {
    * Is waited for before the kill. An engine tells of an operation before the state has it, by
    * seconds where its backend is slow.
    */
-  once?: () => Promise<void>;
+  once?: () => Promise<unknown>;
 }
 
 /**
