@@ -9,6 +9,7 @@ import { execa } from "execa";
 import * as api from "../../automation/api/index.js";
 import type { AuditReport, MigrationEvent, MigrationStack } from "../../automation/api/index.js";
 import { startClusterOfApis, type ClusterOfApis } from "./clusterOfApis.js";
+import { limit } from "./limit.js";
 
 /*
  * A script's API on the real engine, a real API server and the lab's IAM, and two of the examples as
@@ -18,7 +19,7 @@ import { startClusterOfApis, type ClusterOfApis } from "./clusterOfApis.js";
 const checkout = path.resolve(__dirname, "../..");
 
 describe("a script's API", function () {
-  this.timeout(300_000);
+  this.timeout(limit);
   let cluster: ClusterOfApis;
   let environment: NodeJS.ProcessEnv | undefined;
   let stack: MigrationStack;

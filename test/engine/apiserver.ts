@@ -20,8 +20,7 @@ import { groupOf } from "../../migration/rights/kubernetesManifests.js";
 import type { Purpose } from "../../migration/rights/kubernetesRights.js";
 import { freePort } from "../support/freePort.js";
 import { skipBecause } from "../support/requirements.js";
-
-const START_TIMEOUT_MS = 60_000;
+import { patience } from "./limit.js";
 
 export interface ApiServer {
   /** Of a user who may do everything. */
@@ -142,7 +141,7 @@ async function tryToStart(binaries: Binaries, controllers: readonly string[]): P
     await Promise.all(children.map(end));
     await rm(directory, { recursive: true, force: true });
   };
-  const deadline = Date.now() + START_TIMEOUT_MS;
+  const deadline = Date.now() + patience;
   for (;;) {
     const error = await objects
       .read({ apiVersion: "v1", kind: "Namespace", metadata: { name: "default" } })

@@ -14,6 +14,7 @@ import { moveByScript } from "../support/userScript.js";
 import { openUserTerminal, type UserTerminal } from "../support/userTerminal.js";
 import { startClusterOfApis, type ClusterOfApis } from "./clusterOfApis.js";
 import { requireEngine } from "./engine.js";
+import { limit } from "./limit.js";
 
 /*
  * The command pulumi in a user's hands, from index.ts and with Pulumi.yaml as it is: the steps of the
@@ -26,7 +27,7 @@ import { requireEngine } from "./engine.js";
 const checkout = resolve(__dirname, "../..");
 
 describe("the command pulumi, by hand as the README says", function () {
-  this.timeout(300_000);
+  this.timeout(limit);
   let cluster: ClusterOfApis;
   let user: UserTerminal;
 

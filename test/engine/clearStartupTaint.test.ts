@@ -25,6 +25,7 @@ import { exampleSettings } from "../support/exampleCluster.js";
 import { MockEngine } from "../support/mockEngine.js";
 import { needsCommands } from "../support/requirements.js";
 import { requireApiServer, startApiServer, type ApiServer } from "./apiserver.js";
+import { limit, patience } from "./limit.js";
 
 const script = path.resolve(__dirname, "../../components/newNodes/clearStartupTaint.sh");
 const merge = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
@@ -33,7 +34,7 @@ const selector = Object.entries(agentLabels)
   .join(",");
 
 describe("clearing the startup taint", function () {
-  this.timeout(180_000);
+  this.timeout(limit);
   let api: ApiServer;
   let core: CoreV1Api;
   let directory: string;
@@ -55,7 +56,7 @@ describe("clearing the startup taint", function () {
     kubeconfig = await kubeconfigOf(kiamNames.startupTaint);
     // The API server learns of permissions by watching them.
     await pWaitFor(async () => (await mayList("nodes")) && (await mayList("pods", "-n", "kiam")), {
-      timeout: 60_000,
+      timeout: patience,
     });
   });
 
@@ -139,7 +140,7 @@ describe("clearing the startup taint", function () {
     // The first may belong to a round that had begun already.
     for (let rounds = 0; rounds < 2; rounds++) {
       await rm(path.join(directory, "ready"), { force: true });
-      await pWaitFor(async () => (await probe("ready")) === 0, { timeout: 60_000 });
+      await pWaitFor(async () => (await probe("ready")) === 0, { timeout: patience });
     }
   }
 
@@ -194,10 +195,10 @@ describe("clearing the startup taint", function () {
       await wholeRound();
       assert.deepEqual(await taintsOf(one), [kiamOnlyTaint.key, agentNotReadyTaint.key]);
       await setReady(agent, true);
-      await pWaitFor(async () => (await taintsOf(one)).length === 1, { timeout: 60_000 });
+      await pWaitFor(async () => (await taintsOf(one)).length === 1, { timeout: patience });
       assert.deepEqual(await taintsOf(one), [kiamOnlyTaint.key]);
       assert.deepEqual(await taintsOf(other), [agentNotReadyTaint.key]);
-      await pWaitFor(() => said().includes(`${one}: kiam's agent is ready`), { timeout: 60_000 });
+      await pWaitFor(() => said().includes(`${one}: kiam's agent is ready`), { timeout: patience });
       assert.ok(!said().includes(other));
       assert.equal(complained(), "");
     });
@@ -217,7 +218,7 @@ describe("clearing the startup taint", function () {
       // The API server learns of policies, too, by watching them.
       const forbidden = { metadata: { labels: { probe: "x" } } };
       await pWaitFor(async () => (await patch("merge", forbidden)).exitCode !== 0, {
-        timeout: 60_000,
+        timeout: patience,
       });
       assert.equal((await core.readNode({ name: node })).metadata?.labels?.pool, "general");
     });
@@ -301,7 +302,7 @@ describe("clearing the startup taint", function () {
     await makeNode("last", [agentNotReadyTaint]);
     await makeAgent("last", true);
     watch("dash");
-    await pWaitFor(async () => (await taintsOf("last")).length === 0, { timeout: 60_000 });
+    await pWaitFor(async () => (await taintsOf("last")).length === 0, { timeout: patience });
     await wholeRound();
     assert.deepEqual(await taintsOf("going"), [agentNotReadyTaint.key]);
     assert.deepEqual(await taintsOf("strange"), [agentNotReadyTaint.key]);
@@ -317,7 +318,7 @@ describe("clearing the startup taint", function () {
     running.push(child);
     let complaint = "";
     child.stderr.on("data", (data: Buffer) => (complaint += data.toString()));
-    await pWaitFor(() => complaint.includes("refused"), { timeout: 60_000 });
+    await pWaitFor(() => complaint.includes("refused"), { timeout: patience });
     const first = complaint.length;
     await new Promise((resolve) => setTimeout(resolve, 5000));
     assert.equal(complaint.length, first, "the same again is not said again");

@@ -9,6 +9,7 @@ import { execa } from "execa";
 import { pendingChanges } from "../../automation/moveTo.js";
 import { startClusterOfApis, type ClusterOfApis } from "./clusterOfApis.js";
 import { requireEngine } from "./engine.js";
+import { limit } from "./limit.js";
 
 /*
  * What goes wrong in the first five minutes, as a person meets it: kiam-migrate as a process, on the
@@ -38,7 +39,7 @@ async function kiamMigrate(args: string[], env: Record<string, string | undefine
 }
 
 describe("first contact: pulumi", function () {
-  this.timeout(120_000);
+  this.timeout(limit);
   let engine: string;
   let directory: string;
   let environment: Record<string, string>;
@@ -139,7 +140,7 @@ describe("first contact: pulumi", function () {
 });
 
 describe("first contact: the cluster", function () {
-  this.timeout(180_000);
+  this.timeout(limit);
   let cluster: ClusterOfApis;
   let directory: string;
 

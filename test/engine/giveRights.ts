@@ -5,8 +5,7 @@ import { manifestObjects } from "../../migration/rights/kubernetesManifests.js";
 import type { Purpose } from "../../migration/rights/kubernetesRights.js";
 import type { Part } from "../../migration/rights/paths.js";
 import type { ApiServer } from "./apiserver.js";
-
-const timeout = 30_000;
+import { patience } from "./limit.js";
 
 /** The user who is in the group of rights/kubernetes that has the rights for a purpose. */
 export function userFor(api: ApiServer, purpose: Purpose): KubeConfig {
@@ -30,5 +29,5 @@ export async function giveRights(api: ApiServer, purpose: Purpose, parts: Part[]
         .readNamespacedSecret(secret)
         .then(Boolean, ({ code }: { code?: number }) => code === 404),
   };
-  for (const part of parts) await pWaitFor(holds[part], { timeout });
+  for (const part of parts) await pWaitFor(holds[part], { timeout: patience });
 }

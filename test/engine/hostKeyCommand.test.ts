@@ -28,12 +28,13 @@ import { exampleFacts, exampleSettings } from "../support/exampleCluster.js";
 import { skipBecause } from "../support/requirements.js";
 import { createStack, requireEngine, type StateResource, type TestStack } from "./engine.js";
 import { sshdUnavailable, startSshd, type Sshd } from "./sshd.js";
+import { limit } from "./limit.js";
 
 const repository = path.resolve(__dirname, "../..");
 const providerId = "aws:///eu-west-1a/i-0123456789abcdef0";
 
 describe("ssh.hostKeyCommand on the real engine", function () {
-  this.timeout(180_000);
+  this.timeout(limit);
   let sshd: Sshd;
   let test: TestStack;
   const file = (name: string) => path.join(test.directory, name);

@@ -18,6 +18,7 @@ import { silentProgress } from "../../automation/progress.js";
 import { unlessLocked, UpdateLockedError } from "../../automation/recover/updateLock.js";
 import { upUntilKilled } from "../faults/killEngine.js";
 import { createStack, requireEngine, type TestStack } from "./engine.js";
+import { limit } from "./limit.js";
 
 /*
  * The real engine, killed at a chosen moment, on a directory as its backend; the stand-in for the
@@ -27,7 +28,7 @@ import { createStack, requireEngine, type TestStack } from "./engine.js";
 const removal = "worker-1-cutover-removal";
 
 describe("an update that was cut short", function () {
-  this.timeout(180_000);
+  this.timeout(limit);
   let engine: string;
   let test: TestStack;
   let log: string;

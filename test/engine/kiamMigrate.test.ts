@@ -14,6 +14,7 @@ import type { TrustAnswer } from "../../automation/roles/trustOfStack.js";
 import { readTrust } from "../../automation/applyTrust.js";
 import type { PlanPreview } from "../../migration/preview/planPreview.js";
 import { startClusterOfApis, type ClusterOfApis } from "./clusterOfApis.js";
+import { limit } from "./limit.js";
 
 /*
  * The command line as a process, on the real engine, a real API server and the lab's IAM. Nodes
@@ -31,7 +32,7 @@ async function kiamMigrate(args: string[], env: Record<string, string> = {}) {
 }
 
 describe("kiam-migrate's command line", function () {
-  this.timeout(180_000);
+  this.timeout(limit);
 
   it("ends quietly where its answer is no longer read", async () => {
     const pipe = 'node "$0" --help | true; exit "${PIPESTATUS[0]}"';
@@ -72,7 +73,7 @@ describe("kiam-migrate's command line", function () {
 });
 
 describe("kiam-migrate on a stack", function () {
-  this.timeout(180_000);
+  this.timeout(limit);
   let cluster: ClusterOfApis;
 
   before("API server, IAM and engine", async function () {

@@ -13,6 +13,7 @@ import type { PlanPreview } from "../../migration/preview/planPreview.js";
 import { upUntilKilled } from "../faults/killEngine.js";
 import { FakeNodes } from "../gates/fakeNodes.js";
 import { startClusterOfApis, type ClusterOfApis } from "./clusterOfApis.js";
+import { limit } from "./limit.js";
 
 /*
  * The commands that move a stack, with a terminal that answers as it is told to, on the real engine,
@@ -21,7 +22,7 @@ import { startClusterOfApis, type ClusterOfApis } from "./clusterOfApis.js";
  */
 
 describe("kiam-migrate moves a stack", function () {
-  this.timeout(180_000);
+  this.timeout(limit);
   let cluster: ClusterOfApis;
   let environment: NodeJS.ProcessEnv | undefined;
 

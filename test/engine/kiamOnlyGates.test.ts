@@ -27,6 +27,7 @@ import { letKube2iamOn } from "../../gates/kube2iam/letOn.js";
 import { kiamOnlyKey, kiamOnlyTaint } from "../../migration/facts/clusterFacts.js";
 import { requireApiServer, startApiServer, type ApiServer } from "./apiserver.js";
 import { giveRights } from "./giveRights.js";
+import { limit } from "./limit.js";
 
 const merge = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
 const namespace = "kube-system";
@@ -47,7 +48,7 @@ const target: Target = {
 };
 
 describe("gates about kiam-only nodes", function () {
-  this.timeout(180_000);
+  this.timeout(limit);
   const kubeconfigBefore = process.env.KUBECONFIG;
   let api: ApiServer;
   let core: CoreV1Api;

@@ -10,6 +10,7 @@ import { silentProgress } from "../../automation/progress.js";
 import { nodeRoles } from "../../lab/workload/roles.js";
 import { permittedAnnotation } from "../../migration/kiam/permitted.js";
 import { startClusterOfApis, type ClusterOfApis } from "./clusterOfApis.js";
+import { limit } from "./limit.js";
 
 /*
  * The program on the real engine with the stand-in plugins, a real API server and the lab's IAM:
@@ -18,7 +19,7 @@ import { startClusterOfApis, type ClusterOfApis } from "./clusterOfApis.js";
  */
 
 describe("the program on the real engine", function () {
-  this.timeout(180_000);
+  this.timeout(limit);
   let cluster: ClusterOfApis;
   let open: ClusterOfApis["open"];
 

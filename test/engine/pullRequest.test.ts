@@ -9,6 +9,7 @@ import { startForge, type Forge } from "../../lab/standins/forge/forge.js";
 import { githubNumber, githubRepository } from "../../lab/standins/forge/github.js";
 import { runWorkflowStep } from "../support/workflowStep.js";
 import { startClusterOfApis, type ClusterOfApis } from "./clusterOfApis.js";
+import { limit } from "./limit.js";
 
 /*
  * `kiam-migrate pull-request` as a job runs it: the process, a real API server, IAM and engine, and a
@@ -20,7 +21,7 @@ const command = path.resolve(__dirname, "../../bin/kiam-migrate.mjs");
 const bot = "github-actions[bot]";
 
 describe("kiam-migrate pull-request", function () {
-  this.timeout(180_000);
+  this.timeout(limit);
   let cluster: ClusterOfApis;
   let forge: Forge;
   let job: Record<string, string>;

@@ -8,6 +8,7 @@ import type { Purpose } from "../../migration/rights/kubernetesRights.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import { requireApiServer, startApiServer, type ApiServer } from "./apiserver.js";
 import { giveRights, userFor } from "./giveRights.js";
+import { limit } from "./limit.js";
 
 /*
  * The files of rights/kubernetes on a real API server with RBAC: what they let their groups do, what
@@ -16,7 +17,7 @@ import { giveRights, userFor } from "./giveRights.js";
  */
 
 describe("the rights of rights/kubernetes", function () {
-  this.timeout(60_000);
+  this.timeout(limit);
   let api: ApiServer;
   const kubeconfigBefore = process.env.KUBECONFIG;
   const settings = parseSettings({

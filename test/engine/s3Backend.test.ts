@@ -18,6 +18,7 @@ import { labPython } from "../lab/awsServer.js";
 import { skipBecause } from "../support/requirements.js";
 import { startClusterOfApis, type ClusterOfApis } from "./clusterOfApis.js";
 import { backendAt, startS3, type S3Server } from "./s3Server.js";
+import { limit, patience } from "./limit.js";
 
 /*
  * kiam-migrate on a stack whose state is in S3, where locks are no files: the real engine, and moto
@@ -26,7 +27,7 @@ import { backendAt, startS3, type S3Server } from "./s3Server.js";
  */
 
 describe("kiam-migrate on a backend in S3", function () {
-  this.timeout(180_000);
+  this.timeout(limit);
   let cluster: ClusterOfApis;
   let s3: S3Server;
   let stack: Stack;
@@ -101,7 +102,7 @@ describe("kiam-migrate on a backend in S3", function () {
         async () =>
           /"pending_operations"[^]*Command::kiam-tls"/.test(await s3.read("states", state)),
         {
-          timeout: 60_000,
+          timeout: patience,
           interval: 200,
         },
       );

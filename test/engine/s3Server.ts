@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import pWaitFor from "p-wait-for";
 
 import { freePort } from "../support/freePort.js";
+import { patience } from "./limit.js";
 
 export interface S3Server {
   /** The address of a Pulumi backend in a bucket, whether that is there or not. */
@@ -49,7 +50,7 @@ export async function startS3(python: string): Promise<S3Server> {
     );
   };
   try {
-    await pWaitFor(answers, { interval: 100, timeout: 120_000 });
+    await pWaitFor(answers, { interval: 100, timeout: patience });
   } catch (error) {
     server.kill("SIGKILL");
     throw error;

@@ -12,6 +12,7 @@ import { stopFileVariable } from "../../migration/move/orderlyStop.js";
 import { makePlan } from "../../migration/plan/makePlan.js";
 import { gateTarget } from "../../migration/situation/target.js";
 import { exampleFacts, exampleNode, exampleSituation } from "../support/exampleCluster.js";
+import { patience } from "./limit.js";
 
 /*
  * The cutover of workers as the program declares it, with gates that do nothing but write down that
@@ -58,7 +59,7 @@ export class ScriptedCutovers {
   async begun(...steps: string[]): Promise<void> {
     await pWaitFor(() => steps.every((step) => this.log.includes(step)), {
       interval: 20,
-      timeout: 120_000,
+      timeout: patience,
     });
   }
 

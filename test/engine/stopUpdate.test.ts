@@ -16,11 +16,12 @@ import { withOrderlyStop } from "../../automation/update/orderlyStop.js";
 import { createStack, requireEngine, type TestStack } from "./engine.js";
 import { ScriptedCutovers } from "./scriptedCutovers.js";
 import type { Ending } from "./stoppable.js";
+import { limit } from "./limit.js";
 
 /* The real engine, asked to stop in the middle of a command of the stand-in provider. */
 
 describe("an update that is ended at once", function () {
-  this.timeout(180_000);
+  this.timeout(limit);
   let engine: string;
   let test: TestStack;
   let log: string;
@@ -125,7 +126,7 @@ describe("an update that is ended at once", function () {
 /* The real engine and the cutover as it is declared, with gates that are scripts. */
 
 describe("an update that is asked to stop in order", function () {
-  this.timeout(180_000);
+  this.timeout(limit);
   let test: TestStack;
   let gates: ScriptedCutovers;
 

@@ -10,6 +10,7 @@ import { silentProgress } from "../../automation/progress.js";
 import { upUntilKilled } from "../faults/killEngine.js";
 import { requireApiServer, startApiServer, type ApiServer } from "./apiserver.js";
 import { createStack, requireEngine, type TestStack } from "./engine.js";
+import { limit } from "./limit.js";
 
 /*
  * The real engine, killed while it waits for a DaemonSet, with a real API server and the stand-in
@@ -19,7 +20,7 @@ import { createStack, requireEngine, type TestStack } from "./engine.js";
 const daemonSet = { name: "kiam-agent", namespace: "kiam" };
 
 describe("an object that was being made when the engine was killed", function () {
-  this.timeout(180_000);
+  this.timeout(limit);
   let api: ApiServer;
   let apps: AppsV1Api;
   let test: TestStack;

@@ -12,6 +12,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { engineConnectionOptions } from "../../automation/update/wholeProgram.js";
 import { freePort } from "../support/freePort.js";
 import { createStack, requireEngine, type TestStack } from "./engine.js";
+import { limit } from "./limit.js";
 
 class Part extends pulumi.ComponentResource {
   constructor(name: string) {
@@ -34,7 +35,7 @@ async function languageServer(): Promise<{ run: Run }> {
 }
 
 describe("the engine and a program of this process", function () {
-  this.timeout(180_000);
+  this.timeout(limit);
   let test: TestStack;
   const declare = () => {
     for (const name of ["one", "two"]) new Part(name);

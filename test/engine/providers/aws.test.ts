@@ -19,6 +19,7 @@ import { createStack, requireEngine, type TestStack } from "../engine.js";
 import { labPython } from "../../lab/awsServer.js";
 import { freePort } from "../../support/freePort.js";
 import { skipBecause } from "../../support/requirements.js";
+import { limit } from "../limit.js";
 
 const NOT_YET =
   "<ErrorResponse><Error><Type>Sender</Type><Code>MalformedPolicyDocument</Code>" +
@@ -26,7 +27,7 @@ const NOT_YET =
   "</Error><RequestId>1</RequestId></ErrorResponse>";
 
 describe("stand-in: aws", function () {
-  this.timeout(180_000);
+  this.timeout(limit);
   let moto: ChildProcess | undefined;
   let proxy: Server | undefined;
   let iam: IAM;

@@ -12,9 +12,10 @@ import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
 import { createStack, requireEngine, type TestStack } from "../engine.js";
+import { limit } from "../limit.js";
 
 describe("stand-in: command, local", function () {
-  this.timeout(180_000);
+  this.timeout(limit);
   let test: TestStack;
   const log = () => path.join(test.directory, "log");
   const ran = async () => {

@@ -14,11 +14,12 @@ import { remote, type types } from "@pulumi/command";
 import { createStack, requireEngine, type TestStack } from "../engine.js";
 import { sshdUnavailable, startSshd, type Sshd } from "../sshd.js";
 import { skipBecause } from "../../support/requirements.js";
+import { limit } from "../limit.js";
 
 type Args = Partial<remote.CommandArgs>;
 
 describe("stand-in: command, remote", function () {
-  this.timeout(180_000);
+  this.timeout(limit);
   let target: Sshd;
   let bastion: Sshd;
   let test: TestStack;

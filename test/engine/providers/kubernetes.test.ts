@@ -15,12 +15,13 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { requireApiServer, startApiServer, type ApiServer } from "../apiserver.js";
 import { createStack, requireEngine, type TestStack } from "../engine.js";
+import { limit } from "../limit.js";
 
 const MERGE = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
 const PERMITTED = "iam.amazonaws.com/permitted";
 
 describe("stand-in: kubernetes", function () {
-  this.timeout(180_000);
+  this.timeout(limit);
   let api: ApiServer;
   let test: TestStack;
   let core: CoreV1Api;
