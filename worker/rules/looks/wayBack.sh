@@ -14,8 +14,8 @@ note_way_back() {
   done
   source=live
   if [ -z "$unique" ]; then
-    source=derived backend=$default_backend iface=$interface
     rows_with kiam
+    source=derived backend=$default_backend iface=$interface
     for row in $found; do
       split_row "$row"
       iface=${interface:-$iface}
