@@ -10,10 +10,10 @@ lines_with() {
   [ "${#listing}" -le "$LONG_LIST" ] || lines=$(printf '%s\n' "$listing" | grep -F -e "$1")
 }
 
-# rows_of BACKEND NAT: adds to $rows a row "BACKEND POSITION KIND INTERFACE SPEC" for every rule that matters here, in
-# the order in which requests come to them. A rule in a chain that PREROUTING jumps to stands at the
-# position of the jump; INTERFACE is then the narrower of the two, as far as that can be told. Position
-# 0: in a chain that requests do not come to. PREROUTING as printed is in $chain.
+# rows_of BACKEND NAT: adds to $rows a row "BACKEND POSITION KIND INTERFACE SPEC" for every rule that
+# matters here, in the order in which requests come to them. A rule in a chain that PREROUTING jumps to
+# stands at the position of the jump; INTERFACE is then the narrower of the two, as far as that can be
+# told. Position 0: in a chain that requests do not come to. PREROUTING as printed is in $chain.
 rows_of() {
   of=$1 listing=$2 at=0 walked='' chain=''
   lines_with '-N '
