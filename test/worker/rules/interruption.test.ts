@@ -40,7 +40,7 @@ describe("node script, disturbed", () => {
     });
 
     it(`finishes when its readers go in the middle (${shell[0]})`, async () => {
-      await node.order("slow kiam 150");
+      await node.order("slow kiam 500");
       const child = node.startScript("remove", { system: "kube2iam" }, shell);
       const exit = once(child, "exit");
       await node.waitForRule("nft", kube2iamRule, false);
@@ -51,7 +51,7 @@ describe("node script, disturbed", () => {
     });
 
     it(`finishes after the first change in spite of signals (${shell[0]})`, async () => {
-      await node.order("slow kiam 150");
+      await node.order("slow kiam 500");
       const child = node.startScript("remove", { system: "kube2iam" }, shell);
       const exit = once(child, "exit");
       await node.waitForRule("nft", kube2iamRule, false);
@@ -74,7 +74,7 @@ describe("node script, disturbed", () => {
   }
 
   it("undoes with nobody left to read what it prints", async () => {
-    await node.order("slow kiam 150");
+    await node.order("slow kiam 500");
     await node.order("then kiam unhealthy 2");
     const child = node.startScript("remove", { system: "kube2iam" });
     const exit = once(child, "exit");

@@ -1,25 +1,46 @@
-# JSON out of lines.
+# JSON out of lines. What a function makes is in $json.
 
-# Everything outside printable ASCII becomes "?": what is kept is valid JSON whatever a rule's
-# comment or a server's answer holds.
-json_text() { printf '%s\n' "$1" | tr -c '\n\040-\176' '?' | sed -e 's/[\\"]/\\&/g'; }
+# json_text TEXT: as it may stand between quotes, in $text. Everything outside printable ASCII becomes
+# "?": what is kept is valid JSON whatever a rule's comment or a server's answer holds.
+json_text() {
+  rest=$1 text=''
+  case $rest in *[!"$NEWLINE "-~]*) rest=$(printf '%s\n' "$1" | tr -c '\n\040-\176' '?') ;; esac
+  while :; do
+    case $rest in *[\\\"]*) ;; *) break ;; esac
+    plain_part=${rest%%[\\\"]*}
+    rest=${rest#"$plain_part"}
+    text="$text$plain_part\\${rest%"${rest#?}"}"
+    rest=${rest#?}
+  done
+  text=$text$rest
+}
 
-json_string() { printf '"%s"' "$(json_text "$1" | tr '\n' ' ' | sed -e 's/ *$//')"; }
+json_string() {
+  json_text "$1"
+  case $text in *"$NEWLINE"*) text=$(printf '%s\n' "$text" | tr '\n' ' ') ;; esac
+  # Without blanks at its end.
+  json="\"${text%"${text##*[! ]}"}\""
+}
 
-# json_array LINES SED-EXPRESSION: one element a line, made by the expression from the escaped line.
+# json_array FORM LINES: an element for each line. FORM says what is in a line:
+#   text       anything
+#   place      BACKEND POSITION SPEC
+#   captured   BACKEND SPEC
+#   client     ADDRESS PORT
+#   closed     ADDRESS PORT SECONDS
 json_array() {
-  [ -n "$1" ] || {
-    printf '[]'
-    return
-  }
-  # shellcheck disable=SC2016 # $! is sed's
-  printf '[%s]' "$(json_text "$1" | sed -e "$2" -e '$!s/$/,/' | tr -d '\n')"
+  json=''
+  for json_line in $2; do
+    json_text "$json_line"
+    head=${text%% *} tail=${text#* }
+    case $1 in
+    text) element="\"$text\"" ;;
+    place) element="{\"backend\":\"$head\",\"position\":${tail%% *},\"spec\":\"${tail#* }\"}" ;;
+    captured) element="{\"backend\":\"$head\",\"spec\":\"$tail\"}" ;;
+    client) element="{\"address\":\"$head\",\"port\":$tail}" ;;
+    closed) element="{\"address\":\"$head\",\"port\":${tail%% *},\"idleSeconds\":${tail#* }}" ;;
+    esac
+    json="$json${json:+,}$element"
+  done
+  json="[$json]"
 }
-
-# Rows "BACKEND POSITION SPEC".
-json_places() {
-  json_array "$1" 's/^\([a-z]*\) \([0-9]*\) \(.*\)$/{"backend":"\1","position":\2,"spec":"\3"}/'
-}
-
-# Rows "BACKEND SPEC".
-json_captured() { json_array "$1" 's/^\([a-z]*\) \(.*\)$/{"backend":"\1","spec":"\2"}/'; }

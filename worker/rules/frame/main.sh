@@ -8,7 +8,7 @@ main() {
   PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
   export LC_ALL PATH
   problems=0 findings='' health='' removed='' inserted='' closed=''
-  # The connections that a drain left, once it has looked.
+  # Who is connected to kube2iam, as rows "ADDRESS PORT", once that was looked for.
   unset left
   arguments "$@"
   find_http_client

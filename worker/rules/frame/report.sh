@@ -1,31 +1,60 @@
 # The document that every verb ends with: its form, with what every field means, is
 # migration/rules/nodeReport.ts.
 
-# The rules as the last snapshot saw them.
+# The rules as the last snapshot saw them, in $json. What in_force sets is set then.
 json_state() {
-  printf '{"nft":%s,"legacy":%s,"kube2iam":%s,"kiam":%s,"inForce":"%s"}' \
-    "$(json_array "$chain_nft" 's/.*/"&"/')" "$(json_array "$chain_legacy" 's/.*/"&"/')" \
-    "$(json_places "$(places_of kube2iam)")" "$(json_places "$(places_of kiam)")" "$(in_force)"
+  json_array text "$chain_nft"
+  state_json="{\"nft\":$json"
+  json_array text "$chain_legacy"
+  state_json="$state_json,\"legacy\":$json"
+  for state_system in kube2iam kiam; do
+    places_of "$state_system"
+    json_array place "$found"
+    state_json="$state_json,\"$state_system\":$json"
+  done
+  in_force
+  json="$state_json,\"inForce\":\"$first\"}"
 }
 
+# json_backend NAME TOOL STATE DETAIL
 json_backend() {
-  printf '{"name":"%s","tool":%s,"state":"%s","detail":%s}' "$1" "$(json_string "$2")" "$3" "$(json_string "$4")"
+  json_string "$2"
+  backend_json="{\"name\":\"$1\",\"tool\":$json,\"state\":\"$3\",\"detail\":"
+  json_string "$4"
+  json="$backend_json$json}"
 }
+
+# member NAME: adds what is in $json to the document.
+member() { document="$document,\"$1\":$json"; }
 
 # report OUTCOME: prints the document and ends the script.
 report() {
-  if [ "$before_chains" = "$(both_chains)" ]; then changed=false; else changed=true; fi
-  system_json=null
-  [ -z "$system" ] || system_json="\"$system\""
-  printf '{"version":1,"verb":"%s","system":%s,"hostIp":"%s","bootId":%s,"outcome":"%s","changed":%s,"backends":[%s,%s],"before":%s,"after":%s,"removed":%s,"inserted":%s,"kube2iamRule":%s,"kube2iamRules":%s,"health":[%s],"kube2iamConnections":%s,"closed":%s,"findings":[%s]}\n' \
-    "$VERB" "$system_json" "$host_ip" "$(json_string "$(boot_id)")" "$1" "$changed" \
-    "$(json_backend nft "$tool_nft" "$state_nft" "$detail_nft")" \
-    "$(json_backend legacy "$tool_legacy" "$state_legacy" "$detail_legacy")" \
-    "$before_json" "$(json_state)" "$(json_places "$removed")" "$(json_places "$inserted")" \
-    "$way_back_json" "$way_back_all_json" "$health" \
-    "$(json_array "${left-$(connections)}" 's/^\(.*\) \([0-9]*\)$/{"address":"\1","port":\2}/')" \
-    "$(json_array "$closed" 's/^\(.*\) \([0-9]*\) \([0-9]*\)$/{"address":"\1","port":\2,"idleSeconds":\3}/')" \
-    "$findings" 2>/dev/null || :
+  document="{\"version\":1,\"verb\":\"$VERB\""
+  json=null
+  [ -z "$system" ] || json="\"$system\""
+  member system
+  json="\"$host_ip\""; member hostIp
+  boot_id
+  json_string "$boot"; member bootId
+  json="\"$1\""; member outcome
+  if [ "$before_chains" = "$both_chains" ]; then json=false; else json=true; fi
+  member changed
+  json_backend nft "$tool_nft" "$state_nft" "$detail_nft"
+  backends_json=$json
+  json_backend legacy "$tool_legacy" "$state_legacy" "$detail_legacy"
+  json="[$backends_json,$json]"; member backends
+  json=$before_json; member before
+  json_state; member after
+  json_array place "$removed"; member removed
+  json_array place "$inserted"; member inserted
+  json=$way_back_json; member kube2iamRule
+  json=$way_back_all_json; member kube2iamRules
+  json="[$health]"; member health
+  if [ -z "${left+looked}" ]; then connections; fi
+  json_array client "$left"; member kube2iamConnections
+  json_array closed "$closed"; member closed
+  json="[$findings]"; member findings
+  printf '%s\n' "$document}" 2>/dev/null || :
   case $1 in
   ok) exit 0 ;;
   refused) exit 1 ;;

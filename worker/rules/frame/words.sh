@@ -5,7 +5,8 @@ say() { printf '%s\n' "rules/$VERB ${host_ip:-}: $*" >&2 2>/dev/null || :; }
 # finding SEVERITY CODE MESSAGE
 finding() {
   say "$1: $3"
-  findings="$findings${findings:+,}{\"severity\":\"$1\",\"code\":\"$2\",\"message\":$(json_string "$3")}"
+  json_string "$3"
+  findings="$findings${findings:+,}{\"severity\":\"$1\",\"code\":\"$2\",\"message\":$json}"
 }
 
 problem() {

@@ -17,9 +17,10 @@ look() {
     esac
   done
   look_for_native
-  before_chains=$(both_chains)
-  before_json=$(json_state)
-  case $(first_of nft):$(first_of legacy) in
+  before_chains=$both_chains
+  json_state
+  before_json=$json
+  case $first_nft:$first_legacy in
   kube2iam:kiam | kiam:kube2iam)
     notice order-unknown "kube2iam's and kiam's rules stand in different sets of tables (nft and legacy): which comes first cannot be read."
     ;;
@@ -40,7 +41,8 @@ back() { case $VERB:$system in restore:* | remove:kiam) printf notice ;; *) prin
 check_unread() {
   unread_severity=problem
   if [ "$VERB" = restore ]; then unread_severity=notice; fi
-  for row in $(rows_with unread); do
+  rows_with unread
+  for row in $found; do
     split_row "$row"
     "$unread_severity" rule-unread "in the $backend tables a rule may take requests for $METADATA, and iptables here cannot read where it leads or what it matches: $spec. It may be kube2iam's or kiam's. $READ_THEM"
   done

@@ -31,6 +31,11 @@ bounded() {
   return "$bounded_status"
 }
 
+short_line() {
+  case $1 in *"$NEWLINE"*) return 1 ;; esac
+  [ "${#1}" -le 160 ]
+}
+
 # http_get URL: succeeds on 200, and leaves what came back in $http_detail.
 http_get() {
   case $http_client in
@@ -43,7 +48,7 @@ http_get() {
     ;;
   esac
   http_status=$?
-  answer=$(printf '%s' "$answer" | tr '\n' ' ' | cut -c 1-160)
+  short_line "$answer" || answer=$(printf '%s' "$answer" | tr '\n' ' ' | cut -c 1-160)
   # 137: the watchdog's KILL. The shell's own word for it would only confuse.
   if [ "$http_status" -eq 137 ]; then answer="no answer within $HTTP_TIME s"; fi
   if [ "$http_status" -eq 0 ]; then
@@ -71,6 +76,7 @@ healthy() {
     if [ "$ok" = true ] || [ "$tries" -le 0 ] || [ -z "$http_client" ]; then break; fi
     sleep 1
   done
-  health="$health${health:+,}{\"system\":\"$1\",\"when\":\"$2\",\"ok\":$ok,\"detail\":$(json_string "$http_detail")}"
+  json_string "$http_detail"
+  health="$health${health:+,}{\"system\":\"$1\",\"when\":\"$2\",\"ok\":$ok,\"detail\":$json}"
   [ "$ok" = true ]
 }

@@ -170,12 +170,12 @@ classify() {
   [ "$exact" = yes ] || kind=unexpected
 }
 
-# via_next: how requests come to the chain that the rule last classified jumps to.
+# via_next: how requests come to the chain that the rule last classified jumps to, in $next_via.
 via_next() {
   case $via:$plain:$unread in
-  other:* | plain:no:no) printf other ;;
-  *:yes) printf unread ;;
-  *) printf plain ;;
+  other:* | plain:no:no) next_via=other ;;
+  *:yes) next_via=unread ;;
+  *) next_via=plain ;;
   esac
 }
 
@@ -201,12 +201,12 @@ closes_quote() {
   done
 }
 
-# rule_spec INTERFACE PORT: the rule that both systems write, as -S prints it.
+# rule_spec INTERFACE PORT: the rule that both systems write, as -S prints it, in $written.
 rule_spec() {
   case $1 in
   - | +) incoming='' ;;
   !*) incoming=" ! -i ${1#!}" ;;
   *) incoming=" -i $1" ;;
   esac
-  printf %s "-A $CHAIN -d $METADATA/32$incoming -p tcp -m tcp --dport 80 -j DNAT --to-destination $host_ip:$2"
+  written="-A $CHAIN -d $METADATA/32$incoming -p tcp -m tcp --dport 80 -j DNAT --to-destination $host_ip:$2"
 }

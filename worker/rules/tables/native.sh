@@ -16,7 +16,13 @@ look_for_native() {
   fi
   # What iptables cannot list of its own table is looked at here instead.
   native_seen=yes
-  for line in $(printf '%s\n' "$headings" | grep -e '^table ' -e '^[[:space:]]*chain ' -e 'type nat hook prerouting'); do
+  for line in $headings; do
+    case $line in
+    'table '* | *'type nat hook prerouting'*) ;;
+    *)
+      case ${line#"${line%%[![:space:]]*}"} in 'chain '*) ;; *) continue ;; esac
+      ;;
+    esac
     split_words "$line" "$BLANKS"
     # shellcheck disable=SC2086 # one word a line
     set -- $words

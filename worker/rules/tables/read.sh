@@ -4,19 +4,20 @@
 LOCK_WAIT=30
 
 find_tools() {
-  tool_nft='' tool_legacy='' default_backend=''
+  tool_nft='' tool_legacy='' default_backend='' version_nft='' version_legacy=''
   if command -v iptables-nft >/dev/null 2>&1; then tool_nft=iptables-nft; fi
   if command -v iptables-legacy >/dev/null 2>&1; then tool_legacy=iptables-legacy; fi
   if command -v iptables >/dev/null 2>&1; then
-    case $(iptables -V 2>/dev/null) in
+    version=$(iptables -V 2>/dev/null)
+    case $version in
     *nf_tables*)
       default_backend=nft
-      tool_nft=${tool_nft:-iptables}
+      if [ -z "$tool_nft" ]; then tool_nft=iptables version_nft=$version; fi
       ;;
     # Versions before 1.8 do not name their backend: it is legacy.
     *v[0-9]*)
       default_backend=legacy
-      tool_legacy=${tool_legacy:-iptables}
+      if [ -z "$tool_legacy" ]; then tool_legacy=iptables version_legacy=$version; fi
       ;;
     esac
   fi
@@ -25,31 +26,41 @@ find_tools() {
   fi
 }
 
-chain_of() { if [ "$1" = nft ]; then printf %s "$chain_nft"; else printf %s "$chain_legacy"; fi; }
-
-# Both chains as printed: two that are equal are the same rules in the same order.
-both_chains() { printf %s "nft:$(chain_of nft) legacy:$(chain_of legacy)"; }
-
-# lock_flag TOOL: the words that make it wait for the xtables lock, one a line. A number of seconds it
-# takes from 1.4.22 on; before that it waits as long as it takes, and before 1.4.20 it knows no -w.
-lock_flag() {
-  case $("$1" -V 2>/dev/null </dev/null) in
-  *' v1.'[0-3].* | *' v1.4.'[0-9] | *' v1.4.1'[0-9]) ;;
-  *' v1.4.2'[01]) printf %s -w ;;
-  *) printf '%s\n' -w "$LOCK_WAIT" ;;
+# tool_of BACKEND: its iptables in $tool, what that says of its version in $version, and in $lock the
+# words that make it wait for the xtables lock, one a line. A number of seconds it takes from 1.4.22 on;
+# before that it waits as long as it takes, and before 1.4.20 it knows no -w.
+tool_of() {
+  if [ "$1" = nft ]; then
+    tool=$tool_nft
+    version_nft=${version_nft:-$("$tool" -V 2>/dev/null </dev/null)}
+    version=$version_nft
+  else
+    tool=$tool_legacy
+    version_legacy=${version_legacy:-$("$tool" -V 2>/dev/null </dev/null)}
+    version=$version_legacy
+  fi
+  case $version in
+  *' v1.'[0-3].* | *' v1.4.'[0-9] | *' v1.4.1'[0-9]) lock='' ;;
+  *' v1.4.2'[01]) lock=-w ;;
+  *) lock=-w$NEWLINE$LOCK_WAIT ;;
   esac
 }
 
-# read_nat TOOL: the rules (-A) and chains (-N) of the whole nat table in $nat, or what went wrong in
-# $detail. What it could not list, in its own words, is in $unlisted.
+# read_nat BACKEND: its whole nat table as printed in $nat, and its iptables' version in $detail, or
+# what went wrong there. What it could not list, in its own words, is in $unlisted.
 read_nat() {
-  # shellcheck disable=SC2046 # one word a line
-  if nat=$("$1" $(lock_flag "$1") -t nat -S 2>&1 </dev/null); then
-    unlisted=$(printf '%s\n' "$nat" | grep -v '^-' | grep -e incompatible -e unsupported)
-    nat=$(printf '%s\n' "$nat" | grep -e '^-A ' -e '^-N ')
+  tool_of "$1"
+  # shellcheck disable=SC2086 # one word a line
+  if nat=$("$tool" $lock -t nat -S 2>&1 </dev/null); then
+    detail=$version
+    case $NEWLINE$nat in
+    *"$NEWLINE"[!-]*incompatible* | *"$NEWLINE"[!-]*unsupported*)
+      unlisted=$(printf '%s\n' "$nat" | grep -v '^-' | grep -e incompatible -e unsupported)
+      ;;
+    esac
     return 0
   fi
-  detail="$1 -t nat -S: $nat"
+  detail="$tool -t nat -S: $nat"
   return 1
 }
 
@@ -57,8 +68,8 @@ read_nft() {
   nat='' detail='' unlisted=''
   if [ -z "$tool_nft" ]; then
     state=absent detail="no iptables-nft here"
-  elif read_nat "$tool_nft"; then
-    state=read detail=$("$tool_nft" -V 2>/dev/null)
+  elif read_nat nft; then
+    state='read'
   else
     state=failed nat=''
     # A kernel without nf_tables holds no such rules. Only the two answers that mean just that
@@ -72,36 +83,48 @@ read_nft() {
   fi
 }
 
+# Whether the kernel lists a legacy nat table: yes, no, or unknown, in $legacy_table.
+look_for_legacy() {
+  legacy_table=unknown
+  {
+    legacy_table=no
+    while read -r table; do
+      if [ "$table" = nat ]; then legacy_table=yes; fi
+    done
+  } 2>/dev/null </proc/net/ip_tables_names || :
+}
+
 read_legacy() {
   nat='' detail='' unlisted=''
   # The kernel lists the legacy tables that exist in this network namespace. Asking iptables-legacy
   # instead would create them.
+  look_for_legacy
   if [ ! -e /proc/net/ip_tables_names ]; then
     state=empty detail="the kernel has no legacy tables loaded"
-  elif tables=$(cat /proc/net/ip_tables_names 2>/dev/null) &&
-    case "$NEWLINE$tables$NEWLINE" in *"${NEWLINE}nat$NEWLINE"*) false ;; esac then
+  elif [ "$legacy_table" = no ]; then
     state=empty detail="there is no legacy nat table here"
   elif [ -z "$tool_legacy" ]; then
     state=failed detail="there is a legacy nat table, but no iptables-legacy here to read it with"
-  elif read_nat "$tool_legacy"; then
-    state=read detail=$("$tool_legacy" -V 2>/dev/null)
+  elif read_nat legacy; then
+    state='read'
   else
     state=failed nat=''
   fi
 }
 
 # Reads both sets of tables: chain_nft, chain_legacy (PREROUTING as printed), rows, state_*, detail_*.
-# Fails where a set could not be read.
+# Two that have the same in $both_chains have the same rules in the same order. Fails where a set could
+# not be read.
 snapshot() {
   read_nft
   state_nft=$state detail_nft=$detail nat_nft=$nat unlisted_nft=$unlisted
   read_legacy
   state_legacy=$state detail_legacy=$detail nat_legacy=$nat
-  chain_nft=$(printf '%s\n' "$nat_nft" | grep "^-A $CHAIN ")
-  chain_legacy=$(printf '%s\n' "$nat_legacy" | grep "^-A $CHAIN ")
-  rows=$(
-    rows_of nft "$nat_nft"
-    rows_of legacy "$nat_legacy"
-  )
+  rows=''
+  rows_of nft "$nat_nft"
+  chain_nft=$chain
+  rows_of legacy "$nat_legacy"
+  chain_legacy=$chain
+  both_chains="nft:$chain_nft legacy:$chain_legacy"
   [ "$state_nft" != failed ] && [ "$state_legacy" != failed ]
 }

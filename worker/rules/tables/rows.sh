@@ -9,26 +9,34 @@ split_row() {
   iface=${spec%% *} spec=${spec#* }
 }
 
-# rows_with KIND [BACKEND]
+# What these find is in $found, one a line; they leave the parts of some row behind.
+
+# rows_with KIND [BACKEND]; fails where there is none.
 rows_with() {
+  found=''
   for row in $rows; do
     split_row "$row"
-    if [ "$kind" = "$1" ] && [ "${2:-$backend}" = "$backend" ]; then printf '%s\n' "$row"; fi
+    if [ "$kind" = "$1" ] && [ "${2:-$backend}" = "$backend" ]; then note_found "$row"; fi
   done
+  [ -n "$found" ]
 }
 
-# places_of KIND [BACKEND]: rows "BACKEND POSITION SPEC".
+# places_of KIND: rows "BACKEND POSITION SPEC".
 places_of() {
-  for row in $(rows_with "$@"); do
+  found=''
+  for row in $rows; do
     split_row "$row"
-    printf '%s\n' "$backend $place $spec"
+    if [ "$kind" = "$1" ]; then note_found "$backend $place $spec"; fi
   done
 }
 
-# interfaces_of SYSTEM: of its rules, one a line.
+# interfaces_of SYSTEM: of its rules.
 interfaces_of() {
-  for row in $(rows_with "$1"); do
+  found=''
+  for row in $rows; do
     split_row "$row"
-    printf '%s\n' "$iface"
+    if [ "$kind" = "$1" ]; then note_found "$iface"; fi
   done
 }
+
+note_found() { found="$found${found:+$NEWLINE}$1"; }

@@ -1,23 +1,23 @@
 # Changing the tables, and taking a change back.
 
-tool_of() { if [ "$1" = nft ]; then printf %s "$tool_nft"; else printf %s "$tool_legacy"; fi; }
-
 # change BACKEND -D|-I|-A SPEC [POSITION]
 change() {
-  tool=$(tool_of "$1") action=$2 position=${4-}
+  tool_of "$1"
+  action=$2 position=${4-}
   split_words "${3#"-A $CHAIN "}" ' '
   # shellcheck disable=SC2086 # one word a line; the form was checked by classify
   set -- $words
   if [ -n "$position" ]; then set -- "$position" "$@"; fi
-  # shellcheck disable=SC2046 # one word a line
-  change_detail=$("$tool" $(lock_flag "$tool") -t nat "$action" "$CHAIN" "$@" 2>&1 </dev/null)
+  # shellcheck disable=SC2086 # one word a line
+  change_detail=$("$tool" $lock -t nat "$action" "$CHAIN" "$@" 2>&1 </dev/null)
 }
 
 # From here on the script ends by itself only. Ignored signals are inherited, so iptables is not
 # interrupted either.
 begin_change() {
   trap '' HUP INT TERM PIPE
-  before_force=$(in_force)
+  in_force
+  before_force=$first
   # A system that does not answer now keeps pods waiting: one short try, and an undo that may turn out
   # needless, are better than a long outage.
   HTTP_TIME=2

@@ -2,15 +2,16 @@
 
 # A client whose connection is closed connects again at once: that must lead to kiam, and nowhere else.
 check_kiam_alone() {
-  if [ -n "$(rows_with kube2iam)" ]; then
-    problem rule-present "kube2iam's rule is (still, or again) here: $(places_of kube2iam | tr '\n' ';') A client whose connection is closed could come back to kube2iam. Cut this worker over first."
+  if rows_with kube2iam; then
+    problem rule-present "kube2iam's rule is (still, or again) here: $(places_of kube2iam; printf '%s\n' "$found" | tr '\n' ';') A client whose connection is closed could come back to kube2iam. Cut this worker over first."
   fi
-  if [ -z "$(rows_with kiam)" ]; then
+  if ! rows_with kiam; then
     problem rule-absent "kiam's rule (to $host_ip) is on none of the tables here. A client whose connection is closed would get the node's own role. See that kiam's rule is put back (ensure), then run again."
   elif ! serves kiam "$interface"; then
-    problem interface-not-covered "kube2iam's rule was for interface $interface, but none of kiam's rules is: $(places_of kiam | tr '\n' ';') A client behind $interface whose connection is closed would get the node's own role."
+    problem interface-not-covered "kube2iam's rule was for interface $interface, but none of kiam's rules is: $(places_of kiam; printf '%s\n' "$found" | tr '\n' ';') A client behind $interface whose connection is closed would get the node's own role."
   else
-    check_rivals kiam "${interface:-$(interfaces_of kiam)}"
+    interfaces_of kiam
+    check_rivals kiam "${interface:-$found}"
   fi
 }
 
@@ -61,7 +62,7 @@ act() {
   fi
 
   HTTP_TIME=2
-  own=$(own_addresses) kiam_failed='' closing=idle forgotten=0
+  kiam_failed='' closing=idle forgotten=0
   memory=$(memory_of_closed)
   # The uptime is cut to whole seconds: one more, lest it ends before --wait has passed.
   deadline=$(($(uptime_seconds) + wait_seconds + (wait_seconds > 0)))
@@ -82,12 +83,11 @@ act() {
     problem unhealthy "kiam stopped answering on this worker: $kiam_failed. No more connections were closed. See the log of kiam's agent here."
   fi
   [ "$problems" -eq 0 ] || report refused
-  left=$(
-    for client in $clients; do
-      split_client "$client"
-      printf '%s\n' "$address $port"
-    done
-  )
+  left=''
+  for client in $clients; do
+    split_client "$client"
+    left="$left${left:+$NEWLINE}$address $port"
+  done
   if [ -n "$clients" ]; then
     notice connections-left "$(words_for_clients)"
   else

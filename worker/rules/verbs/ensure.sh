@@ -37,7 +37,9 @@ act() {
   if [ "$kiam_answers" = no ]; then
     problem unhealthy "kiam does not answer on this worker: $unhealthy_detail. Its rule would send pods nowhere. See the log of kiam's agent here."
   fi
-  seen_interfaces=$(interfaces_of kube2iam | sort -u)
+  interfaces_of kube2iam
+  each_once "$found"
+  seen_interfaces=$sorted
   case $iface_wanted:$seen_interfaces in
   :) problem interface-unknown "kiam's rule is not here, and for which interface it has to be is not known: kube2iam has no rule here to tell. Name it with --kiam-interface or --interface, as kiam's agent has it in --host-interface." ;;
   :*"$NEWLINE"*) problem interface-unknown "kiam's rule is not here, and for which interface it has to be is not known: kube2iam has rules for several ($(printf '%s' "$seen_interfaces" | tr '\n' ' ')). Name it with --kiam-interface or --interface." ;;
@@ -50,23 +52,28 @@ act() {
   fi
 
   home=$default_backend
-  if [ -z "$(rows_with kube2iam "$home")" ]; then
-    for row in $(rows_with kube2iam); do
+  if ! rows_with kube2iam "$home"; then
+    rows_with kube2iam
+    for row in $found; do
       split_row "$row"
       home=$backend
     done
   fi
   begin_change
-  append_rule "$home" "$(rule_spec "$iface_wanted" "$kiam_port")"
+  rule_spec "$iface_wanted" "$kiam_port"
+  append_rule "$home" "$written"
   [ "$problems" -gt 0 ] || verify_ensure
   [ "$problems" -eq 0 ] || undo_all "kiam's rule is not here, as before"
-  say "kiam's rule is there again, in the $home tables, and kiam answers. First in force is: $(in_force)."
+  in_force
+  say "kiam's rule is there again, in the $home tables, and kiam answers. First in force is: $first."
   report ok
 }
 
 # append_rule BACKEND SPEC: at the end, as the agent itself does.
 append_rule() {
-  end=$(($(chain_of "$1" | grep -c '^-A ') + 1))
+  if [ "$1" = nft ]; then chain=$chain_nft; else chain=$chain_legacy; fi
+  split_words "$chain" "$NEWLINE"
+  end=$((words_count + 1))
   if change "$1" -A "$2"; then
     inserted="$1 $end $2"
     noted "-I $1 $end $2"

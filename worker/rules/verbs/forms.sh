@@ -1,7 +1,8 @@
 # Rules that lead to kube2iam or kiam in another form than they write.
 
 check_forms() {
-  for row in $(rows_with unexpected); do
+  rows_with unexpected
+  for row in $found; do
     split_row "$row"
     case $spec in
     '-A OUTPUT '*)

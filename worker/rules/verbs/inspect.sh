@@ -12,7 +12,8 @@ act() {
   check_forms
   judged=kiam
   if ! serves kiam ''; then judged=kube2iam; fi
-  check_rivals "$judged" "$(interfaces_of "$judged")"
+  interfaces_of "$judged"
+  check_rivals "$judged" "$found"
   healthy kube2iam before 1 || :
   healthy kiam before 1 || :
   # Only what could not be read fails here: the rest is for the reader to judge.

@@ -31,18 +31,30 @@ act() {
     report refused
   fi
 
-  going=$(places_of "$system") other_before=$(places_of "$other" | sed -e 's/^\([a-z]*\) [0-9]* /\1 /')
-  if [ -z "$going" ]; then
+  specs_of "$other"
+  other_before=$specs
+  places_of "$system"
+  if [ -z "$found" ]; then
     say "$system's rule is not here (any more); $other's is, and $other answers. Nothing to do."
     report ok
   fi
+  places_to_clear=$found
   begin_change
   delete_failure=''
-  delete_rules "$going" || delete_failure="deleting from the $backend tables failed: $change_detail"
+  delete_rules "$places_to_clear" || delete_failure="deleting from the $backend tables failed: $change_detail"
   verify_removal
   [ "$problems" -eq 0 ] || undo_removal
   say "$system's rule is gone, $other's rule is there and $other answers."
   report ok
+}
+
+# specs_of SYSTEM: its rules without their positions, as rows "BACKEND SPEC", in $specs.
+specs_of() {
+  specs=''
+  for row in $rows; do
+    split_row "$row"
+    if [ "$kind" = "$1" ]; then specs="$specs${specs:+$NEWLINE}$backend $spec"; fi
+  done
 }
 
 verify_removal() {
@@ -50,14 +62,15 @@ verify_removal() {
     problem backend-unreadable "after the change the tables could not be read: $detail_nft $detail_legacy"
     return
   fi
-  if [ -n "$(rows_with "$system")" ]; then
+  if rows_with "$system"; then
     if [ -n "$delete_failure" ]; then
       problem change-failed "$system's rule is still there: $delete_failure"
     else
-      problem not-verified "$system's rule is there after its removal: $(places_of "$system" | tr '\n' ';') Did its pod restart just now?"
+      problem not-verified "$system's rule is there after its removal: $(places_of "$system"; printf '%s\n' "$found" | tr '\n' ';') Did its pod restart just now?"
     fi
   fi
-  if [ "$(places_of "$other" | sed -e 's/^\([a-z]*\) [0-9]* /\1 /')" != "$other_before" ]; then
+  specs_of "$other"
+  if [ "$specs" != "$other_before" ]; then
     problem not-verified "$other's rule changed or went while $system's was removed."
   fi
   if [ "$problems" -eq 0 ] && ! healthy "$other" after 1; then
@@ -68,23 +81,28 @@ verify_removal() {
 # Exactly what was removed goes back where it was.
 undo_removal() {
   take_back
-  if snapshot && [ "$before_force" = "$system" ] && [ "$(in_force)" != "$system" ]; then
-    # The chain changed under our hands: what was in force before must be so again.
-    for row in $removed; do
-      split_place "$row"
-      insert_again "$backend" 1 "$spec" || :
-    done
-    snapshot || :
+  if snapshot && [ "$before_force" = "$system" ]; then
+    in_force
+    if [ "$first" != "$system" ]; then
+      # The chain changed under our hands: what was in force before must be so again.
+      for row in $removed; do
+        split_place "$row"
+        insert_again "$backend" 1 "$spec" || :
+      done
+      snapshot || :
+    fi
   fi
   for row in $removed; do
     split_place "$row"
-    case "$NEWLINE$(chain_of "$backend")$NEWLINE" in
+    if [ "$backend" = nft ]; then chain=$chain_nft; else chain=$chain_legacy; fi
+    case "$NEWLINE$chain$NEWLINE" in
     *"$NEWLINE$spec$NEWLINE"*) ;;
     *) stuck="$stuck $backend: $spec is not there;" ;;
     esac
   done
-  if [ -n "$stuck" ] || [ "$(in_force)" != "$before_force" ]; then
-    problem undo-failed "$system's rule could NOT be put back:$stuck. First in force is now: $(in_force). Look at this worker now; iptables -t nat -S $CHAIN shows the rules."
+  in_force
+  if [ -n "$stuck" ] || [ "$first" != "$before_force" ]; then
+    problem undo-failed "$system's rule could NOT be put back:$stuck. First in force is now: $first. Look at this worker now; iptables -t nat -S $CHAIN shows the rules."
     report broken
   fi
   notice undone "what had been removed is back where it was; $system serves this worker as before."

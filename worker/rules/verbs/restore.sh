@@ -52,7 +52,7 @@ restore_targets() {
     homes=''
     if [ "$home" != - ] && usable "$home"; then homes=$home; fi
     for candidate in nft legacy; do
-      if [ "$candidate" != "$homes" ] && [ -n "$(rows_with kiam "$candidate")$(rows_with unread "$candidate")" ]; then
+      if [ "$candidate" != "$homes" ] && { rows_with kiam "$candidate" || rows_with unread "$candidate"; }; then
         homes="$homes${homes:+$NEWLINE}$candidate"
       fi
     done
@@ -111,7 +111,7 @@ act() {
 }
 
 # sleeping_copies BACKEND SPEC: places of rules equal to SPEC, if every one of them stands behind a
-# rule of kiam that takes all its traffic. All, because -D hits the first.
+# rule of kiam that takes all its traffic, in $copies. All, because -D hits the first.
 sleeping_copies() {
   classify "$2"
   wanted_iface=$iface kiam_came=no copies=''
@@ -120,10 +120,12 @@ sleeping_copies() {
     if [ "$backend" != "$1" ] || [ "$place" -eq 0 ]; then continue; fi
     if [ "$kind" = kiam ] && covers "$iface" "$wanted_iface"; then kiam_came=yes; fi
     if [ "$spec" != "$2" ]; then continue; fi
-    [ "$kiam_came" = yes ] || return 0
+    if [ "$kiam_came" = no ]; then
+      copies=''
+      return
+    fi
     copies="$copies${copies:+$NEWLINE}$backend $place $spec"
   done
-  printf '%s\n' "$copies"
 }
 
 # put_first BACKEND SPEC. A sleeping copy is deleted before the new one is inserted: -D takes the
@@ -131,7 +133,8 @@ sleeping_copies() {
 # kiam's rule, which stood before the copy, goes on serving.
 put_first() {
   # If that fails: it only slept; the one that matters is inserted next.
-  delete_rules "$(sleeping_copies "$1" "$2")" ||
+  sleeping_copies "$1" "$2"
+  delete_rules "$copies" ||
     say "a sleeping copy of the rule could not be deleted: $change_detail"
   if change "$1" -I "$2" 1; then
     inserted="$inserted${inserted:+$NEWLINE}$1 1 $2"

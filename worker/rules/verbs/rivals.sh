@@ -3,7 +3,8 @@
 # serves SYSTEM INTERFACE: a rule of SYSTEM takes all of INTERFACE's traffic; where INTERFACE is not
 # known (empty), any rule of SYSTEM will do.
 serves() {
-  for row in $(rows_with "$1"); do
+  rows_with "$1"
+  for row in $found; do
     split_row "$row"
     if [ -z "$2" ] || covers "$iface" "$2"; then return 0; fi
   done
@@ -14,7 +15,13 @@ serves() {
 # INTERFACES before a rule of SYSTEM does. On the way back to kube2iam that is no reason to stop
 # where it takes them already.
 check_rivals() {
-  for rival in $(for each in $2; do rivals_of "$1" "$each"; done | sort -u); do
+  every_rival=''
+  for each in $2; do
+    rivals_of "$1" "$each"
+    every_rival="$every_rival${rivals:+$NEWLINE}$rivals"
+  done
+  each_once "$every_rival"
+  for rival in $sorted; do
     split_row "$rival"
     rival_backend=$backend rival_place=$place rival_iface=$iface rival_spec=$spec
     [ "$kind" = competing ] || continue
@@ -26,4 +33,10 @@ check_rivals() {
     esac
     "$severity" competing-rule "in the $rival_backend tables somebody else's rule for $METADATA comes before $1's: $rival_spec. It is not touched. Move $move behind $1's rule or remove it, then run again."
   done
+}
+
+# each_once LINES: sorted and without doubles, in $sorted.
+each_once() {
+  sorted=${1#"$NEWLINE"}
+  case $sorted in *"$NEWLINE"*) sorted=$(printf '%s\n' "$sorted" | sort -u) ;; esac
 }

@@ -105,7 +105,7 @@ const listing = (table: Rule[][]) =>
   );
 
 const setUp = "native_seen='' native_first='' unlisted_nft=''\n";
-const inForce = (lines: string) => `rows=$(rows_of nft '${lines}')\nin_force\necho\n`;
+const inForce = (lines: string) => `rows=''\nrows_of nft '${lines}'\nin_force\necho "$first"\n`;
 
 describe("node script, its walk through the chains", () => {
   for (const shell of shells) {
