@@ -19,6 +19,7 @@ import { StartupTaint } from "./newNodes/startupTaint.js";
 import { WorkerAgent } from "./agent/workerAgent.js";
 import { inWaves } from "./cutover/inWaves.js";
 import { WorkerCutover } from "./cutover/workerCutover.js";
+import { withoutStackTraces } from "./withoutStackTraces.js";
 
 export interface ClusterMigrationArgs extends ToolLocation {
   settings: Settings;
@@ -57,6 +58,13 @@ export class ClusterMigration extends pulumi.ComponentResource {
       toolDirectory,
     };
 
+    this.serverRoleArn = withoutStackTraces(() => this.declareStages());
+    this.registerOutputs({ serverRoleArn: this.serverRoleArn });
+  }
+
+  /** @returns ARN of the server's role */
+  private declareStages(): pulumi.Output<string> {
+    const { settings, plan } = this;
     const permissions = new NamespacePermissions(
       "permitted",
       { namespaces: settings.namespaces },
@@ -79,11 +87,9 @@ export class ClusterMigration extends pulumi.ComponentResource {
     );
     const tls = new KiamTls(
       "kiam-tls",
-      { kiam: settings.kiam, toolDirectory },
+      { kiam: settings.kiam, toolDirectory: this.context.toolDirectory },
       this.after(foundation),
     );
-    this.serverRoleArn = roles.serverRoleArn;
-
     if (reaches(plan.stage, "server")) {
       const server = new KiamServer(
         "kiam-server",
@@ -100,7 +106,7 @@ export class ClusterMigration extends pulumi.ComponentResource {
       );
       if (reaches(plan.stage, "agent")) this.agentStage(server, tls.agentSecretName);
     }
-    this.registerOutputs({ serverRoleArn: this.serverRoleArn });
+    return roles.serverRoleArn;
   }
 
   private agentStage(server: KiamServer, tlsSecretName: pulumi.Input<string>): void {
