@@ -1,12 +1,7 @@
 import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-import {
-  movesToKiam,
-  plannedWorkers,
-  type Plan,
-  type PlannedProbe,
-} from "../migration/plan/plan.js";
+import { plannedWorkers, type Plan, type PlannedProbe } from "../migration/plan/plan.js";
 import type { Settings } from "../migration/settings/schema.js";
 import { gateTarget } from "../migration/situation/target.js";
 import { reaches } from "../migration/stages.js";
@@ -22,7 +17,9 @@ import { NamespacePermissions } from "./prepare/namespacePermissions.js";
 import { everyNode, fallback, kube2iamPreStop, newNodes } from "./singleGates.js";
 import { StartupTaint } from "./newNodes/startupTaint.js";
 import { WorkerAgent } from "./agent/workerAgent.js";
+import { inWaves } from "./cutover/inWaves.js";
 import { WorkerCutover } from "./cutover/workerCutover.js";
+import { withoutStackTraces } from "./withoutStackTraces.js";
 
 export interface ClusterMigrationArgs extends ToolLocation {
   settings: Settings;
@@ -61,6 +58,13 @@ export class ClusterMigration extends pulumi.ComponentResource {
       toolDirectory,
     };
 
+    this.serverRoleArn = withoutStackTraces(() => this.declareStages());
+    this.registerOutputs({ serverRoleArn: this.serverRoleArn });
+  }
+
+  /** @returns ARN of the server's role */
+  private declareStages(): pulumi.Output<string> {
+    const { settings, plan } = this;
     const permissions = new NamespacePermissions(
       "permitted",
       { namespaces: settings.namespaces },
@@ -83,11 +87,9 @@ export class ClusterMigration extends pulumi.ComponentResource {
     );
     const tls = new KiamTls(
       "kiam-tls",
-      { kiam: settings.kiam, toolDirectory },
+      { kiam: settings.kiam, toolDirectory: this.context.toolDirectory },
       this.after(foundation),
     );
-    this.serverRoleArn = roles.serverRoleArn;
-
     if (reaches(plan.stage, "server")) {
       const server = new KiamServer(
         "kiam-server",
@@ -104,7 +106,7 @@ export class ClusterMigration extends pulumi.ComponentResource {
       );
       if (reaches(plan.stage, "agent")) this.agentStage(server, tls.agentSecretName);
     }
-    this.registerOutputs({ serverRoleArn: this.serverRoleArn });
+    return roles.serverRoleArn;
   }
 
   private agentStage(server: KiamServer, tlsSecretName: pulumi.Input<string>): void {
@@ -153,21 +155,16 @@ export class ClusterMigration extends pulumi.ComponentResource {
   ): void {
     const { settings, plan, context, begins } = this;
     const { ssh } = settings;
-    let before: pulumi.Resource[] = [wayBack];
     const hostKeys = new Map<string, pulumi.Input<string> | undefined>();
-    for (const wave of plan.waves) {
-      const dependsOn = before;
-      const moved = wave.workers.filter(movesToKiam).map((worker) => {
-        const cutover = new WorkerCutover(
-          `${worker.name}-cutover`,
-          { worker, ssh, probe, anchor: anchorOf(worker.name), begins, ...context },
-          this.after(...dependsOn),
-        );
-        hostKeys.set(worker.name, cutover.hostKey);
-        return cutover;
-      });
-      if (moved.length > 0) before = moved;
-    }
+    let before = inWaves(plan.waves, [wayBack], this, (worker, after) => {
+      const cutover = new WorkerCutover(
+        `${worker.name}-cutover`,
+        { worker, ssh, probe, anchor: anchorOf(worker.name), begins, ...context },
+        this.after(...after),
+      );
+      hostKeys.set(worker.name, cutover.hostKey);
+      return cutover;
+    });
     // Besides the last wave, not instead of it: this resource outlives a way back, in which the rest
     // must go before the cutovers do.
     before = [...before, everyNode(context, plan, this.after(...before))];

@@ -34,6 +34,8 @@ export interface WorkerCutoverArgs extends GateContext, WorkerScript {
 export class WorkerCutover extends pulumi.ComponentResource {
   /** The worker's public host key: that of the settings, else what their program said. */
   hostKey: pulumi.Input<string> | undefined;
+  /** Comes after all the others; none where nothing is done on the worker. */
+  readonly lastStep: pulumi.Resource[];
 
   /** kube2iam's rules as captured; none before that step. */
   private rules = pulumi.output<CapturedRule[]>([]);
@@ -66,6 +68,7 @@ export class WorkerCutover extends pulumi.ComponentResource {
       const declared = this.declare(step, before);
       if (declared !== undefined) before = [declared];
     }
+    this.lastStep = before;
     this.sayWhenEnded(before);
     this.registerOutputs({});
   }

@@ -59,6 +59,7 @@ export interface StateResource {
   inputs?: Record<string, unknown>;
   outputs?: Record<string, unknown>;
   initErrors?: string[];
+  dependencies?: string[];
 }
 
 /** A stack of the project `test` on a file backend, with the stand-ins as its provider plugins. */

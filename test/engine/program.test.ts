@@ -104,6 +104,21 @@ describe("the program on the real engine", function () {
     assert.doesNotMatch(JSON.stringify(configuration), /the key of all workers/);
   });
 
+  it("keeps of what the migration declares no place in this program", async () => {
+    const { deployment } = (await (await open()).exportStack()) as {
+      deployment: { resources: Record<"urn" | "stackTrace" | "sourcePosition", string>[] };
+    };
+    const placed = deployment.resources.filter((each) => each.stackTrace ?? each.sourcePosition);
+    assert.ok(
+      placed.some(({ urn }) => urn.endsWith("::migration")),
+      "the engine keeps it of others",
+    );
+    assert.deepEqual(
+      placed.filter(({ urn }) => urn.includes("ClusterMigration$")),
+      [],
+    );
+  });
+
   it("stops with every blocking finding of the audit", async () => {
     const stack = await open({ namespaces: { nowhere: { permitted: ".*" } } });
     await assert.rejects(

@@ -7,6 +7,7 @@ import type { PulumiFn } from "@pulumi/pulumi/automation";
 import pWaitFor from "p-wait-for";
 
 import { askFirst, type Begins } from "../../components/begins.js";
+import { inWaves } from "../../components/cutover/inWaves.js";
 import { WorkerCutover } from "../../components/cutover/workerCutover.js";
 import { stopFileVariable } from "../../migration/move/orderlyStop.js";
 import { makePlan } from "../../migration/plan/makePlan.js";
@@ -81,7 +82,7 @@ export class ScriptedCutovers {
   }
 
   /** The first worker by itself, three in a wave, the fifth after them; none where all are to go back. */
-  program(begins: Begins | undefined, back = false): PulumiFn {
+  program(begins: Begins | undefined, back = false, declareWaves = inWaves): PulumiFn {
     const workers = { canaries: [], waveSize: 3, access: "exec" as const };
     const nodes = [
       ...exampleFacts().nodes.filter(({ name }) => name.startsWith("master")),
@@ -91,21 +92,16 @@ export class ScriptedCutovers {
     const plan = makePlan(situation);
     return () => {
       const anchor = new command.local.Command("anchor", { create: "true" });
-      let before: WorkerCutover[] = [];
-      for (const { workers } of back ? [] : plan.waves) {
-        const after = before;
-        before = workers.map(
-          (worker) =>
-            new WorkerCutover(
-              `${worker.name}-cutover`,
-              {
-                ...{ worker, anchor, begins, ssh: situation.settings.ssh, probe: plan.probe! },
-                target: gateTarget(situation.settings, plan.kube2iam),
-              },
-              { dependsOn: begins ? askFirst(after, () => begins.part()) : after },
-            ),
+      declareWaves(back ? [] : plan.waves, [], undefined, (worker, after) => {
+        return new WorkerCutover(
+          `${worker.name}-cutover`,
+          {
+            ...{ worker, anchor, begins, ssh: situation.settings.ssh, probe: plan.probe! },
+            target: gateTarget(situation.settings, plan.kube2iam),
+          },
+          { dependsOn: begins ? askFirst(after, () => begins.part()) : after },
         );
-      }
+      });
       return Promise.resolve();
     };
   }

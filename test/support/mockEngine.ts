@@ -1,5 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
+import { ComponentItself } from "../../components/cutover/inWaves.js";
+
 /*
  * Pulumi's mocks, made strict: a type of resource or a call that a test has not listed throws.
  * Options such as dependsOn never reach the mocks; a stack transformation records them.
@@ -140,6 +142,8 @@ export class MockEngine {
 export function dependencies(options: Declared["options"]): pulumi.Resource[] {
   const { dependsOn } = options;
   if (dependsOn === undefined) return [];
-  if (Array.isArray(dependsOn)) return dependsOn as pulumi.Resource[];
-  return [dependsOn as pulumi.Resource];
+  const listed = Array.isArray(dependsOn) ? dependsOn : [dependsOn];
+  return (listed as pulumi.Resource[]).map((each) =>
+    each instanceof ComponentItself ? each.component : each,
+  );
 }
