@@ -114,7 +114,7 @@ export async function lookAtLastUpdate(
   refuseRunning(stack, locks);
   const cut = backend && (await cutAttributes(backend));
   if (cut !== undefined) {
-    return { left: { locks: [...locks], operations: [], cutAttributes: cut }, state: undefined };
+    return { left: { locks, operations: [], cutAttributes: cut }, state: undefined };
   }
   let state = await exportState(stack);
   if (locks.length === 0 && !asking && pendingIn(state).length > 0) {
@@ -125,7 +125,7 @@ export async function lookAtLastUpdate(
   }
   const operations = pendingIn(state);
   const left = locks.length + operations.length > 0;
-  return { left: left ? { locks: [...locks], operations } : undefined, state };
+  return { left: left ? { locks, operations } : undefined, state };
 }
 
 /** @throws UpdateLockedError where the owner of one of these locks runs, or may run */

@@ -19,13 +19,13 @@ import {
 import { takeOver } from "./takeOver.js";
 import { unlessLocked, UpdateLockedError } from "./updateLock.js";
 
-/** What an update has left that was cut short. */
-export interface Left {
-  interruption: Interruption;
-}
+export { describeInterruption };
 
 /** What stands in the way of a new update: nothing, another one, or what one has left. */
-export type Found = { is: "nothing" } | { is: "locked"; message: string } | ({ is: "left" } & Left);
+export type Found =
+  | { is: "nothing" }
+  | { is: "locked"; message: string }
+  | { is: "left"; interruption: Interruption };
 
 /**
  * What stands in the way of a new update. Where locks can't be listed, the engine is asked for them.
@@ -47,11 +47,6 @@ export async function findLeft(stack: Stack): Promise<Found> {
 async function importAsItIs(stack: Stack): Promise<void> {
   const state = await exportState(stack);
   if (state.deployment) await unlessLocked(stack, () => stack.importStack(state));
-}
-
-/** What was left, and what becomes of it; a line or two for each. */
-export function describeLeft({ interruption }: Left): string[] {
-  return describeInterruption(interruption);
 }
 
 /** Workers that may be half-way, by name. */
@@ -77,7 +72,7 @@ export type Clearing =
 /** Clears what was left, and takes over what was being made, so that any move can begin. */
 export async function clearLeft(
   stack: Stack,
-  { interruption }: Left,
+  interruption: Interruption,
   { look, ...options }: WatchOptions & { look: LookAtWorkers },
 ): Promise<Clearing> {
   // What is left was shown before it was decided to clear it.

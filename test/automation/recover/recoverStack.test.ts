@@ -54,7 +54,10 @@ async function clear(behaviour: Behaviour): Promise<Clearing> {
   const stack = fakeStack(behaviour);
   const found = await findLeft(stack);
   assert.ok(found.is === "left");
-  return clearLeft(stack, found, { look: () => Promise.resolve([]), progress: silentProgress });
+  return clearLeft(stack, found.interruption, {
+    look: () => Promise.resolve([]),
+    progress: silentProgress,
+  });
 }
 
 describe("what comes of a recovery", () => {
