@@ -9,12 +9,7 @@ import { cutAttributes, fileBackend } from "../stack/fileBackend.js";
 import { exportState, type ReadableStack } from "../stack/readableStack.js";
 import { askForLocks } from "./askForLocks.js";
 import { gatesStillRunning } from "./leftoverGates.js";
-import {
-  describePending,
-  pendingIn,
-  whatFollows,
-  type PendingOperation,
-} from "./pendingOperations.js";
+import { describeUnderWay, pendingIn, type PendingOperation } from "./pendingOperations.js";
 import {
   describeLock,
   readLocks,
@@ -81,9 +76,7 @@ export function describeInterruption({ locks, operations, cutAttributes }: Inter
       : [
           `  ${cutAttributes} was being written and is not whole: as long as it is there, the engine can't read the state (EOF)\n    The state beside it is whole, and needs nothing of it. What was under way can be told once it is gone.`,
         ]),
-    ...operations.map(
-      (operation) => `  under way: ${describePending(operation)}\n    ${whatFollows(operation)}`,
-    ),
+    ...describeUnderWay(operations),
   ];
 }
 
