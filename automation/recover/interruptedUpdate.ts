@@ -109,12 +109,14 @@ export async function lookAtLastUpdate(
   if (cut !== undefined) {
     return { left: { locks, operations: [], cutAttributes: cut }, state: undefined };
   }
-  let state = await exportState(stack);
+  // Another update may have begun, and be writing, since locks were looked for.
+  const readState = () => unlessLocked(stack, () => exportState(stack));
+  let state = await readState();
   if (locks.length === 0 && !asking && pendingIn(state).length > 0) {
     // What is pending may be of an update that runs, or one that has ended since the state was read.
     locks = await askForLocks(stack);
     refuseRunning(stack, locks);
-    state = await exportState(stack);
+    state = await readState();
   }
   const operations = pendingIn(state);
   const left = locks.length + operations.length > 0;
