@@ -58,7 +58,7 @@ export async function moveThrough(
 function kindOf(error: unknown, signal: AbortSignal | undefined): MoveFailure["kind"] {
   if (error instanceof InterruptedUpdateError) return "cut-short";
   if (error instanceof UpdateLockedError) return "locked";
-  if (error instanceof UpdateFailedError && error.cutShort) return "cut-short";
-  const stopped = error instanceof UpdateFailedError && error.stopped;
+  const { cutShort = false, stopped = false } = error instanceof UpdateFailedError ? error : {};
+  if (cutShort) return "cut-short";
   return stopped || signal?.aborted === true ? "stopped" : "failed";
 }

@@ -2,7 +2,8 @@ import { ConcurrentUpdateError, StackAlreadyExistsError } from "@pulumi/pulumi/a
 
 import { messageOf } from "../../migration/text/text.js";
 import { backendOf } from "../stack/fileBackend.js";
-import { runPulumi, type ReadableStack } from "../stack/readableStack.js";
+import type { ReadableStack } from "../stack/readableStack.js";
+import { runPulumi } from "../stack/runPulumi.js";
 import { locksOfRefusal, UpdateLockedError, type UpdateLock } from "./updateLock.js";
 
 /** What a bucket says where the engine may read, and may write no lock. */
@@ -18,10 +19,10 @@ const mayNotWrite = /\b(code=PermissionDenied|AccessDenied)\b/;
  * @returns none for Pulumi Cloud, which keeps no locks and cannot be asked so
  * @throws UpdateLockedError where the stack is locked and it is not said by which process
  */
-export async function askForLocks(stack: ReadableStack): Promise<readonly UpdateLock[]> {
+export async function askForLocks(stack: ReadableStack): Promise<UpdateLock[]> {
   if ((await backendOf(stack)).isService) return [];
   try {
-    await runPulumi(stack, ["stack", "rename", stack.name]);
+    await runPulumi(stack.workspace, ["stack", "rename", stack.name, "--stack", stack.name]);
   } catch (error) {
     if (error instanceof ConcurrentUpdateError) {
       const locks = await locksOfRefusal(error);

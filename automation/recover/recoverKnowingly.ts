@@ -54,7 +54,7 @@ async function recover(
   const begin = { stack: name, left: [], workers: [], next: [] };
   const command = (rest: string) => `kiam-migrate ${rest} --stack ${name}`;
   const { openExistingStack } = loadOpenStack();
-  const { clearLeft, describeLeft, findLeft, workersOf } = loadRecoverStack();
+  const { clearLeft, describeInterruption, findLeft, workersOf } = loadRecoverStack();
   const stack = await withPulumi(name, cwd, () => openExistingStack(name, cwd));
   const found = await progress.run("looking at what was under way", () =>
     withPulumi(name, cwd, () => findLeft(stack)),
@@ -67,11 +67,12 @@ async function recover(
     const said = `No update of stack ${name} was cut short: there is nothing to recover from.`;
     return { ...begin, outcome: "nothing-to-do", said, next: [command("status")] };
   }
-  const left = describeLeft(found);
+  const { interruption } = found;
+  const left = describeInterruption(interruption);
   progress.note(
     [`The last update of stack ${name} was cut short. It has left:`, ...left].join("\n"),
   );
-  const seen = { ...begin, left, workers: workersOf(found.interruption) };
+  const seen = { ...begin, left, workers: workersOf(interruption) };
   const settings = parseSettings(await readStackSettings(name, cwd));
   const refusal = await objection(left);
   if (refusal !== undefined) {
@@ -79,7 +80,7 @@ async function recover(
   }
   const look = lookAtWorkers(settings);
   const clearing = await whileUpdating((signal) =>
-    clearLeft(stack, found, { look, progress, signal }),
+    clearLeft(stack, interruption, { look, progress, signal }),
   );
   return { ...seen, ...clearedAnswer(name, settings.stage, clearing) };
 }
@@ -107,11 +108,11 @@ export function clearedAnswer(
       };
     case "locked":
       return { outcome, said: shown(clearing.message), next: [`${command("status")} --watch`] };
-    case "failed":
-      return {
-        outcome,
-        said: `${shown(clearing.message)}\nWhat that update of stack ${stack} had left is cleared, but what it was making is not all taken over. Where the next update says that an object exists, delete that object: nothing uses it yet.`,
-        next: [`${command("migrate")} --to ${settings}`, command("status")],
-      };
+    case "failed": {
+      const { message, deletions, stage } = clearing;
+      const { next, why } = afterRecovery({ stack, settings, stage, deletions });
+      const said = `${shown(message)}\nWhat that update of stack ${stack} had left is cleared, but what it was making is not all taken over. Where the next update says that an object exists, delete that object: nothing uses it yet.\n${shown(why)}`;
+      return { outcome, said, next };
+    }
   }
 }

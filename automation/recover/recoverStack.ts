@@ -19,13 +19,13 @@ import {
 import { takeOver } from "./takeOver.js";
 import { unlessLocked, UpdateLockedError } from "./updateLock.js";
 
-/** What an update has left that was cut short. */
-export interface Left {
-  interruption: Interruption;
-}
+export { describeInterruption };
 
 /** What stands in the way of a new update: nothing, another one, or what one has left. */
-export type Found = { is: "nothing" } | { is: "locked"; message: string } | ({ is: "left" } & Left);
+export type Found =
+  | { is: "nothing" }
+  | { is: "locked"; message: string }
+  | { is: "left"; interruption: Interruption };
 
 /**
  * What stands in the way of a new update. Where locks can't be listed, the engine is asked for them.
@@ -49,11 +49,6 @@ async function importAsItIs(stack: Stack): Promise<void> {
   if (state.deployment) await unlessLocked(stack, () => stack.importStack(state));
 }
 
-/** What was left, and what becomes of it; a line or two for each. */
-export function describeLeft({ interruption }: Left): string[] {
-  return describeInterruption(interruption);
-}
-
 /** Workers that may be half-way, by name. */
 export function workersOf({ operations }: Pick<Interruption, "operations">): string[] {
   return [...new Set(operations.flatMap(({ workers }) => workers))].sort();
@@ -65,19 +60,22 @@ export function workersOf({ operations }: Pick<Interruption, "operations">): str
  * not be taken over.
  */
 export type Clearing =
-  | {
-      outcome: "recovered";
-      workers: string[];
-      /** Deletions that were cut off. */
-      deletions: CutOffDeletion[];
-      stage: StackStage;
-    }
-  | { outcome: "refused" | "locked" | "failed"; message: string };
+  | ({ outcome: "recovered"; workers: string[] } & Cleared)
+  | ({ outcome: "failed"; message: string } & Cleared)
+  | { outcome: "refused" | "locked"; message: string };
+
+/** What tells the way on. */
+interface Cleared {
+  /** Deletions that were cut off. */
+  deletions: CutOffDeletion[];
+  /** Of the state. */
+  stage: StackStage;
+}
 
 /** Clears what was left, and takes over what was being made, so that any move can begin. */
 export async function clearLeft(
   stack: Stack,
-  { interruption }: Left,
+  interruption: Interruption,
   { look, ...options }: WatchOptions & { look: LookAtWorkers },
 ): Promise<Clearing> {
   // What is left was shown before it was decided to clear it.
@@ -86,18 +84,34 @@ export async function clearLeft(
     const asking = (await backendOf(stack)).file === undefined;
     // Looks again: what was shown may be long ago.
     const cleared = (await recoverInterrupted(stack, { look, progress }, asking)) ?? interruption;
-    await unlessLocked(stack, () => takeOver(stack, cleared.operations, options));
+    const failure = await failureToTakeOver(stack, cleared.operations, options);
     const state = await exportState(stack);
-    return {
-      outcome: "recovered",
-      workers: workersOf(cleared),
+    const seen = {
       deletions: deletionsOf(cleared.operations, state),
       stage: stageOfState(stateResources(state)),
     };
+    return failure === undefined
+      ? { outcome: "recovered", workers: workersOf(cleared), ...seen }
+      : { outcome: "failed", message: failure, ...seen };
   } catch (error) {
-    const outcome = outcomeOf(error);
-    if (outcome === undefined) throw error;
-    return { outcome, message: messageOf(error) };
+    const message = messageOf(error);
+    if (error instanceof InterruptedUpdateError) return { outcome: "refused", message };
+    if (error instanceof UpdateLockedError) return { outcome: "locked", message };
+    throw error;
+  }
+}
+
+async function failureToTakeOver(
+  stack: Stack,
+  operations: Interruption["operations"],
+  options: WatchOptions,
+): Promise<string | undefined> {
+  try {
+    await unlessLocked(stack, () => takeOver(stack, operations, options));
+    return undefined;
+  } catch (error) {
+    if (error instanceof UpdateFailedError) return error.message;
+    throw error;
   }
 }
 
@@ -110,10 +124,4 @@ function deletionsOf(operations: Interruption["operations"], state: Deployment):
       const { type, name } = partsOfUrn(urn);
       return { type, name, what: describeUrn(urn), replaced: replaced.has(urn) };
     });
-}
-
-function outcomeOf(error: unknown): Exclude<Clearing["outcome"], "recovered"> | undefined {
-  if (error instanceof InterruptedUpdateError) return "refused";
-  if (error instanceof UpdateLockedError) return "locked";
-  return error instanceof UpdateFailedError ? "failed" : undefined;
 }

@@ -2,12 +2,13 @@ import { readdir, readFile, rm, unlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 
-import { ConcurrentUpdateError, type Stack } from "@pulumi/pulumi/automation";
+import { ConcurrentUpdateError } from "@pulumi/pulumi/automation";
 import { z } from "zod";
 
 import { messageOf } from "../../migration/text/text.js";
 import { formatElapsed } from "../progress.js";
 import { fileBackend, ifThere, type FileBackend } from "../stack/fileBackend.js";
+import type { ReadableStack } from "../stack/readableStack.js";
 import { stateOfOwner, type OwnerState } from "./lockOwner.js";
 
 /** The lock that an engine holds on a stack during an update. */
@@ -99,7 +100,7 @@ const noOwnerNamed =
  *
  * @throws UpdateLockedError then
  */
-export async function unlessLocked<T>(stack: Stack, work: () => Promise<T>): Promise<T> {
+export async function unlessLocked<T>(stack: ReadableStack, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -110,7 +111,10 @@ export async function unlessLocked<T>(stack: Stack, work: () => Promise<T>): Pro
 }
 
 /** Undefined where it was no other update that made it fail. */
-async function locksBehind(stack: Stack, error: unknown): Promise<UpdateLock[] | undefined> {
+async function locksBehind(
+  stack: ReadableStack,
+  error: unknown,
+): Promise<UpdateLock[] | undefined> {
   if (error instanceof ConcurrentUpdateError) return locksOfRefusal(error);
   // Another engine was writing beside the state when this one read it (cutAttributes in fileBackend.ts).
   if (!messageOf(error).includes("failed to load checkpoint: EOF")) return undefined;

@@ -1,4 +1,5 @@
 import { withPulumi } from "./pulumiFailure.js";
+import { runPulumi } from "./runPulumi.js";
 import { openWorkspace } from "./stackConfig.js";
 import { keepStackFile } from "./stackFile.js";
 
@@ -6,11 +7,6 @@ import { keepStackFile } from "./stackFile.js";
 export interface NewStack {
   /** What encrypts its secrets, as `pulumi stack init --secrets-provider` takes it; default: Pulumi's own choice. */
   secretsProvider?: string;
-}
-
-/** What the SDK's own type leaves out. Its createStack selects the stack. */
-interface RunsPulumi {
-  run(words: string[], directory: string, environment: Record<string, string>): Promise<unknown>;
 }
 
 /**
@@ -29,9 +25,8 @@ export async function makeStack(
   const provider = secretsProvider === undefined ? [] : ["--secrets-provider", secretsProvider];
   const workspace = await withPulumi(stack, cwd, async () => {
     const opened = await openWorkspace(cwd);
-    const pulumi = opened.pulumiCommand as unknown as RunsPulumi;
-    const words = ["stack", "init", stack, "--no-select", ...provider];
-    await pulumi.run(words, cwd, opened.envVars);
+    // The SDK's createStack selects the stack.
+    await runPulumi(opened, ["stack", "init", stack, "--no-select", ...provider]);
     return opened;
   });
   return async () => {

@@ -5,25 +5,9 @@ import * as cmd from "@pulumi/pulumi/automation/cmd.js";
 import * as errors from "@pulumi/pulumi/automation/errors.js";
 import { execa, ExecaError } from "execa";
 
-interface CommandResult {
-  stdout: string;
-  stderr: string;
-  code: number;
-}
+import type { CommandResult, RunsPulumi } from "../stack/runPulumi.js";
 
-/** What a workspace asks of pulumi's command line; the SDK's types leave it out (automation/cmd.ts). */
-interface Runs {
-  run(
-    args: string[],
-    cwd: string,
-    env: Record<string, string>,
-    onOutput?: (data: string) => void,
-    onError?: (data: string) => void,
-    signal?: AbortSignal,
-  ): Promise<CommandResult>;
-}
-
-/** Left out of the SDK's types as well. */
+/** Left out of the SDK's types. */
 const { CommandResult: Result } = cmd as unknown as {
   CommandResult: new (stdout: string, stderr: string, code: number) => CommandResult;
 };
@@ -36,7 +20,7 @@ const { createCommandError } = errors as unknown as {
  * process alone, which decides what becomes of them. Everything else is as the SDK runs it.
  */
 export function inOwnSession(pulumi: PulumiCommand): PulumiCommand {
-  const run: Runs["run"] = async (args, cwd, more, onOutput, onError, signal) => {
+  const run: RunsPulumi["run"] = async (args, cwd, more, onOutput, onError, signal) => {
     const env = { ...more, PULUMI_AUTOMATION_API: "true" };
     // The plugins that come with this engine, before those of another.
     const own = path.isAbsolute(pulumi.command) ? [path.dirname(pulumi.command)] : [];
