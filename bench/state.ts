@@ -145,7 +145,7 @@ function print(ours: Figures, floor: Figures): void {
   line("state a worker", perWorker(ours.stateBytes), perWorker(floor.stateBytes), "KB");
   for (const [by, sizes] of Object.entries(ours.bytes)) {
     console.log(`of it, a worker, by ${by}`);
-    const largest = Object.entries(sizes as Record<string, number>).sort(([, a], [, b]) => b - a);
+    const largest = Object.entries(sizes).sort(([, a], [, b]) => b - a);
     for (const [name, size] of largest.slice(0, 14)) line(name, perWorker(size), undefined, "KB");
   }
 }

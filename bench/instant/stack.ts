@@ -20,8 +20,8 @@ import { cacheDirectory, CHECKOUT } from "../../lab/paths.js";
 export interface InstantStack {
   stack: Stack;
   /** The stack's state, as the backend has it. */
-  state(): Promise<string>;
-  dispose(): Promise<void>;
+  state: () => Promise<string>;
+  dispose: () => Promise<void>;
 }
 
 /** A stack on a file backend whose providers take no time (main.ts beside this). */

@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import { PLUGINS, type Parts } from "../../lab/parts/types.js";
 import { openUserTerminal, type UserTerminal } from "../support/userTerminal.js";
 import { requireEngine } from "./engine.js";
+import { limit } from "./limit.js";
 
 /*
  * The command pulumi on a stack whose state has pending operations, written there by hand. The engine is
@@ -22,7 +23,7 @@ interface StateFile {
 }
 
 describe("the command pulumi after an update that was cut short", function () {
-  this.timeout(180_000);
+  this.timeout(limit);
   let user: UserTerminal;
   let state: string;
 
