@@ -61,13 +61,14 @@ function commands(count: number): PulumiFn {
 }
 
 async function measure(program: PulumiFn): Promise<Figures> {
-  const { stack, state, dispose } = await instantStack(program);
+  const instant = await instantStack(program);
+  const { stack } = instant;
   let engine = 0;
   const look = setInterval(() => (engine = Math.max(engine, peakOfEngine())), 50);
   try {
     const up = await timed(() => stack.up());
     const preview = await timed(() => stack.preview({ expectNoChanges: true }));
-    const text = await state();
+    const text = await instant.state();
     const { checkpoint } = JSON.parse(text) as {
       checkpoint: { latest: { resources: Record<string, unknown>[] } };
     };
@@ -84,7 +85,7 @@ async function measure(program: PulumiFn): Promise<Figures> {
     };
   } finally {
     clearInterval(look);
-    await dispose();
+    await instant.dispose();
   }
 }
 
