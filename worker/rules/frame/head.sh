@@ -38,5 +38,8 @@
 
 METADATA=169.254.169.254
 CHAIN=PREROUTING
+# Lists of more characters than this are gone through by grep and sed. A shorter one the shell goes
+# through itself before they have even started.
+LONG_LIST=50000
 NEWLINE='
 '

@@ -5,6 +5,11 @@
 json_text() {
   rest=$1 text=''
   case $rest in *[!"$NEWLINE "-~]*) rest=$(printf '%s\n' "$1" | tr -c '\n\040-\176' '?') ;; esac
+  # In a long text the shell would be slow: it goes through what is left once more for every quote.
+  if [ "${#rest}" -gt 1000 ]; then
+    text=$(printf '%s\n' "$rest" | sed -e 's/[\\"]/\\&/g')
+    return
+  fi
   while :; do
     case $rest in *[\\\"]*) ;; *) break ;; esac
     plain_part=${rest%%[\\\"]*}
@@ -29,6 +34,12 @@ json_string() {
 #   client     ADDRESS PORT
 #   closed     ADDRESS PORT SECONDS
 json_array() {
+  if [ "$1" = text ] && [ "${#2}" -gt "$LONG_LIST" ]; then
+    # shellcheck disable=SC2016 # $! is sed's
+    json="[$(printf '%s\n' "$2" | tr -c '\n\040-\176' '?' |
+      sed -e 's/[\\"]/\\&/g' -e 's/.*/"&"/' -e '$!s/$/,/' | tr -d '\n')]"
+    return
+  fi
   json=''
   for json_line in $2; do
     json_text "$json_line"

@@ -53,8 +53,8 @@ read_nat() {
   # shellcheck disable=SC2086 # one word a line
   if nat=$("$tool" $lock -t nat -S 2>&1 </dev/null); then
     detail=$version
-    case $NEWLINE$nat in
-    *"$NEWLINE"[!-]*incompatible* | *"$NEWLINE"[!-]*unsupported*)
+    case $nat in
+    *incompatible* | *unsupported*)
       unlisted=$(printf '%s\n' "$nat" | grep -v '^-' | grep -e incompatible -e unsupported)
       ;;
     esac

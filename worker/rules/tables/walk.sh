@@ -1,9 +1,5 @@
 # The way of a request through PREROUTING and the chains that it jumps to.
 
-# Lists of more characters than this are searched by grep. A shorter one the shell goes through itself
-# before grep has even started.
-LONG_LIST=50000
-
 # lines_with TEXT: at least those lines of $listing that hold it, in $lines.
 lines_with() {
   lines=$listing
@@ -15,13 +11,16 @@ lines_with() {
 # stands at the position of the jump; INTERFACE is then the narrower of the two, as far as that can be
 # told. Position 0: in a chain that requests do not come to. PREROUTING as printed is in $chain.
 rows_of() {
-  of=$1 listing=$2 at=0 walked='' chain=''
+  of=$1 listing=$2 at=0 walked=''
   lines_with '-N '
   chains=$NEWLINE$lines$NEWLINE
   lines_with "-A $CHAIN "
+  long_chain=''
+  [ "${#lines}" -le "$LONG_LIST" ] || long_chain=$(printf '%s\n' "$lines" | grep -e "^-A $CHAIN ")
+  chain=$long_chain
   for line in $lines; do
     case $line in "-A $CHAIN "*) ;; *) continue ;; esac
-    chain="$chain${chain:+$NEWLINE}$line"
+    [ -n "$long_chain" ] || chain="$chain${chain:+$NEWLINE}$line"
     at=$((at + 1)) to_walk=''
     judge "$line" no plain -
     walk

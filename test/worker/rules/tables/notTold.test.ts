@@ -33,6 +33,18 @@ describe("node script, what iptables does not tell", () => {
   const unsupported = (port: number | string) =>
     `s/-j DNAT --to-destination [^ ]*:${port}$/-j DNAT [unsupported revision]/`;
 
+  it("is looked for by nft, or is unknown, whatever word iptables begins with that it left something out", async () => {
+    await node.reset({ nft: [kube2iamRule, kiamRule] });
+    for (const said of ["unsupported chains", "# chains that are incompatible"]) {
+      const environment = older(`1i ${said}`);
+      await node.instead(["nft"], "/dev/null", async () => {
+        const outcome = await node.script("remove", { system }, ["dash"], environment);
+        assertRefused(outcome, "rule-unread", /Install nft/);
+        assert.equal(outcome.report.after.inForce, "unknown");
+      });
+    }
+  });
+
   describe("a rule that iptables cannot read", () => {
     const unread = {
       "its target": [unsupported(8181)],
