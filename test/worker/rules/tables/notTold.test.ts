@@ -35,8 +35,13 @@ describe("node script, what iptables does not tell", () => {
 
   it("is looked for by nft, or is unknown, whatever word iptables begins with that it left something out", async () => {
     await node.reset({ nft: [kube2iamRule, kiamRule] });
+    const real = findCommand("iptables-nft") ?? "";
     for (const said of ["unsupported chains", "# chains that are incompatible"]) {
-      const environment = older(`1i ${said}`);
+      const tool = node.tool(
+        "iptables-nft",
+        `case " $* " in *' -S '*) echo '${said}'; exec 2>/dev/null ;; esac; exec "${real}" "$@"`,
+      );
+      const environment = node.first(tool);
       await node.instead(["nft"], "/dev/null", async () => {
         const outcome = await node.script("remove", { system }, ["dash"], environment);
         assertRefused(outcome, "rule-unread", /Install nft/);
