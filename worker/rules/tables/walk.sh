@@ -20,7 +20,7 @@ rows_of() {
   chain=$long_chain
   for line in $lines; do
     case $line in "-A $CHAIN "*) ;; *) continue ;; esac
-    [ -n "$long_chain" ] || chain="$chain${chain:+$NEWLINE}$line"
+    [ -n "${long_chain:+long}" ] || chain="$chain${chain:+$NEWLINE}$line"
     at=$((at + 1)) to_walk=''
     judge "$line" no plain -
     walk
