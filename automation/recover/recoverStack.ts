@@ -24,29 +24,22 @@ export { describeInterruption };
 /** What stands in the way of a new update: nothing, another one, or what one has left. */
 export type Found =
   | { is: "nothing" }
-  | { is: "locked"; message: string }
+  | { is: "locked"; message: string; byService: boolean }
   | { is: "left"; interruption: Interruption };
 
 /**
  * What stands in the way of a new update. Where locks can't be listed, the engine is asked for them.
- * Pulumi Cloud, which knows no such question, is asked by importing the state as it is.
  */
 export async function findLeft(stack: Stack): Promise<Found> {
   try {
-    const { file, isService } = await backendOf(stack);
+    const { file } = await backendOf(stack);
     const interruption = await findInterruption(stack, file === undefined);
     if (interruption !== undefined) return { is: "left", interruption };
-    if (isService) await importAsItIs(stack);
     return { is: "nothing" };
   } catch (error) {
     if (!(error instanceof UpdateLockedError)) throw error;
-    return { is: "locked", message: error.message };
+    return { is: "locked", message: error.message, byService: error.byService };
   }
-}
-
-async function importAsItIs(stack: Stack): Promise<void> {
-  const state = await exportState(stack);
-  if (state.deployment) await unlessLocked(stack, () => stack.importStack(state));
 }
 
 /** Workers that may be half-way, by name. */
@@ -67,7 +60,8 @@ export type Clearing =
       deletions: CutOffDeletion[];
       stage: StackStage;
     }
-  | { outcome: "refused" | "locked" | "failed"; message: string };
+  | { outcome: "refused" | "failed"; message: string }
+  | { outcome: "locked"; message: string; byService: boolean };
 
 /** Clears what was left, and takes over what was being made, so that any move can begin. */
 export async function clearLeft(
@@ -90,9 +84,13 @@ export async function clearLeft(
       stage: stageOfState(stateResources(state)),
     };
   } catch (error) {
-    const outcome = outcomeOf(error);
-    if (outcome === undefined) throw error;
-    return { outcome, message: messageOf(error) };
+    const message = messageOf(error);
+    if (error instanceof UpdateLockedError) {
+      return { outcome: "locked", message, byService: error.byService };
+    }
+    if (error instanceof InterruptedUpdateError) return { outcome: "refused", message };
+    if (error instanceof UpdateFailedError) return { outcome: "failed", message };
+    throw error;
   }
 }
 
@@ -105,10 +103,4 @@ function deletionsOf(operations: Interruption["operations"], state: Deployment):
       const { type, name } = partsOfUrn(urn);
       return { type, name, what: describeUrn(urn), replaced: replaced.has(urn) };
     });
-}
-
-function outcomeOf(error: unknown): Exclude<Clearing["outcome"], "recovered"> | undefined {
-  if (error instanceof InterruptedUpdateError) return "refused";
-  if (error instanceof UpdateLockedError) return "locked";
-  return error instanceof UpdateFailedError ? "failed" : undefined;
 }
