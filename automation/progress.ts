@@ -12,13 +12,18 @@ const REMINDER_MS = 15_000;
 /** Without a terminal: work shorter than this is mentioned only once, when it ends. */
 const QUIET_MS = 1_000;
 
-/** Work that is going on. The first `done` or `fail` ends it; later calls do nothing. */
+/** Work that is going on. The first `done`, `fail` or `stop` ends it; later calls do nothing. */
 export interface Step {
   /** Says how far the work is, beside its title. Replaces what was said before. */
   update(detail: string): void;
   done(detail?: string): void;
   fail(detail?: string): void;
+  /** It ends early, as it was asked to. */
+  stop(detail?: string): void;
 }
+
+/** How work has ended. */
+export type Ending = "done" | "failed" | "stopped";
 
 /** Shows what is going on and for how long. Several steps may be open at once. */
 export interface Progress {
@@ -54,16 +59,17 @@ export function createProgress(stream: NodeJS.WriteStream = process.stdout): Pro
     };
     const hide = display.show(running);
     let ended = false;
-    const end = (succeeded: boolean, detail: string | undefined): void => {
+    const end = (how: Ending, detail: string | undefined): void => {
       if (ended) return;
       ended = true;
       hide();
-      display.write(`${display.ending(running, succeeded)}${after(detail)}`);
+      display.write(`${display.ending(running, how)}${after(detail)}`);
     };
     return {
       update: (detail) => void (running.detail = detail),
-      done: (detail) => end(true, detail),
-      fail: (detail) => end(false, detail),
+      done: (detail) => end("done", detail),
+      fail: (detail) => end("failed", detail),
+      stop: (detail) => end("stopped", detail),
     };
   };
   return {
@@ -88,7 +94,7 @@ export function createProgress(stream: NodeJS.WriteStream = process.stdout): Pro
 
 /** Progress that shows nothing, for tests and for callers that show their own. */
 export const silentProgress: Progress = {
-  step: () => ({ update: () => {}, done: () => {}, fail: () => {} }),
+  step: () => ({ update: () => {}, done: () => {}, fail: () => {}, stop: () => {} }),
   run: (_title, work) => work(silentProgress.step("")),
   note: () => {},
 };
@@ -106,8 +112,14 @@ interface Display {
   /** Shows that a step is going on. @returns what ends that */
   show(step: RunningStep): () => void;
   /** The line for a step that has ended. */
-  ending(step: RunningStep, succeeded: boolean): string;
+  ending(step: RunningStep, how: Ending): string;
 }
+
+const marks: Record<Ending, () => string> = {
+  done: () => styleText("green", "✔"),
+  failed: () => styleText("red", "✖"),
+  stopped: () => styleText("yellow", "■"),
+};
 
 function onTerminal(stream: NodeJS.WriteStream): Display {
   const live = createLogUpdate(stream);
@@ -138,8 +150,7 @@ function onTerminal(stream: NodeJS.WriteStream): Display {
       draw();
       return () => void running.delete(step);
     },
-    ending: (step, succeeded) =>
-      line(succeeded ? styleText("green", "✔") : styleText("red", "✖"), step),
+    ending: (step, how) => line(marks[how](), step),
   };
 }
 
@@ -157,8 +168,8 @@ function onPlainStream(stream: NodeJS.WriteStream): Display {
       let timer = setTimeout(mention, QUIET_MS).unref();
       return () => clearTimeout(timer);
     },
-    ending: ({ title, elapsed }, succeeded) =>
-      `${title}: ${succeeded ? "done" : "FAILED"} after ${elapsed()}`,
+    ending: ({ title, elapsed }, how) =>
+      `${title}: ${how === "failed" ? "FAILED" : how} after ${elapsed()}`,
   };
 }
 

@@ -1,6 +1,6 @@
 import { messageOf } from "../../migration/text/text.js";
 import type { MoveEvent } from "../events.js";
-import type { Progress } from "../progress.js";
+import type { Ending, Progress } from "../progress.js";
 
 /** What happens while something runs, when it did. */
 export type MigrationEvent = { /** ISO 8601. */ time: string } & (
@@ -9,7 +9,7 @@ export type MigrationEvent = { /** ISO 8601. */ time: string } & (
   | {
       type: "step";
       what: string;
-      state: "begun" | "underway" | "done" | "failed";
+      state: "begun" | "underway" | Ending;
       detail: string | undefined;
       milliseconds: number;
     }
@@ -75,7 +75,7 @@ export function eventProgress(emit: Emit, mayGoOn: () => void): Progress {
     type State = Extract<Parameters<Emit>[0], { type: "step" }>["state"];
     const say = (state: State, detail: string | undefined) => {
       if (ended) return;
-      ended = state === "done" || state === "failed";
+      ended = state !== "begun" && state !== "underway";
       emit({ type: "step", what, state, detail, milliseconds: Date.now() - began });
     };
     say("begun", undefined);
@@ -83,6 +83,7 @@ export function eventProgress(emit: Emit, mayGoOn: () => void): Progress {
       update: (detail) => say("underway", detail),
       done: (detail) => say("done", detail),
       fail: (detail) => say("failed", detail),
+      stop: (detail) => say("stopped", detail),
     };
   };
   return {

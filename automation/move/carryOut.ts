@@ -91,8 +91,9 @@ export async function carryOut(
       return moveThrough(stack, route, { progress, ...signals, onStep, onEvent });
     }),
   );
-  const soFar = failure?.kind === "stopped" ? overview.soFar() : undefined;
-  overview.end(failure === undefined);
+  const stopped = failure?.kind === "stopped";
+  const soFar = stopped ? overview.soFar() : undefined;
+  overview.end(failure === undefined ? "done" : stopped ? "stopped" : "failed");
   if (failure !== undefined) {
     const message = [failure.message, ...(soFar === undefined ? [] : [soFar])].join("\n");
     return { moves, cause, ...ended({ ...failure, message }, name, destination) };

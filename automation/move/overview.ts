@@ -9,7 +9,7 @@ import { leftToDo } from "../../migration/status/leftToDo.js";
 import type { StateResource } from "../../migration/status/stackState.js";
 import { count } from "../../migration/text/text.js";
 import type { OnMoveEvent } from "../events.js";
-import { formatElapsed, type Progress, type Step } from "../progress.js";
+import { formatElapsed, type Ending, type Progress, type Step } from "../progress.js";
 import type { CompletedStep } from "../update/watchedUpdate.js";
 
 /** Shows how far the update in hand is: its wave, its workers, and how long the rest may take. */
@@ -49,12 +49,12 @@ export class MoveOverview {
   }
 
   /** It is over. */
-  end(succeeded = true): void {
+  end(how: Ending = "done"): void {
     if (this.current === undefined) return;
     const { step } = this.current;
     const text = this.text(this.current);
-    if (succeeded) step.done(text);
-    else step.fail(text);
+    const ending = { done: "done", failed: "fail", stopped: "stop" } as const;
+    step[ending[how]](text);
     this.current = undefined;
   }
 

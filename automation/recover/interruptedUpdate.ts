@@ -9,12 +9,7 @@ import { backendOf, cutAttributes } from "../stack/fileBackend.js";
 import { exportState, type ReadableStack } from "../stack/readableStack.js";
 import { askForLocks } from "./askForLocks.js";
 import { gatesStillRunning } from "./leftoverGates.js";
-import {
-  describePending,
-  pendingIn,
-  whatFollows,
-  type PendingOperation,
-} from "./pendingOperations.js";
+import { describeUnderWay, pendingIn, type PendingOperation } from "./pendingOperations.js";
 import { importUnlessOvertaken, lastUpdates } from "./serviceUpdate.js";
 import {
   describeLock,
@@ -82,9 +77,7 @@ export function describeInterruption({ locks, operations, cutAttributes }: Inter
       : [
           `  ${cutAttributes} was being written and is not whole: as long as it is there, the engine can't read the state (EOF)\n    The state beside it is whole, and needs nothing of it. What was under way can be told once it is gone.`,
         ]),
-    ...operations.map(
-      (operation) => `  under way: ${describePending(operation)}\n    ${whatFollows(operation)}`,
-    ),
+    ...describeUnderWay(operations),
   ];
 }
 
@@ -119,12 +112,14 @@ export async function lookAtLastUpdate(
   if (cut !== undefined) {
     return { left: { locks, operations: [], cutAttributes: cut }, state: undefined };
   }
-  let state = await exportState(stack);
+  // Another update may have begun, and be writing, since locks were looked for.
+  const readState = () => unlessLocked(stack, () => exportState(stack));
+  let state = await readState();
   if (locks.length === 0 && !asking && pendingIn(state).length > 0) {
     // What is pending may be of an update that runs, or one that has ended since the state was read.
     locks = await askForLocks(stack);
     refuseRunning(stack, locks);
-    state = await exportState(stack);
+    state = await readState();
   }
   const operations = pendingIn(state);
   const left = locks.length + operations.length > 0;

@@ -46,6 +46,13 @@ export function pendingIn({ deployment }: Deployment): PendingOperation[] {
   }));
 }
 
+/** What was under way, and what becomes of each; an entry of two lines for each. */
+export function describeUnderWay(operations: readonly PendingOperation[]): string[] {
+  return operations.map(
+    (operation) => `  under way: ${describePending(operation)}\n    ${whatFollows(operation)}`,
+  );
+}
+
 /** As one line. */
 export function describePending({ operation, what, workers }: PendingOperation): string {
   return `${operation} ${what}${workers.length > 0 ? ` (${workers.join(", ")})` : ""}`;

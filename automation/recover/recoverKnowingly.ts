@@ -112,11 +112,11 @@ export function clearedAnswer(
         said: shown(clearing.message),
         next: whileLocked(stack, clearing.byService),
       };
-    case "failed":
-      return {
-        outcome,
-        said: `${shown(clearing.message)}\nWhat that update of stack ${stack} had left is cleared, but what it was making is not all taken over. Where the next update says that an object exists, delete that object: nothing uses it yet.`,
-        next: [`${command("migrate")} --to ${settings}`, command("status")],
-      };
+    case "failed": {
+      const { message, deletions, stage } = clearing;
+      const { next, why } = afterRecovery({ stack, settings, stage, deletions });
+      const said = `${shown(message)}\nWhat that update of stack ${stack} had left is cleared, but what it was making is not all taken over. Where the next update says that an object exists, delete that object: nothing uses it yet.\n${shown(why)}`;
+      return { outcome, said, next };
+    }
   }
 }

@@ -53,15 +53,18 @@ export function workersOf({ operations }: Pick<Interruption, "operations">): str
  * not be taken over.
  */
 export type Clearing =
-  | {
-      outcome: "recovered";
-      workers: string[];
-      /** Deletions that were cut off. */
-      deletions: CutOffDeletion[];
-      stage: StackStage;
-    }
-  | { outcome: "refused" | "failed"; message: string }
+  | ({ outcome: "recovered"; workers: string[] } & Cleared)
+  | ({ outcome: "failed"; message: string } & Cleared)
+  | { outcome: "refused"; message: string }
   | { outcome: "locked"; message: string; byService: boolean };
+
+/** What tells the way on. */
+interface Cleared {
+  /** Deletions that were cut off. */
+  deletions: CutOffDeletion[];
+  /** Of the state. */
+  stage: StackStage;
+}
 
 /** Clears what was left, and takes over what was being made, so that any move can begin. */
 export async function clearLeft(
@@ -75,21 +78,35 @@ export async function clearLeft(
     const asking = (await backendOf(stack)).file === undefined;
     // Looks again: what was shown may be long ago.
     const cleared = (await recoverInterrupted(stack, { look, progress }, asking)) ?? interruption;
-    await unlessLocked(stack, () => takeOver(stack, cleared.operations, options));
+    const failure = await failureToTakeOver(stack, cleared.operations, options);
     const state = await exportState(stack);
-    return {
-      outcome: "recovered",
-      workers: workersOf(cleared),
+    const seen = {
       deletions: deletionsOf(cleared.operations, state),
       stage: stageOfState(stateResources(state)),
     };
+    return failure === undefined
+      ? { outcome: "recovered", workers: workersOf(cleared), ...seen }
+      : { outcome: "failed", message: failure, ...seen };
   } catch (error) {
     const message = messageOf(error);
+    if (error instanceof InterruptedUpdateError) return { outcome: "refused", message };
     if (error instanceof UpdateLockedError) {
       return { outcome: "locked", message, byService: error.byService };
     }
-    if (error instanceof InterruptedUpdateError) return { outcome: "refused", message };
-    if (error instanceof UpdateFailedError) return { outcome: "failed", message };
+    throw error;
+  }
+}
+
+async function failureToTakeOver(
+  stack: Stack,
+  operations: Interruption["operations"],
+  options: WatchOptions,
+): Promise<string | undefined> {
+  try {
+    await unlessLocked(stack, () => takeOver(stack, operations, options));
+    return undefined;
+  } catch (error) {
+    if (error instanceof UpdateFailedError) return error.message;
     throw error;
   }
 }

@@ -2,12 +2,13 @@ import { readdir, readFile, rm, unlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 
-import { ConcurrentUpdateError, type Stack } from "@pulumi/pulumi/automation";
+import { ConcurrentUpdateError } from "@pulumi/pulumi/automation";
 import { z } from "zod";
 
 import { messageOf } from "../../migration/text/text.js";
 import { formatElapsed } from "../progress.js";
 import { backendOf, fileBackend, ifThere, type FileBackend } from "../stack/fileBackend.js";
+import type { ReadableStack } from "../stack/readableStack.js";
 import { stateOfOwner, type OwnerState } from "./lockOwner.js";
 import { describeServiceUpdate, updateInProgress, type ServiceUpdate } from "./serviceUpdate.js";
 
@@ -114,7 +115,7 @@ const noOwnerNamed =
  *
  * @throws UpdateLockedError then
  */
-export async function unlessLocked<T>(stack: Stack, work: () => Promise<T>): Promise<T> {
+export async function unlessLocked<T>(stack: ReadableStack, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -125,7 +126,7 @@ export async function unlessLocked<T>(stack: Stack, work: () => Promise<T>): Pro
 }
 
 /** Undefined where it was no other update that made it fail. */
-async function holderBehind(stack: Stack, error: unknown): Promise<Holder | undefined> {
+async function holderBehind(stack: ReadableStack, error: unknown): Promise<Holder | undefined> {
   if (error instanceof ConcurrentUpdateError) {
     if ((await backendOf(stack)).isService) return { inProgress: await updateInProgress(stack) };
     return { locks: await locksOfRefusal(error) };

@@ -56,7 +56,7 @@ export async function watchedUpdate(
     await update({ onEvent, parallel, signal: stopper.signal, suppressProgress: true });
     return watcher.steps;
   } catch (error) {
-    watcher.failOpenSteps();
+    watcher.endOpenSteps();
     if (error instanceof ConcurrentUpdateError) throw error;
     throw new UpdateFailedError(watcher, error);
   } finally {
@@ -140,6 +140,8 @@ class UpdateWatcher {
   /** Whether it has said that the update is over, well or not. */
   over = false;
   private readonly open = new Map<string, Step>();
+  /** What did not begin, or ended early, because a stop was asked for; told before that it failed. */
+  private readonly stopped = new Set<string>();
 
   constructor(
     private readonly progress: Progress,
@@ -149,14 +151,14 @@ class UpdateWatcher {
   see(event: EngineEvent): void {
     if (event.resourcePreEvent !== undefined) this.began(event.resourcePreEvent.metadata);
     if (event.resOutputsEvent !== undefined) this.finished(event.resOutputsEvent.metadata);
-    if (event.resOpFailedEvent !== undefined)
-      this.open.get(event.resOpFailedEvent.metadata.urn)?.fail();
+    if (event.resOpFailedEvent !== undefined) this.endEarly(event.resOpFailedEvent.metadata.urn);
     if (event.summaryEvent !== undefined || event.cancelEvent !== undefined) this.over = true;
     // The engine says so in its own words only.
     if (event.stdoutEvent?.message.includes("received; cancelling")) this.stopping = true;
     if (event.diagnosticEvent?.severity === "error") {
       const { urn, message } = event.diagnosticEvent;
       const text = withoutColour(message).trim();
+      if (urn && stopsAmong([text]).asked) this.stopped.add(urn);
       if (text !== "" && text !== "update failed") {
         this.errors.push(
           `${urn ? describeUrn(urn) : "the update"}:\n${indent(withMissingRight(text))}`,
@@ -166,8 +168,14 @@ class UpdateWatcher {
   }
 
   /** Ends, on the display, what the engine had under way when it failed. */
-  failOpenSteps(): void {
-    for (const step of this.open.values()) step.fail();
+  endOpenSteps(): void {
+    for (const urn of this.open.keys()) this.endEarly(urn);
+  }
+
+  private endEarly(urn: string): void {
+    const step = this.open.get(urn);
+    if (this.stopping || this.stopped.has(urn)) step?.stop();
+    else step?.fail();
   }
 
   private began({ op, type, urn }: StepEventMetadata): void {

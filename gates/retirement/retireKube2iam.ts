@@ -22,7 +22,7 @@ import { proveLive } from "../probe/live.js";
 import { GateContext } from "../protocol/context.js";
 import type { CheckedInput, Gate, ProbeResult } from "../protocol/inputs.js";
 import { errorAt, errorOn, noteForNextPlan, progress } from "../protocol/progress.js";
-import { refuseWhereStopAsked } from "../protocol/stop.js";
+import { isStopAsked, refuseWhereStopAsked } from "../protocol/stop.js";
 import { onEachWorker } from "../protocol/workers.js";
 import {
   describeClient,
@@ -73,16 +73,10 @@ export const retireKube2iam: Gate<"retire-kube2iam"> = async (input) => {
   }));
   const waiting = input.pace === "worker" ? own.filter((each) => each.pods.length > 0) : [];
   const free = own.filter((each) => !waiting.includes(each));
-  await deletePods(
-    context,
-    free.flatMap((each) => each.pods),
-  );
-  const proven = await onEachWorker(
-    free.map((each) => each.worker),
-    "kube2iam is gone, and not every worker is proven to be served by kiam",
-    (worker) => unlessGone(context, worker, async () => [await prove(context, input, worker)]),
-  );
-  const probes = [...proven.flat(), ...(await oneByOne(context, input, waiting))];
+  const probes = [
+    ...(await atOnce(context, input, free)),
+    ...(await oneByOne(context, input, waiting)),
+  ];
   notes.push(...(await retireElsewhere(context, input, pods)));
   await requireGone(context, manifest);
   if (isThere) {
@@ -170,10 +164,44 @@ async function deleteDaemonSet(context: GateContext, daemonSet: V1DaemonSet): Pr
   });
 }
 
+/** A worker with kube2iam's pods on it, if there are any. */
+interface Retiring {
+  worker: Worker;
+  pods: V1Pod[];
+}
+
+/** Also for workers that have no pod: they are only proven. */
+async function atOnce(
+  context: GateContext,
+  input: Input,
+  workers: readonly Retiring[],
+): Promise<ProbeResult[]> {
+  const left: string[] = [];
+  await onEachWorker(
+    workers.map(({ worker, pods }) => ({ name: worker.name, pods })),
+    "kube2iam's pods do not go",
+    async ({ name, pods }) => {
+      if (pods.length > 0 && isStopAsked()) left.push(name);
+      else await deletePods(context, pods);
+    },
+  );
+  const proven = await onEachWorker(
+    workers.map(({ worker }) => worker).filter(({ name }) => !left.includes(name)),
+    "kube2iam is gone, and not every worker is proven to be served by kiam",
+    (worker) => unlessGone(context, worker, async () => [await prove(context, input, worker)]),
+  );
+  if (left.length > 0) throw goesOnRunning(left);
+  return proven.flat();
+}
+
+function goesOnRunning(workers: readonly string[]): StopAskedError {
+  return new StopAskedError(`kube2iam goes on running on ${[...workers].sort().join(", ")}`);
+}
+
 async function oneByOne(
   context: GateContext,
   input: Input,
-  workers: readonly { worker: Worker; pods: V1Pod[]; waitSeconds: number }[],
+  workers: readonly (Retiring & { waitSeconds: number })[],
 ): Promise<ProbeResult[]> {
   const sorted = [...workers].sort((a, b) => (a.worker.name < b.worker.name ? -1 : 1));
   const probes: ProbeResult[] = [];
@@ -190,11 +218,7 @@ async function oneByOne(
       probes.push(...proof);
     } catch (error) {
       const rest = sorted.slice(index + 1).map((each) => each.worker.name);
-      if (error instanceof StopAskedError) {
-        throw new StopAskedError(
-          `kube2iam goes on running on ${[worker.name, ...rest].join(", ")}`,
-        );
-      }
+      if (error instanceof StopAskedError) throw goesOnRunning([worker.name, ...rest]);
       throw new GateError(
         `kube2iam's retirement stops at ${worker.name}; kube2iam goes on running on ${rest.join(", ") || "no further worker"}`,
         problemsOf(error, `node ${worker.name}`),

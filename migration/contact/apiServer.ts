@@ -1,4 +1,4 @@
-import { missingRight } from "../rights/missingRight.js";
+import { howToEdit, missingRight } from "../rights/missingRight.js";
 import { count } from "../text/text.js";
 import { typed, type Contact } from "./contact.js";
 
@@ -137,10 +137,14 @@ const forbidden: Row = ({ context, user }, said) => ({
 
 /** The files that give what was refused; to one who looks, where it is not known that more is meant. */
 function grantOf(said: readonly string[]): string {
-  const files = new Set(said.flatMap((each) => missingRight(each)?.files.slice(0, 1) ?? []));
+  const missing = said.flatMap((each) => missingRight(each) ?? []);
+  const files = new Set(missing.flatMap((each) => each.files.slice(0, 1)));
   if (files.size === 0) return "have these rights bound to you";
   const flags = [...files].sort().map((file) => `-f ${file}`);
-  return `have an administrator run kubectl apply ${flags.join(" ")}, and put you into its group; for one who moves the cluster there is rights/kubernetes/move.yaml (docs/rights.md)`;
+  const edits = [
+    ...new Set(missing.flatMap(({ renamed }) => (renamed ? [`${howToEdit(renamed)}, then `] : []))),
+  ];
+  return `have an administrator ${edits.join("")}run kubectl apply ${flags.join(" ")}, and put you into its group; for one who moves the cluster there is rights/kubernetes/move.yaml (docs/rights.md)`;
 }
 
 const noKubernetes: Row = ({ server }) => ({

@@ -43,6 +43,12 @@ describe("progress without a terminal", () => {
     assert.match(lines().join("|"), /^reading x: FAILED after 0\.\d s$/);
   });
 
+  it("does not call it a failure where work was asked to stop", () => {
+    const { stream, lines } = plainStream();
+    createProgress(stream).step("stage x").stop("2 of 3 workers");
+    assert.match(lines().join("|"), /^stage x: stopped after 0\.\d s \(2 of 3 workers\)$/);
+  });
+
   it("ends a step once", () => {
     const { stream, lines } = plainStream();
     const step = createProgress(stream).step("x");

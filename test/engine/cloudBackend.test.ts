@@ -36,7 +36,7 @@ const recover = "kiam-migrate recover --stack test";
 const migrate = "migrate --to prepare --no-ssh --yes";
 
 describe("kiam-migrate on Pulumi Cloud (a stand-in)", function () {
-  this.timeout(240_000);
+  this.timeout(360_000);
   let cluster: ClusterOfApis;
   let cloud: PulumiCloud;
   let stack: Stack;

@@ -309,7 +309,7 @@ function watched(watch: Watch | undefined): Progress {
     step(title) {
       watch(title, "begin");
       const ended = () => watch(title, "end");
-      return { update: () => {}, done: ended, fail: ended };
+      return { update: () => {}, done: ended, fail: ended, stop: ended };
     },
   };
 }

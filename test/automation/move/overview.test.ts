@@ -17,6 +17,7 @@ describe("the overview of a move", () => {
           update: (detail) => void shown.push(`${title}: ${detail}`),
           done: (detail) => void shown.push(`${title} done: ${detail}`),
           fail: (detail) => void shown.push(`${title} FAILED: ${detail}`),
+          stop: (detail) => void shown.push(`${title} stopped: ${detail}`),
         }),
       },
       [],
@@ -26,7 +27,9 @@ describe("the overview of a move", () => {
     overview.begin(planAt("agent"));
     overview.see({ operation: "create", what: "gate worker-2-shadow" });
     overview.begin(planAt("cutover"));
-    overview.end(false);
+    overview.end("failed");
+    overview.begin(planAt("agent"));
+    overview.end("stopped");
     const withoutTimes = shown.map((line) => line.replace(/; about .*/, "; about …"));
     assert.deepEqual(withoutTimes, [
       "workers at stage agent: canary-1, wave 1 of 3; 0 of 3 workers",
@@ -34,6 +37,8 @@ describe("the overview of a move", () => {
       "workers at stage agent done: wave-1, wave 2 of 3; 1 of 3 workers; about …",
       "workers at stage cutover: canary-1, wave 1 of 3; 0 of 3 workers",
       "workers at stage cutover FAILED: canary-1, wave 1 of 3; 0 of 3 workers",
+      "workers at stage agent: wave-1, wave 2 of 3; 1 of 3 workers; about …",
+      "workers at stage agent stopped: wave-1, wave 2 of 3; 1 of 3 workers; about …",
     ]);
   });
 });

@@ -77,6 +77,19 @@ describe("what comes of a recovery", () => {
     assert.match(recoverAsText(told), /Next:\n {2}kiam-migrate migrate --stack staging/);
   });
 
+  it("offers the way that is right by the state also where it has failed", async () => {
+    const up = () => Promise.reject(new Error("the API server refuses it"));
+    const agent = daemonSet.replace("KiamServer", "KiamAgent").replace("server", "agent");
+    const pending: Behaviour["pending"] = [["creating", daemonSet]];
+    const clearing = await clear({ pending, resources: [{ urn: agent }], up });
+    const { said, next } = clearedAnswer("staging", "server", clearing);
+    assert.deepEqual(next, [
+      "kiam-migrate rollback --stack staging --to server",
+      "kiam-migrate status --stack staging",
+    ]);
+    assert.match(said, /not all taken over.*\nIt was on its way back to stage server\.$/);
+  });
+
   it("is that another update runs where the engine is refused meanwhile", async () => {
     const refused = {
       stderr: "the stack is currently locked",

@@ -862,6 +862,31 @@ describe("kube2iam's last days, on a real API server", function () {
       assert.deepEqual(await uids(), {});
     });
 
+    it("deletes no further pod where the update is asked to stop", async () => {
+      await restore();
+      await inStoppableUpdate(async (askToStop) => {
+        fake.left.length = 0;
+        const { deleteDaemonSet } = Cluster.prototype;
+        Cluster.prototype.deleteDaemonSet = async function (...args) {
+          await deleteDaemonSet.apply(this, args);
+          await askToStop();
+        };
+        const stopped = retireKube2iam(retirement({ pace: "at-once" }));
+        await assert
+          .rejects(stopped, (error: Error) => {
+            assert.ok(error instanceof StopAskedError, String(error));
+            assert.match(
+              error.message,
+              /: kube2iam goes on running on worker-1, worker-2, worker-3\.$/,
+            );
+            return true;
+          })
+          .finally(() => (Cluster.prototype.deleteDaemonSet = deleteDaemonSet));
+        assert.deepEqual(fake.left, []);
+        assert.deepEqual(Object.keys(await uids()), everywhere);
+      });
+    });
+
     it("deletes every pod and names whoever was not waited for", async () => {
       await restore();
       fake.left.length = 0;

@@ -90,6 +90,18 @@ describe("first contact", () => {
       failed({ status: 403, call: "listing nodes", said: "nodes is forbidden" }),
       failed({ status: 403, call: "listing nodes", said: "nodes is forbidden" }),
     ]);
+    assert.doesNotMatch(refused?.fix ?? "", /write /);
+    const renamed = apiContact(address, [
+      failed({
+        status: 403,
+        call: "reading DaemonSet kube-system/iam-proxy",
+        said: 'daemonsets.apps "iam-proxy" is forbidden: User "jane" cannot get resource "daemonsets" in API group "apps" in the namespace "kube-system"',
+      }),
+    ]);
+    assert.match(
+      renamed?.fix ?? "",
+      /administrator write iam-proxy in place of kube2iam at resourceNames in the file, then run kubectl apply -f rights\/kubernetes\/look\.yaml/,
+    );
     assert.deepEqual(refused?.said, [
       "listing nodes: nodes is forbidden",
       "listing pods: pods is forbidden",

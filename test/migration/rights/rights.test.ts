@@ -117,6 +117,20 @@ describe("a refusal", () => {
     });
   }
 
+  it("of an object that the files call otherwise says what to edit in them", () => {
+    const refusal = (name: string) =>
+      `daemonsets.apps "${name}" is forbidden: ${forbidden('get resource "daemonsets" in API group "apps" in the namespace "kube-system"').slice("something is forbidden: ".length)}`;
+    const missing = missingRight(refusal("iam-proxy"));
+    assert.deepEqual(missing?.renamed, { object: "iam-proxy", instead: ["kube2iam"] });
+    assert.match(
+      howToGrant(missing),
+      /missing: write iam-proxy in place of kube2iam at resourceNames in the file; then an administrator runs kubectl apply -f rights\/kubernetes\/look\.yaml/,
+    );
+    assert.equal(missingRight(refusal("kube2iam"))?.renamed, undefined);
+    const pod = `pods "iam-proxy-x1" is forbidden: User "jane" cannot delete resource "pods" in API group "" in the namespace "kube-system"`;
+    assert.equal(missingRight(pod)?.renamed, undefined, "any pod");
+  });
+
   it("of a path names what gives it to every user", () => {
     const missing = missingRight(forbidden('get path "/apis/apps/v1"'));
     assert.deepEqual(missing, { user: "jane", right: "get /apis/apps/v1", files: [] });
