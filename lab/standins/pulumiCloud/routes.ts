@@ -215,7 +215,8 @@ function describe(stack: CloudStack): unknown {
 }
 
 function rename(stack: CloudStack, { body }: Call, _: string[], { stacks }: Service): void {
-  const [project, name] = [String(body.newProject || stack.project), String(body.newName)];
+  const name = String(body.newName);
+  const project = body.newProject === "" ? stack.project : String(body.newProject);
   stack.refuseBusy();
   if ([...stacks].some((other) => other.project === project && other.name === name)) {
     throw new Refusal(409, `Conflict: Stack '${name}' already exists`);
