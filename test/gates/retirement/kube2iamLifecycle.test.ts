@@ -866,9 +866,10 @@ describe("kube2iam's last days, on a real API server", function () {
       await restore();
       await inStoppableUpdate(async (askToStop) => {
         fake.left.length = 0;
-        const { deleteDaemonSet } = Cluster.prototype;
-        Cluster.prototype.deleteDaemonSet = async function (...args) {
-          await deleteDaemonSet.apply(this, args);
+        const method = Object.getOwnPropertyDescriptor(Cluster.prototype, "deleteDaemonSet") ?? {};
+        const deleteDaemonSet = Cluster.prototype.deleteDaemonSet.bind(context.cluster);
+        Cluster.prototype.deleteDaemonSet = async (which) => {
+          await deleteDaemonSet(which);
           await askToStop();
         };
         const stopped = retireKube2iam(retirement({ pace: "at-once" }));
@@ -881,7 +882,7 @@ describe("kube2iam's last days, on a real API server", function () {
             );
             return true;
           })
-          .finally(() => (Cluster.prototype.deleteDaemonSet = deleteDaemonSet));
+          .finally(() => Object.defineProperty(Cluster.prototype, "deleteDaemonSet", method));
         assert.deepEqual(fake.left, []);
         assert.deepEqual(Object.keys(await uids()), everywhere);
       });
