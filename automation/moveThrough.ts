@@ -7,6 +7,7 @@ import type { OnMoveEvent } from "./events.js";
 import { destroyAll, moveTo, type MoveOptions } from "./moveTo.js";
 import { InterruptedUpdateError } from "./recover/interruptedUpdate.js";
 import { UpdateLockedError } from "./recover/updateLock.js";
+import { backendOf } from "./stack/fileBackend.js";
 import { UpdateFailedError } from "./update/watchedUpdate.js";
 
 /** Where to: through these stages, in order; and then, with `all`, everything is taken away. */
@@ -49,10 +50,17 @@ export async function moveThrough(
       onEvent({ type: "stage-done", ...move });
     } catch (error) {
       const kind = kindOf(error, options.signal);
-      return { moves, failure: { at, kind, message: messageOf(error) }, cause: error };
+      const byService = await isOfService(error, stack);
+      return { moves, failure: { at, kind, message: messageOf(error), byService }, cause: error };
     }
   }
   return { moves, failure: undefined };
+}
+
+/** Whether the service counts that update as in progress: another one, or this one whose engine is gone. */
+async function isOfService(error: unknown, stack: Stack): Promise<boolean> {
+  if (error instanceof UpdateLockedError) return error.byService;
+  return error instanceof UpdateFailedError && error.cutShort && (await backendOf(stack)).isService;
 }
 
 function kindOf(error: unknown, signal: AbortSignal | undefined): MoveFailure["kind"] {

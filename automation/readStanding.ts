@@ -14,7 +14,9 @@ import { stateResources } from "./stack/stateResources.js";
  * has to be recovered from before the next.
  */
 export type UpdateStanding =
-  { at: "rest" } | { at: "running"; said: string } | { at: "cut-short"; said: string };
+  | { at: "rest" }
+  | { at: "running"; said: string; byService: boolean }
+  | { at: "cut-short"; said: string };
 
 /** What a stack says of itself. */
 export interface StackStanding {
@@ -37,7 +39,7 @@ export async function readStanding(stackName: string, workDir: string): Promise<
   } catch (error) {
     if (!(error instanceof UpdateLockedError)) throw error;
     return {
-      update: { at: "running", said: messageOf(error) },
+      update: { at: "running", said: messageOf(error), byService: error.byService },
       resources: stateResources(await exportState(stack)),
     };
   }

@@ -1,5 +1,6 @@
 import { isBlocking, type Finding } from "../../migration/audit/finding.js";
 import { AuditError } from "../../migration/audit/refuse.js";
+import { whileLocked } from "../../migration/move/outcome.js";
 import type { PlanPreview } from "../../migration/preview/planPreview.js";
 import type { Stage } from "../../migration/stages.js";
 import { auditStack, type AuditAnswer } from "../look/auditStack.js";
@@ -78,7 +79,7 @@ export function plan(stack: MigrationStack, options: PlanOptions = {}): Running<
     if (busy !== undefined) {
       const message = busy.said;
       throw busy.at === "running"
-        ? new StackLockedError({ stackName, message, next: [`${command("status")} --watch`] })
+        ? new StackLockedError({ stackName, message, next: whileLocked(stackName, busy.byService) })
         : new CutShortError({ stackName, message, next: [command("recover")] });
     }
     if (preview?.move === undefined) {

@@ -113,10 +113,10 @@ export function ended(
   stack: string,
   destination: Destination,
 ): Pick<MoveAnswer, "outcome" | "said" | "next"> {
-  const { kind, at, message } = failure;
+  const { kind, at, message, byService } = failure;
   return {
     outcome: kind,
     said: shown(message),
-    next: commandsAfter({ stack, kind, at, ...destination }),
+    next: commandsAfter({ stack, kind, at, byService, ...destination }),
   };
 }

@@ -115,7 +115,7 @@ function warningsAmong(findings: readonly Finding[]): number {
 function underWay({ update }: StackStanding): MoveFailure | undefined {
   if (update.at === "rest") return undefined;
   return update.at === "running"
-    ? { at: "nothing", kind: "locked", message: update.said }
+    ? { at: "nothing", kind: "locked", message: update.said, byService: update.byService }
     : {
         at: "nothing",
         kind: "cut-short",

@@ -4,6 +4,7 @@ import { messageOf } from "../../migration/text/text.js";
 import { backendOf } from "../stack/fileBackend.js";
 import type { ReadableStack } from "../stack/readableStack.js";
 import { runPulumi } from "../stack/runPulumi.js";
+import { updateInProgress } from "./serviceUpdate.js";
 import { locksOfRefusal, UpdateLockedError, type UpdateLock } from "./updateLock.js";
 
 /** What a bucket says where the engine may read, and may write no lock. */
@@ -16,17 +17,23 @@ const mayNotWrite = /\b(code=PermissionDenied|AccessDenied)\b/;
  * stack of that name, and gives up. The state is neither read nor written (renameStack in
  * pkg/backend/diy/backend.go).
  *
- * @returns none for Pulumi Cloud, which keeps no locks and cannot be asked so
+ * Pulumi Cloud keeps no locks. It is asked which update it has in progress, which changes nothing.
+ *
+ * @returns none for Pulumi Cloud
  * @throws UpdateLockedError where the stack is locked and it is not said by which process
  */
 export async function askForLocks(stack: ReadableStack): Promise<UpdateLock[]> {
-  if ((await backendOf(stack)).isService) return [];
+  if ((await backendOf(stack)).isService) {
+    const inProgress = await updateInProgress(stack);
+    if (inProgress !== undefined) throw new UpdateLockedError(stack.name, { inProgress });
+    return [];
+  }
   try {
     await runPulumi(stack.workspace, ["stack", "rename", stack.name, "--stack", stack.name]);
   } catch (error) {
     if (error instanceof ConcurrentUpdateError) {
       const locks = await locksOfRefusal(error);
-      if (locks.length === 0) throw new UpdateLockedError(stack.name, [], error);
+      if (locks.length === 0) throw new UpdateLockedError(stack.name, { cause: error });
       return locks;
     }
     // The engine looks for locks before it writes its own.

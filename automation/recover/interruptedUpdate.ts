@@ -5,11 +5,12 @@ import type { Deployment, Stack } from "@pulumi/pulumi/automation";
 
 import { messageOf } from "../../migration/text/text.js";
 import { silentProgress, type Progress } from "../progress.js";
-import { cutAttributes, fileBackend } from "../stack/fileBackend.js";
+import { backendOf, cutAttributes } from "../stack/fileBackend.js";
 import { exportState, type ReadableStack } from "../stack/readableStack.js";
 import { askForLocks } from "./askForLocks.js";
 import { gatesStillRunning } from "./leftoverGates.js";
 import { describeUnderWay, pendingIn, type PendingOperation } from "./pendingOperations.js";
+import { importUnlessOvertaken, lastUpdates } from "./serviceUpdate.js";
 import {
   describeLock,
   readLocks,
@@ -86,7 +87,7 @@ export function describeInterruption({ locks, operations, cutAttributes }: Inter
  *
  * @param asking whether the engine is asked for locks where none are listed. That holds one for an
  *   instant, so it is for those who have met a lock, or are about to clear one. Without it the engine
- *   is asked only where something is pending.
+ *   is asked only where something is pending, and Pulumi Cloud always.
  * @throws UpdateLockedError while another update runs, or may run
  */
 export async function findInterruption(
@@ -101,9 +102,11 @@ export async function lookAtLastUpdate(
   stack: ReadableStack,
   asking = false,
 ): Promise<{ left: Interruption | undefined; state: Deployment | undefined }> {
-  const backend = await fileBackend(stack);
+  const { file: backend, isService } = await backendOf(stack);
   const listed = backend === undefined ? [] : await readLocks(backend);
-  let locks = listed.length > 0 || !asking ? listed : await askForLocks(stack);
+  // To ask a service takes nothing.
+  const ask = listed.length === 0 && (asking || isService);
+  let locks = ask ? await askForLocks(stack) : listed;
   refuseRunning(stack, locks);
   const cut = backend && (await cutAttributes(backend));
   if (cut !== undefined) {
@@ -125,7 +128,7 @@ export async function lookAtLastUpdate(
 
 /** @throws UpdateLockedError where the owner of one of these locks runs, or may run */
 function refuseRunning(stack: ReadableStack, locks: readonly UpdateLock[]): void {
-  const locked = new UpdateLockedError(stack.name, locks);
+  const locked = new UpdateLockedError(stack.name, { locks });
   if (locks.length > 0 && !locked.onlyLeft) throw locked;
 }
 
@@ -198,9 +201,11 @@ async function clear(stack: Stack, interruption: Interruption): Promise<void> {
   const { locks, operations } = interruption;
   const overtaken = () =>
     new InterruptedUpdateError(stack.name, interruption, [
-      "Not recovered: meanwhile the stack was recovered from elsewhere, or that has begun. Run this again.",
+      "Not recovered: another update came in between, or the stack was recovered from elsewhere. What that has written stays. Run this again.",
     ]);
-  // Exported while the lock is there: no other update can change the state.
+  const { isService } = await backendOf(stack);
+  const since = isService ? await lastUpdates(stack) : undefined;
+  // Exported while the lock is there: no other update can change the state. A service has no lock.
   const state = await exportState(stack);
   const pending = pendingIn(state);
   const looked = new Set(operations.map(keyOf));
@@ -216,7 +221,13 @@ async function clear(stack: Stack, interruption: Interruption): Promise<void> {
     if (now.length > 0) await stack.cancel();
   }
   // An import drops every pending operation from the state.
-  if (pending.length > 0) await unlessLocked(stack, () => stack.importStack(state));
+  if (pending.length === 0) return;
+  const imported = await unlessLocked(stack, async () =>
+    since === undefined
+      ? stack.importStack(state).then(() => true)
+      : importUnlessOvertaken(stack, state, since),
+  );
+  if (!imported) throw overtaken();
 }
 
 function ownerOf({ host, pid, since }: UpdateLock): string {

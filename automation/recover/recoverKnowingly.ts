@@ -1,4 +1,4 @@
-import { afterRecovery } from "../../migration/move/outcome.js";
+import { afterRecovery, whileLocked } from "../../migration/move/outcome.js";
 import { parseSettings } from "../../migration/settings/parse.js";
 import type { Stage } from "../../migration/stages.js";
 import { shown } from "../../migration/text/shown.js";
@@ -60,7 +60,7 @@ async function recover(
     withPulumi(name, cwd, () => findLeft(stack)),
   );
   if (found.is === "locked") {
-    const next = [`${command("status")} --watch`];
+    const next = whileLocked(name, found.byService);
     return { ...begin, outcome: "locked", said: shown(found.message), next };
   }
   if (found.is === "nothing") {
@@ -107,7 +107,11 @@ export function clearedAnswer(
         next: [command("status"), command("recover")],
       };
     case "locked":
-      return { outcome, said: shown(clearing.message), next: [`${command("status")} --watch`] };
+      return {
+        outcome,
+        said: shown(clearing.message),
+        next: whileLocked(stack, clearing.byService),
+      };
     case "failed": {
       const { message, deletions, stage } = clearing;
       const { next, why } = afterRecovery({ stack, settings, stage, deletions });

@@ -24,29 +24,22 @@ export { describeInterruption };
 /** What stands in the way of a new update: nothing, another one, or what one has left. */
 export type Found =
   | { is: "nothing" }
-  | { is: "locked"; message: string }
+  | { is: "locked"; message: string; byService: boolean }
   | { is: "left"; interruption: Interruption };
 
 /**
  * What stands in the way of a new update. Where locks can't be listed, the engine is asked for them.
- * Pulumi Cloud, which knows no such question, is asked by importing the state as it is.
  */
 export async function findLeft(stack: Stack): Promise<Found> {
   try {
-    const { file, isService } = await backendOf(stack);
+    const { file } = await backendOf(stack);
     const interruption = await findInterruption(stack, file === undefined);
     if (interruption !== undefined) return { is: "left", interruption };
-    if (isService) await importAsItIs(stack);
     return { is: "nothing" };
   } catch (error) {
     if (!(error instanceof UpdateLockedError)) throw error;
-    return { is: "locked", message: error.message };
+    return { is: "locked", message: error.message, byService: error.byService };
   }
-}
-
-async function importAsItIs(stack: Stack): Promise<void> {
-  const state = await exportState(stack);
-  if (state.deployment) await unlessLocked(stack, () => stack.importStack(state));
 }
 
 /** Workers that may be half-way, by name. */
@@ -62,7 +55,8 @@ export function workersOf({ operations }: Pick<Interruption, "operations">): str
 export type Clearing =
   | ({ outcome: "recovered"; workers: string[] } & Cleared)
   | ({ outcome: "failed"; message: string } & Cleared)
-  | { outcome: "refused" | "locked"; message: string };
+  | { outcome: "refused"; message: string }
+  | { outcome: "locked"; message: string; byService: boolean };
 
 /** What tells the way on. */
 interface Cleared {
@@ -96,7 +90,9 @@ export async function clearLeft(
   } catch (error) {
     const message = messageOf(error);
     if (error instanceof InterruptedUpdateError) return { outcome: "refused", message };
-    if (error instanceof UpdateLockedError) return { outcome: "locked", message };
+    if (error instanceof UpdateLockedError) {
+      return { outcome: "locked", message, byService: error.byService };
+    }
     throw error;
   }
 }

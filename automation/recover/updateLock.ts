@@ -7,9 +7,10 @@ import { z } from "zod";
 
 import { messageOf } from "../../migration/text/text.js";
 import { formatElapsed } from "../progress.js";
-import { fileBackend, ifThere, type FileBackend } from "../stack/fileBackend.js";
+import { backendOf, fileBackend, ifThere, type FileBackend } from "../stack/fileBackend.js";
 import type { ReadableStack } from "../stack/readableStack.js";
 import { stateOfOwner, type OwnerState } from "./lockOwner.js";
+import { describeServiceUpdate, updateInProgress, type ServiceUpdate } from "./serviceUpdate.js";
 
 /** The lock that an engine holds on a stack during an update. */
 export interface UpdateLock {
@@ -70,20 +71,34 @@ export async function releaseEndedLock(lock: UpdateLock & { file: string }): Pro
   return released;
 }
 
+/** What holds a stack; nothing where the backend does not say. */
+interface Holder {
+  locks?: readonly UpdateLock[];
+  inProgress?: ServiceUpdate;
+  cause?: unknown;
+}
+
 /** Another update runs on the stack, or may run. */
 export class UpdateLockedError extends Error {
-  constructor(
-    stackName: string,
-    /** Empty where the backend does not say whose update it is. */
-    readonly locks: readonly UpdateLock[],
-    cause?: unknown,
-  ) {
-    const owners = locks.length === 0 ? [noOwnerNamed] : locks.map(describeLock);
+  /** Empty where the backend does not say which process holds it. */
+  readonly locks: readonly UpdateLock[];
+  /** Whether a service such as Pulumi Cloud has it in progress: then `pulumi cancel` ends it. */
+  readonly byService: boolean;
+
+  constructor(stackName: string, { locks = [], inProgress, cause }: Holder) {
+    const owners =
+      inProgress !== undefined
+        ? [describeServiceUpdate(stackName, inProgress)]
+        : locks.length === 0
+          ? [noOwnerNamed]
+          : locks.map(describeLock);
     super(
       `Stack ${stackName} is being changed by another update. Nothing was touched.\n${owners.join("\n")}`,
       { cause },
     );
     this.name = "UpdateLockedError";
+    this.locks = locks;
+    this.byService = inProgress !== undefined;
   }
 
   /** Whether every owner has ended: then no update runs, and the locks were only left behind. */
@@ -104,23 +119,23 @@ export async function unlessLocked<T>(stack: ReadableStack, work: () => Promise<
   try {
     return await work();
   } catch (error) {
-    const locks = await locksBehind(stack, error);
-    if (locks === undefined) throw error;
-    throw new UpdateLockedError(stack.name, locks, error);
+    const holder = await holderBehind(stack, error);
+    if (holder === undefined) throw error;
+    throw new UpdateLockedError(stack.name, { ...holder, cause: error });
   }
 }
 
 /** Undefined where it was no other update that made it fail. */
-async function locksBehind(
-  stack: ReadableStack,
-  error: unknown,
-): Promise<UpdateLock[] | undefined> {
-  if (error instanceof ConcurrentUpdateError) return locksOfRefusal(error);
+async function holderBehind(stack: ReadableStack, error: unknown): Promise<Holder | undefined> {
+  if (error instanceof ConcurrentUpdateError) {
+    if ((await backendOf(stack)).isService) return { inProgress: await updateInProgress(stack) };
+    return { locks: await locksOfRefusal(error) };
+  }
   // Another engine was writing beside the state when this one read it (cutAttributes in fileBackend.ts).
   if (!messageOf(error).includes("failed to load checkpoint: EOF")) return undefined;
   const backend = await fileBackend(stack);
   const locks = backend === undefined ? [] : await readLocks(backend);
-  return locks.length > 0 ? locks : undefined;
+  return locks.length > 0 ? { locks } : undefined;
 }
 
 /** Who holds a lock since when, and what to do about it; two lines. */

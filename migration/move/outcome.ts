@@ -24,10 +24,12 @@ export interface MoveFailure {
    */
   kind: "failed" | "stopped" | "locked" | "cut-short";
   message: string;
+  /** Whether a service such as Pulumi Cloud has that update in progress, until `pulumi cancel` or its lease's end. */
+  byService?: boolean;
 }
 
 /** A move that ended early, with what there is to know of where it was going. */
-interface EndedEarly extends Pick<MoveFailure, "kind" | "at"> {
+interface EndedEarly extends Pick<MoveFailure, "kind" | "at" | "byService"> {
   stack: string;
   /** The last stage of the route. */
   to: Stage;
@@ -35,11 +37,27 @@ interface EndedEarly extends Pick<MoveFailure, "kind" | "at"> {
   all: boolean;
 }
 
+/** The commands while another update runs, or may run, the most sensible first. */
+export function whileLocked(stack: string, byService = false): string[] {
+  return [
+    `kiam-migrate status --stack ${stack} --watch`,
+    ...(byService ? [cancelCommand(stack)] : []),
+  ];
+}
+
+/** Ends what a service such as Pulumi Cloud has in progress. */
+function cancelCommand(stack: string): string {
+  return `pulumi cancel --stack ${stack}`;
+}
+
 /** The commands that go on from a move that ended early, the most sensible first. */
-export function commandsAfter({ stack, kind, at, to, back, all }: EndedEarly): string[] {
+export function commandsAfter(ended: EndedEarly): string[] {
+  const { stack, kind, at, byService, to, back, all } = ended;
   const command = (rest: string) => `kiam-migrate ${rest} --stack ${stack}`;
-  if (kind === "cut-short") return [command("recover")];
-  if (kind === "locked") return [`${command("status")} --watch`];
+  if (kind === "cut-short") {
+    return [...(byService === true ? [cancelCommand(stack)] : []), command("recover")];
+  }
+  if (kind === "locked") return whileLocked(stack, byService);
   const status = command("status");
   if (back) return [`${command("rollback")} ${all ? "--all" : `--to ${to}`}`, status];
   const before = at === "nothing" ? undefined : stages[stages.indexOf(at) - 1];

@@ -2,6 +2,7 @@ import type { Finding } from "../audit/finding.js";
 import type { CertificateFacts, ClusterFacts } from "../facts/clusterFacts.js";
 import type { Plan } from "../plan/plan.js";
 import type { Situation } from "../situation/situation.js";
+import { whileLocked } from "../move/outcome.js";
 import { stages, type Stage } from "../stages.js";
 import { stageOfState, type StackStage, type StateResource } from "./stackState.js";
 import { workerStatuses, type Asked, type WorkerStatus } from "./workerStatus.js";
@@ -18,6 +19,8 @@ export interface Rollouts {
 interface UpdateStanding {
   at: "rest" | "running" | "cut-short";
   said?: string;
+  /** Of one that is running: whether a service such as Pulumi Cloud has it in progress. */
+  byService?: boolean;
 }
 
 /** A certificate of kiam's: how many days it is valid, or why that is not known. */
@@ -126,7 +129,7 @@ export function hasNothingToMove({
 function nextCommands(status: Omit<Status, "next">): string[] {
   const { stack, stage, update } = status;
   const command = (name: string, rest = "") => `kiam-migrate ${name} --stack ${stack}${rest}`;
-  if (update.at === "running") return [command("status", " --watch")];
+  if (update.at === "running") return whileLocked(stack, update.byService);
   if (update.at === "cut-short") return [command("recover")];
   if (!status.stateRead) return [];
   if (hasNothingToMove(status)) return [command("audit", ` --stage ${stage.settings}`)];

@@ -22,7 +22,7 @@ import { limit } from "./limit.js";
 
 /*
  * The real engine, killed at a chosen moment, on a directory as its backend; the stand-in for the
- * command provider. Does not prove anything about the official one, nor about Pulumi Cloud.
+ * command provider. Does not prove anything about the official one.
  */
 
 const removal = "worker-1-cutover-removal";

@@ -9,21 +9,19 @@ import pWaitFor from "p-wait-for";
 
 import type { StatusAnswer } from "../../automation/look/statusOfStack.js";
 import type { MoveAnswer } from "../../automation/move/moveAnswer.js";
-import { silentProgress } from "../../automation/progress.js";
 import type { RecoverAnswer } from "../../automation/recover/recoverKnowingly.js";
 import { pendingIn } from "../../automation/recover/pendingOperations.js";
-import { kiamMigrate } from "../../cli/main.js";
 import { upUntilKilled } from "../faults/killEngine.js";
 import { labPython } from "../lab/awsServer.js";
 import { skipBecause } from "../support/requirements.js";
+import { CommandOnStack, gatesSlowly, keepEnvironment } from "./commandOnStack.js";
 import { startClusterOfApis, type ClusterOfApis } from "./clusterOfApis.js";
 import { backendAt, startS3, type S3Server } from "./s3Server.js";
 import { limit, patience } from "./limit.js";
 
 /*
  * kiam-migrate on a stack whose state is in S3, where locks are no files: the real engine, and moto
- * for S3. Does not prove what AWS itself says to credentials and rights, nor anything about Pulumi
- * Cloud.
+ * for S3. Does not prove what AWS itself says to credentials and rights.
  */
 
 describe("kiam-migrate on a backend in S3", function () {
@@ -31,10 +29,11 @@ describe("kiam-migrate on a backend in S3", function () {
   let cluster: ClusterOfApis;
   let s3: S3Server;
   let stack: Stack;
-  let environment: NodeJS.ProcessEnv | undefined;
+  let command: CommandOnStack;
+  let restore = () => {};
 
   before("S3, API server, IAM, engine and a stack", async function () {
-    environment = { ...process.env };
+    restore = keepEnvironment();
     const python = labPython();
     if ("missing" in python) return skipBecause(this, python.missing);
     s3 = await startS3(python.python);
@@ -44,43 +43,18 @@ describe("kiam-migrate on a backend in S3", function () {
       XDG_CACHE_HOME: path.join(cluster.directory, "cache"),
     });
     stack = await cluster.open();
+    command = new CommandOnStack(cluster.directory);
     // So that gates of the engine that is killed last until then, and what it does is in its state.
     const slowly = path.join(cluster.directory, "slowly.cjs");
-    await writeFile(
-      slowly,
-      `if (process.argv.some((word) => word.endsWith("gates/main.ts")))
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60_000);`,
-    );
+    await writeFile(slowly, gatesSlowly);
     stack.workspace.envVars.NODE_OPTIONS = `--require ${slowly}`;
   });
 
   after("stop what was started", async () => {
     await cluster?.dispose();
     await s3?.stop();
-    if (environment === undefined) return;
-    for (const name of Object.keys(process.env)) delete process.env[name];
-    Object.assign(process.env, environment);
+    restore();
   });
-
-  /** @param ask what is typed at the question; undefined where there is no terminal */
-  async function run(args: string, ask?: () => Promise<string>) {
-    const answers: string[] = [];
-    const notes: string[] = [];
-    const words = [...args.split(" "), "--stack", "test", "--cwd", cluster.directory];
-    const exitCode = await kiamMigrate(words, {
-      answer: (said) => void answers.push(said),
-      progress: { ...silentProgress, note: (said) => void notes.push(said) },
-      ...(ask === undefined ? {} : { ask }),
-    });
-    const stdout = answers.join("\n").replaceAll(` --cwd ${cluster.directory}`, "");
-    return { exitCode, stdout, stderr: notes.join("\n") };
-  }
-
-  async function runJson<Answer>(args: string, ask?: () => Promise<string>) {
-    const { exitCode, stdout, stderr } = await run(`${args} --json`, ask);
-    assert.notEqual(stdout, "", stderr);
-    return { exitCode, answer: JSON.parse(stdout) as Answer };
-  }
 
   const locks = () => s3.list("states", ".pulumi/locks/");
   const pending = async () => pendingIn(await stack.exportStack()).map(({ what }) => what);
@@ -110,24 +84,24 @@ describe("kiam-migrate on a backend in S3", function () {
     assert.equal((await upUntilKilled(stack, "prepare", at)).killed, true);
     assert.deepEqual([(await locks()).length, await pending()], [1, ["gate kiam-tls"]]);
 
-    const { exitCode, answer } = await runJson<StatusAnswer>("status");
+    const { exitCode, answer } = await command.json<StatusAnswer>("status");
     assert.deepEqual([exitCode, answer.update.at], [1, "cut-short"]);
     assert.match(answer.update.said ?? "", /creating gate kiam-tls/);
     assert.match(answer.update.said ?? "", /It no longer runs/, "the lock is told of");
     assert.deepEqual(answer.next, ["kiam-migrate recover --stack test"]);
-    const refused = await runJson<MoveAnswer>("migrate --to prepare --no-ssh --yes");
+    const refused = await command.json<MoveAnswer>("migrate --to prepare --no-ssh --yes");
     assert.deepEqual([refused.exitCode, refused.answer.outcome], [3, "cut-short"]);
     assert.deepEqual(refused.answer.next, ["kiam-migrate recover --stack test"]);
   });
 
   it("takes nothing for cut short that may be running on another machine", async () => {
     const { key, before } = await handOver();
-    const { answer } = await runJson<StatusAnswer>("status");
+    const { answer } = await command.json<StatusAnswer>("status");
     assert.equal(answer.update.at, "running");
     assert.match(answer.update.said ?? "", /on host another-host, /);
-    const move = await runJson<MoveAnswer>("migrate --to prepare --no-ssh --yes");
+    const move = await command.json<MoveAnswer>("migrate --to prepare --no-ssh --yes");
     assert.deepEqual([move.exitCode, move.answer.outcome], [3, "locked"]);
-    const recover = await runJson<RecoverAnswer>("recover --yes");
+    const recover = await command.json<RecoverAnswer>("recover --yes");
     assert.deepEqual([recover.exitCode, recover.answer.outcome], [3, "locked"]);
     assert.deepEqual(recover.answer.next, ["kiam-migrate status --stack test --watch"]);
     assert.deepEqual([await locks(), await pending()], [[key], ["gate kiam-tls"]]);
@@ -135,17 +109,17 @@ describe("kiam-migrate on a backend in S3", function () {
   });
 
   it("recovers, goes on, and then has nothing left to do", async () => {
-    const recovered = await runJson<RecoverAnswer>("recover", () => Promise.resolve("y"));
+    const recovered = await command.json<RecoverAnswer>("recover", () => Promise.resolve("y"));
     assert.equal(recovered.exitCode, 0, recovered.answer.said);
     assert.deepEqual([await locks(), await pending()], [[], []]);
-    const moved = await runJson<MoveAnswer>("migrate --to prepare --no-ssh --yes");
+    const moved = await command.json<MoveAnswer>("migrate --to prepare --no-ssh --yes");
     assert.equal(moved.exitCode, 0, moved.answer.said);
     assert.ok(moved.answer.moves[0]?.steps.includes("create gate kiam-tls"));
-    const { exitCode, answer } = await runJson<StatusAnswer>("status");
+    const { exitCode, answer } = await command.json<StatusAnswer>("status");
     assert.deepEqual([exitCode, answer.done, answer.update.at], [0, true, "rest"]);
     assert.equal(answer.stage.reached, "prepare");
     const states = await s3.list("states", ".pulumi/");
-    const again = await runJson<RecoverAnswer>("recover");
+    const again = await command.json<RecoverAnswer>("recover");
     assert.deepEqual([again.exitCode, again.answer.outcome], [0, "nothing-to-do"]);
     assert.deepEqual(await s3.list("states", ".pulumi/"), states, "looking writes no state");
   });
@@ -156,7 +130,7 @@ describe("kiam-migrate on a backend in S3", function () {
     const key = ".pulumi/locks/organization/kube2iam-to-kiam/test/1.json";
     await s3.write("states", key, JSON.stringify(lock));
     let before: string | undefined;
-    const { exitCode, answer } = await runJson<RecoverAnswer>("recover", async () => {
+    const { exitCode, answer } = await command.json<RecoverAnswer>("recover", async () => {
       before = (await handOver()).before;
       return "y";
     });
@@ -166,7 +140,7 @@ describe("kiam-migrate on a backend in S3", function () {
     assert.match(answer.said, /alice on host another-host/);
     assert.deepEqual(await locks(), [key]);
     await s3.write("states", key, before);
-    const cleared = await runJson<RecoverAnswer>("recover --yes");
+    const cleared = await command.json<RecoverAnswer>("recover --yes");
     assert.deepEqual([cleared.exitCode, cleared.answer.outcome], [0, "recovered"]);
     assert.deepEqual(await locks(), []);
   });
@@ -178,7 +152,7 @@ describe("kiam-migrate on a backend in S3", function () {
       [backendAt("states", 1), "backend-unreachable"],
     ] as const) {
       process.env.PULUMI_BACKEND_URL = backend;
-      const { exitCode, stdout, stderr } = await run("status");
+      const { exitCode, stdout, stderr } = await command.run("status");
       assert.deepEqual([exitCode, stdout], [3, ""]);
       assert.equal(stderr.split(`[${code}]`).length, 2, `[${code}] once in:\n${stderr}`);
       assert.match(stderr, /^ {2}what to do: /m);

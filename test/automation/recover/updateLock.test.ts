@@ -31,10 +31,8 @@ describe("the lock in an engine's refusal", () => {
   });
 
   it("names who holds it since when, and what to do", async () => {
-    const { message } = new UpdateLockedError(
-      "staging",
-      await locksOfRefusal(refusal(line("alice", "ci-7"))),
-    );
+    const locks = await locksOfRefusal(refusal(line("alice", "ci-7")));
+    const { message } = new UpdateLockedError("staging", { locks });
     for (const word of [
       "staging",
       "alice",
@@ -52,6 +50,6 @@ describe("the lock in an engine's refusal", () => {
     const text = "[409] Conflict: Another update is currently in progress.";
     const locks = await locksOfRefusal(new Error(text));
     assert.deepEqual(locks, []);
-    assert.match(new UpdateLockedError("staging", locks).message, /wait for the one/);
+    assert.match(new UpdateLockedError("staging", { locks }).message, /wait for the one/);
   });
 });

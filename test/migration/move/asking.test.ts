@@ -61,6 +61,18 @@ describe("the commands after a move that ended early", () => {
       "kiam-migrate status --stack staging --watch",
     ]);
   });
+
+  it("name what ends an update that a service keeps in progress", () => {
+    const at = "agent";
+    assert.deepEqual(commandsAfter({ ...move, kind: "cut-short", at, byService: true }), [
+      "pulumi cancel --stack staging",
+      "kiam-migrate recover --stack staging",
+    ]);
+    assert.deepEqual(commandsAfter({ ...move, kind: "locked", at, byService: true }), [
+      "kiam-migrate status --stack staging --watch",
+      "pulumi cancel --stack staging",
+    ]);
+  });
 });
 
 describe("what to do after a recovery", () => {
