@@ -18,6 +18,7 @@ import type { UntypedDeployment } from "../../lab/standins/pulumiCloud/stacks.js
 import { upUntilKilled } from "../faults/killEngine.js";
 import { startClusterOfApis, type ClusterOfApis } from "./clusterOfApis.js";
 import { CommandOnStack, gatesSlowly, keepEnvironment } from "./commandOnStack.js";
+import { limit, patience } from "./limit.js";
 
 /*
  * kiam-migrate on a stack of Pulumi Cloud, which keeps no locks: the real engine, and a stand-in for the
@@ -36,7 +37,7 @@ const recover = "kiam-migrate recover --stack test";
 const migrate = "migrate --to prepare --no-ssh --yes";
 
 describe("kiam-migrate on Pulumi Cloud (a stand-in)", function () {
-  this.timeout(360_000);
+  this.timeout(limit);
   let cluster: ClusterOfApis;
   let cloud: PulumiCloud;
   let stack: Stack;
@@ -84,7 +85,7 @@ describe("kiam-migrate on Pulumi Cloud (a stand-in)", function () {
 
   it("takes an update for running while it runs, and after its engine was killed", async () => {
     const once = async () => {
-      await pWaitFor(() => pending().includes("gate kiam-tls"), { timeout: 60_000, interval: 200 });
+      await pWaitFor(() => pending().includes("gate kiam-tls"), { timeout: patience, interval: 200 });
       await saysThatItRuns();
     };
     const at = { operation: "create", name: "kiam-tls", once };
@@ -145,7 +146,7 @@ describe("kiam-migrate on Pulumi Cloud (a stand-in)", function () {
   it("recovers once the lease of a killed engine has run out, goes on, and goes back", async () => {
     const at = { operation: "create", name: "kiam-tls" };
     const once = () =>
-      pWaitFor(() => pending().includes("gate kiam-tls"), { timeout: 60_000, interval: 200 });
+      pWaitFor(() => pending().includes("gate kiam-tls"), { timeout: patience, interval: 200 });
     assert.equal((await upUntilKilled(stack, "prepare", { ...at, once })).killed, true);
     const left = kept().inProgress ?? assert.fail("no update in progress");
     kept().renew(left, 0);
