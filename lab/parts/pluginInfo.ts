@@ -10,7 +10,7 @@ import { promisify } from "node:util";
 import { messageOf } from "../../migration/text/text.js";
 
 /** A plugin that has not answered by then hangs. In milliseconds. */
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 120_000;
 
 /** Any kind of plugin can be asked what it is. */
 interface PluginClient {

@@ -1,6 +1,5 @@
 /*
- * CI runs the tests with the engine at a low priority beside two labs. So these are many times what
- * is taken alone on 2 cores.
+ * Many times what is taken alone on 2 cores: these tests also pass where two labs run beside them.
  */
 
 /** Milliseconds that a test may take. */
