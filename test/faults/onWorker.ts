@@ -18,7 +18,7 @@ export function rule(worker: string, port: number): string {
 }
 
 /** Ids of the processes on a node whose command line begins so, as the node numbers them. */
-export async function pids(node: string, commandLine: string): Promise<string[]> {
+async function pids(node: string, commandLine: string): Promise<string[]> {
   const { stdout } = await runIn(node, "pgrep", ["-f", `^${commandLine}`], {
     reject: false,
   });
