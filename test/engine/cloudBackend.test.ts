@@ -85,7 +85,10 @@ describe("kiam-migrate on Pulumi Cloud (a stand-in)", function () {
 
   it("takes an update for running while it runs, and after its engine was killed", async () => {
     const once = async () => {
-      await pWaitFor(() => pending().includes("gate kiam-tls"), { timeout: patience, interval: 200 });
+      await pWaitFor(() => pending().includes("gate kiam-tls"), {
+        timeout: patience,
+        interval: 200,
+      });
       await saysThatItRuns();
     };
     const at = { operation: "create", name: "kiam-tls", once };
