@@ -86,9 +86,10 @@ function readBundle(name: string): { file: string; text: string } | undefined {
     const record = JSON.parse(readFileSync(recordOf(name), "utf8")) as BundleRecord;
     const isAsItWas = ([path, was]: [string, string]) => digestOf(path) === was;
     const file = join(cache, record.file);
-    const text = readFileSync(file, "utf8");
-    const good = Object.entries(record.sources).every(isAsItWas) && digest(text) === record.digest;
-    return good ? { file, text } : undefined;
+    const bytes = readFileSync(file);
+    const good = Object.entries(record.sources).every(isAsItWas) && digest(bytes) === record.digest;
+    // It is ASCII, of which this encoding takes a third of the time that UTF-8 takes.
+    return good ? { file, text: bytes.toString("latin1") } : undefined;
   } catch {
     return undefined; // None was made yet, or something of it is gone.
   }
@@ -125,6 +126,7 @@ async function makeBundle(
     minifyWhitespace: true,
     minifySyntax: true,
     keepNames: true,
+    charset: "ascii",
     external: [...alwaysOutside, ...outside],
     plugins: [ownSources(sources)],
     write: false,

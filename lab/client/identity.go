@@ -42,11 +42,6 @@ func newResolver(endpoint, region string) *resolver {
 	}
 }
 
-func (r *resolver) knows(c credentials) bool {
-	_, known := r.known[c.AccessKeyId]
-	return known
-}
-
 // arn of the caller. STS that cannot be asked is asked again, but not more than once a second.
 func (r *resolver) arn(c credentials) (string, error) {
 	if arn, ok := r.known[c.AccessKeyId]; ok {

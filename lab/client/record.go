@@ -10,9 +10,6 @@ import (
 	"time"
 )
 
-// flushEvery bounds what a kill can lose.
-const flushEvery = 100 * time.Millisecond
-
 // outcome is one request as the loop saw it.
 type outcome struct {
 	began    time.Time
@@ -119,8 +116,6 @@ func (r *recorder) write(to io.Writer, mode string, who *resolver, j judge) erro
 	buffer := bufio.NewWriter(to)
 	encoder := json.NewEncoder(buffer)
 	encoder.SetEscapeHTML(false)
-	tick := time.NewTicker(flushEvery)
-	defer tick.Stop()
 	base := record{
 		Pod:       os.Getenv("POD_NAME"),
 		Namespace: os.Getenv("POD_NAMESPACE"),
@@ -128,38 +123,30 @@ func (r *recorder) write(to io.Writer, mode string, who *resolver, j judge) erro
 		Mode:      mode,
 		Expected:  j.expected,
 	}
-	for {
-		select {
-		case <-tick.C:
-			if err := buffer.Flush(); err != nil {
-				return err
-			}
-		case one, open := <-r.outcomes:
-			if !open {
-				base.Time, base.Kind = time.Now().UTC().Format(time.RFC3339Nano), kindEnd
-				if err := encoder.Encode(base); err != nil {
-					return err
-				}
-				return buffer.Flush()
-			}
-			line := base
-			line.Time = one.began.UTC().Format(time.RFC3339Nano)
-			line.DurationMs = float64(one.took.Microseconds()) / 1000
-			var arn string
-			var identityErr error
-			if one.err == nil {
-				if !who.knows(one.got) {
-					// Asking may take a while: what is known is safe first.
-					if err := buffer.Flush(); err != nil {
-						return err
-					}
-				}
-				arn, identityErr = who.arn(one.got)
-			}
-			j.verdict(&line, one, arn, identityErr)
-			if err := encoder.Encode(line); err != nil {
-				return err
-			}
+	for one := range r.outcomes {
+		line := base
+		line.Time = one.began.UTC().Format(time.RFC3339Nano)
+		line.DurationMs = float64(one.took.Microseconds()) / 1000
+		var arn string
+		var identityErr error
+		if one.err == nil {
+			arn, identityErr = who.arn(one.got)
+		}
+		j.verdict(&line, one, arn, identityErr)
+		if err := encoder.Encode(line); err != nil {
+			return err
+		}
+		// A kill loses no line: nothing is kept back, unless more has come while STS was asked.
+		if len(r.outcomes) > 0 {
+			continue
+		}
+		if err := buffer.Flush(); err != nil {
+			return err
 		}
 	}
+	base.Time, base.Kind = time.Now().UTC().Format(time.RFC3339Nano), kindEnd
+	if err := encoder.Encode(base); err != nil {
+		return err
+	}
+	return buffer.Flush()
 }

@@ -36,6 +36,7 @@ func main() {
 	if strings.EqualFold(options.LogFormat, "json") {
 		log.SetFormatter(&log.JSONFormatter{})
 	}
+	standin.KeepLogLines()
 	log.Info(description)
 	// There is no signal handler: SIGTERM ends the program at once, its connections with it, and
 	// its rule stays. So it is with the official one.

@@ -116,16 +116,20 @@ func logged(next http.Handler) http.Handler {
 		begin := time.Now()
 		recorder := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(recorder, r)
+		level := log.DebugLevel
+		if recorder.status >= http.StatusBadRequest {
+			level = log.InfoLevel
+		}
+		// Most requests are not logged, and putting an entry together takes longer than the rest here.
+		if !log.IsLevelEnabled(level) {
+			return
+		}
 		logger := log.WithFields(fields(r)).WithFields(log.Fields{
 			"status":   recorder.status,
 			"duration": float64(time.Since(begin) / time.Millisecond),
 			"headers":  w.Header(),
 		})
-		if recorder.status >= http.StatusBadRequest {
-			logger.Info("processed request")
-		} else {
-			logger.Debug("processed request")
-		}
+		logger.Log(level, "processed request")
 	})
 }
 

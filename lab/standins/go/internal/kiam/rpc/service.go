@@ -9,6 +9,10 @@ import (
 
 const serviceName = "kiam.KiamService"
 
+// window is what one end may send before the other has read it. It is fixed, because gRPC would
+// otherwise measure the connection with a ping for every message.
+const window = 1 << 16
+
 const (
 	methodRole        = "GetPodRole"
 	methodCredentials = "GetPodCredentials"
@@ -29,7 +33,10 @@ func NewServer(files Files, parameters keepalive.ServerParameters, service Servi
 		return nil, err
 	}
 	server := grpc.NewServer(
-		grpc.Creds(credentials), grpc.KeepaliveParams(parameters), grpc.ForceServerCodec(codec{}))
+		grpc.Creds(credentials), grpc.KeepaliveParams(parameters), grpc.ForceServerCodec(codec{}),
+		grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(window),
+		// One goroutine for all calls, which are short, instead of one for each.
+		grpc.NumStreamWorkers(1))
 	server.RegisterService(&grpc.ServiceDesc{
 		ServiceName: serviceName,
 		HandlerType: (*Service)(nil),
@@ -73,6 +80,8 @@ func Dial(ctx context.Context, address string, files Files, parameters keepalive
 		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig":[{"round_robin":{}}]}`),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithIdleTimeout(0),
+		grpc.WithInitialWindowSize(window),
+		grpc.WithInitialConnWindowSize(window),
 		grpc.WithBlock(),
 		grpc.WithDefaultCallOptions(grpc.ForceCodec(codec{})),
 	)
