@@ -9,6 +9,7 @@ import { IMAGE_TAGS } from "../images/tags.js";
 import { labDirectory, labPaths, type LabPaths } from "../paths.js";
 import type { Parts } from "../parts/types.js";
 import type { Progress } from "../../automation/progress.js";
+import { coarsenTimers } from "../coarseTimers.js";
 import { claimDirectory, refuseWhatAnotherHas } from "./cleanup.js";
 import { Cluster } from "./cluster.js";
 import { installControlPlane, startApi, startControllers } from "./control-plane.js";
@@ -58,6 +59,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   refuseWhatAnotherHas(directory);
   await cleanLeftovers(options.progress);
   await acquireLock(directory);
+  coarsenTimers();
   const supervisor = new Supervisor(labPaths(directory));
   try {
     await claimDirectory(directory);

@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 
 import { createProgress } from "../../automation/progress.js";
+import { coarsenTimers } from "../../lab/coarseTimers.js";
 import { lessCollecting } from "../../lab/goEnvironment.js";
 import { resolveParts } from "../../lab/parts/resolve.js";
 import { collectSkips } from "./skips.js";
@@ -14,6 +15,7 @@ export async function mochaGlobalSetup(): Promise<void> {
   collectSkips();
   if (process.platform !== "linux" || process.getuid?.() !== 0) return;
   Object.assign(process.env, lessCollecting);
+  coarsenTimers();
   const parts = await resolveParts({}, createProgress());
   // Also where one was named: without a language host, this is the same one with a stand-in beside it.
   process.env.KIAM_LAB_ENGINE = parts.engine.root;
