@@ -1,6 +1,7 @@
 import type { Deployment, Stack } from "@pulumi/pulumi/automation";
 import { z } from "zod";
 
+import { cancelCommand } from "../../migration/move/outcome.js";
 import type { ReadableStack } from "../stack/readableStack.js";
 import { runPulumi } from "../stack/runPulumi.js";
 
@@ -30,7 +31,7 @@ export function describeServiceUpdate(
   stackName: string,
   { kind, by, begun }: ServiceUpdate,
 ): string {
-  return `  ${kind} by ${by}, begun ${begun}\n    Wait while it runs: whether it does can't be told from here. If its engine was killed, the service takes it for running until its lease has run out, which takes minutes. To end it sooner, and only if no engine works on it any more: pulumi cancel --stack ${stackName}. Then recover.`;
+  return `  ${kind} by ${by}, begun ${begun}\n    Wait while it runs: whether it does can't be told from here. If its engine was killed, the service takes it for running until its lease has run out, which takes minutes. To end it sooner, and only if no engine works on it any more: ${cancelCommand(stackName)}. Then recover.`;
 }
 
 const historySchema = z.array(

@@ -46,7 +46,7 @@ export function whileLocked(stack: string, byService = false): string[] {
 }
 
 /** Ends what a service such as Pulumi Cloud has in progress. */
-function cancelCommand(stack: string): string {
+export function cancelCommand(stack: string): string {
   return `pulumi cancel --stack ${stack}`;
 }
 

@@ -1,8 +1,5 @@
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
-import path from "node:path";
-
-import type { Deployment, Stack } from "@pulumi/pulumi/automation";
+import type { Deployment } from "@pulumi/pulumi/automation";
 import { execa } from "execa";
 import pWaitFor from "p-wait-for";
 
@@ -16,9 +13,8 @@ import { UpdateLockedError } from "../../automation/recover/updateLock.js";
 import { startPulumiCloud, type PulumiCloud } from "../../lab/standins/pulumiCloud/pulumiCloud.js";
 import type { UntypedDeployment } from "../../lab/standins/pulumiCloud/stacks.js";
 import { upUntilKilled } from "../faults/killEngine.js";
-import { startClusterOfApis, type ClusterOfApis } from "./clusterOfApis.js";
-import { CommandOnStack, gatesSlowly, keepEnvironment } from "./commandOnStack.js";
 import { limit, patience } from "./limit.js";
+import { stackOnBackend, type StackOnBackend } from "./stackOnBackend.js";
 
 /*
  * kiam-migrate on a stack of Pulumi Cloud, which keeps no locks: the real engine, and a stand-in for the
@@ -38,31 +34,20 @@ const migrate = "migrate --to prepare --no-ssh --yes";
 
 describe("kiam-migrate on Pulumi Cloud (a stand-in)", function () {
   this.timeout(limit);
-  let cluster: ClusterOfApis;
   let cloud: PulumiCloud;
-  let stack: Stack;
-  let command: CommandOnStack;
-  let restore = () => {};
+  let on: StackOnBackend;
+  let stack: StackOnBackend["stack"];
+  let command: StackOnBackend["command"];
 
   before("the stand-in, API server, IAM, engine and a stack", async function () {
-    restore = keepEnvironment();
     cloud = await startPulumiCloud();
-    process.env.PULUMI_ACCESS_TOKEN = cloud.token;
-    cluster = await startClusterOfApis(this, cloud.address);
-    Object.assign(process.env, cluster.environment, {
-      XDG_CACHE_HOME: path.join(cluster.directory, "cache"),
-    });
-    stack = await cluster.open();
-    command = new CommandOnStack(cluster.directory);
-    const slowly = path.join(cluster.directory, "slowly.cjs");
-    await writeFile(slowly, gatesSlowly);
-    stack.workspace.envVars.NODE_OPTIONS = `--require ${slowly}`;
+    on = await stackOnBackend(this, cloud.address, { PULUMI_ACCESS_TOKEN: cloud.token });
+    ({ stack, command } = on);
   });
 
   after("stop what was started", async () => {
-    await cluster?.dispose();
+    await on?.dispose();
     await cloud?.stop();
-    restore();
   });
 
   const kept = () => cloud.stack("test");
@@ -118,7 +103,7 @@ describe("kiam-migrate on Pulumi Cloud (a stand-in)", function () {
 
   it("is cut short once that update was cancelled, and says so", async () => {
     const [pulumi = "", ...words] = cancel.split(" ");
-    await execa(pulumi, [...words, "--yes", "--non-interactive"], { cwd: cluster.directory });
+    await execa(pulumi, [...words, "--yes", "--non-interactive"], { cwd: on.directory });
     const { answer } = await command.json<StatusAnswer>("status");
     assert.equal(answer.update.at, "cut-short");
     assert.match(answer.update.said ?? "", /creating gate kiam-tls/);

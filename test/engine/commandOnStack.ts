@@ -27,16 +27,3 @@ export class CommandOnStack {
     return { exitCode, answer: JSON.parse(stdout) as Answer };
   }
 }
-
-/** @returns what puts this process's environment back as it is now */
-export function keepEnvironment(): () => void {
-  const before = { ...process.env };
-  return () => {
-    for (const name of Object.keys(process.env)) delete process.env[name];
-    Object.assign(process.env, before);
-  };
-}
-
-/** For NODE_OPTIONS: holds every gate up for a minute, so that an engine can be met at one. */
-export const gatesSlowly = `if (process.argv.some((word) => word.endsWith("gates/main.ts")))
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60_000);`;

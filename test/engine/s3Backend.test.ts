@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import path from "node:path";
 
-import type { Stack } from "@pulumi/pulumi/automation";
 import pWaitFor from "p-wait-for";
 
 import type { StatusAnswer } from "../../automation/look/statusOfStack.js";
@@ -14,10 +11,9 @@ import { pendingIn } from "../../automation/recover/pendingOperations.js";
 import { upUntilKilled } from "../faults/killEngine.js";
 import { labPython } from "../lab/awsServer.js";
 import { skipBecause } from "../support/requirements.js";
-import { CommandOnStack, gatesSlowly, keepEnvironment } from "./commandOnStack.js";
-import { startClusterOfApis, type ClusterOfApis } from "./clusterOfApis.js";
-import { backendAt, startS3, type S3Server } from "./s3Server.js";
 import { limit, patience } from "./limit.js";
+import { backendAt, startS3, type S3Server } from "./s3Server.js";
+import { stackOnBackend, type StackOnBackend } from "./stackOnBackend.js";
 
 /*
  * kiam-migrate on a stack whose state is in S3, where locks are no files: the real engine, and moto
@@ -26,34 +22,23 @@ import { limit, patience } from "./limit.js";
 
 describe("kiam-migrate on a backend in S3", function () {
   this.timeout(limit);
-  let cluster: ClusterOfApis;
   let s3: S3Server;
-  let stack: Stack;
-  let command: CommandOnStack;
-  let restore = () => {};
+  let on: StackOnBackend;
+  let stack: StackOnBackend["stack"];
+  let command: StackOnBackend["command"];
 
   before("S3, API server, IAM, engine and a stack", async function () {
-    restore = keepEnvironment();
     const python = labPython();
     if ("missing" in python) return skipBecause(this, python.missing);
     s3 = await startS3(python.python);
     await s3.makeBucket("states");
-    cluster = await startClusterOfApis(this, s3.backend("states"));
-    Object.assign(process.env, cluster.environment, {
-      XDG_CACHE_HOME: path.join(cluster.directory, "cache"),
-    });
-    stack = await cluster.open();
-    command = new CommandOnStack(cluster.directory);
-    // So that gates of the engine that is killed last until then, and what it does is in its state.
-    const slowly = path.join(cluster.directory, "slowly.cjs");
-    await writeFile(slowly, gatesSlowly);
-    stack.workspace.envVars.NODE_OPTIONS = `--require ${slowly}`;
+    on = await stackOnBackend(this, s3.backend("states"));
+    ({ stack, command } = on);
   });
 
   after("stop what was started", async () => {
-    await cluster?.dispose();
+    await on?.dispose();
     await s3?.stop();
-    restore();
   });
 
   const locks = () => s3.list("states", ".pulumi/locks/");
@@ -158,6 +143,6 @@ describe("kiam-migrate on a backend in S3", function () {
       assert.match(stderr, /^ {2}what to do: /m);
       assert.doesNotMatch(stderr, /^ +at .*[:(]\d+/m, "no stack trace");
     }
-    process.env.PULUMI_BACKEND_URL = cluster.environment.PULUMI_BACKEND_URL;
+    process.env.PULUMI_BACKEND_URL = s3.backend("states");
   });
 });

@@ -1,0 +1,62 @@
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
+
+import type { Stack } from "@pulumi/pulumi/automation";
+
+import { startClusterOfApis } from "./clusterOfApis.js";
+import { CommandOnStack } from "./commandOnStack.js";
+
+/** A stack whose state is in a backend of the test's own, and kiam-migrate in this process on it. */
+export interface StackOnBackend {
+  /** Where its Pulumi.yaml is. */
+  directory: string;
+  /** Gates that it runs last a minute, so that its engine can be killed at one. */
+  stack: Stack;
+  command: CommandOnStack;
+  /** Also puts this process's environment back. */
+  dispose: () => Promise<void>;
+}
+
+/**
+ * Skips the suite, saying why, where something for it is not here.
+ *
+ * @param environment what the backend takes besides
+ */
+export async function stackOnBackend(
+  context: Mocha.Context,
+  backend: string,
+  environment: Record<string, string> = {},
+): Promise<StackOnBackend> {
+  const restore = keepEnvironment();
+  Object.assign(process.env, environment);
+  const cluster = await startClusterOfApis(context, backend);
+  const { directory } = cluster;
+  const XDG_CACHE_HOME = path.join(directory, "cache");
+  Object.assign(process.env, cluster.environment, { XDG_CACHE_HOME });
+  const stack = await cluster.open();
+  const slowly = path.join(directory, "slowly.cjs");
+  await writeFile(slowly, gatesSlowly);
+  stack.workspace.envVars.NODE_OPTIONS = `--require ${slowly}`;
+  return {
+    directory,
+    stack,
+    command: new CommandOnStack(directory),
+    dispose: async () => {
+      await cluster.dispose();
+      restore();
+    },
+  };
+}
+
+/** @returns what puts this process's environment back as it is now */
+function keepEnvironment(): () => void {
+  const before = { ...process.env };
+  return () => {
+    for (const name of Object.keys(process.env)) delete process.env[name];
+    Object.assign(process.env, before);
+  };
+}
+
+/** For NODE_OPTIONS: holds every gate up for a minute, so that an engine can be met at one. */
+const gatesSlowly = `if (process.argv.some((word) => word.endsWith("gates/main.ts")))
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60_000);`;
