@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import type { Deployment } from "@pulumi/pulumi/automation";
 import { execa } from "execa";
-import pWaitFor from "p-wait-for";
 
 import type { StatusAnswer } from "../../automation/look/statusOfStack.js";
 import type { MoveAnswer } from "../../automation/move/moveAnswer.js";
@@ -13,8 +12,8 @@ import { UpdateLockedError } from "../../automation/recover/updateLock.js";
 import { startPulumiCloud, type PulumiCloud } from "../../lab/standins/pulumiCloud/pulumiCloud.js";
 import type { UntypedDeployment } from "../../lab/standins/pulumiCloud/stacks.js";
 import { upUntilKilled } from "../faults/killEngine.js";
-import { limit, patience } from "./limit.js";
-import { stackOnBackend, type StackOnBackend } from "./stackOnBackend.js";
+import { limit } from "./limit.js";
+import { stackOnBackend, untilOnlyGate, type StackOnBackend } from "./stackOnBackend.js";
 
 /*
  * kiam-migrate on a stack of Pulumi Cloud, which keeps no locks: the real engine, and a stand-in for the
@@ -70,10 +69,7 @@ describe("kiam-migrate on Pulumi Cloud (a stand-in)", function () {
 
   it("takes an update for running while it runs, and after its engine was killed", async () => {
     const once = async () => {
-      await pWaitFor(() => pending().includes("gate kiam-tls"), {
-        timeout: patience,
-        interval: 200,
-      });
+      await untilOnlyGate("kiam-tls", pending);
       await saysThatItRuns();
     };
     const at = { operation: "create", name: "kiam-tls", once };
@@ -133,8 +129,7 @@ describe("kiam-migrate on Pulumi Cloud (a stand-in)", function () {
 
   it("recovers once the lease of a killed engine has run out, goes on, and goes back", async () => {
     const at = { operation: "create", name: "kiam-tls" };
-    const once = () =>
-      pWaitFor(() => pending().includes("gate kiam-tls"), { timeout: patience, interval: 200 });
+    const once = () => untilOnlyGate("kiam-tls", pending);
     assert.equal((await upUntilKilled(stack, "prepare", { ...at, once })).killed, true);
     const left = kept().inProgress ?? assert.fail("no update in progress");
     kept().renew(left, 0);

@@ -1,10 +1,13 @@
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
+import { isDeepStrictEqual } from "node:util";
 
 import type { Stack } from "@pulumi/pulumi/automation";
+import pWaitFor from "p-wait-for";
 
 import { startClusterOfApis } from "./clusterOfApis.js";
 import { CommandOnStack } from "./commandOnStack.js";
+import { patience } from "./limit.js";
 
 /** A stack whose state is in a backend of the test's own, and kiam-migrate in this process on it. */
 export interface StackOnBackend {
@@ -46,6 +49,19 @@ export async function stackOnBackend(
       restore();
     },
   };
+}
+
+/**
+ * Waits until that gate is under way and nothing else: what began beside it is over by then.
+ *
+ * @param underWay of the state, as it is now
+ */
+export async function untilOnlyGate(
+  gate: string,
+  underWay: () => string[] | Promise<string[]>,
+): Promise<void> {
+  const only = async () => isDeepStrictEqual(await underWay(), [`gate ${gate}`]);
+  await pWaitFor(only, { timeout: patience, interval: 200 });
 }
 
 /** @returns what puts this process's environment back as it is now */
