@@ -1,6 +1,12 @@
 import "./bin/nodeVersion.cjs";
-import { program } from "./components/program.js";
-import { stackConfiguration } from "./components/stackConfiguration.js";
+import { join } from "node:path";
 
-/** Entry of `pulumi up`: the settings of the selected stack, applied to the cluster of the kubeconfig. */
-export = () => program(stackConfiguration());
+import type * as entry from "./components/programOfStack.js";
+import { loadProgram } from "./gates/protocol/bundle.js";
+
+/** Entry of `pulumi up`. All of it but Pulumi's packages is loaded as one file. */
+export = async () => {
+  const file = join(__dirname, "components/programOfStack.ts");
+  const { programOfStack } = await loadProgram<typeof entry>(file, ["@pulumi/*"]);
+  return programOfStack();
+};

@@ -3,6 +3,7 @@
  * their files for TypeScript and modules too, and so triples the time that they take to load.
  */
 require("./nodeVersion.cjs");
+require("./lateParts.cjs");
 const Module = require("node:module");
 
 Module.enableCompileCache();
