@@ -1,5 +1,5 @@
 import { typed, type Contact } from "./contact.js";
-import { stateBucketContact } from "./stateBucket.js";
+import { stateBackendContact } from "./stateBackend.js";
 
 /** How the pulumi command failed. */
 export interface PulumiFailure {
@@ -88,8 +88,8 @@ export function pulumiContact(place: Place, failure: PulumiFailure): Contact {
       fix: `pulumi stack ls lists those of the backend that you are logged in to (pulumi whoami --verbose names it). To make this one: pulumi stack init ${typed(stack)}`,
     };
   }
-  const bucket = stateBucketContact(failure.said);
-  if (bucket !== undefined) return { ...common, ...bucket, said };
+  const backendFailed = stateBackendContact(failure.said);
+  if (backendFailed !== undefined) return { ...common, ...backendFailed, said };
   if (passphrase.wrong.test(failure.said) || passphrase.missing.test(failure.said)) {
     const missing = passphrase.missing.test(failure.said);
     return {

@@ -13,7 +13,7 @@ import { startPulumiCloud, type PulumiCloud } from "../../lab/standins/pulumiClo
 import type { UntypedDeployment } from "../../lab/standins/pulumiCloud/stacks.js";
 import { upUntilKilled } from "../faults/killEngine.js";
 import { limit } from "./limit.js";
-import { stackOnBackend, untilOnlyGate, type StackOnBackend } from "./stackOnBackend.js";
+import { saysWhyUnreadable, stackOnBackend, untilOnlyGate, type StackOnBackend } from "./stackOnBackend.js";
 
 /*
  * kiam-migrate on a stack of Pulumi Cloud, which keeps no locks: the real engine, and a stand-in for the
@@ -148,5 +148,18 @@ describe("kiam-migrate on Pulumi Cloud (a stand-in)", function () {
     assert.equal(kept().past.length, versions, "looking writes no state");
     const back = await command.json<MoveAnswer>("rollback --all --yes");
     assert.equal(back.exitCode, 0, back.answer.said);
+  });
+
+  it("says once why the service cannot be read", async () => {
+    for (const [variable, value, code] of [
+      ["PULUMI_ACCESS_TOKEN", "wrong", "backend-credentials"],
+      // Nothing listens on port 1.
+      ["PULUMI_BACKEND_URL", "http://127.0.0.1:1", "backend-unreachable"],
+    ] as const) {
+      const before = process.env[variable];
+      process.env[variable] = value;
+      await saysWhyUnreadable(command, code);
+      process.env[variable] = before;
+    }
   });
 });

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { isDeepStrictEqual } from "node:util";
@@ -62,6 +63,15 @@ export async function untilOnlyGate(
 ): Promise<void> {
   const only = async () => isDeepStrictEqual(await underWay(), [`gate ${gate}`]);
   await pWaitFor(only, { timeout: patience, interval: 200 });
+}
+
+/** That the state cannot be read, and why: once, with what to do, and without a stack trace. */
+export async function saysWhyUnreadable(command: CommandOnStack, code: string): Promise<void> {
+  const { exitCode, stdout, stderr } = await command.run("status");
+  assert.deepEqual([exitCode, stdout], [3, ""]);
+  assert.equal(stderr.split(`[${code}]`).length, 2, `[${code}] once in:\n${stderr}`);
+  assert.match(stderr, /^ {2}what to do: /m);
+  assert.doesNotMatch(stderr, /^ +at .*[:(]\d+/m, "no stack trace");
 }
 
 /** @returns what puts this process's environment back as it is now */

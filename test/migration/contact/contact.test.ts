@@ -143,6 +143,22 @@ describe("first contact", () => {
     assert.equal(pulumiCode({ said: "error: dial tcp 10.0.0.1:443" }), "pulumi-failed");
   });
 
+  it("knows by the words of Pulumi Cloud's client why a service was not read", () => {
+    const service = (said: string) => pulumiCode({ said: `Logging in using …\n${said}` });
+    assert.equal(
+      service("error: Unauthorized: No credentials provided or are invalid."),
+      "backend-credentials",
+    );
+    assert.equal(service("error: [403] Forbidden"), "backend-forbidden");
+    assert.equal(service("error: could not query stack: [403] no"), "backend-forbidden");
+    assert.equal(
+      service('error: performing HTTP request: Get "https://api…": dial tcp: no such host'),
+      "backend-unreachable",
+    );
+    assert.equal(service("error: [500] Internal Server Error"), "pulumi-failed");
+    assert.equal(service("error: a note on [403] in a message"), "pulumi-failed");
+  });
+
   it("knows by class and code why AWS did not tell whose credentials these are", () => {
     assert.equal(awsCode("CredentialsProviderError"), "aws-credentials-missing");
     assert.equal(awsCode("ExpiredTokenException"), "aws-credentials-expired");
