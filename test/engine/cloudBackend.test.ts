@@ -13,7 +13,12 @@ import { startPulumiCloud, type PulumiCloud } from "../../lab/standins/pulumiClo
 import type { UntypedDeployment } from "../../lab/standins/pulumiCloud/stacks.js";
 import { upUntilKilled } from "../faults/killEngine.js";
 import { limit } from "./limit.js";
-import { saysWhyUnreadable, stackOnBackend, untilOnlyGate, type StackOnBackend } from "./stackOnBackend.js";
+import {
+  saysWhyUnreadable,
+  stackOnBackend,
+  untilOnlyGate,
+  type StackOnBackend,
+} from "./stackOnBackend.js";
 
 /*
  * kiam-migrate on a stack of Pulumi Cloud, which keeps no locks: the real engine, and a stand-in for the

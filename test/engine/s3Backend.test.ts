@@ -11,7 +11,12 @@ import { labPython } from "../lab/awsServer.js";
 import { skipBecause } from "../support/requirements.js";
 import { limit } from "./limit.js";
 import { backendAt, startS3, type S3Server } from "./s3Server.js";
-import { saysWhyUnreadable, stackOnBackend, untilOnlyGate, type StackOnBackend } from "./stackOnBackend.js";
+import {
+  saysWhyUnreadable,
+  stackOnBackend,
+  untilOnlyGate,
+  type StackOnBackend,
+} from "./stackOnBackend.js";
 
 /*
  * kiam-migrate on a stack whose state is in S3, where locks are no files: the real engine, and moto
