@@ -5,14 +5,27 @@
  */
 const Module = require("node:module");
 
-const late = new Set(["@npmcli/arborist", "../../typescript-shim"]);
-const ofSdk = /[\\/]node_modules[\\/]@pulumi[\\/]pulumi[\\/]runtime[\\/]/;
-const load = Module._load;
-
-Module._load = function (request, parent, isMain) {
-  const now = () => load.call(this, request, parent, isMain);
-  if (!late.has(request) || !ofSdk.test(parent?.filename ?? "")) return now();
+/** A module that is loaded when something of it is asked for. */
+function late(file) {
   let part;
-  // Asked for its kind, it is what the SDK's import helpers pass on as it is.
-  return new Proxy({}, { get: (_, name) => name === "__esModule" || (part ??= now())[name] });
-};
+  const now = () => {
+    if (part === undefined) {
+      delete Module._cache[file];
+      part = require(file);
+    }
+    return part;
+  };
+  const module = new Module(file);
+  module.filename = file;
+  module.loaded = true;
+  // Asked for its kind, it is one that the SDK's import helpers pass on as it is.
+  module.exports = new Proxy({}, { get: (_, name) => name === "__esModule" || now()[name] });
+  Module._cache[file] = module;
+}
+
+try {
+  const sdk = Module.createRequire(require.resolve("@pulumi/pulumi/package.json"));
+  for (const part of ["@npmcli/arborist", "./typescript-shim.js"]) late(sdk.resolve(part));
+} catch {
+  // An SDK that has no such parts, or none: what needs it says so.
+}
