@@ -27,8 +27,8 @@ export async function makeProduction(
   );
 }
 
-/** Milliseconds between a client's requests: 240 a second in all, however many workers there are. */
+/** Milliseconds between a client's requests: 120 a second in all, however many workers there are. */
 export function intervalFor(workers: number): number {
   const clients = workers * applicationRoles.length * modes.length;
-  return Math.round((clients * 1000) / 240);
+  return Math.round((clients * 1000) / 120);
 }
