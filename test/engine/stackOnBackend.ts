@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Stack } from "@pulumi/pulumi/automation";
 import pWaitFor from "p-wait-for";
 
-import { startClusterOfApis } from "./clusterOfApis.js";
+import { startClusterOfApis, type ClusterOfApis } from "./clusterOfApis.js";
 import { CommandOnStack } from "./commandOnStack.js";
 import { patience } from "./limit.js";
 
@@ -32,24 +32,27 @@ export async function stackOnBackend(
   environment: Record<string, string> = {},
 ): Promise<StackOnBackend> {
   const restore = keepEnvironment();
-  Object.assign(process.env, environment);
-  const cluster = await startClusterOfApis(context, backend);
-  const { directory } = cluster;
-  const XDG_CACHE_HOME = path.join(directory, "cache");
-  Object.assign(process.env, cluster.environment, { XDG_CACHE_HOME });
-  const stack = await cluster.open();
-  const slowly = path.join(directory, "slowly.cjs");
-  await writeFile(slowly, gatesSlowly);
-  stack.workspace.envVars.NODE_OPTIONS = `--require ${slowly}`;
-  return {
-    directory,
-    stack,
-    command: new CommandOnStack(directory),
-    dispose: async () => {
-      await cluster.dispose();
-      restore();
-    },
+  let cluster: ClusterOfApis | undefined;
+  const dispose = async () => {
+    await cluster?.dispose();
+    restore();
   };
+  try {
+    Object.assign(process.env, environment);
+    cluster = await startClusterOfApis(context, backend);
+    const { directory } = cluster;
+    const XDG_CACHE_HOME = path.join(directory, "cache");
+    Object.assign(process.env, cluster.environment, { XDG_CACHE_HOME });
+    const stack = await cluster.open();
+    const slowly = path.join(directory, "slowly.cjs");
+    await writeFile(slowly, gatesSlowly);
+    stack.workspace.envVars.NODE_OPTIONS = `--require ${slowly}`;
+    return { directory, stack, command: new CommandOnStack(directory), dispose };
+  } catch (error) {
+    // Also where it is skipped: who asked for it has nothing to dispose of then.
+    await dispose();
+    throw error;
+  }
 }
 
 /**
